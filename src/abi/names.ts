@@ -1,0 +1,39 @@
+/**
+ * Between the numbers of the kernel's enumerations and the names that the API uses for them.
+ *
+ * @module
+ */
+
+/** A table of an enumeration: names to numbers. */
+export type EnumTable = Readonly<Record<string, number>>
+
+const reverse = new WeakMap<EnumTable, Map<number, string>>()
+
+/**
+ * Number of a name; numbers pass through, so that a caller can use what the tables do not know yet.
+ *
+ * @throws RangeError when the table has no such name
+ */
+export function enumNumber<T extends EnumTable>(
+  table: T,
+  value: (keyof T & string) | number,
+  what: string,
+): number {
+  if (typeof value === 'number') return value
+  if (!Object.hasOwn(table, value)) throw new RangeError(`Unknown ${what} ${JSON.stringify(value)}`)
+  return table[value]!
+}
+
+/** Name of a number, or the number itself when the table does not know it. */
+export function enumName<T extends EnumTable>(table: T, value: number): (keyof T & string) | number {
+  let names = reverse.get(table)
+  if (names === undefined) {
+    names = new Map()
+    for (const [name, number] of Object.entries(table)) {
+      // Where the kernel gives one number two names, the later is the one in use.
+      if (!name.endsWith('_deprecated')) names.set(number, name)
+    }
+    reverse.set(table, names)
+  }
+  return (names.get(value) as (keyof T & string) | undefined) ?? value
+}

@@ -1,0 +1,464 @@
+/**
+ * BTF, the type information of BPF objects and of the kernel. Parsing only indexes: types are decoded when
+ * they are asked for, so that the kernel's 130,000 types cost one pass over typed arrays.
+ *
+ * Source: Documentation/bpf/btf.rst, include/uapi/linux/btf.h; where the kernel's verifier and libbpf
+ * disagree with the text, the code of kernel/bpf/btf.c.
+ *
+ * @module
+ */
+
+import { type ByteOrder, ByteReader, cString, hostByteOrder } from '../bytes.ts'
+import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import {
+  type BtfEnum,
+  type BtfEnumerator,
+  type BtfKind,
+  type BtfLinkage,
+  type BtfMember,
+  type BtfParam,
+  type BtfSectionVariable,
+  type BtfType,
+  type BtfTypeOf,
+  btfKinds,
+} from './types.ts'
+
+const BTF_MAGIC = 0xeb9f
+const BTF_VERSION = 1
+const HEADER_MIN = 24
+
+/** Longest chain of modifiers, typedefs and arrays that is followed; a longer one is a loop (libbpf's limit). */
+export const MAX_RESOLVE_DEPTH = 32
+
+/** Index into `btfKinds`. */
+const KIND = Object.fromEntries(btfKinds.map((kind, index) => [kind, index])) as Record<BtfKind, number>
+
+/** 32-bit words that follow `struct btf_type`: fixed part, and part per `vlen`, for each kind. */
+const TRAILER: readonly (readonly [fixed: number, each: number])[] = btfKinds.map(kind => {
+  switch (kind) {
+    case 'int':
+    case 'var':
+    case 'decl_tag':
+      return [1, 0]
+    case 'array':
+      return [3, 0]
+    case 'struct':
+    case 'union':
+    case 'datasec':
+    case 'enum64':
+      return [0, 3]
+    case 'enum':
+    case 'func_proto':
+      return [0, 2]
+    default:
+      return [0, 0]
+  }
+})
+
+/** What `Btf.parse` takes besides the bytes. */
+export interface BtfParseOptions {
+  /** For split BTF: the BTF whose types and strings it continues (a module's base is the kernel's). */
+  base?: Btf
+  /** Name for error messages. */
+  file?: string
+  /** Section name for error messages; `.BTF` by default. */
+  section?: string
+}
+
+/** Parsed BTF. Immutable. */
+export class Btf {
+  /** The BTF that this one continues, if it is split. */
+  readonly base: Btf | undefined
+  /** Byte order it was written in. */
+  readonly byteOrder: ByteOrder
+  /** Id of the first type of its own: 1, or the number of types of the base. */
+  readonly firstId: number
+  /** Number of types, `void` and those of the base included; ids are below it. */
+  readonly typeCount: number
+  /** The bytes it was parsed from, header included. */
+  readonly bytes: Uint8Array
+  readonly #where: ObjectFileLocation
+  /** The type section as words in host byte order: every field of BTF types is a 32-bit word. */
+  readonly #words: Uint32Array
+  /** Index of each type's first word, for types of its own. */
+  readonly #starts: Uint32Array
+  readonly #strings: Uint8Array
+  /** Offset of the first string of its own: 0, or where the strings of the base end. */
+  readonly #stringBase: number
+  readonly #typeSectionOffset: number
+  #idsByName: Map<string, number[]> | undefined
+  #finds = 0
+
+  /**
+   * Parses raw BTF, as in a `.BTF` section or in `/sys/kernel/btf/vmlinux`, of either byte order.
+   *
+   * @throws ObjectFileError when the bytes are not BTF, are truncated, or contain an unknown kind
+   */
+  static parse(bytes: Uint8Array, options: BtfParseOptions = {}): Btf {
+    return new Btf(bytes, options)
+  }
+
+  private constructor(bytes: Uint8Array, options: BtfParseOptions) {
+    const where: ObjectFileLocation = { section: options.section ?? '.BTF' }
+    if (options.file !== undefined) where.file = options.file
+    this.#where = where
+    this.bytes = bytes
+    this.base = options.base
+    let header = new ByteReader(bytes, 'little', where)
+    header.need(0, HEADER_MIN, 'BTF header')
+    if (header.u16(0) !== BTF_MAGIC) header = new ByteReader(bytes, 'big', where)
+    if (header.u16(0) !== BTF_MAGIC) throw header.error('Not BTF: wrong magic')
+    if (header.u8(2) !== BTF_VERSION) throw header.error(`Unknown BTF version ${header.u8(2)}`, 2)
+    this.byteOrder = header.byteOrder
+
+    const headerLength = header.u32(4)
+    if (headerLength < HEADER_MIN) throw header.error(`BTF header of ${headerLength} bytes is too short`, 4)
+    const typesAt = headerLength + header.u32(8)
+    const typesLength = header.u32(12)
+    const stringsAt = headerLength + header.u32(16)
+    const stringsLength = header.u32(20)
+    if (typesLength % 4 !== 0 || typesAt % 4 !== 0) throw header.error('BTF type section is not aligned', 8)
+    this.#typeSectionOffset = typesAt
+    this.#words = toWords(header.slice(typesAt, typesLength, 'BTF type section'), this.byteOrder)
+    this.#strings = header.slice(stringsAt, stringsLength, 'BTF string section')
+    if (stringsLength > 0 ? this.#strings[stringsLength - 1] !== 0 : this.base === undefined) {
+      throw header.error('BTF string section does not end with NUL', stringsAt)
+    }
+    if (this.base === undefined && this.#strings[0] !== 0) {
+      throw header.error('BTF string section does not start with the empty string', stringsAt)
+    }
+
+    this.#stringBase = this.base === undefined ? 0 : this.base.#stringBase + this.base.#strings.length
+    this.firstId = this.base === undefined ? 1 : this.base.typeCount
+    this.#starts = this.#index()
+    this.typeCount = this.firstId + this.#starts.length
+  }
+
+  #index(): Uint32Array {
+    const words = this.#words
+    const starts = new Uint32Array(Math.floor(words.length / 3))
+    let count = 0
+    let at = 0
+    while (at < words.length) {
+      const info = words[at + 1]
+      if (info === undefined || at + 3 > words.length) throw this.#errorAt(at, 'Truncated BTF type')
+      const trailer = TRAILER[(info >>> 24) & 0x1f]
+      if (trailer === undefined || info >>> 24 === 0) {
+        throw this.#errorAt(at, `Unknown BTF kind ${(info >>> 24) & 0x1f} of type ${this.firstId + count}`)
+      }
+      starts[count++] = at
+      at += 3 + trailer[0] + trailer[1] * (info & 0xffff)
+    }
+    if (at !== words.length) throw this.#errorAt(starts[count - 1] ?? 0, 'Truncated BTF type')
+    return starts.slice(0, count)
+  }
+
+  #errorAt(word: number, reason: string): ObjectFileError {
+    return new ObjectFileError(reason, { ...this.#where, offset: this.#typeSectionOffset + word * 4 })
+  }
+
+  /** Finds the BTF, this one or a base, that holds a type, and the type's first word. */
+  #locate(id: number): [owner: Btf, word: number] {
+    let owner: Btf = this
+    while (id < owner.firstId && owner.base !== undefined) owner = owner.base
+    const word = owner.#starts[id - owner.firstId]
+    if (word === undefined) {
+      throw new ObjectFileError(`BTF type id ${id} is outside of 1 to ${this.typeCount - 1}`, this.#where)
+    }
+    return [owner, word]
+  }
+
+  /** Whether `id` is `void` or a type of this BTF or its bases. */
+  has(id: number): boolean {
+    return Number.isInteger(id) && id >= 0 && id < this.typeCount
+  }
+
+  /** Kind of a type; cheaper than decoding it. */
+  kind(id: number): BtfKind {
+    if (id === 0) return 'void'
+    const [owner, word] = this.#locate(id)
+    return btfKinds[(owner.#words[word + 1]! >>> 24) & 0x1f]!
+  }
+
+  /** Name of a type, `''` when it has none; cheaper than decoding it. */
+  name(id: number): string {
+    if (id === 0) return ''
+    const [owner, word] = this.#locate(id)
+    return this.string(owner.#words[word]!)
+  }
+
+  /**
+   * The string at an offset of the string section, the strings of the base coming first.
+   *
+   * @throws ObjectFileError when there is none
+   */
+  string(offset: number): string {
+    if (offset === 0) return ''
+    let owner: Btf = this
+    while (offset < owner.#stringBase && owner.base !== undefined) owner = owner.base
+    if (offset - owner.#stringBase >= owner.#strings.length) {
+      throw new ObjectFileError(`BTF string offset ${offset} is out of range`, this.#where)
+    }
+    return cString(owner.#strings, offset - owner.#stringBase)
+  }
+
+  /**
+   * Decodes a type.
+   *
+   * @throws ObjectFileError when there is no type with this id
+   */
+  type(id: number): BtfType {
+    if (id === 0) return { kind: 'void', name: '' }
+    const [owner, word] = this.#locate(id)
+    const words = owner.#words
+    const name = this.string(words[word]!)
+    const info = words[word + 1]!
+    const kind = btfKinds[(info >>> 24) & 0x1f]!
+    const vlen = info & 0xffff
+    const flag = info >>> 31 === 1
+    const sizeOrType = words[word + 2]!
+    const rest = word + 3
+    switch (kind) {
+      case 'int': {
+        const data = words[rest]!
+        const bits = data & 0xff
+        const encoding = INT_ENCODINGS[(data >>> 24) & 0x0f]
+        if (encoding === undefined) throw owner.#errorAt(rest, `Unknown integer encoding of ${name}`)
+        return { kind, name, size: sizeOrType, encoding, bitOffset: (data >>> 16) & 0xff, bits }
+      }
+      case 'ptr':
+      case 'volatile':
+      case 'const':
+      case 'restrict':
+        return { kind, name: '', type: sizeOrType }
+      case 'array':
+        return { kind, name: '', type: words[rest]!, indexType: words[rest + 1]!, count: words[rest + 2]! }
+      case 'struct':
+      case 'union': {
+        const members: BtfMember[] = new Array(vlen)
+        for (let i = 0, at = rest; i < vlen; i++, at += 3) {
+          const offset = words[at + 2]!
+          members[i] = {
+            name: this.string(words[at]!),
+            type: words[at + 1]!,
+            bitOffset: flag ? offset & 0xffffff : offset,
+            bitSize: flag ? offset >>> 24 : 0,
+          }
+        }
+        return { kind, name, size: sizeOrType, members }
+      }
+      case 'enum':
+      case 'enum64':
+        return this.#decodeEnum({ kind, name, size: sizeOrType, signed: flag, values: [] }, words, rest, vlen)
+      case 'fwd':
+        return { kind, name, of: flag ? 'union' : 'struct' }
+      case 'typedef':
+        return { kind, name, type: sizeOrType }
+      case 'type_tag':
+        return { kind, name, type: sizeOrType, attribute: flag }
+      case 'func':
+        return { kind, name, type: sizeOrType, linkage: linkageOf(vlen) }
+      case 'func_proto': {
+        const params: BtfParam[] = new Array(vlen)
+        for (let i = 0, at = rest; i < vlen; i++, at += 2) {
+          params[i] = { name: this.string(words[at]!), type: words[at + 1]! }
+        }
+        return { kind, name: '', type: sizeOrType, params }
+      }
+      case 'var':
+        return { kind, name, type: sizeOrType, linkage: linkageOf(words[rest]!) }
+      case 'datasec': {
+        const variables: BtfSectionVariable[] = new Array(vlen)
+        for (let i = 0, at = rest; i < vlen; i++, at += 3) {
+          variables[i] = { type: words[at]!, offset: words[at + 1]!, size: words[at + 2]! }
+        }
+        return { kind, name, size: sizeOrType, variables }
+      }
+      case 'float':
+        return { kind, name, size: sizeOrType }
+      case 'decl_tag':
+        return { kind, name, type: sizeOrType, component: words[rest]! | 0, attribute: flag }
+      case 'void':
+        throw owner.#errorAt(word, `Type ${id} has kind 0`)
+    }
+  }
+
+  #decodeEnum(type: BtfEnum, words: Uint32Array, rest: number, vlen: number): BtfEnum {
+    const values: BtfEnumerator[] = type.values
+    const step = type.kind === 'enum' ? 2 : 3
+    for (let i = 0, at = rest; i < vlen; i++, at += step) {
+      const low = words[at + 1]!
+      let value: number | bigint = type.signed ? low | 0 : low
+      if (type.kind === 'enum64') {
+        const whole = (BigInt(words[at + 2]!) << 32n) | BigInt(low)
+        value = type.signed ? BigInt.asIntN(64, whole) : whole
+      }
+      values.push({ name: this.string(words[at]!), value })
+    }
+    return type
+  }
+
+  /**
+   * Ids of all types with a name, in ascending order; types of the base come first.
+   *
+   * The first look-ups search the string bytes, which costs a few milliseconds on kernel BTF and no memory;
+   * a caller that keeps asking gets an index of all names.
+   */
+  findAll(name: string, ...kinds: BtfKind[]): number[] {
+    const inBase = this.base === undefined ? [] : this.base.findAll(name, ...kinds)
+    const own = this.#idsOfName(name).filter(id => kinds.length === 0 || kinds.includes(this.kind(id)))
+    return inBase.length === 0 ? own : [...inBase, ...own]
+  }
+
+  /** Id of the first type with a name, and with one of `kinds` if any are given. */
+  find(name: string, ...kinds: BtfKind[]): number | undefined {
+    return this.findAll(name, ...kinds)[0]
+  }
+
+  /** Decodes the first type with this kind and name; `undefined` when there is none. */
+  findType<K extends BtfKind>(kind: K, name: string): BtfTypeOf<K> | undefined {
+    const id = this.find(name, kind)
+    return id === undefined ? undefined : (this.type(id) as BtfTypeOf<K>)
+  }
+
+  #idsOfName(name: string): readonly number[] {
+    if (name === '') return []
+    if (this.#idsByName === undefined && ++this.#finds > FINDS_BEFORE_INDEX) {
+      this.#idsByName = this.#buildNameIndex()
+    }
+    return this.#idsByName === undefined ? this.#scan(name) : (this.#idsByName.get(name) ?? [])
+  }
+
+  #scan(name: string): number[] {
+    // A name offset may point into the middle of a longer string, so every occurrence before a NUL counts.
+    const offsets = new Set<number>()
+    for (let owner: Btf | undefined = this; owner !== undefined; owner = owner.base) {
+      const haystack = Buffer.from(owner.#strings.buffer, owner.#strings.byteOffset, owner.#strings.length)
+      const needle = Buffer.from(`${name}\0`)
+      for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
+        offsets.add(owner.#stringBase + at)
+      }
+    }
+    const ids: number[] = []
+    if (offsets.size === 0) return ids
+    const words = this.#words
+    const starts = this.#starts
+    for (let i = 0; i < starts.length; i++) {
+      if (offsets.has(words[starts[i]!]!)) ids.push(this.firstId + i)
+    }
+    return ids
+  }
+
+  #buildNameIndex(): Map<string, number[]> {
+    const index = new Map<string, number[]>()
+    for (let i = 0; i < this.#starts.length; i++) {
+      const offset = this.#words[this.#starts[i]!]!
+      if (offset === 0) continue
+      const name = this.string(offset)
+      const ids = index.get(name)
+      if (ids === undefined) index.set(name, [this.firstId + i])
+      else ids.push(this.firstId + i)
+    }
+    return index
+  }
+
+  /** Calls `visit` with the id of each type of this BTF that is not in a base, in ascending order. */
+  forEachId(visit: (id: number) => void): void {
+    for (let id = this.firstId; id < this.typeCount; id++) visit(id)
+  }
+
+  /**
+   * Follows typedefs, `const`, `volatile`, `restrict` and type tags to what lies below.
+   *
+   * @returns the id of the first type that is none of these
+   * @throws ObjectFileError when the chain is longer than 32, which means a loop
+   */
+  resolve(id: number): number {
+    for (let depth = 0; depth < MAX_RESOLVE_DEPTH; depth++) {
+      switch (this.kind(id)) {
+        case 'typedef':
+        case 'const':
+        case 'volatile':
+        case 'restrict':
+        case 'type_tag':
+          id = (this.type(id) as { type: number }).type
+          break
+        default:
+          return id
+      }
+    }
+    throw new ObjectFileError(`BTF type ${id} refers to itself`, this.#where)
+  }
+
+  /** Decodes the type below typedefs, modifiers and type tags. */
+  resolved(id: number): BtfType {
+    return this.type(this.resolve(id))
+  }
+
+  /**
+   * Size of a type in bytes.
+   *
+   * @throws ObjectFileError for a type without a size (`void`, `func`, `func_proto`, `fwd`) and for loops
+   */
+  sizeOf(id: number): number {
+    let count = 1
+    for (let depth = 0; depth < MAX_RESOLVE_DEPTH; depth++) {
+      const type = this.resolved(id)
+      switch (type.kind) {
+        case 'int':
+        case 'struct':
+        case 'union':
+        case 'enum':
+        case 'enum64':
+        case 'datasec':
+        case 'float':
+          return count * type.size
+        case 'ptr':
+          return count * this.pointerSize
+        case 'array':
+          count *= type.count
+          id = type.type
+          break
+        case 'var':
+          id = type.type
+          break
+        default:
+          throw new ObjectFileError(`BTF type ${id} (${type.kind} ${type.name}) has no size`, this.#where)
+      }
+    }
+    throw new ObjectFileError(`BTF type ${id} refers to itself`, this.#where)
+  }
+
+  /** Bytes of a pointer: 8, since only 64-bit targets are handled. */
+  get pointerSize(): number {
+    return 8
+  }
+}
+
+const FINDS_BEFORE_INDEX = 16
+
+const INT_ENCODINGS: readonly (BtfTypeOf<'int'>['encoding'] | undefined)[] = [
+  'unsigned',
+  'signed',
+  'char',
+  undefined,
+  'bool',
+]
+
+function linkageOf(value: number): BtfLinkage {
+  return value === 0 ? 'static' : value === 1 ? 'global' : 'extern'
+}
+
+/** `KIND.int` and so on, as numbers of the file format. */
+export const btfKindNumbers: Readonly<Record<BtfKind, number>> = KIND
+
+/** Views or copies bytes as 32-bit words in host byte order. */
+function toWords(bytes: Uint8Array, byteOrder: ByteOrder): Uint32Array {
+  const foreign = byteOrder !== hostByteOrder
+  if (!foreign && bytes.byteOffset % 4 === 0) {
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+  }
+  const copy = bytes.slice()
+  if (foreign) Buffer.from(copy.buffer).swap32()
+  return new Uint32Array(copy.buffer)
+}

@@ -1,0 +1,109 @@
+/**
+ * The errors that the library throws. Wrong arguments are `TypeError` or `RangeError`; everything else is a
+ * `BpfError` or one of its few subclasses.
+ *
+ * @module
+ */
+
+/** What a `BpfError` knows besides its message. */
+export interface BpfErrorOptions {
+  /** Symbolic name: an errno name (`'EPERM'`) or one of the library's own (`'ERR_CLOSED'`). */
+  code?: string
+  /** Positive errno of the system call that failed. */
+  errno?: number
+  /** The system call or `bpf(2)` command that failed, such as `'bpf(BPF_PROG_LOAD)'`. */
+  syscall?: string
+  /** The error that led to this one. */
+  cause?: unknown
+}
+
+/** Base class of every error that comes from the kernel, or from the state of one of our objects. */
+export class BpfError extends Error {
+  /** An errno name such as `'EPERM'`, or one of the library's own codes such as `'ERR_CLOSED'`. */
+  readonly code: string
+  /** Positive errno of the system call that failed; `undefined` when no system call was involved. */
+  readonly errno: number | undefined
+  /** The system call or `bpf(2)` command that failed. */
+  readonly syscall: string | undefined
+
+  static {
+    BpfError.prototype.name = 'BpfError'
+  }
+
+  constructor(message: string, options: BpfErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = options.code ?? 'ERR_BPF'
+    this.errno = options.errno
+    this.syscall = options.syscall
+  }
+}
+
+/** The kernel, for certain, lacks a feature. Inconclusive failures are plain `BpfError`s. */
+export class NotSupportedError extends BpfError {
+  /** What is missing, in words: `'BPF link for kprobe_multi'`. */
+  readonly feature: string
+  /** First kernel that has it, such as `'5.18'`; `undefined` when it does not depend on the version. */
+  readonly since: string | undefined
+
+  static {
+    NotSupportedError.prototype.name = 'NotSupportedError'
+  }
+
+  constructor(feature: string, since?: string, options: BpfErrorOptions & { hint?: string } = {}) {
+    const needs = since === undefined ? '' : ` (needs Linux ${since} or later)`
+    const hint = options.hint === undefined ? '' : `; ${options.hint}`
+    super(`${feature} is not supported by this kernel${needs}${hint}`, {
+      code: 'ERR_NOT_SUPPORTED',
+      ...options,
+    })
+    this.feature = feature
+    this.since = since
+  }
+}
+
+/** Where in an object file something is wrong. */
+export interface ObjectFileLocation {
+  /** File name, or what the caller called the bytes. */
+  file?: string
+  /** Section name, such as `'.BTF.ext'`. */
+  section?: string
+  /** Byte offset inside the section, or inside the file when there is no section. */
+  offset?: number
+}
+
+/** An object file (ELF, BTF) is truncated, malformed, or uses something that cannot be loaded. */
+export class ObjectFileError extends BpfError {
+  /** File name, or what the caller called the bytes. */
+  readonly file: string | undefined
+  /** Section name, such as `'.BTF.ext'`. */
+  readonly section: string | undefined
+  /** Byte offset inside the section, or inside the file when there is no section. */
+  readonly offset: number | undefined
+  /** What is wrong, without the place. */
+  readonly reason: string
+
+  static {
+    ObjectFileError.prototype.name = 'ObjectFileError'
+  }
+
+  constructor(reason: string, where: ObjectFileLocation = {}, options: BpfErrorOptions = {}) {
+    super(`${reason}${placeOf(where)}`, { code: 'ERR_OBJECT_FILE', ...options })
+    this.reason = reason
+    this.file = where.file
+    this.section = where.section
+    this.offset = where.offset
+  }
+}
+
+function placeOf(where: ObjectFileLocation): string {
+  const parts: string[] = []
+  if (where.file !== undefined) parts.push(where.file)
+  if (where.section !== undefined) parts.push(`section ${where.section}`)
+  if (where.offset !== undefined) parts.push(`offset 0x${where.offset.toString(16)}`)
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
+}
+
+/** An operation on a handle that was closed. */
+export function closedError(what: string): BpfError {
+  return new BpfError(`${what} is closed`, { code: 'ERR_CLOSED' })
+}

@@ -1,0 +1,68 @@
+/**
+ * Description of a map that is not created yet. Pure: no file descriptor, no kernel.
+ *
+ * @module
+ */
+
+import type { MapType } from '../abi/index.ts'
+import type { Btf } from '../btf/btf.ts'
+
+/** One initial element of a map. */
+export interface MapContent {
+  /** Raw key bytes. */
+  key: Uint8Array
+  /** Raw value bytes; or, for arrays of programs and maps of maps, what to put there, by name. */
+  value: Uint8Array | { map: string } | { program: string }
+}
+
+/** A plain, editable description of a map. */
+export interface MapSpec {
+  /** Name; the kernel keeps 15 bytes of it. */
+  name: string
+  /** Map type, or its number when the tables do not know it yet. */
+  type: MapType | number
+  /** Bytes of a key; 0 where the type has none. */
+  keySize?: number
+  /** Bytes of a value; of one CPU's value in a per-CPU map; 0 where the type has none. */
+  valueSize?: number
+  /** Greatest number of elements; for a ring buffer its size in bytes. */
+  maxEntries?: number
+  /** `BPF_F_*` flags of map creation. */
+  flags?: number
+  /** NUMA node to allocate on; sets `BPF_F_NUMA_NODE` (4.14). */
+  numaNode?: number
+  /** Type-specific, such as the number of hash functions of a Bloom filter (5.16). */
+  mapExtra?: bigint
+  /** Network device that the map is bound to. */
+  ifindex?: number
+  /** Template of the inner maps of a map of maps. */
+  innerMap?: MapSpec
+  /** Elements to put in when the map is created. */
+  contents?: MapContent[]
+  /** Whether user space loses write access once `contents` are in (`BPF_MAP_FREEZE`, 5.2). */
+  freeze?: boolean
+  /** `'by_name'`: reuse or create a pin named like the map below the pin path. */
+  pinning?: 'none' | 'by_name'
+  /** BTF that `keyTypeId` and `valueTypeId` belong to. */
+  btf?: Btf
+  /** BTF type of the key; 0 or absent when unknown. */
+  keyTypeId?: number
+  /** BTF type of the value; 0 or absent when unknown. */
+  valueTypeId?: number
+  /** `btf_decl_tag`s of the map's definition. */
+  tags?: string[]
+}
+
+/** A deep copy that can be edited alone; `btf` is shared, since it is immutable. */
+export function copyMapSpec(spec: MapSpec): MapSpec {
+  const copy: MapSpec = { ...spec }
+  if (spec.innerMap !== undefined) copy.innerMap = copyMapSpec(spec.innerMap)
+  if (spec.tags !== undefined) copy.tags = [...spec.tags]
+  if (spec.contents !== undefined) {
+    copy.contents = spec.contents.map(({ key, value }) => ({
+      key: key.slice(),
+      value: value instanceof Uint8Array ? value.slice() : { ...value },
+    }))
+  }
+  return copy
+}

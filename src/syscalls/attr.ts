@@ -1,0 +1,141 @@
+/**
+ * Writes the arms of `union bpf_attr` through the generated layouts. Pure, apart from the address of a view,
+ * which the caller provides.
+ *
+ * @module
+ */
+
+import { attr, BPF_OBJ_NAME_MAX, type Command } from '../abi/index.ts'
+
+/** A field's value; its type says what is written. */
+export type AttrValue = number | bigint | string | ArrayBufferView
+
+interface Layout {
+  readonly $size: number
+  readonly [field: string]: number | Layout
+}
+
+/** Which arm of the union each command uses. Source: kernel/bpf/syscall.c `__sys_bpf`. */
+export const arms = {
+  map_create: attr.map_create,
+  map_lookup_elem: attr.map_elem,
+  map_update_elem: attr.map_elem,
+  map_delete_elem: attr.map_elem,
+  map_get_next_key: attr.map_elem,
+  map_lookup_and_delete_elem: attr.map_elem,
+  // The kernel reads only the descriptor.
+  map_freeze: attr.map_elem,
+  map_lookup_batch: attr.batch,
+  map_lookup_and_delete_batch: attr.batch,
+  map_update_batch: attr.batch,
+  map_delete_batch: attr.batch,
+  prog_load: attr.prog_load,
+  prog_attach: attr.prog_attach,
+  prog_detach: attr.prog_attach,
+  prog_test_run: attr.test,
+  prog_run: attr.test,
+  prog_query: attr.query,
+  prog_bind_map: attr.prog_bind_map,
+  prog_stream_read_by_fd: attr.prog_stream_read,
+  prog_get_next_id: attr.get_id,
+  map_get_next_id: attr.get_id,
+  btf_get_next_id: attr.get_id,
+  link_get_next_id: attr.get_id,
+  prog_get_fd_by_id: attr.get_id,
+  map_get_fd_by_id: attr.get_id,
+  btf_get_fd_by_id: attr.get_id,
+  link_get_fd_by_id: attr.get_id,
+  obj_pin: attr.obj,
+  obj_get: attr.obj,
+  obj_get_info_by_fd: attr.info,
+  raw_tracepoint_open: attr.raw_tracepoint,
+  btf_load: attr.btf_load,
+  task_fd_query: attr.task_fd_query,
+  link_create: attr.link_create,
+  link_update: attr.link_update,
+  link_detach: attr.link_detach,
+  enable_stats: attr.enable_stats,
+  iter_create: attr.iter_create,
+  token_create: attr.token_create,
+} as const satisfies Readonly<Record<Command, Layout>>
+
+/** Fields of a layout, all optional: what is left out is zero. */
+export type FieldsOf<L> = {
+  -readonly [K in keyof L as K extends '$size' ? never : K]?:
+    | (L[K] extends number ? AttrValue : FieldsOf<L[K]>)
+    | undefined
+}
+
+/**
+ * Fields of a `bpf(2)` command by their kernel names; nested structs are nested objects. A `number` is written
+ * as 32 bits, a `bigint` as 64, a `string` as the address of a NUL-terminated copy, a view as its address.
+ * `map_name` and `prog_name`, which the kernel holds in the union itself, take a string or bytes.
+ */
+export type AttrFields<C extends Command> = FieldsOf<(typeof arms)[C]>
+
+/** `char[BPF_OBJ_NAME_LEN]` inside the union; every other string is a pointer. */
+const inlineNames: readonly string[] = ['map_name', 'prog_name']
+
+const utf8 = new TextEncoder()
+
+/** What {@link writeAttr} needs to turn memory into addresses. */
+export interface AttrWriter {
+  /** The union, zeroed by the caller. */
+  readonly view: DataView
+  /** Address of a view; called just before the system call. */
+  addressOf(view: ArrayBufferView): number
+  /** Takes what the union points to: it must stay referenced until the call has returned. */
+  readonly referenced: ArrayBufferView[]
+}
+
+/**
+ * Writes fields at their places in an arm of the union.
+ *
+ * @throws RangeError for an unknown field, a number that is no 32-bit integer, a 64-bit value in a 32-bit place
+ */
+export function writeAttr(writer: AttrWriter, layout: Layout, fields: object): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue
+    const place = Object.hasOwn(layout, name) && name !== '$size' ? layout[name] : undefined
+    if (place === undefined) throw new RangeError(`Cannot write bpf_attr: it has no field ${name}`)
+    if (typeof place === 'object') writeAttr(writer, place, value)
+    else if (inlineNames.includes(name)) writeName(writer.view, place, name, value)
+    else writeField(writer, place, name, value)
+  }
+}
+
+function writeField(writer: AttrWriter, offset: number, name: string, value: AttrValue): void {
+  if (typeof value === 'number') {
+    if (!Number.isInteger(value) || value < -0x80000000 || value > 0xffffffff) {
+      throw new RangeError(`Cannot write bpf_attr: ${name} ${value} is not a 32-bit integer`)
+    }
+    writer.view.setUint32(offset, value, true)
+    return
+  }
+  if (offset % 8 !== 0) throw new RangeError(`Cannot write bpf_attr: ${name} has 32 bits, use a number`)
+  if (typeof value === 'bigint') {
+    writer.view.setBigUint64(offset, value, true)
+    return
+  }
+  const target = typeof value === 'string' ? terminated(value, name) : value
+  writer.referenced.push(target)
+  writer.view.setBigUint64(offset, BigInt(writer.addressOf(target)), true)
+}
+
+function writeName(view: DataView, offset: number, name: string, value: AttrValue): void {
+  const bytes = typeof value === 'string' ? utf8.encode(value) : value
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`Cannot write bpf_attr: ${name} must be a string or bytes`)
+  }
+  const end = bytes.indexOf(0)
+  const text = end === -1 ? bytes : bytes.subarray(0, end)
+  if (text.length > BPF_OBJ_NAME_MAX) {
+    throw new RangeError(`Cannot write bpf_attr: ${name} has more than ${BPF_OBJ_NAME_MAX} bytes`)
+  }
+  new Uint8Array(view.buffer, view.byteOffset + offset, BPF_OBJ_NAME_MAX).set(text)
+}
+
+function terminated(text: string, name: string): Uint8Array {
+  if (text.includes('\0')) throw new RangeError(`Cannot write bpf_attr: ${name} contains a NUL`)
+  return utf8.encode(`${text}\0`)
+}

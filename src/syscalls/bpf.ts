@@ -1,0 +1,88 @@
+/**
+ * `bpf(2)`, any command. The commands of the hot path are in `elem.ts`.
+ *
+ * @module
+ */
+
+import { type Command, commands } from '../abi/index.ts'
+import { type AttrFields, arms, writeAttr } from './attr.ts'
+import { syscallEntry } from './entry.ts'
+import { allocate, type NativeMemory } from './memory.ts'
+import { nr } from './numbers.ts'
+
+/** More than any arm: the union of Linux 6.18 has 168 bytes. */
+const ATTR_SPACE = 256
+
+let space: NativeMemory | undefined
+/** What the union points to during a call: referenced from here, the collector cannot take it. */
+const referenced: ArrayBufferView[] = []
+
+/**
+ * Makes a `bpf(2)` call. The whole arm of the command is passed: a kernel that knows fewer fields accepts the
+ * rest while it is zero, and answers `E2BIG` otherwise.
+ *
+ * `EINTR` and `EAGAIN` are returned, not retried: only the caller knows whether the command may be repeated.
+ *
+ * @param command such as `'map_create'`
+ * @param fields see {@link AttrFields}
+ * @returns what the kernel returned, or -errno; kernel errors never throw
+ * @throws RangeError or TypeError when a field's value cannot be written
+ */
+export function bpf<C extends Command>(command: C, fields: AttrFields<C>): number {
+  const entry = syscallEntry()
+  space ??= allocate(ATTR_SPACE)
+  const arm = arms[command]
+  space.bytes.fill(0)
+  try {
+    writeAttr({ view: space.view, addressOf: entry.addressOf, referenced }, arm, fields)
+    return entry.syscall(nr.bpf, commands[command], space.address, arm.$size)
+  } finally {
+    referenced.length = 0
+  }
+}
+
+/**
+ * Makes a `bpf(2)` call on a worker thread, for what may take long. Nothing that the fields refer to may be
+ * changed before the promise settles; this call keeps it referenced.
+ *
+ * @returns the kernel's result or -errno, and the attr with what the kernel wrote into it
+ * @throws RangeError or TypeError (as a rejection) when a field's value cannot be written
+ */
+export async function bpfAsync<C extends Command>(
+  command: C,
+  fields: AttrFields<C>,
+): Promise<{ result: number; attr: DataView }> {
+  const entry = syscallEntry()
+  const own = allocate(ATTR_SPACE)
+  const held: ArrayBufferView[] = []
+  const arm = arms[command]
+  writeAttr({ view: own.view, addressOf: entry.addressOf, referenced: held }, arm, fields)
+  inFlight.add(held)
+  try {
+    const result = await entry.syscallAsync(nr.bpf, commands[command], own.address, arm.$size)
+    return { result, attr: own.view }
+  } finally {
+    inFlight.delete(held)
+  }
+}
+
+/** Keeps what pending calls refer to reachable. */
+const inFlight = new Set<ArrayBufferView[]>()
+
+/**
+ * Reads a 32-bit field that the kernel wrote into the attr of this thread's last {@link bpf} call.
+ *
+ * @param offset from the layouts: `attr.get_id.next_id`
+ */
+export function attrResult32(offset: number): number {
+  return space?.view.getUint32(offset, true) ?? 0
+}
+
+/**
+ * Reads a 64-bit field that the kernel wrote into the attr of this thread's last {@link bpf} call.
+ *
+ * @param offset from the layouts: `attr.query.revision`
+ */
+export function attrResult64(offset: number): bigint {
+  return space?.view.getBigUint64(offset, true) ?? 0n
+}

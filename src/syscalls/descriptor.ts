@@ -1,0 +1,60 @@
+/**
+ * Raw file descriptors: duplicating and closing them so that they are close-on-exec, never 0, 1 or 2, and do not
+ * outlive a worker thread.
+ *
+ * A worker thread can be terminated at any point, without a word to its JavaScript. Node then closes the
+ * descriptors that the thread opened with `node:fs` and did not close. Descriptors from raw system calls get
+ * the same care here: one is opened with `node:fs`, and ours takes its place by `dup3(2)`.
+ *
+ * @module
+ */
+
+import { closeSync, openSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
+import type { SyscallEntry } from './entry.ts'
+import { nr } from './numbers.ts'
+
+const F_DUPFD_CLOEXEC = 1030
+const O_CLOEXEC = 0o2000000
+
+type Kernel = Pick<SyscallEntry, 'syscall'>
+
+/**
+ * Duplicates a descriptor onto a new one that ends with this thread, or with the process on the main thread.
+ *
+ * @returns the new descriptor, or -errno
+ */
+export function duplicateFd(kernel: Kernel, fd: number): number {
+  if (isMainThread) return kernel.syscall(nr.fcntl, fd, F_DUPFD_CLOEXEC, 3)
+  const tracked = openSync('/', 'r')
+  const result = kernel.syscall(nr.dup3, fd, tracked, O_CLOEXEC)
+  if (result < 0) closeSync(tracked)
+  return result
+}
+
+/**
+ * Takes over a descriptor that a system call made: the result is the same one where that will do, else a
+ * duplicate, and the original is closed in any case.
+ *
+ * @returns the descriptor to use from now on, or -errno
+ */
+export function takeFd(kernel: Kernel, fd: number): number {
+  if (isMainThread && fd > 2) return fd
+  const taken = duplicateFd(kernel, fd)
+  kernel.syscall(nr.close, fd)
+  return taken
+}
+
+/** Gives a descriptor of {@link takeFd} up: the result is nobody's, and outlives this thread. -errno on failure. */
+export function disownFd(kernel: Kernel, fd: number): number {
+  if (isMainThread) return fd
+  const free = kernel.syscall(nr.fcntl, fd, F_DUPFD_CLOEXEC, 3)
+  if (free >= 0) closeSync(fd)
+  return free
+}
+
+/** Closes a descriptor of {@link takeFd} or {@link duplicateFd}. Linux frees it even where it reports an error. */
+export function closeFd(kernel: Kernel, fd: number): void {
+  if (isMainThread) kernel.syscall(nr.close, fd)
+  else closeSync(fd)
+}

@@ -1,0 +1,109 @@
+/**
+ * The one way into the kernel: an interface with two backends, chosen at the first call, per thread.
+ *
+ * The shim (`native/`) is taken where its prebuilt file is present, else koffi. `EBPF_TS_BACKEND=koffi` or
+ * `shim` in the environment forces one. Importing this file loads nothing native.
+ *
+ * @module
+ */
+
+import { BpfError, NotSupportedError } from '../errors.ts'
+import { openKoffi } from './koffi.ts'
+import { syscallTables } from './numbers.ts'
+import { openShim } from './shim.ts'
+
+/** Tells when a file descriptor has something to read. Its owner closes it before the descriptor or after. */
+export interface FdWatcher {
+  /** Watches again after `stop`. Throws `ERR_CLOSED` after `close`. */
+  start(): void
+  /** Pauses: no callback comes until `start`. */
+  stop(): void
+  /** An active watcher keeps the event loop alive; this is how it starts. */
+  ref(): void
+  /** Lets the process end although the watcher is active. */
+  unref(): void
+  /** Ends it for good. Idempotent. */
+  close(): void
+}
+
+/** What a backend offers. Arguments and addresses are numbers below 2^53; results are -errno on failure. */
+export interface SyscallEntry {
+  /** Which backend this is. */
+  readonly backend: 'koffi' | 'shim'
+  /**
+   * Makes a system call on this thread. Nothing is retried: `EINTR` and `EAGAIN` come back like any other
+   * errno, and what they mean is the caller's matter.
+   *
+   * @returns the result, or -errno
+   */
+  syscall(nr: number, a0?: number, a1?: number, a2?: number, a3?: number, a4?: number, a5?: number): number
+  /**
+   * Makes a system call on a thread of libuv's pool. Memory it refers to must stay referenced until the
+   * promise settles. It cannot be cancelled, and the process cannot exit before it returns: never wait
+   * without a limit.
+   *
+   * @returns the result, or -errno; never rejects for an errno
+   */
+  syscallAsync(
+    nr: number,
+    a0?: number,
+    a1?: number,
+    a2?: number,
+    a3?: number,
+    a4?: number,
+    a5?: number,
+  ): Promise<number>
+  /**
+   * Address of a view's first byte; 0 for an empty view. Valid as long as the view's buffer is referenced: backing stores
+   * do not move.
+   */
+  addressOf(view: ArrayBufferView): number
+  /**
+   * Calls back whenever the descriptor is readable, again and again until it is drained (level-triggered).
+   * The callback runs like any other of the event loop: what it throws is an `uncaughtException`, promises it settles are
+   * served. The watcher starts active, stays alive without a reference to it, and works on
+   * a duplicate of the descriptor, so closing the descriptor neither ends nor harms it. The open file
+   * description becomes `O_NONBLOCK`.
+   *
+   * @throws BpfError when the descriptor is bad (`EBADF`) or of a kind that cannot be watched (`EPERM`)
+   */
+  watch(fd: number, onReadable: () => void): FdWatcher
+}
+
+let entry: SyscallEntry | undefined
+
+/**
+ * The backend of this thread, opened at the first call.
+ *
+ * @throws NotSupportedError on an operating system or CPU without support
+ * @throws BpfError when the backend that the environment asks for is absent
+ */
+export function syscallEntry(): SyscallEntry {
+  entry ??= openEntry(process.env.EBPF_TS_BACKEND)
+  return entry
+}
+
+function openEntry(wanted: string | undefined): SyscallEntry {
+  if (process.platform !== 'linux') {
+    throw new NotSupportedError('eBPF', undefined, { hint: `it needs Linux, this is ${process.platform}` })
+  }
+  if (syscallTables[process.arch] === undefined) {
+    throw new NotSupportedError('eBPF on this CPU', undefined, {
+      hint: `x64 and arm64 are known, this is ${process.arch}`,
+    })
+  }
+  if (wanted === 'koffi') return openKoffi()
+  if (wanted !== undefined && wanted !== '' && wanted !== 'shim') {
+    throw new BpfError(`Unknown backend EBPF_TS_BACKEND=${wanted}: expected koffi or shim`, {
+      code: 'ERR_BACKEND',
+    })
+  }
+  const shim = openShim()
+  if (shim === undefined && wanted === 'shim') {
+    throw new BpfError(
+      'Cannot use EBPF_TS_BACKEND=shim: there is no prebuilt shim for this platform (npm run build:native)',
+      { code: 'ERR_BACKEND' },
+    )
+  }
+  return shim ?? openKoffi()
+}

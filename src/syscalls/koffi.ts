@@ -1,0 +1,69 @@
+/**
+ * The koffi backend: libc's `syscall()` through a foreign function interface. The only file that imports
+ * koffi.
+ *
+ * @module
+ */
+
+import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
+import type { SyscallEntry } from './entry.ts'
+import { EpollLoop } from './watch-epoll.ts'
+import { PollWatcher } from './watch-poll.ts'
+
+type Six = [a0: number, a1: number, a2: number, a3: number, a4: number, a5: number]
+type Completion = (error: unknown, result: number) => void
+interface NativeSyscall {
+  (nr: number, ...args: Six): number
+  async(...args: [nr: number, ...Six, Completion]): void
+}
+
+/** koffi refuses more than 256 pending calls; the pool behind them has four threads unless configured. */
+const MAX_PENDING = 64
+
+/** Loads koffi and finds libc's `syscall()`, which glibc and musl both have. */
+export function openKoffi(): SyscallEntry {
+  const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
+  // glibc's and musl's syscall() take their arguments from general-purpose registers like a function of fixed
+  // arity, and koffi calls those twice as fast as variadic ones. 'long' is koffi's fastest 64-bit type.
+  const native: NativeSyscall = koffi
+    .load(null)
+    .func('syscall', 'long', ['long', 'long', 'long', 'long', 'long', 'long', 'long'])
+
+  const syscall: SyscallEntry['syscall'] = (nr, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0) => {
+    const result = native(nr, a0, a1, a2, a3, a4, a5)
+    return result === -1 ? -koffi.errno() : result
+  }
+
+  let pending = 0
+  const waiting: (() => void)[] = []
+  const syscallAsync: SyscallEntry['syscallAsync'] = (nr, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0) =>
+    new Promise((resolve, reject) => {
+      const run = (): void => {
+        pending++
+        native.async(nr, a0, a1, a2, a3, a4, a5, (error, result) => {
+          // errno belongs to the pool's thread; koffi saves it there and restores it around this callback.
+          const outcome = result === -1 ? -koffi.errno() : result
+          pending--
+          waiting.shift()?.()
+          if (error === null) resolve(outcome)
+          else reject(error)
+        })
+      }
+      if (pending < MAX_PENDING) run()
+      else waiting.push(run)
+    })
+
+  // uv_poll handles of koffi crash a worker thread that ends before they are closed.
+  let epoll: EpollLoop | undefined
+  const watch: SyscallEntry['watch'] = (fd, onReadable) => {
+    if (isMainThread) return PollWatcher.open({ syscall, poll: koffi.node.poll, addressOf }, fd, onReadable)
+    epoll ??= new EpollLoop({ syscall, syscallAsync, addressOf })
+    return epoll.watch(fd, onReadable)
+  }
+
+  const addressOf: SyscallEntry['addressOf'] = view =>
+    view.byteLength === 0 ? 0 : Number(koffi.address(view))
+
+  return { backend: 'koffi', syscall, syscallAsync, addressOf, watch }
+}

@@ -1,0 +1,5 @@
+import type { SyscallEntry } from './entry.ts'
+
+export function openShim(): SyscallEntry | undefined {
+  return undefined
+}

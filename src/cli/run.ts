@@ -1,0 +1,145 @@
+/**
+ * `ebpf-ts run`: loads an object, attaches its programs, prints the records of its ring buffers.
+ *
+ * @module
+ */
+
+import { inspect } from 'node:util'
+import {
+  Collection,
+  CollectionSpec,
+  jsonReplacer,
+  RingBuffer,
+  type RingRecord,
+  type VariableSpec,
+} from '../index.ts'
+import { type Command, parseCommandLine, parseCount, UsageError } from './command.ts'
+
+const help = `Usage: ebpf-ts run OBJECT [--set NAME=VALUE]... [--count N] [--json]
+
+Loads a compiled BPF object, attaches every program by its section name, and prints
+the records of every ring buffer, decoded through the object's BTF, until Ctrl-C.
+Notes on what was attached go to standard error. Needs root.
+
+  --set NAME=VALUE  give a global variable a value before the object is loaded:
+                    a number, true or false, text, or JSON for arrays and structs
+  --count N         stop after N records
+  --json            print one JSON document per line: {"map": ..., "record": ...}
+
+Exit code: 0 after Ctrl-C or N records, 1 on failure, 2 on wrong use.
+`
+
+export const run: Command = {
+  summary: 'load an object, attach its programs, print its ring buffers',
+  help,
+  async run(args) {
+    const { values, positionals } = parseCommandLine(args, {
+      set: { type: 'string', multiple: true },
+      count: { type: 'string' },
+      json: { type: 'boolean' },
+    })
+    const [path, ...extra] = positionals
+    if (path === undefined || extra.length > 0) throw new UsageError('give one object file')
+    const count = parseCount(values.count, '--count') ?? Number.POSITIVE_INFINITY
+    const spec = CollectionSpec.fromFile(path)
+    for (const assignment of values.set ?? []) assign(spec, assignment)
+
+    const stop = stopSignal()
+    using collection = Collection.load(spec)
+    using attached = collection.attach({ onError: 'collect' })
+    for (const { program, target } of attached.links) note(`attached ${program.name} to ${target}`)
+    for (const { program, reason } of attached.skipped)
+      note(`did not attach ${program.name}: ${reason.message}`)
+    if (attached.links.length === 0) {
+      note('nothing is attached')
+      return 1
+    }
+    await printRecords(collection, count, stop, values.json === true ? jsonLine : textLine)
+    return 0
+  },
+}
+
+function note(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Aborts on Ctrl-C, on termination, and when nobody reads our output any more. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  const stop = (): void => controller.abort()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
+  process.stdout.on('error', stop)
+  return controller.signal
+}
+
+async function printRecords(
+  collection: Collection,
+  count: number,
+  signal: AbortSignal,
+  format: (record: RingRecord) => string,
+): Promise<void> {
+  const maps = [...collection.maps.values()].filter(({ type }) => type === 'ringbuf')
+  if (maps.length === 0) {
+    note('the object has no ring buffer; Ctrl-C detaches')
+    await untilAborted(signal)
+    return
+  }
+  using ring = RingBuffer.open(maps)
+  let printed = 0
+  for await (const record of ring.records({ signal })) {
+    process.stdout.write(`${format(record)}\n`)
+    if (++printed >= count) break
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const idle = setInterval(() => {}, 1 << 30)
+    const done = (): void => {
+      clearInterval(idle)
+      resolve()
+    }
+    if (signal.aborted) done()
+    else signal.addEventListener('abort', done, { once: true })
+  })
+}
+
+function jsonLine(record: RingRecord): string {
+  return JSON.stringify({ map: record.source, record: record.decode() }, jsonReplacer)
+}
+
+function textLine(record: RingRecord): string {
+  return `${record.source} ${inspect(record.decode(), { breakLength: Number.POSITIVE_INFINITY, depth: null })}`
+}
+
+/** Applies `NAME=VALUE`, reading the text as what the variable holds now. */
+function assign(spec: CollectionSpec, assignment: string): void {
+  const equals = assignment.indexOf('=')
+  if (equals <= 0) throw new UsageError(`--set needs NAME=VALUE, not ${JSON.stringify(assignment)}`)
+  const name = assignment.slice(0, equals)
+  const text = assignment.slice(equals + 1)
+  const variable = spec.variables.get(name)
+  try {
+    variable.set(parseValue(variable, text))
+  } catch (error) {
+    throw new UsageError(`--set ${assignment}: ${(error as Error).message}`)
+  }
+}
+
+function parseValue(variable: VariableSpec, text: string): unknown {
+  const current = variable.get()
+  switch (typeof current) {
+    case 'bigint':
+      return BigInt(text)
+    case 'number':
+      return text.trim() === '' ? Number.NaN : Number(text)
+    case 'boolean':
+      if (text === 'true' || text === '1') return true
+      if (text === 'false' || text === '0') return false
+      throw new TypeError('it needs true or false')
+    case 'string':
+      return text
+    default:
+      return JSON.parse(text)
+  }
+}

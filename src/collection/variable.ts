@@ -1,0 +1,78 @@
+/**
+ * A global variable of a loaded collection, read and written in place through shared memory.
+ *
+ * @module
+ */
+
+import type { Codec } from '../codec.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
+import type { BpfMap } from '../maps/index.ts'
+import type { VariableSpec } from './variable-spec.ts'
+
+/** A live global variable. Access is a plain memory access: no system call, no lock (5.5). */
+export class Variable {
+  /** Name in the C source. */
+  readonly name: string
+  /** Section it lies in, such as `'.bss'`. */
+  readonly sectionName: string
+  /** Bytes. */
+  readonly size: number
+  /** Whether it is in a `.rodata` section: programs and the verifier count on its value. */
+  readonly constant: boolean
+  readonly #offset: number
+  readonly #map: BpfMap
+  readonly #codec: Codec<unknown> | undefined
+  #view: DataView | undefined
+
+  /** @internal */
+  constructor(spec: VariableSpec, map: BpfMap) {
+    this.name = spec.name
+    this.sectionName = spec.sectionName
+    this.size = spec.size
+    this.constant = spec.constant
+    this.#offset = spec.offset
+    this.#map = map
+    this.#codec = spec.codec
+  }
+
+  /** The variable's bytes in shared memory; zeros once the collection is closed. */
+  get bytes(): Uint8Array {
+    const { buffer, byteOffset, byteLength } = this.#memory()
+    return new Uint8Array(buffer, byteOffset, byteLength)
+  }
+
+  /**
+   * Reads the value, decoded through BTF; a copy of the bytes when it has no type.
+   *
+   * @throws NotSupportedError when the kernel cannot map it into memory (before 5.5)
+   */
+  get(): unknown {
+    return this.#codec === undefined ? this.bytes.slice() : this.#codec.decode(this.#memory(), 0)
+  }
+
+  /**
+   * Writes the value, encoded through BTF; bytes when it has no type.
+   *
+   * @throws BpfError when the variable is constant
+   * @throws TypeError or RangeError when the value does not fit the type
+   */
+  set(value: unknown): void {
+    if (this.constant) {
+      throw new BpfError(`Cannot set variable ${this.name}: it is constant once the collection is loaded`, {
+        code: 'ERR_READ_ONLY',
+      })
+    }
+    if (this.#codec !== undefined) this.#codec.encode(value, this.#memory(), 0)
+    else if (value instanceof Uint8Array && value.length === this.size) this.bytes.set(value)
+    else throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
+  }
+
+  #memory(): DataView {
+    if (this.#view === undefined || this.#map.closed) {
+      const memory = this.#map.memory()
+      if (memory === undefined) throw new NotSupportedError(`Memory of variable ${this.name}`, '5.5')
+      this.#view = new DataView(memory.buffer, this.#offset, this.size)
+    }
+    return this.#view
+  }
+}

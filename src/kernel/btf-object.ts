@@ -1,0 +1,175 @@
+/**
+ * BTF that was loaded into the kernel: of programs and maps, of vmlinux, of modules.
+ *
+ * Source: kernel/bpf/btf.c `btf_new_fd`, `btf_get_info_by_fd`.
+ *
+ * @module
+ */
+
+import { btfInfo, progInfo } from '../abi/index.ts'
+import { Btf } from '../btf/btf.ts'
+import { cString } from '../bytes.ts'
+import { BpfError } from '../errors.ts'
+import { allocate, bpf, getInfo, nextId, OwnedFd } from '../syscalls/index.ts'
+import { kernelBtf } from './btf.ts'
+import { failure } from './failure.ts'
+
+const NAME_SIZE = 64
+const LOG_SIZE = 1 << 20
+
+/** What the kernel says of a BTF object. */
+export interface BtfObjectInfo {
+  /** Id, unique until the next boot. */
+  id: number
+  /** `'vmlinux'`, the name of a module, or `''` for BTF that was loaded with `BPF_BTF_LOAD` (5.11). */
+  name: string
+  /** Whether it is of the kernel or one of its modules (5.11). */
+  kernel: boolean
+  /** Bytes of raw BTF. */
+  size: number
+}
+
+/** A BTF object of the kernel, held by its file descriptor (4.18). */
+export class BtfObject implements Disposable {
+  readonly #fd: OwnedFd
+  #info: BtfObjectInfo | undefined
+  #types: Btf | undefined
+
+  private constructor(fd: OwnedFd) {
+    this.#fd = fd
+  }
+
+  /**
+   * Loads raw BTF into the kernel (4.18).
+   *
+   * @throws BpfError with the verifier's last words when the kernel refuses it
+   */
+  static load(raw: Uint8Array): BtfObject {
+    let result = bpf('btf_load', { btf: raw, btf_size: raw.length })
+    if (result < 0) {
+      // A second try with a log, which the first does not pay for.
+      const log = allocate(LOG_SIZE)
+      const second = bpf('btf_load', {
+        btf: raw,
+        btf_size: raw.length,
+        btf_log_buf: log.bytes,
+        btf_log_size: LOG_SIZE,
+        btf_log_level: 1,
+      })
+      if (second < 0) {
+        const lastLine = cString(log.bytes).trimEnd().split('\n').at(-1) ?? ''
+        const detail = lastLine === '' ? '' : `: ${lastLine}`
+        throw failure(`Cannot load BTF of ${raw.length} bytes${detail}`, second, 'bpf(BPF_BTF_LOAD)')
+      }
+      result = second
+    }
+    return new BtfObject(OwnedFd.adopt(result, 'BTF'))
+  }
+
+  /**
+   * Opens a BTF object by id (4.18, needs CAP_SYS_ADMIN).
+   *
+   * @throws BpfError with code `ENOENT` when there is none
+   */
+  static fromId(id: number): BtfObject {
+    const result = bpf('btf_get_fd_by_id', { btf_id: id })
+    if (result < 0) throw failure(`Cannot open BTF ${id}`, result, 'bpf(BPF_BTF_GET_FD_BY_ID)')
+    return new BtfObject(OwnedFd.adopt(result, `BTF ${id}`))
+  }
+
+  /**
+   * Opens the BTF of a loaded program (5.0).
+   *
+   * @throws BpfError when the program was loaded without BTF
+   */
+  static ofProgram(programFd: number): BtfObject {
+    const info = allocate(progInfo.$size)
+    const result = getInfo(programFd, info)
+    if (result < 0) throw failure('Cannot read program info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
+    const id = info.view.getUint32(progInfo.btf_id, true)
+    if (id === 0) throw new BpfError('The program was loaded without BTF', { code: 'ERR_NO_BTF' })
+    return BtfObject.fromId(id)
+  }
+
+  /** All BTF objects, in the order of their ids; each must be closed by the caller. */
+  static *list(): Generator<BtfObject> {
+    for (let id = nextId('btf_get_next_id', 0); id > 0; id = nextId('btf_get_next_id', id)) {
+      let object: BtfObject
+      try {
+        object = BtfObject.fromId(id)
+      } catch (error) {
+        // It may be gone since its id was read.
+        if (error instanceof BpfError && error.code === 'ENOENT') continue
+        throw error
+      }
+      yield object
+    }
+  }
+
+  /** The BTF objects of loaded modules (5.11); each must be closed by the caller. */
+  static *modules(): Generator<BtfObject> {
+    for (const object of BtfObject.list()) {
+      const { kernel, name } = object.info()
+      if (kernel && name !== 'vmlinux') yield object
+      else object.close()
+    }
+  }
+
+  /** The file descriptor; owned by this object. */
+  get fd(): number {
+    return this.#fd.fd
+  }
+
+  /** Name of the module, `'vmlinux'`, or `''`. */
+  get name(): string {
+    return this.info().name
+  }
+
+  /** What the kernel says of it. */
+  info(): BtfObjectInfo {
+    this.#info ??= this.#readInfo()
+    return this.#info
+  }
+
+  #readInfo(): BtfObjectInfo {
+    const info = allocate(btfInfo.$size)
+    const name = allocate(NAME_SIZE)
+    info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
+    info.view.setUint32(btfInfo.name_len, NAME_SIZE, true)
+    const result = getInfo(this.fd, info)
+    if (result < 0) throw failure('Cannot read BTF info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
+    return {
+      id: info.view.getUint32(btfInfo.id, true),
+      name: cString(name.bytes),
+      kernel: info.view.getUint32(btfInfo.kernel_btf, true) !== 0,
+      size: info.view.getUint32(btfInfo.btf_size, true),
+    }
+  }
+
+  /** The types, read back from the kernel and parsed at the first call. A module's continue vmlinux's. */
+  types(): Btf {
+    this.#types ??= this.#readTypes()
+    return this.#types
+  }
+
+  #readTypes(): Btf {
+    const { size, kernel, name } = this.info()
+    const raw = allocate(size)
+    const info = allocate(btfInfo.$size)
+    info.view.setBigUint64(btfInfo.btf, BigInt(raw.address), true)
+    info.view.setUint32(btfInfo.btf_size, size, true)
+    const result = getInfo(this.fd, info)
+    if (result < 0) throw failure('Cannot read BTF', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
+    const file = name === '' ? `BTF ${this.info().id}` : name
+    return Btf.parse(raw.bytes, kernel && name !== 'vmlinux' ? { base: kernelBtf(), file } : { file })
+  }
+
+  /** Closes the file descriptor; the kernel frees the BTF when nothing else uses it. */
+  close(): void {
+    this.#fd.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * Hooks of a control group.
+ *
+ * Source: kernel/bpf/cgroup.c `cgroup_bpf_link_attach`.
+ *
+ * @module
+ */
+
+import { closeSync, constants, openSync } from 'node:fs'
+import { type AttachType, attachTypes, enumNumber } from '../abi/index.ts'
+import { createLink, type Link, type ProgramHandle } from './link.ts'
+
+/**
+ * Attaches a cgroup program to a cgroup of version 2 and all below it (5.7).
+ *
+ * @param path directory of the cgroup
+ * @param attachType the hook, such as `'cgroup_inet_ingress'`
+ * @throws BpfError with `EBADF` when the directory is not of cgroup version 2
+ */
+export function cgroup(program: ProgramHandle, path: string, attachType: AttachType | number): Link {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    return createLink(`program ${program.name} to ${attachType} of ${path}`, {
+      prog_fd: program.fd,
+      target_fd: fd,
+      attach_type: enumNumber(attachTypes, attachType, 'attach type'),
+    })
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Iterators: programs that the kernel runs for each task, map, socket and so on, when somebody reads.
+ *
+ * Source: kernel/bpf/bpf_iter.c; libbpf `bpf_program__attach_iter`.
+ *
+ * @module
+ */
+
+import { closeSync, readSync } from 'node:fs'
+import { attachTypes, iterLinkInfo } from '../abi/index.ts'
+import { failure } from '../kernel/index.ts'
+import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { createLink, type KernelLink, type Link, type ProgramHandle } from './link.ts'
+
+/** What to walk, where the iterator can be narrowed. */
+export interface IterOptions {
+  /** Map of a `bpf_map_elem` or `bpf_sk_storage_map` iterator (5.9). */
+  map?: { readonly fd: number }
+  /** Cgroup of a `cgroup` iterator, by descriptor of its directory, and the order of the walk (6.1). */
+  cgroup?: { fd: number; order: 'self_only' | 'descendants_pre' | 'descendants_post' | 'ancestors_up' }
+  /** Task of a `task`, `task_file` or `task_vma` iterator: a thread, or all threads of a process (6.1). */
+  task?: { tid: number } | { pid: number }
+}
+
+/** `enum bpf_cgroup_iter_order`. */
+const CGROUP_ORDER = { self_only: 1, descendants_pre: 2, descendants_post: 3, ancestors_up: 4 } as const
+
+/** A link of an iterator; each `read` walks anew. */
+export interface IterLink extends Link {
+  /**
+   * Walks once and returns all that the program wrote (5.8).
+   *
+   * @throws BpfError when the kernel refuses, or the program stops the walk with an error
+   */
+  read(): Buffer
+}
+
+/**
+ * Attaches an iterator program (5.8).
+ *
+ * @throws BpfError when the kernel refuses, such as with `EINVAL` for a target that takes no options
+ */
+export function iter(program: ProgramHandle, options: IterOptions = {}): IterLink {
+  const info = linkOptions(options)
+  const link = createLink(`iterator program ${program.name}`, {
+    prog_fd: program.fd,
+    attach_type: attachTypes.trace_iter,
+    ...(info === undefined ? {} : { iter_info: info, iter_info_len: info.length }),
+  })
+  return Object.assign(link, { read: () => readIterator(link) })
+}
+
+function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined {
+  if ([map, cgroup, task].filter(each => each !== undefined).length > 1) {
+    throw new TypeError('Cannot attach an iterator: give one of map, cgroup and task')
+  }
+  const bytes = new Uint8Array(iterLinkInfo.$size)
+  const view = new DataView(bytes.buffer)
+  if (map !== undefined) view.setUint32(iterLinkInfo.map.map_fd, map.fd, true)
+  else if (cgroup !== undefined) {
+    view.setUint32(iterLinkInfo.cgroup.order, CGROUP_ORDER[cgroup.order], true)
+    view.setUint32(iterLinkInfo.cgroup.cgroup_fd, cgroup.fd, true)
+  } else if (task !== undefined) {
+    if ('tid' in task) view.setUint32(iterLinkInfo.task.tid, task.tid, true)
+    else view.setUint32(iterLinkInfo.task.pid, task.pid, true)
+  } else return undefined
+  return bytes
+}
+
+const CHUNK = 64 << 10
+
+function readIterator(link: KernelLink): Buffer {
+  const result = bpf('iter_create', { link_fd: link.fd })
+  if (result < 0) throw failure('Cannot open the iterator', result, 'bpf(BPF_ITER_CREATE)')
+  const fd = OwnedFd.adopt(result, 'iterator').release()
+  try {
+    const chunks: Buffer[] = []
+    for (;;) {
+      const chunk = Buffer.alloc(CHUNK)
+      const length = readSync(fd, chunk)
+      if (length === 0) return Buffer.concat(chunks)
+      chunks.push(chunk.subarray(0, length))
+    }
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Links: what keeps a program attached.
+ *
+ * Source: kernel/bpf/syscall.c `link_create`, `link_update`, `link_detach`, `bpf_link_get_fd_by_id`.
+ *
+ * @module
+ */
+
+import { BPF_F_REPLACE } from '../abi/index.ts'
+import { BpfError } from '../errors.ts'
+import { failure, getPinned, type OpenPinOptions, pinObject, unpinPath } from '../kernel/index.ts'
+import { type AttrFields, bpf, nextId, OwnedFd } from '../syscalls/index.ts'
+import { type LinkInfo, readLinkInfo } from './info.ts'
+
+/** Anything that holds a program's descriptor, such as a `Program`. */
+export interface ProgramHandle {
+  readonly fd: number
+  readonly name: string
+}
+
+/** How to update a link. */
+export interface UpdateOptions {
+  /** Update only if this program is the one attached now; otherwise fail with `EPERM`. */
+  expected?: { readonly fd: number }
+}
+
+/**
+ * An attachment of a program to a hook. The program stays attached until the link is closed or the process
+ * ends; a pinned link outlives both. Nothing detaches because of garbage collection.
+ */
+export abstract class Link implements Disposable {
+  /**
+   * Takes over a file descriptor of a link (5.7); `close` will close it.
+   *
+   * @throws BpfError when it is not one
+   */
+  static fromFd(fd: number): Link {
+    const owned = OwnedFd.adopt(fd, 'link')
+    try {
+      readLinkInfo(owned.fd)
+      return new KernelLink(owned)
+    } catch (error) {
+      owned.close()
+      throw error
+    }
+  }
+
+  /**
+   * Opens a link by id (5.8, needs CAP_SYS_ADMIN).
+   *
+   * @throws BpfError with code `ENOENT` when there is none
+   */
+  static fromId(id: number): Link {
+    const result = bpf('link_get_fd_by_id', { link_id: id })
+    if (result < 0) throw failure(`Cannot open link ${id}`, result, 'bpf(BPF_LINK_GET_FD_BY_ID)')
+    return new KernelLink(OwnedFd.adopt(result, `link ${id}`))
+  }
+
+  /**
+   * Opens a pinned link (5.7).
+   *
+   * @throws BpfError when nothing is pinned there, or something else than a link
+   */
+  static loadPinned(path: string, options: OpenPinOptions = {}): Link {
+    return new KernelLink(OwnedFd.adopt(getPinned(path, 'link', options), `link ${path}`))
+  }
+
+  /** Every link in the kernel, in the order of their ids (5.8); each must be closed by the caller. */
+  static *list(): Generator<Link> {
+    for (let id = nextId('link_get_next_id', 0); id > 0; id = nextId('link_get_next_id', id)) {
+      try {
+        yield Link.fromId(id)
+      } catch (error) {
+        // It may be gone since its id was read.
+        if (!(error instanceof BpfError && error.code === 'ENOENT')) throw error
+      }
+    }
+  }
+
+  /** Descriptor of the link, or of the perf event on kernels without links for it. Throws once closed. */
+  abstract get fd(): number
+  /** Whether `close` was called. */
+  abstract get closed(): boolean
+  /** What the kernel says of it (5.8). */
+  abstract info(): LinkInfo
+  /**
+   * Replaces the attached program at once, without a moment in which none is attached (5.7). Not every
+   * kind of link can: tracing links and perf events cannot.
+   *
+   * @throws BpfError with `EPERM` when another program than `options.expected` is attached
+   */
+  abstract update(program: ProgramHandle, options?: UpdateOptions): void
+  /** Detaches the program while the link, its pins and descriptors stay (5.9). */
+  abstract detach(): void
+  /** Pins the link at a path on a bpffs (5.7): it stays attached after the process has ended. */
+  abstract pin(path: string): void
+  /** Detaches the program, unless another descriptor or a pin holds the link. */
+  abstract close(): void
+
+  /** Removes a pin of the link. */
+  unpin(path: string): void {
+    unpinPath(path)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** A `bpf_link` of the kernel. */
+export class KernelLink extends Link {
+  readonly #fd: OwnedFd
+  readonly #held: readonly OwnedFd[]
+
+  /**
+   * @internal
+   * @param fd the link
+   * @param held what must be closed after it, such as a perf event
+   */
+  constructor(fd: OwnedFd, held: readonly OwnedFd[] = []) {
+    super()
+    this.#fd = fd
+    this.#held = held
+  }
+
+  get fd(): number {
+    return this.#fd.fd
+  }
+
+  get closed(): boolean {
+    return this.#fd.closed
+  }
+
+  info(): LinkInfo {
+    return readLinkInfo(this.fd)
+  }
+
+  update(program: ProgramHandle, options: UpdateOptions = {}): void {
+    const fields: AttrFields<'link_update'> = { link_fd: this.fd, new_prog_fd: program.fd }
+    if (options.expected !== undefined) {
+      fields.flags = BPF_F_REPLACE
+      fields.old_prog_fd = options.expected.fd
+    }
+    const result = bpf('link_update', fields)
+    if (result < 0) {
+      throw failure(`Cannot update the link to program ${program.name}`, result, 'bpf(BPF_LINK_UPDATE)')
+    }
+  }
+
+  detach(): void {
+    const result = bpf('link_detach', { link_fd: this.fd })
+    if (result < 0) throw failure('Cannot detach the link', result, 'bpf(BPF_LINK_DETACH)')
+  }
+
+  pin(path: string): void {
+    pinObject(this.fd, path, 'link')
+  }
+
+  close(): void {
+    this.#fd.close()
+    for (const each of this.#held) each.close()
+  }
+}
+
+/**
+ * Creates a link (5.7).
+ *
+ * @internal
+ * @param what names the attachment in errors: `'program p to tcx of eth0'`
+ * @throws BpfError when the kernel refuses
+ */
+export function createLink(
+  what: string,
+  fields: AttrFields<'link_create'>,
+  held: readonly OwnedFd[] = [],
+): KernelLink {
+  const result = bpf('link_create', fields)
+  if (result < 0) throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
+  return new KernelLink(OwnedFd.adopt(result, `link of ${what}`), held)
+}

@@ -1,0 +1,150 @@
+/**
+ * Hooks of network devices and namespaces: XDP, tcx, netfilter, flow dissector, socket look-up.
+ *
+ * Source: net/core/dev.c `bpf_xdp_link_attach`, kernel/bpf/tcx.c, net/netfilter/nf_bpf_link.c,
+ * kernel/bpf/net_namespace.c.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { attachTypes } from '../abi/index.ts'
+import { BpfError } from '../errors.ts'
+import { type Anchor, anchorFields } from './anchor.ts'
+import { createLink, type Link, type ProgramHandle } from './link.ts'
+
+/** A network device: its name in this network namespace, or its index. */
+export type Device = string | number
+
+/**
+ * Index of a network device.
+ *
+ * @throws BpfError with code `ENODEV` when this network namespace has no such device
+ */
+export function deviceIndex(device: Device): number {
+  if (typeof device === 'number') return device
+  try {
+    if (/^[^/\s]+$/.test(device)) {
+      return Number(readFileSync(`/sys/class/net/${device}/ifindex`, 'utf8'))
+    }
+  } catch {}
+  throw new BpfError(`There is no network device ${JSON.stringify(device)}`, { code: 'ENODEV' })
+}
+
+/** How an XDP program is run: by the driver, by the generic stack, by the device. Default: the kernel decides. */
+export type XdpMode = 'generic' | 'driver' | 'offload'
+
+const XDP_FLAGS: Record<XdpMode, number> = { generic: 1 << 1, driver: 1 << 2, offload: 1 << 3 }
+
+/** How to attach to XDP. */
+export interface XdpOptions {
+  mode?: XdpMode
+}
+
+/**
+ * Attaches an XDP program to a device (5.9).
+ *
+ * @throws BpfError with `EBUSY` when the device has an XDP program already
+ */
+export function xdp(program: ProgramHandle, device: Device, options: XdpOptions = {}): Link {
+  return createLink(`program ${program.name} to XDP of device ${device}`, {
+    prog_fd: program.fd,
+    target_ifindex: deviceIndex(device),
+    attach_type: attachTypes.xdp,
+    flags: options.mode === undefined ? 0 : XDP_FLAGS[options.mode],
+  })
+}
+
+/** How to attach to tcx. */
+export interface TcxOptions {
+  /** Place among the programs that are attached already. Default: last. */
+  anchor?: Anchor
+  /** Attach only if the hook still has this revision; otherwise fail with `ESTALE`. */
+  expectedRevision?: bigint
+}
+
+/**
+ * Attaches a `sched_cls` program to the ingress or egress of a device, without a qdisc (6.6).
+ *
+ * @throws BpfError when the kernel refuses
+ */
+export function tcx(
+  program: ProgramHandle,
+  device: Device,
+  direction: 'ingress' | 'egress',
+  options: TcxOptions = {},
+): Link {
+  const { flags, relative } = anchorFields(options.anchor)
+  return createLink(`program ${program.name} to tcx ${direction} of device ${device}`, {
+    prog_fd: program.fd,
+    target_ifindex: deviceIndex(device),
+    attach_type: attachTypes[`tcx_${direction}`],
+    flags,
+    tcx: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
+  })
+}
+
+/** Where to attach in netfilter. */
+export interface NetfilterOptions {
+  /** Protocol family. */
+  family: 'ipv4' | 'ipv6'
+  hook: 'pre_routing' | 'local_in' | 'forward' | 'local_out' | 'post_routing'
+  /** Order among all users of the hook, iptables and nftables included; lower runs first. */
+  priority: number
+  /** Defragment packets first (6.6). */
+  defragment?: boolean
+}
+
+const NFPROTO = { ipv4: 2, ipv6: 10 } as const
+const NF_INET = { pre_routing: 0, local_in: 1, forward: 2, local_out: 3, post_routing: 4 } as const
+const BPF_F_NETFILTER_IP_DEFRAG = 1
+
+/**
+ * Attaches a netfilter program in this network namespace (6.4).
+ *
+ * @throws BpfError with `EBUSY` when another BPF program has the same hook and priority
+ */
+export function netfilter(program: ProgramHandle, options: NetfilterOptions): Link {
+  const { family, hook, priority, defragment } = options
+  return createLink(`program ${program.name} to netfilter ${family} ${hook}`, {
+    prog_fd: program.fd,
+    attach_type: attachTypes.netfilter,
+    netfilter: {
+      pf: NFPROTO[family],
+      hooknum: NF_INET[hook],
+      priority,
+      flags: defragment === true ? BPF_F_NETFILTER_IP_DEFRAG : 0,
+    },
+  })
+}
+
+/**
+ * Attaches a `sk_lookup` program to a network namespace (5.9).
+ *
+ * @param namespace path of the namespace; default: the caller's
+ */
+export function skLookup(program: ProgramHandle, namespace?: string): Link {
+  return netns(program, attachTypes.sk_lookup, 'socket look-up', namespace)
+}
+
+/**
+ * Attaches a `flow_dissector` program to a network namespace (5.8).
+ *
+ * @param namespace path of the namespace; default: the caller's
+ */
+export function flowDissector(program: ProgramHandle, namespace?: string): Link {
+  return netns(program, attachTypes.flow_dissector, 'flow dissector', namespace)
+}
+
+function netns(program: ProgramHandle, attachType: number, hook: string, path = '/proc/self/ns/net'): Link {
+  const fd = openSync(path, 'r')
+  try {
+    return createLink(`program ${program.name} to ${hook} of ${path}`, {
+      prog_fd: program.fd,
+      target_fd: fd,
+      attach_type: attachType,
+    })
+  } finally {
+    closeSync(fd)
+  }
+}

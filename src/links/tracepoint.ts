@@ -1,0 +1,42 @@
+/**
+ * Tracepoints, through perf events; the program reads the record that `format` in tracefs describes.
+ *
+ * Source: libbpf `bpf_program__attach_tracepoint_opts`.
+ *
+ * @module
+ */
+
+import { perfEventAttr, perfTypes } from '../abi/index.ts'
+import { traceEventId } from '../kernel/index.ts'
+import type { Link, ProgramHandle } from './link.ts'
+import { attachPerfEvent, openPerfEvent } from './perf-event.ts'
+
+/** How to attach to a tracepoint. */
+export interface TracepointOptions {
+  /** Number that the program reads with `bpf_get_attach_cookie` (5.15). */
+  cookie?: bigint
+}
+
+/**
+ * Attaches a `tracepoint` program (4.7; as a link 5.15).
+ *
+ * @param category such as `'sched'`
+ * @param name such as `'sched_switch'`
+ * @throws BpfError with code `ENOENT` when there is no such tracepoint, or tracefs is not mounted
+ * @throws NotSupportedError when a cookie is given and the kernel is older than 5.15
+ */
+export function tracepoint(
+  program: ProgramHandle,
+  category: string,
+  name: string,
+  options: TracepointOptions = {},
+): Link {
+  const target = `tracepoint ${category}/${name}`
+  const event = openPerfEvent(target, [
+    [perfEventAttr.type, perfTypes.tracepoint],
+    [perfEventAttr.config, BigInt(traceEventId(category, name))],
+    [perfEventAttr.sample_period, 1n],
+    [perfEventAttr.wakeup_events, 1],
+  ])
+  return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options.cookie)
+}

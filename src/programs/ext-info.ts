@@ -1,0 +1,66 @@
+/**
+ * Function and line information as `BPF_PROG_LOAD` takes it, made from what the instructions carry.
+ *
+ * Source: include/uapi/linux/bpf.h `struct bpf_func_info`, `struct bpf_line_info`;
+ * kernel/bpf/verifier.c `check_btf_func`, `check_btf_line`.
+ *
+ * @module
+ */
+
+import { funcInfo, lineInfo } from '../abi/index.ts'
+import { type Instruction, slotCount } from '../asm/instruction.ts'
+
+/** BTF that was loaded into the kernel, with the strings that line information points to. */
+export interface LoadedBtf {
+  /** File descriptor of the BTF object. */
+  readonly fd: number
+  /** Offset of a string in its string section; `undefined` when it has no such string. */
+  stringOffset(text: string): number | undefined
+}
+
+/** Arrays of records for `BPF_PROG_LOAD`. */
+export interface ExtInfo {
+  /** `struct bpf_func_info` per function, in the order of the instructions; empty when not every one has a type. */
+  functions: Uint8Array
+  /** `struct bpf_line_info` per source line; empty when a function lacks lines, which the kernel refuses. */
+  lines: Uint8Array
+}
+
+/** Makes the records of a program. */
+export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): ExtInfo {
+  const functions: [slot: number, typeId: number][] = []
+  const lines: [slot: number, file: number, text: number, position: number][] = []
+  let functionsComplete = true
+  let linesComplete = true
+  let slot = 0
+  for (const each of instructions) {
+    const starts = slot === 0 || each.symbol !== undefined
+    if (starts) {
+      if (each.funcTypeId === undefined) functionsComplete = false
+      else functions.push([slot, each.funcTypeId])
+      // Every function must begin with a line.
+      if (each.source === undefined) linesComplete = false
+    }
+    if (each.source !== undefined) {
+      const { file, text, line, column } = each.source
+      const fileOffset = btf.stringOffset(file)
+      const textOffset = btf.stringOffset(text)
+      if (fileOffset === undefined || textOffset === undefined) linesComplete = false
+      else lines.push([slot, fileOffset, textOffset, (line << 10) | Math.min(column, 0x3ff)])
+    }
+    slot += slotCount(each)
+  }
+  return {
+    functions: functionsComplete ? records(functions, funcInfo.$size) : new Uint8Array(0),
+    lines: functionsComplete && linesComplete ? records(lines, lineInfo.$size) : new Uint8Array(0),
+  }
+}
+
+/** Both records are nothing but 32-bit words in host order. */
+function records(rows: readonly (readonly number[])[], size: number): Uint8Array {
+  const words = new Uint32Array((rows.length * size) / 4)
+  rows.forEach((row, index) => {
+    words.set(row, (index * size) / 4)
+  })
+  return new Uint8Array(words.buffer)
+}

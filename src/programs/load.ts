@@ -1,0 +1,221 @@
+/**
+ * `BPF_PROG_LOAD`: from a spec to a file descriptor, with the verifier's log when it says no.
+ *
+ * Source: libbpf `bpf_object_load_prog`, `bpf_prog_load`; kernel/bpf/syscall.c `bpf_prog_load`.
+ *
+ * @module
+ */
+
+import { attr, funcInfo, lineInfo } from '../abi/index.ts'
+import { encodeInstructions } from '../asm/encode.ts'
+import { type Instruction, slotCount } from '../asm/instruction.ts'
+import { type CoreFailure, describePoison } from '../btf/core.ts'
+import { cString, hostByteOrder } from '../bytes.ts'
+import { BpfError } from '../errors.ts'
+import { failure, kernelVersion, objectName, raiseMemlockLimit } from '../kernel/index.ts'
+import {
+  type AttrFields,
+  allocate,
+  attrResult32,
+  bpf,
+  bpfAsync,
+  errnoName,
+  type NativeMemory,
+} from '../syscalls/index.ts'
+import {
+  type AttachTarget,
+  attachTypeOf,
+  describe,
+  needsAttachTarget,
+  programTypeOf,
+  resolveAttachTarget,
+} from './attach-target.ts'
+import { extInfo, type LoadedBtf } from './ext-info.ts'
+import { type MapResolver, resolveReferences } from './references.ts'
+import type { ProgramSpec } from './spec.ts'
+import { VerifierError } from './verifier-error.ts'
+import { formatSourceLine, sourceOfSlot, summarizeVerifierLog } from './verifier-log.ts'
+
+/** How to load a program. */
+export interface LoadOptions {
+  /**
+   * What the verifier logs of a successful load, as bits: 1 branches, 2 instructions, 4 statistics (5.2).
+   * A refused load is always logged, at least at level 1. Default: 0.
+   */
+  logLevel?: number
+  /** Bytes of the first log buffer; it grows as needed. Default: 64 KiB. */
+  logSize?: number
+  /** Finds maps that the instructions name. */
+  maps?: MapResolver
+  /** The program's BTF as it was loaded into the kernel; gives it function and line information (5.0). */
+  btf?: LoadedBtf
+  /** CO-RE relocations that were not satisfied, to name them if the verifier reaches one. */
+  poisoned?: readonly CoreFailure[]
+}
+
+/** A loaded program's descriptor, and the log when one was asked for. */
+export interface LoadResult {
+  fd: number
+  verifierLog: string
+}
+
+const FIRST_LOG_SIZE = 64 << 10
+/** The kernel's limit for `log_size` since 5.2. */
+const LAST_LOG_SIZE = 0xffffffff >>> 2
+/** The verifier gives up with EAGAIN when a signal is pending; libbpf tries five times. */
+const LOAD_ATTEMPTS = 5
+
+/** What one `BPF_PROG_LOAD` gave. */
+interface Attempt {
+  /** The new fd, or -errno. */
+  result: number
+  /** `log_true_size` (6.4); 0 when the kernel does not tell. */
+  trueSize: number
+}
+
+/** The steps of a load: yields what to pass to `BPF_PROG_LOAD`, is given what came of it. */
+type LoadSteps = Generator<AttrFields<'prog_load'>, LoadResult, Attempt>
+
+/** Loads a program on this thread. */
+export function loadProgram(spec: ProgramSpec, options: LoadOptions): LoadResult {
+  const steps = loadSteps(spec, options)
+  let step = steps.next()
+  while (!step.done) {
+    const result = bpf('prog_load', step.value)
+    step = steps.next({ result, trueSize: attrResult32(attr.prog_load.log_true_size) })
+  }
+  return step.value
+}
+
+/** Loads a program on a worker thread: the verifier may take seconds. */
+export async function loadProgramAsync(spec: ProgramSpec, options: LoadOptions): Promise<LoadResult> {
+  const steps = loadSteps(spec, options)
+  try {
+    let step = steps.next()
+    while (!step.done) {
+      const { result, attr: written } = await bpfAsync('prog_load', step.value)
+      step = steps.next({ result, trueSize: written.getUint32(attr.prog_load.log_true_size, true) })
+    }
+    return step.value
+  } finally {
+    // Disposes of the attach target when a step throws before its turn.
+    steps.return({ fd: -1, verifierLog: '' })
+  }
+}
+
+function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
+  checkLoadable(spec)
+  const instructions = resolveReferences(spec.instructions, options.maps ?? (() => undefined))
+  raiseMemlockLimit()
+  using target = needsAttachTarget(spec) ? resolveAttachTarget(spec) : undefined
+  const fields = loadFields(spec, instructions, options.btf, target)
+
+  let logLevel = options.logLevel ?? 0
+  let logSize = options.logSize ?? FIRST_LOG_SIZE
+  let log: NativeMemory | undefined
+  for (let interrupted = 0; ; ) {
+    log = logLevel === 0 ? undefined : allocate(logSize)
+    const { result, trueSize }: Attempt = yield log === undefined
+      ? fields
+      : { ...fields, log_level: logLevel, log_size: logSize, log_buf: log.bytes }
+    if (result >= 0) return { fd: result, verifierLog: log === undefined ? '' : cString(log.bytes) }
+
+    const code = errnoName(-result)
+    if (code === 'EAGAIN' && ++interrupted < LOAD_ATTEMPTS) continue
+    if (log === undefined && isVerdict(code)) {
+      logLevel = 1
+    } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
+      logSize = trueSize > logSize ? trueSize : Math.min(logSize * 2, LAST_LOG_SIZE)
+    } else {
+      throw loadError(
+        spec,
+        instructions,
+        result,
+        log === undefined ? '' : cString(log.bytes),
+        options.poisoned ?? [],
+      )
+    }
+  }
+}
+
+/** Whether the verifier may have a word to say; a repeated load cannot mend the others. */
+function isVerdict(code: string): boolean {
+  return code !== 'EAGAIN' && code !== 'ENOMEM' && code !== 'E2BIG' && code !== 'EMFILE' && code !== 'ENFILE'
+}
+
+function checkLoadable(spec: ProgramSpec): void {
+  const fail = (reason: string): never => {
+    throw new BpfError(`Cannot load program ${describe(spec)}: ${reason}`, { code: 'ERR_INVALID_SPEC' })
+  }
+  if (programTypeOf(spec) === 0) fail('its section name gives no program type; set type')
+  if (spec.instructions.length === 0) fail('it has no instructions')
+  if (spec.byteOrder !== undefined && spec.byteOrder !== hostByteOrder) {
+    fail(`it was compiled for ${spec.byteOrder}-endian machines, this one is ${hostByteOrder}-endian`)
+  }
+}
+
+function loadFields(
+  spec: ProgramSpec,
+  instructions: readonly Instruction[],
+  btf: LoadedBtf | undefined,
+  target: AttachTarget | undefined,
+): AttrFields<'prog_load'> {
+  const fields: AttrFields<'prog_load'> = {
+    prog_type: programTypeOf(spec),
+    insn_cnt: instructions.reduce((sum, each) => sum + slotCount(each), 0),
+    insns: encodeInstructions(instructions),
+    license: spec.license ?? '',
+    kern_version: spec.kernelVersion ?? kernelVersion().code,
+    prog_flags: spec.flags ?? 0,
+    prog_name: objectName(spec.name ?? ''),
+    prog_ifindex: spec.ifindex ?? 0,
+    expected_attach_type: attachTypeOf(spec),
+  }
+  if (btf !== undefined) {
+    const { functions, lines } = extInfo(instructions, btf)
+    fields.prog_btf_fd = btf.fd
+    if (functions.length > 0) {
+      fields.func_info_rec_size = funcInfo.$size
+      fields.func_info = functions
+      fields.func_info_cnt = functions.length / funcInfo.$size
+    }
+    if (lines.length > 0) {
+      fields.line_info_rec_size = lineInfo.$size
+      fields.line_info = lines
+      fields.line_info_cnt = lines.length / lineInfo.$size
+    }
+  }
+  if (target !== undefined) {
+    fields.attach_btf_id = target.btfId
+    if (target.programFd !== undefined) fields.attach_prog_fd = target.programFd
+    else if (target.moduleFd !== undefined) fields.attach_btf_obj_fd = target.moduleFd
+  }
+  return fields
+}
+
+/** The error of a refused load: a `VerifierError` when the verifier said why. */
+function loadError(
+  spec: ProgramSpec,
+  instructions: readonly Instruction[],
+  result: number,
+  log: string,
+  poisoned: readonly CoreFailure[],
+): BpfError {
+  const what = `Cannot load program ${describe(spec)}`
+  const syscall = 'bpf(BPF_PROG_LOAD)'
+  const base = failure(what, result, syscall)
+  if (log.trim() === '') return base
+
+  const { reason, slot, instruction } = summarizeVerifierLog(log)
+  const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
+  const lines = [
+    `${what}: ${errnoName(-result)}: ${describePoison(log, instructions, poisoned) ?? reason.join('; ')}`,
+  ]
+  if (source !== undefined) lines.push(`    at ${formatSourceLine(source)}`)
+  if (instruction !== undefined) lines.push(`    instruction ${slot}: ${instruction}`)
+  return new VerifierError(
+    lines.join('\n'),
+    { log, reason, slot, source },
+    { code: base.code, errno: -result, syscall, cause: base },
+  )
+}

@@ -1,0 +1,71 @@
+/**
+ * Replaces references by what they stand for, once maps have file descriptors.
+ *
+ * Source: libbpf `bpf_object__relocate_data`, include/uapi/linux/bpf.h (`BPF_PSEUDO_*`).
+ *
+ * @module
+ */
+
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../abi/index.ts'
+import { assemble } from '../asm/assemble.ts'
+import { type Instruction, LDIMM64 } from '../asm/instruction.ts'
+import { BpfError } from '../errors.ts'
+
+/** Finds the map that an instruction names; `undefined` when there is none. */
+export type MapResolver = (name: string) => { readonly fd: number } | undefined
+
+/**
+ * Copies instructions with labels resolved to offsets and map names to file descriptors.
+ *
+ * @throws BpfError when a map does not exist, or a reference is of a kind that only a collection resolves
+ */
+export function resolveReferences(instructions: readonly Instruction[], maps: MapResolver): Instruction[] {
+  const resolved = assemble(instructions)
+  for (let i = 0; i < resolved.length; i++) {
+    const instruction = resolved[i]!
+    const reference = instruction.reference
+    if (reference === undefined) continue
+    switch (reference.kind) {
+      case 'map':
+        resolved[i] = patchMap(instruction, BPF_PSEUDO_MAP_FD, mapFd(maps, reference.name), 0)
+        break
+      case 'map_value':
+        resolved[i] = patchMap(
+          instruction,
+          BPF_PSEUDO_MAP_VALUE,
+          mapFd(maps, reference.name),
+          reference.offset,
+        )
+        break
+      default:
+        throw new BpfError(
+          `Cannot resolve the ${reference.kind} reference to ${JSON.stringify(reference.name)}`,
+          {
+            code: 'ERR_UNRESOLVED',
+          },
+        )
+    }
+  }
+  return resolved
+}
+
+function mapFd(maps: MapResolver, name: string): number {
+  const map = maps(name)
+  if (map === undefined) {
+    throw new BpfError(`Cannot resolve the reference to map ${JSON.stringify(name)}: there is no such map`, {
+      code: 'ERR_UNRESOLVED',
+    })
+  }
+  return map.fd
+}
+
+/** The low half of the immediate is the fd, the high half the offset in the value. */
+function patchMap(instruction: Instruction, pseudo: number, fd: number, offset: number): Instruction {
+  if (instruction.opcode !== LDIMM64) {
+    throw new BpfError('Cannot refer to a map from an instruction that is not a 64-bit immediate load', {
+      code: 'ERR_UNRESOLVED',
+    })
+  }
+  const { reference: _, ...rest } = instruction
+  return { ...rest, src: pseudo, imm: (BigInt.asUintN(32, BigInt(offset)) << 32n) | BigInt(fd) }
+}

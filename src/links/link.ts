@@ -110,14 +110,14 @@ export abstract class Link implements Disposable {
 /** A `bpf_link` of the kernel. */
 export class KernelLink extends Link {
   readonly #fd: OwnedFd
-  readonly #held: readonly OwnedFd[]
+  readonly #held: readonly Disposable[]
 
   /**
    * @internal
    * @param fd the link
-   * @param held what must be closed after it, such as a perf event
+   * @param held what must be disposed of after it, in this order: a perf event, then its tracefs event
    */
-  constructor(fd: OwnedFd, held: readonly OwnedFd[] = []) {
+  constructor(fd: OwnedFd, held: readonly Disposable[] = []) {
     super()
     this.#fd = fd
     this.#held = held
@@ -157,8 +157,9 @@ export class KernelLink extends Link {
   }
 
   close(): void {
+    if (this.#fd.closed) return
     this.#fd.close()
-    for (const each of this.#held) each.close()
+    for (const each of this.#held) each[Symbol.dispose]()
   }
 }
 
@@ -172,7 +173,7 @@ export class KernelLink extends Link {
 export function createLink(
   what: string,
   fields: AttrFields<'link_create'>,
-  held: readonly OwnedFd[] = [],
+  held: readonly Disposable[] = [],
 ): KernelLink {
   const result = bpf('link_create', fields)
   if (result < 0) throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')

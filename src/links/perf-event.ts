@@ -44,31 +44,46 @@ export function openPerfEvent(what: string, fields: PerfEventFields, pid = -1, c
   return OwnedFd.adopt(result, what)
 }
 
+/** How a program is attached to a perf event. */
+export interface PerfAttachOptions {
+  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  cookie?: bigint | undefined
+  /** `'link'` (5.15) or `'ioctl'`; `'auto'` takes a link where the kernel has it. Default: `'auto'`. */
+  way?: 'auto' | 'link' | 'ioctl'
+  /** What must be disposed of after the event is closed, such as its line in tracefs. */
+  held?: Disposable
+}
+
 /**
- * Attaches a program to a perf event, which the returned link owns from then on, even when this throws.
+ * Attaches a program to a perf event, which the returned link owns from then on, as it does `held`; both are
+ * disposed of when this throws.
  *
- * @throws NotSupportedError when a cookie is given and the kernel is older than 5.15
+ * @param what names the attachment in errors
+ * @throws NotSupportedError when a link is asked for, or a cookie given, and the kernel is older than 5.15
  */
-export function attachPerfEvent(program: ProgramHandle, event: OwnedFd, what: string, cookie?: bigint): Link {
+export function attachPerfEvent(
+  program: ProgramHandle,
+  event: OwnedFd,
+  what: string,
+  { cookie, way = 'auto', held }: PerfAttachOptions = {},
+): Link {
+  const owned = held === undefined ? [event] : [event, held]
   try {
-    if (features.perfEventLink.probe() !== 'no') {
-      return createLink(
-        what,
-        {
-          prog_fd: program.fd,
-          target_fd: event.fd,
-          attach_type: attachTypes.perf_event,
-          ...(cookie === undefined ? {} : { perf_event: { bpf_cookie: cookie } }),
-        },
-        [event],
-      )
+    const linkable = way === 'link' || (way === 'auto' && features.perfEventLink.probe() !== 'no')
+    if (linkable) {
+      features.perfEventLink.require()
+      const fields = { prog_fd: program.fd, target_fd: event.fd, attach_type: attachTypes.perf_event }
+      const withCookie = cookie === undefined ? fields : { ...fields, perf_event: { bpf_cookie: cookie } }
+      const link = createLink(what, withCookie, owned)
+      control(event, PERF_EVENT_IOC_ENABLE, 0, what)
+      return link
     }
     if (cookie !== undefined) throw new NotSupportedError(`Attaching ${what} with a cookie`, '5.15')
     control(event, PERF_EVENT_IOC_SET_BPF, program.fd, what)
     control(event, PERF_EVENT_IOC_ENABLE, 0, what)
-    return new PerfEventLink(event)
+    return new PerfEventLink(event, owned)
   } catch (error) {
-    event.close()
+    for (const each of owned) each[Symbol.dispose]()
     throw error
   }
 }
@@ -81,10 +96,13 @@ function control(event: OwnedFd, request: number, argument: number, what: string
 /** A program that hangs on a perf event's descriptor, on kernels without links for it (before 5.15). */
 class PerfEventLink extends Link {
   readonly #event: OwnedFd
+  readonly #owned: readonly Disposable[]
 
-  constructor(event: OwnedFd) {
+  /** @param owned the event itself, and what must be disposed of after it */
+  constructor(event: OwnedFd, owned: readonly Disposable[]) {
     super()
     this.#event = event
+    this.#owned = owned
   }
 
   get fd(): number {
@@ -96,7 +114,7 @@ class PerfEventLink extends Link {
   }
 
   info(): LinkInfo {
-    throw new NotSupportedError('Info of an attachment to a perf event', '5.15')
+    throw new NotSupportedError('Info of an attachment to a perf event without a link', '5.15')
   }
 
   update(): void {
@@ -108,10 +126,11 @@ class PerfEventLink extends Link {
   }
 
   pin(): void {
-    throw new NotSupportedError('Pinning an attachment to a perf event', '5.15')
+    throw new NotSupportedError('Pinning an attachment to a perf event without a link', '5.15')
   }
 
   close(): void {
-    this.#event.close()
+    if (this.#event.closed) return
+    for (const each of this.#owned) each[Symbol.dispose]()
   }
 }

@@ -38,5 +38,5 @@ export function tracepoint(
     [perfEventAttr.sample_period, 1n],
     [perfEventAttr.wakeup_events, 1],
   ])
-  return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options.cookie)
+  return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options)
 }

@@ -11,11 +11,12 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { DebianArchive, type GuestArch } from './debian.ts'
 import { CACHE, type GuestKernel } from './kernels.ts'
 
@@ -64,34 +65,26 @@ export function prepareRoot(arch: GuestArch): string {
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n')
   writeFileSync(join(root, 'etc/hosts'), '127.0.0.1 localhost\n')
   copyFileSync(join(root, 'usr/bin/busybox'), join(CACHE, `busybox-${arch}`))
-  copyFileSync(nodeBinary(arch), join(root, 'usr/bin/node'))
+  copyFileSync(foreignPackage(arch, `node-linux-${arch}`, GUEST_NODE, 'bin/node'), join(root, 'usr/bin/node'))
   chmodSync(join(root, 'usr/bin/node'), 0o755)
   writeFileSync(join(root, 'init'), GUEST_INIT, { mode: 0o755 })
-  makeImage(root, image, 64)
+  makeImage(root, image, 256)
   rmSync(root, { recursive: true })
   return image
 }
 
-/** Node.js for guests, as npm carries it. */
-function nodeBinary(arch: GuestArch): string {
-  const at = join(CACHE, 'node')
-  const binary = join(at, 'node_modules', `node-linux-${arch}`, 'bin/node')
-  if (!existsSync(binary)) {
+/** Installs an npm package for another architecture below the cache, and returns the path of a file in it. */
+function foreignPackage(arch: GuestArch, name: string, version: string, file: string): string {
+  const at = join(CACHE, `npm-${arch}`)
+  const path = join(at, 'node_modules', name, file)
+  if (!existsSync(path)) {
     mkdirSync(at, { recursive: true })
     if (!existsSync(join(at, 'package.json'))) writeFileSync(join(at, 'package.json'), '{"private":true}\n')
-    const args = [
-      'install',
-      '--prefix',
-      at,
-      '--force',
-      '--no-audit',
-      '--no-fund',
-      '--ignore-scripts',
-      '--save-exact',
-    ]
-    execFileSync('npm', [...args, `node-linux-${arch}@${GUEST_NODE}`], { stdio: 'pipe' })
+    const target = ['--os', 'linux', '--cpu', arch, '--force']
+    const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--save-exact']
+    execFileSync('npm', ['install', '--prefix', at, ...target, ...quiet, `${name}@${version}`], { stdio: 'pipe' })
   }
-  return binary
+  return path
 }
 
 /** Run by the guest's kernel once the root is mounted: mounts what tests need, runs the command, powers off. */
@@ -193,6 +186,12 @@ export function makeProjectImage(
   for (const each of [...PROJECT_FILES, ...runtimePackages()]) {
     if (existsSync(each))
       cpSync(each, join(tree, each), { recursive: true, filter: path => !path.endsWith('/target') })
+  }
+  const koffi = `@koromix/koffi-linux-${kernel.arch}`
+  if (!existsSync(join(tree, 'node_modules', koffi))) {
+    const { version } = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as { version: string }
+    const binary = foreignPackage(kernel.arch, koffi, version, 'package.json')
+    cpSync(dirname(binary), join(tree, 'node_modules', koffi), { recursive: true })
   }
   cpSync(join(kernel.modules, 'lib/modules'), join(tree, '.guest/modules'), { recursive: true })
   copyFileSync(kernel.config, join(tree, '.guest/config'))

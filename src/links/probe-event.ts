@@ -1,0 +1,135 @@
+/**
+ * Dynamic events in tracefs: kprobes and uprobes as lines in `kprobe_events` and `uprobe_events`. This is how
+ * probes were made before they became perf events of their own (4.17), and still the only way to set how many
+ * instances of a return probe may be active.
+ *
+ * Such an event belongs to nobody: when a process dies without removing its events, they stay. Their group
+ * name tells whose they are; `listProbeEvents` and `removeProbeEvents` clean up.
+ *
+ * Source: Documentation/trace/kprobetrace.rst, Documentation/trace/uprobetracer.rst.
+ *
+ * @module
+ */
+
+import { randomBytes } from 'node:crypto'
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { BpfError } from '../errors.ts'
+import { failure, tracefsPath } from '../kernel/index.ts'
+
+/** Which list of events. */
+export type ProbeEventKind = 'kprobe' | 'uprobe'
+
+/** A dynamic event. */
+export interface ProbeEvent {
+  readonly kind: ProbeEventKind
+  /** Group, such as `'ebpf_ts_1234'`. */
+  readonly group: string
+  /** Name within the group. */
+  readonly name: string
+}
+
+/** Prefix of the groups that this library makes; the process id follows. */
+export const PROBE_GROUP_PREFIX = 'ebpf_ts_'
+
+/** The kernel's limit for names of groups and events, with the terminating NUL. */
+const MAX_EVENT_NAME = 64
+
+/** A group of this process, and a name that no other event has. */
+export function newProbeEvent(kind: ProbeEventKind, label: string): ProbeEvent {
+  const suffix = `_${randomBytes(4).toString('hex')}`
+  const readable = label.replace(/[^A-Za-z0-9_]/g, '_').slice(0, MAX_EVENT_NAME - 1 - suffix.length - 2)
+  return { kind, group: `${PROBE_GROUP_PREFIX}${process.pid}`, name: `p_${readable}${suffix}` }
+}
+
+/**
+ * Creates an event by appending its definition; the events of others stay.
+ *
+ * @param prefix `'p'`, `'r'`, or `'r8'` with the number of active instances
+ * @param place what to probe: `'vfs_read+8'`, or `'/bin/bash:0x1234'`
+ * @throws BpfError when the kernel refuses, such as `ENOENT` for an unknown symbol
+ */
+export function createProbeEvent(event: ProbeEvent, prefix: string, place: string): void {
+  append(event.kind, `${prefix}:${event.group}/${event.name} ${place}`, `Cannot create a probe on ${place}`)
+}
+
+/**
+ * Removes an event.
+ *
+ * @throws BpfError with `EBUSY` while a perf event uses it
+ */
+export function removeProbeEvent(event: ProbeEvent): void {
+  append(event.kind, `-:${event.group}/${event.name}`, `Cannot remove the probe event ${event.group}/${event.name}`)
+}
+
+function append(kind: ProbeEventKind, line: string, what: string): void {
+  const path = join(tracefsPath(), `${kind}_events`)
+  // Opening for anything but append would remove the events of everybody.
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CLOEXEC)
+  try {
+    writeSync(fd, line)
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).errno
+    if (errno === undefined) throw error
+    throw failure(what, errno, `write(${path})`)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * The dynamic events whose group starts with a prefix.
+ *
+ * @param prefix default: all that any process made with this library
+ */
+export function listProbeEvents(prefix: string = PROBE_GROUP_PREFIX): ProbeEvent[] {
+  if (prefix === '') throw new TypeError('Cannot list probe events: the prefix is empty')
+  const events: ProbeEvent[] = []
+  for (const kind of ['kprobe', 'uprobe'] as const) {
+    let lines: string
+    try {
+      lines = readFileSync(join(tracefsPath(), `${kind}_events`), 'utf8')
+    } catch (error) {
+      // A kernel without probes of this kind has no such file.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
+      throw error
+    }
+    for (const line of lines.split('\n')) {
+      const match = /^[pr]\d*:([^/\s]+)\/(\S+)/.exec(line)
+      if (match?.[1]?.startsWith(prefix)) events.push({ kind, group: match[1], name: match[2]! })
+    }
+  }
+  return events
+}
+
+/**
+ * Removes the dynamic events whose group starts with a prefix, except those of processes that still live;
+ * other events are not touched.
+ *
+ * @param prefix default: all that any process made with this library
+ * @returns the events that were removed
+ */
+export function removeProbeEvents(prefix: string = PROBE_GROUP_PREFIX): ProbeEvent[] {
+  return listProbeEvents(prefix).filter(event => {
+    if (ownerLives(event.group)) return false
+    try {
+      removeProbeEvent(event)
+      return true
+    } catch (error) {
+      // Somebody else attached to it.
+      if (error instanceof BpfError && error.code === 'EBUSY') return false
+      throw error
+    }
+  })
+}
+
+function ownerLives(group: string): boolean {
+  const pid = new RegExp(`^${PROBE_GROUP_PREFIX}(\\d+)$`).exec(group)?.[1]
+  if (pid === undefined) return false
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,72 @@
+//! The optional native backend of ebpf-ts. It offers what `src/syscalls/shim.ts` expects: `syscall`,
+//! `syscallAsync`, `addressOf`, `watch` and the operations on a watcher.
+//!
+//! No standard library, no C library, no crates: Node-API and libuv are declared by hand in `node.rs`, and memory
+//! comes in pages from the kernel. There is no global state, so every worker thread can load it.
+
+#![no_std]
+
+mod arguments;
+mod kernel;
+mod node;
+mod page;
+mod view;
+mod watcher;
+mod work;
+
+use core::ffi::CStr;
+use node::{Callback, Env, Value};
+
+/// A panic is a bug in this file's few hundred lines; there is nobody to tell but the shell.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    kernel::exit_group(134)
+}
+
+/// Node-API version 8: what Node 20 and everything later has, `napi_add_async_cleanup_hook` included.
+#[no_mangle]
+pub extern "C" fn node_api_module_get_api_version_v1() -> i32 {
+    8
+}
+
+/// # Safety
+/// Called by Node with a valid environment.
+#[no_mangle]
+pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Value {
+    let functions: [(&CStr, Callback); 9] = [
+        (c"syscall", syscall),
+        (c"syscallAsync", work::syscall_async),
+        (c"addressOf", view::address_of),
+        (c"watch", watcher::watch),
+        (c"watcherStart", watcher::start),
+        (c"watcherStop", watcher::stop),
+        (c"watcherRef", watcher::reference),
+        (c"watcherUnref", watcher::unreference),
+        (c"watcherClose", watcher::close),
+    ];
+    for (name, callback) in functions {
+        let mut function = Value::NULL;
+        let length = name.count_bytes();
+        node::napi_create_function(
+            env,
+            name.as_ptr(),
+            length,
+            callback,
+            core::ptr::null_mut(),
+            &mut function,
+        );
+        node::napi_set_named_property(env, exports, name.as_ptr(), function);
+    }
+    exports
+}
+
+/// `syscall(nr, a0?, ..., a5?)`: the result, or -errno.
+unsafe extern "C" fn syscall(env: Env, info: node::CallbackInfo) -> Value {
+    match arguments::numbers::<7>(env, info) {
+        Some([nr, args @ ..]) => node::number(env, kernel::syscall(nr, args)),
+        None => node::throw_type_error(
+            env,
+            c"Cannot make a system call: its arguments must be numbers",
+        ),
+    }
+}

@@ -1,0 +1,75 @@
+/**
+ * The kernel's own BTF.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { Btf } from '../btf/btf.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
+
+const SYSFS = '/sys/kernel/btf'
+
+let vmlinux: Btf | undefined
+const modules = new Map<string, Btf>()
+
+/**
+ * The types of the running kernel, read and indexed at the first call and kept until `releaseKernelBtf`
+ * (5.4 with `CONFIG_DEBUG_INFO_BTF`).
+ *
+ * @throws NotSupportedError when the kernel was built without BTF
+ */
+export function kernelBtf(): Btf {
+  vmlinux ??= Btf.parse(readKernelBtf(), { file: 'vmlinux' })
+  return vmlinux
+}
+
+function readKernelBtf(): Uint8Array {
+  try {
+    return readFileSync(`${SYSFS}/vmlinux`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new BpfError(`Cannot read the kernel's BTF: ${(error as Error).message}`, {
+        code: 'EACCES',
+        cause: error,
+      })
+    }
+  }
+  // Where distributions put the kernel image with its debug information; libbpf looks there too.
+  const name = release()
+  for (const path of [`/boot/vmlinux-${name}.btf`, `/lib/modules/${name}/vmlinux.btf`]) {
+    if (existsSync(path)) return readFileSync(path)
+  }
+  throw new NotSupportedError("The kernel's BTF", undefined, {
+    hint: `${SYSFS}/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or give BTF from a file`,
+  })
+}
+
+/**
+ * The types of a loaded module, which continue those of the kernel (5.11 with
+ * `CONFIG_DEBUG_INFO_BTF_MODULES`).
+ *
+ * @throws BpfError with code `ENOENT` when the module is not loaded, or has no BTF
+ */
+export function moduleBtf(name: string): Btf {
+  let btf = modules.get(name)
+  if (btf === undefined) {
+    if (!/^[\w-]+$/.test(name))
+      throw new TypeError(`Cannot read BTF: ${JSON.stringify(name)} is not a module name`)
+    try {
+      btf = Btf.parse(readFileSync(`${SYSFS}/${name}`), { base: kernelBtf(), file: name })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      throw new BpfError(`Module ${name} is not loaded, or has no BTF`, { code: 'ENOENT', cause: error })
+    }
+    modules.set(name, btf)
+  }
+  return btf
+}
+
+/** Forgets the BTF of the kernel and its modules, some megabytes; the next use reads it again. */
+export function releaseKernelBtf(): void {
+  vmlinux = undefined
+  modules.clear()
+}

@@ -1,0 +1,27 @@
+/** Facts about the running kernel. @module */
+
+export { kernelBtf, moduleBtf, releaseKernelBtf } from './btf.ts'
+export { BtfObject, type BtfObjectInfo } from './btf-object.ts'
+export { onlineCpus, parseCpuList, possibleCpus } from './cpus.ts'
+export { failure } from './failure.ts'
+export { type FeatureName, features } from './features.ts'
+export { countsMemlock, raiseMemlockLimit } from './memlock.ts'
+export { objectName } from './object-name.ts'
+export { explainPermission, type PermissionFacts, permissionFacts } from './permission.ts'
+export {
+  getPinned,
+  type OpenPinOptions,
+  type PinnedKind,
+  type PinOptions,
+  pinObject,
+  unpinPath,
+} from './pin.ts'
+export { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
+export { traceEventId, tracefsPath } from './tracefs.ts'
+export {
+  type KernelVersion,
+  kernelVersion,
+  parseKernelVersion,
+  upstreamVersion,
+  versionOf,
+} from './version.ts'

@@ -1,0 +1,33 @@
+/**
+ * Locked memory: before 5.11 maps and programs count against `RLIMIT_MEMLOCK`, whose default is too low.
+ *
+ * Source: libbpf `bump_rlimit_memlock`, `probe_memcg_account`.
+ *
+ * @module
+ */
+
+import { allocate, nr, syscallEntry } from '../syscalls/index.ts'
+import { kernelVersion, versionOf } from './version.ts'
+
+const RLIMIT_MEMLOCK = 8
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn
+
+let raised = false
+
+/** Whether this kernel counts the memory of maps and programs against `RLIMIT_MEMLOCK` (before 5.11). */
+export function countsMemlock(): boolean {
+  return kernelVersion().code < versionOf(5, 11, 0).code
+}
+
+/**
+ * Lifts `RLIMIT_MEMLOCK` of this process once, on kernels where it limits BPF; elsewhere does nothing.
+ * Without the privilege to do so, what is created next will fail with `EPERM` and say why.
+ */
+export function raiseMemlockLimit(): void {
+  if (raised || !countsMemlock()) return
+  raised = true
+  const limit = allocate(16)
+  limit.view.setBigUint64(0, RLIM_INFINITY, true)
+  limit.view.setBigUint64(8, RLIM_INFINITY, true)
+  syscallEntry().syscall(nr.prlimit64, 0, RLIMIT_MEMLOCK, limit.address, 0)
+}

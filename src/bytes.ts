@@ -14,7 +14,8 @@ export type ByteOrder = 'little' | 'big'
 export const hostByteOrder: ByteOrder =
   new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 'little' : 'big'
 
-const utf8 = new TextDecoder()
+// A leading U+FEFF is text like any other here, not a mark of the byte order.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Reads the NUL-terminated string at `offset`; the whole rest when there is no NUL. */
 export function cString(bytes: Uint8Array, offset = 0): string {

@@ -8,15 +8,73 @@
 export interface Codec<T> {
   /** Bytes of a value. */
   readonly size: number
-  /** Reads the value at `offset`; `view` may be of shared memory. */
-  decode(view: DataView, offset: number): T
   /**
-   * Writes all `size` bytes of the value at `offset`.
+   * Reads the value at `offset`.
    *
-   * @throws TypeError or RangeError when the value does not fit the type
+   * @param view may be of shared memory, and of memory that must not be written to
+   * @param offset in bytes from the start of the view; the value need not be aligned
+   * @param length bytes of the whole record when it may be longer than `size`; only a type that ends in a flexible
+   *   array looks at it
+   */
+  decode(view: DataView, offset: number, length?: number): T
+  /**
+   * Writes all `size` bytes of the value at `offset`, padding as zeros. When it throws, some of them are written.
+   *
+   * @throws TypeError or RangeError when the value does not fit the type; the message begins with the path of the
+   *   member (`pos.x: 300 is not a u8`), so that a caller can put before it what could not be done
    */
   encode(value: T, view: DataView, offset: number): void
 }
 
+/** A codec that knows how C aligns its type, as the layout of a struct needs it. */
+export interface AlignedCodec<T> extends Codec<T> {
+  /** Alignment in bytes, a power of two. */
+  readonly align: number
+}
+
 /** What a codec's values are, as in `CodecValue<typeof u32>`. */
 export type CodecValue<C> = C extends Codec<infer T> ? T : never
+
+/** Where in a value an encoder failed; kept beside the error, whose message is for people. */
+const places = new WeakMap<Error, { path: string; reason: string }>()
+
+/**
+ * What to throw instead of an error of a member's encoder: the same, with the member before its message. Errors that
+ * are not about a wrong value pass through.
+ *
+ * @param step name of the member, or index of the element
+ */
+export function inMember(step: string | number, error: unknown): unknown {
+  if (!(error instanceof TypeError || error instanceof RangeError)) return error
+  const { path, reason } = places.get(error) ?? { path: '', reason: error.message }
+  const own = typeof step === 'number' ? `[${step}]` : step
+  const joined = path === '' || path.startsWith('[') ? own + path : `${own}.${path}`
+  const Same = error instanceof TypeError ? TypeError : RangeError
+  const located = new Same(`${joined}: ${reason}`, { cause: error })
+  places.set(located, { path: joined, reason })
+  return located
+}
+
+/** A value as error messages show it: short, and on one line. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return typeof value === 'function' ? 'a function' : String(value)
+}
+
+/**
+ * For `JSON.stringify`: writes a `bigint` as a number where JavaScript's numbers are exact, else as a decimal
+ * string, and bytes as an array of numbers.
+ *
+ * @example
+ * JSON.stringify({ pid: 1, ns: 5n }, jsonReplacer) // {"pid":1,"ns":5}
+ */
+export function jsonReplacer(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value.toString()
+  }
+  return value instanceof Uint8Array ? Array.from(value) : value
+}

@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { release } from 'node:os'
+import { release, version } from 'node:os'
 
 /** A kernel version. */
 export interface KernelVersion {
@@ -37,8 +37,8 @@ export interface VersionSources {
   release: string
   /** `/proc/version_signature` of Ubuntu, if there is one. */
   ubuntuSignature?: string | undefined
-  /** `/proc/version`, in which Debian writes the upstream version. */
-  procVersion?: string | undefined
+  /** `uname -v`, in which Debian writes the upstream version: `'#1 SMP Debian 6.12.5-1 (2025-01-01)'`. */
+  build?: string | undefined
 }
 
 /**
@@ -49,7 +49,7 @@ export interface VersionSources {
  */
 export function upstreamVersion(sources: VersionSources): KernelVersion {
   const ubuntu = /^Ubuntu \S+ (\d+\.\d+\.\d+)/.exec(sources.ubuntuSignature ?? '')
-  const debian = /Debian (\d+\.\d+(?:\.\d+)?)/.exec(sources.procVersion ?? '')
+  const debian = / Debian (\d+\.\d+(?:\.\d+)?)/.exec(sources.build ?? '')
   return parseKernelVersion(ubuntu?.[1] ?? debian?.[1] ?? sources.release)
 }
 
@@ -60,7 +60,7 @@ export function kernelVersion(): KernelVersion {
   cached ??= upstreamVersion({
     release: release(),
     ubuntuSignature: readIfThere('/proc/version_signature'),
-    procVersion: readIfThere('/proc/version'),
+    build: version(),
   })
   return cached
 }

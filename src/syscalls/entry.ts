@@ -63,7 +63,7 @@ export interface SyscallEntry {
    * The callback runs like any other of the event loop: what it throws is an `uncaughtException`, promises it settles are
    * served. The watcher starts active, stays alive without a reference to it, and works on
    * a duplicate of the descriptor, so closing the descriptor neither ends nor harms it. The open file
-   * description becomes `O_NONBLOCK`.
+   * description may become `O_NONBLOCK`. A call may come although everything was read by then.
    *
    * @throws BpfError when the descriptor is bad (`EBADF`) or of a kind that cannot be watched (`EPERM`)
    */

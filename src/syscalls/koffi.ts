@@ -7,6 +7,7 @@
 
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
+import { BpfError } from '../errors.ts'
 import type { SyscallEntry } from './entry.ts'
 import { EpollLoop } from './watch-epoll.ts'
 import { PollWatcher } from './watch-poll.ts'
@@ -21,9 +22,13 @@ interface NativeSyscall {
 /** koffi refuses more than 256 pending calls; the pool behind them has four threads unless configured. */
 const MAX_PENDING = 64
 
-/** Loads koffi and finds libc's `syscall()`, which glibc and musl both have. */
+/**
+ * Loads koffi and finds libc's `syscall()`, which glibc and musl both have.
+ *
+ * @throws BpfError when koffi, or its binary for this platform, is not installed
+ */
 export function openKoffi(): SyscallEntry {
-  const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
+  const koffi = loadKoffi()
   // glibc's and musl's syscall() take their arguments from general-purpose registers like a function of fixed
   // arity, and koffi calls those twice as fast as variadic ones. 'long' is koffi's fastest 64-bit type.
   const native: NativeSyscall = koffi
@@ -66,4 +71,15 @@ export function openKoffi(): SyscallEntry {
     view.byteLength === 0 ? 0 : Number(koffi.address(view))
 
   return { backend: 'koffi', syscall, syscallAsync, addressOf, watch }
+}
+
+function loadKoffi(): typeof import('koffi') {
+  try {
+    return createRequire(import.meta.url)('koffi')
+  } catch (cause) {
+    throw new BpfError('Cannot load koffi: it, or its binary for this platform, is not installed', {
+      code: 'ERR_BACKEND',
+      cause,
+    })
+  }
 }

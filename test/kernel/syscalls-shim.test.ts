@@ -1,8 +1,35 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import test from 'ava'
+import { ByteReader } from '../../src/bytes.ts'
 import { conformance } from '../support/syscalls-conformance.ts'
+
+const PT_DYNAMIC = 2
+const DT_NEEDED = 1
 
 const file = new URL(`../../../native/shim.linux-${process.arch}-gnu.node`, import.meta.url)
 
-if (existsSync(file)) conformance(test, 'shim')
-else test.skip('the shim is not built (npm run build:native): only koffi is tested', () => {})
+/** Tags of the dynamic section of an ELF64 file. */
+function dynamicTags(bytes: Uint8Array): number[] {
+  const reader = new ByteReader(bytes)
+  const headers = reader.size(32)
+  const tags: number[] = []
+  for (let i = 0; i < reader.u16(56); i++) {
+    const header = headers + i * reader.u16(54)
+    if (reader.u32(header) !== PT_DYNAMIC) continue
+    const start = reader.size(header + 8)
+    for (let at = start; at < start + reader.size(header + 32); at += 16) tags.push(reader.u32(at))
+  }
+  return tags
+}
+
+if (existsSync(file)) {
+  conformance(test, 'shim')
+
+  test('the shim needs no shared library', t => {
+    const tags = dynamicTags(readFileSync(file))
+    t.true(tags.length > 5)
+    t.false(tags.includes(DT_NEEDED))
+  })
+} else {
+  test.skip('the shim is not built (npm run build:native): only koffi is tested', () => {})
+}

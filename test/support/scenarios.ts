@@ -24,10 +24,14 @@ export interface Outcome {
 const self = fileURLToPath(import.meta.url)
 
 /** Runs a scenario in a process of its own, which is killed when it does not end. */
-export function runScenario(name: string, backend: string, execArgv: string[] = []): Promise<Outcome> {
+export function runScenario(
+  name: string,
+  backend: string,
+  { execArgv = [], env = {} }: { execArgv?: string[]; env?: NodeJS.ProcessEnv } = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...execArgv, self, name], {
-      env: { ...process.env, EBPF_TS_BACKEND: backend, NODE_CHANNEL_FD: undefined },
+      env: { ...process.env, EBPF_TS_BACKEND: backend, NODE_CHANNEL_FD: undefined, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,
       killSignal: 'SIGKILL',
@@ -74,14 +78,17 @@ function eventFd(): { fd: number; signal(): void; drain(): void } {
   }
 }
 
-/** Starts this file as a worker thread; resolves with its first message. */
-async function startWorker(name: string): Promise<{ worker: Worker; ready: unknown }> {
+/** Starts this file as a worker thread; resolves with its first message, and later with its exit code. */
+async function startWorker(
+  name: string,
+): Promise<{ worker: Worker; ready: unknown; ended: Promise<number> }> {
   const worker = new Worker(new URL(import.meta.url), { workerData: name })
+  const ended = new Promise<number>(resolve => worker.once('exit', resolve))
   const ready = await new Promise((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
   })
-  return { worker, ready }
+  return { worker, ready, ended }
 }
 
 function post(message: unknown): void {
@@ -107,6 +114,18 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     syscallEntry().watch(eventFd().fd, () => {})
     setTimeout(() => process.exit(7), 20)
   },
+  'exit in a callback': () => {
+    const event = eventFd()
+    syscallEntry().watch(event.fd, () => process.exit(7))
+    event.signal()
+  },
+  'callback throws and nobody listens': () => {
+    const event = eventFd()
+    syscallEntry().watch(event.fd, () => {
+      throw new Error('thrown in a callback')
+    })
+    event.signal()
+  },
   'unreferenced watcher': () => {
     syscallEntry()
       .watch(eventFd().fd, () => {})
@@ -130,8 +149,8 @@ const scenarios: Record<string, () => void | Promise<void>> = {
       console.log('called')
       watcher.close()
     })
+    // The timer does not keep the process alive, so only the watcher can.
     setTimeout(() => event.signal(), 50).unref()
-    // Only a descriptor whose event comes from another process could show more; the timer is unreferenced.
   },
   'referenced again': () => {
     const event = eventFd()
@@ -201,6 +220,15 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     using owned = OwnedFd.adopt(made, 'event')
     console.log(`made ${made}, owned ${owned.fd > 2}, old one open ${syscall(nr.fcntl, 0, 1) >= 0}`)
   },
+  'owner is collected': async () => {
+    const lose = (): number => OwnedFd.adopt(eventFd().fd, 'lost event').fd
+    const fd = lose()
+    for (let i = 0; i < 5; i++) {
+      globalThis.gc?.()
+      await sleep(5)
+    }
+    console.log(`still open ${syscallEntry().syscall(nr.fcntl, fd, 1) >= 0}`)
+  },
   'terminate a watching worker': () => terminateWorkers('worker watches'),
   'terminate a worker in an asynchronous call': () => terminateWorkers('worker calls'),
   'terminate a worker that owns a map': () => terminateWorkers('worker owns a map'),
@@ -210,15 +238,24 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     await worker.terminate()
   },
   'worker ends by itself': async () => {
-    const { worker, ready } = await startWorker('worker with an unreferenced watcher')
+    const { ready, ended } = await startWorker('worker with an unreferenced watcher')
     console.log(ready)
-    const code = await new Promise(resolve => worker.once('exit', resolve))
-    console.log(`exit ${code}`)
+    console.log(`exit ${await ended}`)
   },
   'worker exits while watching': async () => {
-    const { worker } = await startWorker('worker exits')
-    const code = await new Promise(resolve => worker.once('exit', resolve))
-    console.log(`exit ${code}`)
+    const { ended } = await startWorker('worker exits')
+    console.log(`exit ${await ended}`)
+  },
+  'worker exits in a callback': async () => {
+    const { ended } = await startWorker('worker exits when it is called')
+    console.log(`exit ${await ended}`)
+  },
+  'busy workers are terminated': async () => {
+    for (let i = 0; i < 10; i++) {
+      const { worker } = await startWorker('busy worker')
+      await worker.terminate()
+    }
+    console.log('alive')
   },
   'worker callback throws': async () => {
     const { worker, ready } = await startWorker('callback throws in a worker')
@@ -276,6 +313,23 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     syscallEntry().watch(eventFd().fd, () => {})
     post('watching')
     setTimeout(() => process.exit(3), 20)
+  },
+  'worker exits when it is called': () => {
+    const event = eventFd()
+    syscallEntry().watch(event.fd, () => {
+      post('called')
+      process.exit(3)
+    })
+    event.signal()
+  },
+  'busy worker': () => {
+    for (let i = 0; i < 8; i++) {
+      const event = eventFd()
+      // Never drained: it fires all the time.
+      syscallEntry().watch(event.fd, () => void syscallEntry().syscallAsync(nr.getpid))
+      event.signal()
+    }
+    setTimeout(() => post('busy'), 20)
   },
   'callback throws in a worker': () => {
     const event = eventFd()

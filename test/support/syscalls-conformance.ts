@@ -552,19 +552,15 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     t.is(countFds(), before)
   })
 
-  const scenario = (
-    title: string,
-    name: string,
-    lines: string[],
-    code = 0,
-    execArgv: string[] = [],
-  ): void => {
+  const scenario = (title: string, name: string, lines: string[], code = 0): void => {
     test(title, async t => {
-      t.deepEqual(await runScenario(name, backend, execArgv), { code, signal: null, lines, stderr: '' })
+      const outcome = await runScenario(name, backend, { execArgv: ['--expose-gc'] })
+      t.deepEqual(outcome, { code, signal: null, lines, stderr: '' })
     })
   }
 
   scenario('process.exit does not wait for a watcher', 'exit with an open watcher', [], 7)
+  scenario('process.exit works in a callback', 'exit in a callback', [], 7)
   scenario('an unreferenced watcher lets the process end', 'unreferenced watcher', ['end'])
   scenario('an unreferenced watcher is called', 'unreferenced watcher is called', ['called'])
   scenario('a watcher keeps the process alive', 'referenced watcher', ['called'])
@@ -576,13 +572,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     'thrown 3',
   ])
   scenario('promises and ticks of a callback are served', 'callback settles promises', ['promise', 'tick'])
-  scenario(
-    'a watcher that nobody references is called',
-    'watcher is collected',
-    ['gc function, called 1'],
-    0,
-    ['--expose-gc'],
-  )
+  scenario('a watcher that nobody references is called', 'watcher is collected', ['gc function, called 1'])
   scenario('descriptors 0 to 2 are not used', 'descriptors start above 2', [
     'made 0, owned true, old one open false',
   ])
@@ -601,4 +591,19 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     [],
     7,
   )
+
+  test('a callback that throws ends the process when nobody listens', async t => {
+    const { code, signal, stderr } = await runScenario('callback throws and nobody listens', backend)
+    t.deepEqual([code, signal], [1, null])
+    t.true(stderr.includes('Error: thrown in a callback'), stderr)
+  })
+
+  test('an owner that is lost is told under DEBUG, and its descriptor stays open', async t => {
+    const outcome = await runScenario('owner is collected', backend, {
+      execArgv: ['--expose-gc'],
+      env: { DEBUG: 'ebpf-ts:fd' },
+    })
+    t.deepEqual(outcome.lines, ['still open true'])
+    t.regex(outcome.stderr, /lost event \(fd \d+\) was garbage collected without close\(\)/)
+  })
 }

@@ -32,7 +32,7 @@ export const GUEST_PROJECT = '/project'
 /** What the guest's init prints before a command's output. */
 export const BEGIN = '@@ begin @@'
 /** What it prints after the output: the exit code. */
-export const END: RegExp = /^@@ end (\d+) @@$/
+export const END: RegExp = /@@ end (\d+) @@$/
 
 /** Makes the root image of an architecture, or takes it from the cache. */
 export function prepareRoot(arch: GuestArch): string {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { attr, type Command, commands } from '../../../src/abi/index.ts'
-import { arms, writeAttr } from '../../../src/syscalls/attr.ts'
+import { type AttrFields, arms, writeAttr } from '../../../src/syscalls/attr.ts'
 
 /** Writes fields and returns the words of the arm; views get addresses 0x7f0000001000, 0x7f0000002000, ... */
 function write(command: Command, fields: object): { words: number[]; referenced: ArrayBufferView[] } {
@@ -115,4 +115,11 @@ test('every command has an arm, and every arm of the union a command', t => {
     Object.entries(attr).filter(([, arm]) => !used.has(arm)),
     [],
   )
+})
+
+test('the fields of a command are checked by the compiler', t => {
+  type Has<C extends Command, F> = F extends keyof AttrFields<C> ? true : false
+  const create: [Has<'map_create', 'map_type'>, Has<'map_create', 'prog_fd'>] = [true, false]
+  const link: [Has<'link_create', 'kprobe_multi'>, Has<'link_create', '$size'>] = [true, false]
+  t.deepEqual(create, link)
 })

@@ -48,6 +48,19 @@ test('an unknown backend is refused at the first call', t => {
   })
 })
 
+test('a shim that is asked for and absent is missed at the first call', t => {
+  const other = process.arch === 'x64' ? 'arm64' : 'x64'
+  const source = `
+    Object.defineProperty(process, 'platform', { value: 'linux' })
+    Object.defineProperty(process, 'arch', { value: '${other}' })`
+  t.deepEqual(firstCall({ EBPF_TS_BACKEND: 'shim' }, source), {
+    name: 'BpfError',
+    code: 'ERR_BACKEND',
+    message:
+      'Cannot use EBPF_TS_BACKEND=shim: there is no prebuilt shim for this platform (npm run build:native)',
+  })
+})
+
 test('another operating system is refused at the first call', t => {
   const source = `Object.defineProperty(process, 'platform', { value: 'darwin' })`
   t.deepEqual(firstCall({}, source), {

@@ -1,0 +1,56 @@
+/**
+ * Bytes to instructions.
+ *
+ * Source: RFC 9669, section 3.
+ *
+ * @module
+ */
+
+import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
+import type { ObjectFileLocation } from '../errors.ts'
+import { INSTRUCTION_SIZE, type Instruction, LDIMM64 } from './instruction.ts'
+
+/**
+ * Decodes instructions. Opcodes that this library does not know decode too: what they mean is the kernel's
+ * business.
+ *
+ * @param where names the bytes in errors
+ * @throws ObjectFileError when the length is not a multiple of 8, or a 64-bit immediate load is cut off or
+ *   has something in the fields that its second slot must leave empty
+ */
+export function decodeInstructions(
+  bytes: Uint8Array,
+  byteOrder: ByteOrder = hostByteOrder,
+  where: ObjectFileLocation = {},
+): Instruction[] {
+  const reader = new ByteReader(bytes, byteOrder, where)
+  if (bytes.length % INSTRUCTION_SIZE !== 0) {
+    throw reader.error(`Instructions of ${bytes.length} bytes: not a multiple of ${INSTRUCTION_SIZE}`)
+  }
+  const little = byteOrder === 'little'
+  const instructions: Instruction[] = []
+  for (let at = 0; at < bytes.length; at += INSTRUCTION_SIZE) {
+    const opcode = reader.u8(at)
+    const registers = reader.u8(at + 1)
+    const low = registers & 0x0f
+    const high = registers >> 4
+    const instruction: Instruction = {
+      opcode,
+      dst: little ? low : high,
+      src: little ? high : low,
+      offset: reader.i16(at + 2),
+      imm: reader.i32(at + 4),
+    }
+    if (opcode === LDIMM64) {
+      const second = at + INSTRUCTION_SIZE
+      if (second >= bytes.length) throw reader.error('64-bit immediate load without its second slot', at)
+      if (reader.u8(second) !== 0 || reader.u8(second + 1) !== 0 || reader.u16(second + 2) !== 0) {
+        throw reader.error('64-bit immediate load with a second slot that is not empty', second)
+      }
+      instruction.imm = (BigInt(reader.u32(second + 4)) << 32n) | BigInt(reader.u32(at + 4))
+      at = second
+    }
+    instructions.push(instruction)
+  }
+  return instructions
+}

@@ -1,0 +1,186 @@
+/**
+ * Codecs of structs, unions and data sections: a flat list of fields to read, a tree of parts to write.
+ *
+ * @module
+ */
+
+import { type AlignedCodec, inMember, shown } from '../codec.ts'
+import type { BtfValue } from './codec.ts'
+
+/** A member with a name, wherever in anonymous structs it was declared. */
+export interface Field {
+  name: string
+  /** Bytes from the start of the outermost struct. */
+  offset: number
+  codec: AlignedCodec<BtfValue>
+}
+
+/** What an aggregate consists of: its named members, and anonymous structs and unions. */
+export type Part = Field | Group
+
+/** An aggregate's parts; an anonymous one is a part itself. */
+export interface Group {
+  union: boolean
+  parts: Part[]
+}
+
+/** A flexible array member: reads what follows the fixed part of a record. */
+export interface FlexibleField {
+  name: string
+  offset: number
+  /** @param length bytes from the start of the array to the end of the record */
+  decode(view: DataView, offset: number, length: number): BtfValue
+}
+
+/** The value of an aggregate. */
+export type BtfObject = { [member: string]: BtfValue }
+
+/** A struct, union or data section of `size` bytes. */
+export interface AggregateLayout {
+  size: number
+  align: number
+  group: Group
+  /** Last member, if it is a flexible array and the aggregate is not inside of another. */
+  flexible?: FlexibleField | undefined
+}
+
+/** All named members of a part in the order of their declaration. */
+export function fieldsOf(part: Part): Field[] {
+  return 'parts' in part ? part.parts.flatMap(fieldsOf) : [part]
+}
+
+/** Makes the codec. Names must be unique within the group. */
+export function aggregate(layout: AggregateLayout): AlignedCodec<BtfObject> {
+  const { size, align, group, flexible } = layout
+  const fields = fieldsOf(group)
+  const names = new Set(fields.map(({ name }) => name))
+  if (flexible !== undefined) names.add(flexible.name)
+  const decodeFields = fieldDecoder(fields)
+  return {
+    size,
+    align,
+    decode:
+      flexible === undefined
+        ? decodeFields
+        : (view, offset, length = size) => {
+            const value = decodeFields(view, offset)
+            const rest = Math.max(0, length - flexible.offset)
+            value[flexible.name] = flexible.decode(view, offset + flexible.offset, rest)
+            return value
+          },
+    encode(value, view, offset) {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError(`${shown(value)} is not an object`)
+      }
+      for (const name of Object.keys(value)) {
+        if (!names.has(name)) throw inMember(name, new TypeError('there is no such member'))
+      }
+      if (flexible !== undefined && !isEmpty(value[flexible.name])) {
+        throw inMember(
+          flexible.name,
+          new RangeError('a flexible array must be empty, since the size is fixed'),
+        )
+      }
+      for (let i = 0; i < size; i++) view.setUint8(offset + i, 0)
+      encodeGroup(group, value, view, offset, size)
+    },
+  }
+}
+
+type DecodeFields = (view: DataView, offset: number) => BtfObject
+
+function fieldDecoder(fields: readonly Field[]): DecodeFields {
+  return fields.some(({ name }) => name === '__proto__') ? defining(fields) : assigning(fields)
+}
+
+/** Adds members one by one: all objects of one type get the same hidden class, and printing shows a plain object. */
+function assigning(fields: readonly Field[]): DecodeFields {
+  return (view, offset) => {
+    const value: BtfObject = {}
+    for (const field of fields) value[field.name] = field.codec.decode(view, offset + field.offset)
+    return value
+  }
+}
+
+/** For a type with a member called `__proto__`: assigning to it would set the prototype. */
+function defining(fields: readonly Field[]): DecodeFields {
+  return (view, offset) =>
+    Object.fromEntries(fields.map(({ name, codec, offset: at }) => [name, codec.decode(view, offset + at)]))
+}
+
+/** Own properties only: a member may be called `constructor`. */
+function has(value: BtfObject, name: string): boolean {
+  return Object.hasOwn(value, name) && value[name] !== undefined
+}
+
+function isGiven(part: Part, value: BtfObject): boolean {
+  return 'parts' in part ? part.parts.some(each => isGiven(each, value)) : has(value, part.name)
+}
+
+function isEmpty(value: BtfValue | undefined): boolean {
+  return (
+    value === undefined ||
+    value === '' ||
+    ((Array.isArray(value) || value instanceof Uint8Array) && value.length === 0)
+  )
+}
+
+function encodePart(part: Part, value: BtfObject, view: DataView, offset: number, size: number): void {
+  if ('parts' in part) {
+    encodeGroup(part, value, view, offset, size)
+    return
+  }
+  try {
+    part.codec.encode(value[part.name]!, view, offset + part.offset)
+  } catch (error) {
+    throw inMember(part.name, error)
+  }
+}
+
+/** Members that are not given are zero, as in an initializer of C. */
+function encodeGroup(group: Group, value: BtfObject, view: DataView, offset: number, size: number): void {
+  const given = group.parts.filter(part => isGiven(part, value))
+  if (group.union && given.length > 1) encodeUnion(given, value, view, offset, size)
+  else for (const part of given) encodePart(part, value, view, offset, size)
+}
+
+/**
+ * Several members of a union are given, as in a value that was decoded: one of them is written, such that all the
+ * others read as they were given. Each may leave bits open, as text does behind its NUL, so each is tried.
+ */
+function encodeUnion(
+  given: readonly Part[],
+  value: BtfObject,
+  view: DataView,
+  offset: number,
+  size: number,
+): void {
+  for (const chosen of given) {
+    const trial = written(chosen, value, size)
+    if (given.every(other => other === chosen || agrees(other, value, trial, size))) {
+      for (let i = 0; i < size; i++) view.setUint8(offset + i, view.getUint8(offset + i) | trial.getUint8(i))
+      return
+    }
+  }
+  const names = given.flatMap(fieldsOf).map(({ name }) => name)
+  throw new TypeError(`union members ${names.join(', ')} contradict each other; give only one of them`)
+}
+
+/** Memory in which nothing but this part is written. */
+function written(part: Part, value: BtfObject, size: number): DataView {
+  const view = new DataView(new ArrayBuffer(size))
+  encodePart(part, value, view, 0, size)
+  return view
+}
+
+/** Whether a part, read from `trial`, is what `value` says; compared as bytes, in which equal values are equal. */
+function agrees(part: Part, value: BtfObject, trial: DataView, size: number): boolean {
+  const found = fieldDecoder(fieldsOf(part))(trial, 0)
+  const entries = Object.entries(found).map(
+    ([name, read]) => [name, has(value, name) ? value[name]! : read] as const,
+  )
+  const expected = written(part, Object.fromEntries(entries), size)
+  const actual = written(part, found, size)
+  for (let i = 0; i < size; i++) if (expected.getUint8(i) !== actual.getUint8(i)) return false
+  return true
+}

@@ -1,0 +1,307 @@
+/**
+ * Codecs of C's types: `u8` to `i64`, `f32`, `f64`, `bool`, `cString(n)`, `bytes(n)`, `array(codec, n)` and
+ * `struct({ ... })`. All are in host byte order, as the kernel's own data is.
+ *
+ * @example
+ * const event = struct({ pid: u32, comm: cString(16), ns: u64 })
+ * type Event = CodecValue<typeof event> // { pid: number, comm: string, ns: bigint }
+ *
+ * @module
+ */
+
+import { hostByteOrder } from './bytes.ts'
+import { type AlignedCodec, type CodecValue, inMember, shown } from './codec.ts'
+import { encodeText, TextReader } from './text.ts'
+
+const LITTLE = hostByteOrder === 'little'
+/** Up to here a loop over bytes costs less than making a view to copy from. */
+const SHORT = 32
+
+type Read<T> = (view: DataView, offset: number) => T
+type Write<T> = (view: DataView, offset: number, value: T) => void
+
+/** An integer of up to 32 bits, as a number. */
+function integer(name: string, size: number, read: Read<number>, write: Write<number>): AlignedCodec<number> {
+  const signed = name.startsWith('i')
+  const min = signed ? -(2 ** (size * 8 - 1)) : 0
+  const max = min + 2 ** (size * 8) - 1
+  return {
+    size,
+    align: size,
+    decode: read,
+    encode(value, view, offset) {
+      if (typeof value !== 'number') throw new TypeError(`${shown(value)} is not a number`)
+      if (!Number.isInteger(value) || value < min || value > max) {
+        throw new RangeError(`${value} is not an integer from ${min} to ${max} (${name})`)
+      }
+      write(view, offset, value)
+    },
+  }
+}
+
+/** An integer of 64 bits, as a bigint. */
+function wideInteger(name: string, read: Read<bigint>, write: Write<bigint>): AlignedCodec<bigint> {
+  const fit = name.startsWith('i') ? BigInt.asIntN : BigInt.asUintN
+  return {
+    size: 8,
+    align: 8,
+    decode: read,
+    encode(value, view, offset) {
+      if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
+      if (fit(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (${name})`)
+      write(view, offset, value)
+    },
+  }
+}
+
+function float(size: number, read: Read<number>, write: Write<number>): AlignedCodec<number> {
+  return {
+    size,
+    align: size,
+    decode: read,
+    encode(value, view, offset) {
+      if (typeof value !== 'number') throw new TypeError(`${shown(value)} is not a number`)
+      write(view, offset, value)
+    },
+  }
+}
+
+/** `__u8`: a number from 0 to 255. */
+export const u8: AlignedCodec<number> = integer(
+  'u8',
+  1,
+  (view, at) => view.getUint8(at),
+  (view, at, value) => view.setUint8(at, value),
+)
+
+/** `__u16`: a number from 0 to 65,535. */
+export const u16: AlignedCodec<number> = integer(
+  'u16',
+  2,
+  (view, at) => view.getUint16(at, LITTLE),
+  (view, at, value) => view.setUint16(at, value, LITTLE),
+)
+
+/** `__u32`: a number from 0 to 2^32 - 1. */
+export const u32: AlignedCodec<number> = integer(
+  'u32',
+  4,
+  (view, at) => view.getUint32(at, LITTLE),
+  (view, at, value) => view.setUint32(at, value, LITTLE),
+)
+
+/** `__u64`: a bigint from 0 to 2^64 - 1. */
+export const u64: AlignedCodec<bigint> = wideInteger(
+  'u64',
+  (view, at) => view.getBigUint64(at, LITTLE),
+  (view, at, value) => view.setBigUint64(at, value, LITTLE),
+)
+
+/** `__s8`: a number from -128 to 127. */
+export const i8: AlignedCodec<number> = integer(
+  'i8',
+  1,
+  (view, at) => view.getInt8(at),
+  (view, at, value) => view.setInt8(at, value),
+)
+
+/** `__s16`: a number from -32,768 to 32,767. */
+export const i16: AlignedCodec<number> = integer(
+  'i16',
+  2,
+  (view, at) => view.getInt16(at, LITTLE),
+  (view, at, value) => view.setInt16(at, value, LITTLE),
+)
+
+/** `__s32`: a number from -2^31 to 2^31 - 1. */
+export const i32: AlignedCodec<number> = integer(
+  'i32',
+  4,
+  (view, at) => view.getInt32(at, LITTLE),
+  (view, at, value) => view.setInt32(at, value, LITTLE),
+)
+
+/** `__s64`: a bigint from -2^63 to 2^63 - 1. */
+export const i64: AlignedCodec<bigint> = wideInteger(
+  'i64',
+  (view, at) => view.getBigInt64(at, LITTLE),
+  (view, at, value) => view.setBigInt64(at, value, LITTLE),
+)
+
+/** `float`: a number, rounded to single precision when it is written. */
+export const f32: AlignedCodec<number> = float(
+  4,
+  (view, at) => view.getFloat32(at, LITTLE),
+  (view, at, value) => view.setFloat32(at, value, LITTLE),
+)
+
+/** `double`: a number. */
+export const f64: AlignedCodec<number> = float(
+  8,
+  (view, at) => view.getFloat64(at, LITTLE),
+  (view, at, value) => view.setFloat64(at, value, LITTLE),
+)
+
+/** `bool`: one byte; any but zero is true. */
+export const bool: AlignedCodec<boolean> = {
+  size: 1,
+  align: 1,
+  decode: (view, offset) => view.getUint8(offset) !== 0,
+  encode(value, view, offset) {
+    if (typeof value !== 'boolean') throw new TypeError(`${shown(value)} is not a boolean`)
+    view.setUint8(offset, value ? 1 : 0)
+  },
+}
+
+/**
+ * `char[size]` as text: UTF-8 up to the first NUL, or the whole array when there is none. Bytes that are not UTF-8
+ * become U+FFFD. It is written with zeros behind it; text without NUL and of exactly `size` bytes fits.
+ *
+ * @param size number of bytes
+ * @throws RangeError when `size` is not a non-negative integer
+ */
+export function cString(size: number): AlignedCodec<string> {
+  checkCount(size, 'size of a char array')
+  const reader = new TextReader(size)
+  return {
+    size,
+    align: 1,
+    decode: (view, offset) => reader.read(view, offset),
+    encode: (value, view, offset) => encodeText(value, view, offset, size),
+  }
+}
+
+/**
+ * `__u8[size]`: raw bytes. Decodes to a copy; encodes exactly `size` bytes.
+ *
+ * @param size number of bytes
+ * @throws RangeError when `size` is not a non-negative integer
+ */
+export function bytes(size: number): AlignedCodec<Uint8Array<ArrayBuffer>> {
+  checkCount(size, 'size of a byte array')
+  return {
+    size,
+    align: 1,
+    decode: (view, offset) => copyBytes(view, offset, size),
+    encode(value, view, offset) {
+      if (!(value instanceof Uint8Array)) throw new TypeError(`${shown(value)} is not a Uint8Array`)
+      if (value.length !== size) throw new RangeError(`${value.length} bytes instead of ${size}`)
+      new Uint8Array(view.buffer, view.byteOffset + offset, size).set(value)
+    },
+  }
+}
+
+/**
+ * Copies bytes out of a view.
+ *
+ * @throws RangeError when they are not all within it
+ */
+export function copyBytes(view: DataView, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  if (offset + length > view.byteLength) {
+    throw new RangeError(`${length} bytes at ${offset} are not within ${view.byteLength} bytes`)
+  }
+  const copy = new Uint8Array(length)
+  if (length <= SHORT) for (let i = 0; i < length; i++) copy[i] = view.getUint8(offset + i)
+  else copy.set(new Uint8Array(view.buffer, view.byteOffset + offset, length))
+  return copy
+}
+
+/**
+ * An array of a fixed number of elements.
+ *
+ * @param element codec of one element
+ * @param count number of elements
+ * @throws RangeError when `count` is not a non-negative integer
+ */
+export function array<T>(element: AlignedCodec<T>, count: number): AlignedCodec<T[]> {
+  checkCount(count, 'length of an array')
+  const step = element.size
+  return {
+    size: step * count,
+    align: element.align,
+    decode(view, offset) {
+      const values: T[] = []
+      for (let i = 0; i < count; i++) values.push(element.decode(view, offset + i * step))
+      return values
+    },
+    encode(value, view, offset) {
+      if (!Array.isArray(value)) throw new TypeError(`${shown(value)} is not an array`)
+      if (value.length !== count) throw new RangeError(`${value.length} elements instead of ${count}`)
+      for (let i = 0; i < count; i++) {
+        try {
+          element.encode(value[i]!, view, offset + i * step)
+        } catch (error) {
+          throw inMember(i, error)
+        }
+      }
+    },
+  }
+}
+
+/** Codecs of the members of a struct, by name, in the order of the C declaration. */
+export type StructMembers = Readonly<Record<string, AlignedCodec<unknown>>>
+
+/** What values a struct of these members has. */
+export type StructValue<M extends StructMembers> = { [K in keyof M]: CodecValue<M[K]> }
+
+/** What `struct` takes besides the members. */
+export interface StructOptions {
+  /** Whether it is declared `__attribute__((packed))`: no padding, no alignment. Default: `false`. */
+  packed?: boolean
+}
+
+/**
+ * A C struct, laid out as compilers do for 64-bit targets: each member at a multiple of its alignment, the size a
+ * multiple of the largest. Padding is ignored when read and written as zeros, as keys of hash maps need it.
+ *
+ * @param members codecs in the order of the C declaration; a name must not be a number, since
+ *   JavaScript would put it first, nor `__proto__`
+ * @throws RangeError for such a name
+ */
+export function struct<M extends StructMembers>(
+  members: M,
+  options: StructOptions = {},
+): AlignedCodec<StructValue<M>> {
+  const packed = options.packed === true
+  const fields: { name: string; codec: AlignedCodec<unknown>; offset: number }[] = []
+  let end = 0
+  let align = 1
+  for (const [name, codec] of Object.entries(members)) {
+    if (/^\d+$|^__proto__$/.test(name))
+      throw new RangeError(`Cannot make a struct: ${name} is no name of a member`)
+    const offset = packed ? end : roundUp(end, codec.align)
+    fields.push({ name, codec, offset })
+    end = offset + codec.size
+    if (!packed) align = Math.max(align, codec.align)
+  }
+  const size = roundUp(end, align)
+  return {
+    size,
+    align,
+    decode(view, offset) {
+      const value: Record<string, unknown> = {}
+      for (const field of fields) value[field.name] = field.codec.decode(view, offset + field.offset)
+      return value as StructValue<M>
+    },
+    encode(value, view, offset) {
+      if (typeof value !== 'object' || value === null) throw new TypeError(`${shown(value)} is not an object`)
+      for (let i = 0; i < size; i++) view.setUint8(offset + i, 0)
+      for (const { name, codec, offset: at } of fields) {
+        try {
+          codec.encode(value[name], view, offset + at)
+        } catch (error) {
+          throw inMember(name, error)
+        }
+      }
+    },
+  }
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple
+}
+
+function checkCount(value: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`Cannot make a codec: ${what} is ${value}`)
+}

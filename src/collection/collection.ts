@@ -1,0 +1,126 @@
+/**
+ * A loaded object: its maps, programs and variables in the kernel.
+ *
+ * @module
+ */
+
+import type { Codec } from '../codec.ts'
+import { BpfError } from '../errors.ts'
+import type { BpfMap } from '../maps/index.ts'
+import { Program } from '../programs/index.ts'
+import { RingBuffer } from '../readers/index.ts'
+import { Attachments, type AttachOptions, attachAll } from './attach.ts'
+import { Cleanup } from './cleanup.ts'
+import { type CollectionOptions, fillReferences, type Prepared, prepare } from './load.ts'
+import { Named } from './named.ts'
+import type { CollectionSpec } from './spec.ts'
+import { Variable } from './variable.ts'
+
+/**
+ * The kernel objects of a collection. Closing it closes maps and programs; what is pinned or still attached
+ * through a link stays in the kernel.
+ */
+export class Collection implements Disposable {
+  /** What it was loaded from. */
+  readonly spec: CollectionSpec
+  /** Maps by name, data sections by the name of the section (`'.bss'`). */
+  readonly maps: Named<BpfMap>
+  /** Programs by name; those with `autoload: false` are left out. */
+  readonly programs: Named<Program>
+  /** Global variables by name. */
+  readonly variables: Named<Variable>
+  #closed = false
+
+  private constructor(spec: CollectionSpec, prepared: Prepared, programs: Map<string, Program>) {
+    this.spec = spec
+    this.maps = new Named('map', prepared.maps)
+    this.programs = new Named('program', programs)
+    this.variables = new Named('variable')
+    for (const [name, variable] of spec.variables) {
+      const map = prepared.maps.get(variable.sectionName)
+      if (map !== undefined) this.variables.set(name, new Variable(variable, map))
+    }
+  }
+
+  /**
+   * Creates all maps and loads all programs of a spec. The spec stays as it is, and can be loaded again.
+   * When any step fails, nothing stays behind.
+   *
+   * @throws VerifierError when the verifier refuses a program
+   * @throws NotSupportedError when the kernel lacks something that the object needs
+   * @throws BpfError for everything else, such as a missing capability
+   */
+  static load(spec: CollectionSpec, options: CollectionOptions = {}): Collection {
+    using cleanup = new Cleanup()
+    const prepared = prepare(spec, options, cleanup)
+    const programs = new Map<string, Program>()
+    for (const [name, program, loadOptions] of prepared.programs) {
+      programs.set(name, cleanup.add(Program.load(program, loadOptions)))
+    }
+    return Collection.#finish(spec, prepared, programs, cleanup)
+  }
+
+  /** Does what `load` does, with the verifier at work on a worker thread. */
+  static async loadAsync(spec: CollectionSpec, options: CollectionOptions = {}): Promise<Collection> {
+    using cleanup = new Cleanup()
+    const prepared = prepare(spec, options, cleanup)
+    const programs = new Map<string, Program>()
+    for (const [name, program, loadOptions] of prepared.programs) {
+      programs.set(name, cleanup.add(await Program.loadAsync(program, loadOptions)))
+    }
+    return Collection.#finish(spec, prepared, programs, cleanup)
+  }
+
+  static #finish(
+    spec: CollectionSpec,
+    prepared: Prepared,
+    programs: Map<string, Program>,
+    cleanup: Cleanup,
+  ): Collection {
+    fillReferences(spec, prepared.maps, programs)
+    const collection = new Collection(spec, prepared, programs)
+    cleanup.release()
+    // The kernel keeps the BTF for as long as maps and programs use it.
+    prepared.btf?.close()
+    return collection
+  }
+
+  /**
+   * Attaches every program by its section name.
+   *
+   * @throws BpfError when a program cannot be attached; those attached before are detached again. With
+   *   `onError: 'collect'` the reasons are in `skipped` instead
+   */
+  attach(options: AttachOptions = {}): Attachments {
+    this.#check()
+    return attachAll(this.programs.values(), options)
+  }
+
+  /**
+   * A reader of a ring buffer map. Its records decode through the value type of the map's definition.
+   *
+   * @param name name of the map
+   * @param options.codec decodes records, instead of the map's own type
+   */
+  ringBuffer(name: string, options: { codec?: Codec<unknown> } = {}): RingBuffer {
+    this.#check()
+    return RingBuffer.open(this.maps.get(name), options)
+  }
+
+  #check(): void {
+    if (this.#closed) throw new BpfError('The collection is closed', { code: 'ERR_CLOSED' })
+  }
+
+  /** Closes all maps and programs. Links, readers and pins keep what they need. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const program of this.programs.values()) program.close()
+    for (const map of this.maps.values()) map.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+

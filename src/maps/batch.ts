@@ -1,0 +1,132 @@
+/**
+ * Batch operations (5.6): many elements in one system call.
+ *
+ * Source: kernel/bpf/syscall.c `bpf_map_do_batch`, `generic_map_update_batch`, `generic_map_delete_batch`.
+ *
+ * @module
+ */
+
+import { batchCount, mapBatch } from '../syscalls/index.ts'
+import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
+import { type Elements, type UpdateMode, type UpdateOptions, updateFlags } from './element.ts'
+import type { MapHandle } from './handle.ts'
+import { argumentError, describeMap, ENOENT, mapError, unsupported } from './map-error.ts'
+
+const SINCE = '5.6'
+
+/**
+ * Reads all elements, batch by batch.
+ *
+ * @param command whether to delete what was read
+ * @param size elements per batch
+ */
+export function* readBatches<K, V>(
+  elements: Elements<K, V>,
+  command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
+  size: number | undefined,
+): Generator<[K, V][], undefined> {
+  const { handle, keyCodec, valueCodec } = elements
+  const { facts, valueBytes } = handle
+  if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 0xffffffff)) {
+    throw new RangeError(`Cannot read batches of ${describeMap(facts)}: ${size} is no number of elements`)
+  }
+  const source = chunks(handle, command, Math.min(size ?? Number.POSITIVE_INFINITY, defaultChunkSize(handle)))
+  let step = source.next()
+  while (!step.done) {
+    const { keys, values, count } = step.value
+    const batch: [K, V][] = []
+    for (let i = 0; i < count; i++) {
+      batch.push([keyCodec.decode(keys.view, i * facts.keySize), valueCodec.decode(values.view, i * valueBytes)])
+    }
+    yield batch
+    step = source.next()
+  }
+  if (!step.value) throw unsupported(facts, command.replaceAll('_', ' '), SINCE, 0)
+}
+
+/** Writes elements; returns how many. */
+export function setBatch<K, V>(
+  elements: Elements<K, V>,
+  entries: Iterable<readonly [K, V]>,
+  options: UpdateMode | UpdateOptions | undefined,
+): number {
+  const { handle, keyCodec } = elements
+  const { facts, valueBytes } = handle
+  const flags = updateFlags(options)
+  const size = chunkSizeFor(handle, entries)
+  const { keys, values } = allocateChunk(handle, size)
+  let written = 0
+  let filled = 0
+  const flush = (): void => {
+    if (filled === 0) return
+    const fd = handle.fd.fd
+    const result = mapBatch('map_update_batch', fd, 0, 0, keys.address, values.address, filled, flags)
+    if (result < 0) {
+      const done = written + processed(filled)
+      if (done === 0 && hasNoBatch(result)) throw unsupported(facts, 'Batch update', SINCE, result)
+      throw mapError(facts, `set more than ${done} elements in`, result, 'BPF_MAP_UPDATE_BATCH')
+    }
+    written += filled
+    filled = 0
+  }
+  for (const [key, value] of entries) {
+    encode(elements, () => keyCodec.encode(key, keys.view, filled * facts.keySize))
+    elements.encodeValue(value, values.view, filled * valueBytes, 'set in')
+    if (++filled === size) flush()
+  }
+  flush()
+  return written
+}
+
+/** Deletes keys; returns how many there were. */
+export function deleteBatch<K, V>(elements: Elements<K, V>, keysToDelete: Iterable<K>): number {
+  const { handle, keyCodec } = elements
+  const { facts } = handle
+  const size = chunkSizeFor(handle, keysToDelete)
+  const { keys } = allocateChunk(handle, size)
+  let deleted = 0
+  let filled = 0
+  const flush = (): void => {
+    let from = 0
+    while (from < filled) {
+      const count = filled - from
+      const address = keys.address + from * facts.keySize
+      const result = mapBatch('map_delete_batch', handle.fd.fd, 0, 0, address, 0, count, 0)
+      const done = result === 0 ? count : processed(count)
+      deleted += done
+      if (result < 0 && result !== -ENOENT) {
+        if (deleted === 0 && hasNoBatch(result)) throw unsupported(facts, 'Batch delete', SINCE, result)
+        throw mapError(facts, `delete more than ${deleted} elements from`, result, 'BPF_MAP_DELETE_BATCH')
+      }
+      // The kernel stops at a key that is not there: go on behind it.
+      from += result === 0 ? count : done + 1
+    }
+    filled = 0
+  }
+  for (const key of keysToDelete) {
+    encode(elements, () => keyCodec.encode(key, keys.view, filled * facts.keySize))
+    if (++filled === size) flush()
+  }
+  flush()
+  return deleted
+}
+
+/** No larger than what is to be written, where that can be told. */
+function chunkSizeFor(handle: MapHandle, input: Iterable<unknown>): number {
+  const size = defaultChunkSize(handle)
+  return Array.isArray(input) ? Math.max(1, Math.min(size, input.length)) : size
+}
+
+/** How many elements a failed batch processed. One that was refused at once leaves the count as it was. */
+function processed(asked: number): number {
+  const count = batchCount()
+  return count < asked ? count : 0
+}
+
+function encode<K, V>(elements: Elements<K, V>, write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    throw argumentError(elements.handle.facts, 'write a batch of', error)
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Many elements per system call: what iteration and the batch operations share.
+ *
+ * Source: kernel/bpf/syscall.c `generic_map_lookup_batch`; kernel/bpf/hashtab.c `__htab_map_lookup_and_delete_batch`.
+ *
+ * @module
+ */
+
+import { BpfError } from '../errors.ts'
+import { allocate, batchCount, mapBatch, type NativeMemory } from '../syscalls/index.ts'
+import type { MapHandle } from './handle.ts'
+import { walksBuckets } from './kinds.ts'
+import { describeMap, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP, mapError } from './map-error.ts'
+
+/** Keys and values one behind the other; valid until the next chunk is asked for. */
+export interface Chunk {
+  readonly keys: NativeMemory
+  readonly values: NativeMemory
+  /** Elements in it. */
+  readonly count: number
+}
+
+/** Bytes of keys and values that a chunk has by default. */
+const CHUNK_BYTES = 1 << 18
+const EINTR = 4
+/** How often in a row the kernel may ask to try again without progress. */
+const MAX_RETRIES = 100
+
+/** Whether a result says that maps of this type do not have a batch command. */
+export function hasNoBatch(result: number): boolean {
+  return result === -ENOTSUPP || result === -EOPNOTSUPP
+}
+
+/** How many elements to ask for at once when nobody says. */
+export function defaultChunkSize({ facts, valueBytes }: MapHandle): number {
+  const fit = Math.floor(CHUNK_BYTES / (facts.keySize + valueBytes))
+  return Math.max(1, Math.min(facts.maxEntries, fit))
+}
+
+/** Memory for a number of elements. */
+export function allocateChunk({ facts, valueBytes }: MapHandle, size: number): Omit<Chunk, 'count'> {
+  return { keys: allocate(facts.keySize * size), values: allocate(valueBytes * size) }
+}
+
+/** The most steps an iteration by keys may take: room for one complete restart by concurrent changes. */
+export function stepLimit(handle: MapHandle): number {
+  return 2 * handle.facts.maxEntries
+}
+
+/** Iteration by keys starts over when a key vanishes; under constant change it would not end. */
+export function iterationAborted(handle: MapHandle): BpfError {
+  const { facts } = handle
+  return new BpfError(
+    `Cannot iterate ${describeMap(facts)} to the end: it changes too fast, after ${stepLimit(handle)} steps of at most ${facts.maxEntries} elements`,
+    { code: 'ERR_ITERATION_ABORTED' },
+  )
+}
+
+/**
+ * Reads a map chunk by chunk with a lookup batch command (5.6).
+ *
+ * @param size elements per chunk; grows where a hash bucket has more
+ * @returns (as the generator's result) `false` when the kernel does not have the command for this map
+ */
+export function* chunks(
+  handle: MapHandle,
+  command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
+  size: number,
+): Generator<Chunk, boolean> {
+  const { facts } = handle
+  // The cursor is a key in generic batches, and the number of a hash bucket in those of hashes.
+  const cursor = allocate(Math.max(4, facts.keySize))
+  const limit = walksBuckets(facts.type) ? Number.POSITIVE_INFINITY : stepLimit(handle)
+  let memory = allocateChunk(handle, size)
+  let started = false
+  let steps = 0
+  let retries = 0
+  for (;;) {
+    const { keys, values } = memory
+    const from = started ? cursor.address : 0
+    const result = mapBatch(command, handle.fd.fd, from, cursor.address, keys.address, values.address, size, 0)
+    // Before 5.6 the command itself is unknown, which is EINVAL.
+    if (!started && (hasNoBatch(result) || result === -EINVAL)) return false
+    const count = result === 0 || result === -ENOENT || result === -EINTR ? batchCount() : 0
+    if (result === -ENOSPC) {
+      // The next bucket has more elements than there is room for. The cursor stays where it was.
+      size *= 2
+      memory = allocateChunk(handle, size)
+      continue
+    }
+    if (result === -EINTR && count === 0 && ++retries <= MAX_RETRIES) continue
+    if (result < 0 && result !== -ENOENT && !(result === -EINTR && count > 0)) {
+      throw mapError(facts, 'iterate', result, `BPF_${command.toUpperCase()}`)
+    }
+    if (count > 0) {
+      steps += count
+      if (steps > limit) throw iterationAborted(handle)
+      started = true
+      retries = 0
+      yield { keys, values, count }
+    }
+    if (result === -ENOENT) return true
+    started = true
+  }
+}

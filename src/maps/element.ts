@@ -1,0 +1,216 @@
+/**
+ * Single elements: the hot path of maps.
+ *
+ * A call encodes into memory at fixed addresses that the map owns, makes one system call, and decodes from there.
+ * Nothing is allocated but the result; whatever only matters when something goes wrong is looked at after it did.
+ *
+ * Source: kernel/bpf/syscall.c `map_lookup_elem`, `map_update_elem`, `map_delete_elem`, `map_get_next_key`,
+ * `map_lookup_and_delete_elem`.
+ *
+ * @module
+ */
+
+import { BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from '../abi/index.ts'
+import type { Codec } from '../codec.ts'
+import {
+  mapDeleteElem,
+  mapGetNextKey,
+  mapLookupAndDeleteElem,
+  mapLookupElem,
+  mapUpdateElem,
+  type NativeMemory,
+} from '../syscalls/index.ts'
+import type { MapHandle } from './handle.ts'
+import { isKeyless, takesDescriptors } from './kinds.ts'
+import { argumentError, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, mapError, unsupported, wrongKind } from './map-error.ts'
+
+/** When to write: always, only a new key, only an existing key. */
+export type UpdateMode = 'any' | 'no_exist' | 'exist'
+
+/** How to write an element. */
+export interface UpdateOptions {
+  /** Default: `'any'`. */
+  mode?: UpdateMode
+  /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
+  lock?: boolean
+}
+
+/** How to read an element. */
+export interface LookupOptions {
+  /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
+  lock?: boolean
+}
+
+/** Anything that owns a descriptor, such as a program, a map or a socket: what maps of descriptors are given. */
+export interface DescriptorOwner {
+  readonly fd: number
+}
+
+const modes: Readonly<Record<UpdateMode, number>> = { any: BPF_ANY, no_exist: BPF_NOEXIST, exist: BPF_EXIST }
+
+/** Flags of an update. */
+export function updateFlags(options: UpdateMode | UpdateOptions | undefined): number {
+  if (options === undefined) return BPF_ANY
+  const { mode = 'any', lock = false } = typeof options === 'string' ? { mode: options } : options
+  if (!Object.hasOwn(modes, mode)) {
+    throw new TypeError(`Unknown update mode ${JSON.stringify(mode)}: expected any, no_exist or exist`)
+  }
+  return modes[mode] | (lock ? BPF_F_LOCK : 0)
+}
+
+function lookupFlags(options: LookupOptions | undefined): number {
+  return options?.lock === true ? BPF_F_LOCK : 0
+}
+
+/** The elements of a map, seen through two codecs. */
+export class Elements<K, V> {
+  readonly handle: MapHandle
+  readonly keyCodec: Codec<K>
+  readonly valueCodec: Codec<V>
+  readonly #bloom: boolean
+  readonly #descriptors: boolean
+
+  constructor(handle: MapHandle, keyCodec: Codec<K>, valueCodec: Codec<V>) {
+    this.handle = handle
+    this.keyCodec = keyCodec
+    this.valueCodec = valueCodec
+    this.#bloom = handle.facts.type === 'bloom_filter'
+    this.#descriptors = takesDescriptors(handle.facts.type)
+  }
+
+  /** `undefined` when there is no such key. */
+  get(key: K, options?: LookupOptions): V | undefined {
+    const { fd, slots } = this.handle
+    const number = fd.fd
+    this.#encodeKey(key, slots.key, 'look up in')
+    const result = mapLookupElem(number, slots.key.address, slots.value.address, lookupFlags(options))
+    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
+    if (result === -ENOENT) return undefined
+    throw this.#refused('look up in', result, 'BPF_MAP_LOOKUP_ELEM')
+  }
+
+  /** Whether there is such a key; for a Bloom filter, whether the element may have been pushed. */
+  has(key: K): boolean {
+    const { fd, slots } = this.handle
+    const number = fd.fd
+    // The element of a Bloom filter is its value: there is no key, and the address 0 says so.
+    const place = this.#bloom ? slots.value : slots.key
+    this.#encodeKey(key, place, 'look up in')
+    const result = mapLookupElem(number, this.#bloom ? 0 : slots.key.address, slots.value.address, 0)
+    if (result === 0) return true
+    if (result === -ENOENT) return false
+    throw this.#refused('look up in', result, 'BPF_MAP_LOOKUP_ELEM')
+  }
+
+  /** Writes an element. */
+  set(key: K, value: V | DescriptorOwner, options?: UpdateMode | UpdateOptions): void {
+    const { fd, slots } = this.handle
+    const number = fd.fd
+    const flags = updateFlags(options)
+    this.#encodeKey(key, slots.key, 'set in')
+    this.encodeValue(value, slots.value.view, 0, 'set in')
+    const result = mapUpdateElem(number, slots.key.address, slots.value.address, flags)
+    if (result < 0) throw this.#refused('set in', result, 'BPF_MAP_UPDATE_ELEM')
+  }
+
+  /** Deletes an element; `false` when there was none. */
+  delete(key: K): boolean {
+    const { fd, slots } = this.handle
+    const number = fd.fd
+    this.#encodeKey(key, slots.key, 'delete from')
+    const result = mapDeleteElem(number, slots.key.address)
+    if (result === 0) return true
+    if (result === -ENOENT) return false
+    throw this.#refused('delete from', result, 'BPF_MAP_DELETE_ELEM')
+  }
+
+  /** Reads and deletes an element at once; `undefined` when there is no such key. */
+  getAndDelete(key: K, options?: LookupOptions): V | undefined {
+    const { fd, slots, facts } = this.handle
+    const number = fd.fd
+    this.#encodeKey(key, slots.key, 'get and delete in')
+    const result = mapLookupAndDeleteElem(number, slots.key.address, slots.value.address, lookupFlags(options))
+    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
+    if (result === -ENOENT) return undefined
+    const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || result === -EINVAL
+    if (lacking && !isKeyless(facts.type)) throw unsupported(facts, 'Lookup and delete', '5.14', result)
+    throw this.#refused('get and delete in', result, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM')
+  }
+
+  /** The key after `key`, or the first; `undefined` after the last. */
+  nextKey(key?: K): K | undefined {
+    const { fd, slots } = this.handle
+    const number = fd.fd
+    if (key !== undefined) this.#encodeKey(key, slots.key, 'find the next key of')
+    const result = mapGetNextKey(number, key === undefined ? 0 : slots.key.address, slots.nextKey.address)
+    if (result === 0) return this.keyCodec.decode(slots.nextKey.view, 0)
+    if (result === -ENOENT) return undefined
+    throw this.#refused('find the next key of', result, 'BPF_MAP_GET_NEXT_KEY')
+  }
+
+  /** Adds an element to a queue, stack or Bloom filter. */
+  push(value: V, options?: UpdateMode | UpdateOptions): void {
+    const { fd, slots } = this.#keyless('push to')
+    const number = fd.fd
+    const flags = updateFlags(options)
+    this.encodeValue(value, slots.value.view, 0, 'push to')
+    const result = mapUpdateElem(number, 0, slots.value.address, flags)
+    if (result < 0) throw mapError(this.handle.facts, 'push to', result, 'BPF_MAP_UPDATE_ELEM')
+  }
+
+  /** Takes the next element off a queue or stack; `undefined` when it is empty. */
+  pop(): V | undefined {
+    const { fd, slots } = this.#keyless('pop from')
+    const result = mapLookupAndDeleteElem(fd.fd, 0, slots.value.address, 0)
+    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
+    if (result === -ENOENT) return undefined
+    throw mapError(this.handle.facts, 'pop from', result, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM')
+  }
+
+  /** Reads the next element of a queue or stack; `undefined` when it is empty. */
+  peek(): V | undefined {
+    const { fd, slots } = this.#keyless('peek into')
+    if (this.#bloom) throw wrongKind(this.handle.facts, 'peek into')
+    const result = mapLookupElem(fd.fd, 0, slots.value.address, 0)
+    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
+    if (result === -ENOENT) return undefined
+    throw mapError(this.handle.facts, 'peek into', result, 'BPF_MAP_LOOKUP_ELEM')
+  }
+
+  /**
+   * Writes a value where a command will read it. Maps of descriptors take anything with an `fd`.
+   *
+   * @throws TypeError or RangeError naming the map
+   */
+  encodeValue(value: V | DescriptorOwner, view: DataView, offset: number, verb: string): void {
+    try {
+      if (this.#descriptors && isDescriptorOwner(value)) view.setUint32(offset, value.fd, true)
+      else this.valueCodec.encode(value as V, view, offset)
+    } catch (error) {
+      throw argumentError(this.handle.facts, verb, error)
+    }
+  }
+
+  /** @throws TypeError or RangeError naming the map */
+  #encodeKey(key: K, memory: NativeMemory, verb: string): void {
+    try {
+      this.keyCodec.encode(key, memory.view, 0)
+    } catch (error) {
+      throw argumentError(this.handle.facts, verb, error)
+    }
+  }
+
+  #keyless(verb: string): MapHandle {
+    if (!isKeyless(this.handle.facts.type)) throw wrongKind(this.handle.facts, verb)
+    return this.handle
+  }
+
+  #refused(verb: string, result: number, command: string): Error {
+    const { facts } = this.handle
+    return isKeyless(facts.type) ? wrongKind(facts, verb) : mapError(facts, verb, result, command)
+  }
+}
+
+function isDescriptorOwner(value: unknown): value is DescriptorOwner {
+  return typeof value === 'object' && value !== null && 'fd' in value && typeof value.fd === 'number'
+}

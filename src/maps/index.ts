@@ -1,0 +1,41 @@
+/**
+ * Maps: what programs and user space share. `BpfMap.create(spec)` makes one; it looks like JavaScript's `Map`.
+ *
+ * @module
+ */
+
+export {
+  type AlignedCodec,
+  array,
+  bool,
+  bytes,
+  cString,
+  lpmKey,
+  type StructMembers,
+  type StructValue,
+  s8,
+  s16,
+  s32,
+  s64,
+  struct,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './codecs.ts'
+export { incompatibilities } from './compatible.ts'
+export { type CreateMapOptions, createdSpec } from './create.ts'
+export type { DescriptorOwner, LookupOptions, UpdateMode, UpdateOptions } from './element.ts'
+export type { MapInfo } from './info.ts'
+export {
+  hasNoElements,
+  isKeyless,
+  isMapOfMaps,
+  isPerCpu,
+  type MapOfMapsType,
+  type PerCpuMapType,
+} from './kinds.ts'
+export { BpfMap, innerMap } from './map.ts'
+export type { MapMemory } from './memory.ts'
+export { perCpu, perCpuStride } from './per-cpu.ts'
+export { copyMapSpec, type MapContent, type MapSpec } from './spec.ts'

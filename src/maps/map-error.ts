@@ -1,0 +1,83 @@
+/**
+ * Errors of map operations: what could not be done, on which map, and why the kernel said no.
+ *
+ * @module
+ */
+
+import { BpfError, NotSupportedError } from '../errors.ts'
+import { failure } from '../kernel/index.ts'
+import type { MapFacts } from './handle.ts'
+import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
+
+/** errno values that map operations tell apart. */
+export const ENOENT = 2
+export const E2BIG = 7
+export const EEXIST = 17
+export const EINVAL = 22
+export const ENOSPC = 28
+export const EOPNOTSUPP = 95
+export const ENOTSUPP = 524
+
+/** Name of a map in messages: `'map counters'`; maps may have none. */
+export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
+  return facts.name === '' ? `${facts.type} map` : `map ${facts.name}`
+}
+
+/**
+ * The error of a refused operation.
+ *
+ * @param verb what was tried: `'look up in'`
+ * @param result -errno
+ * @param command of `bpf(2)`: `'BPF_MAP_LOOKUP_ELEM'`
+ */
+export function mapError(facts: MapFacts, verb: string, result: number, command: string): BpfError {
+  const action = `Cannot ${verb} ${describeMap(facts)}`
+  const error = failure(action, result, `bpf(${command})`)
+  const reason = reasonOf(facts, -result, command)
+  if (reason === undefined) return error
+  const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
+  return new BpfError(`${action}: ${reason} (${error.code})`, options)
+}
+
+/** What an errno of a map operation means, where its general text would mislead. */
+function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string): string | undefined {
+  switch (errno) {
+    case EEXIST:
+      return 'the key exists already'
+    case ENOENT:
+      return 'there is no such key'
+    case E2BIG:
+      return isArray(type) ? `the index is not below ${maxEntries}` : `the map is full with ${maxEntries} elements`
+    case EINVAL:
+      if (command.includes('DELETE') && hasFixedElements(type)) return `elements of an ${type} cannot be deleted`
+      return undefined
+    case EOPNOTSUPP:
+    case ENOTSUPP:
+      return `a map of type ${type} does not support it`
+    default:
+      return undefined
+  }
+}
+
+/** The kernel lacks a command for maps of this type. */
+export function unsupported(facts: MapFacts, what: string, since: string, result: number): NotSupportedError {
+  const cause = failure(`Cannot use ${describeMap(facts)}`, result, 'bpf')
+  return new NotSupportedError(`${what} of a ${facts.type} map`, since, { errno: -result, cause })
+}
+
+/** An operation that maps of this type do not have. */
+export function wrongKind(facts: MapFacts, verb: string): TypeError {
+  const hint = isKeyless(facts.type)
+    ? facts.type === 'bloom_filter'
+      ? 'a Bloom filter has no keys; use push and has'
+      : `a ${facts.type} has no keys; use push, peek and pop`
+    : `a map of type ${facts.type} has no such operation`
+  return new TypeError(`Cannot ${verb} ${describeMap(facts)}: ${hint}`)
+}
+
+/** Puts the map before what a codec says about a wrong argument; other errors pass through. */
+export function argumentError(facts: MapFacts, verb: string, error: unknown): unknown {
+  if (!(error instanceof TypeError || error instanceof RangeError)) return error
+  const Same = error instanceof TypeError ? TypeError : RangeError
+  return new Same(`Cannot ${verb} ${describeMap(facts)}: ${error.message}`, { cause: error })
+}

@@ -1,0 +1,490 @@
+/**
+ * A map in the kernel.
+ *
+ * @module
+ */
+
+import type { MapType } from '../abi/index.ts'
+import type { Btf } from '../btf/btf.ts'
+import { btfCodec } from '../btf/codec.ts'
+import type { Codec } from '../codec.ts'
+import { BpfError } from '../errors.ts'
+import {
+  BtfObject,
+  failure,
+  getPinned,
+  type OpenPinOptions,
+  type PinOptions,
+  pinObject,
+  unpinPath,
+} from '../kernel/index.ts'
+import { bpf, nextId, OwnedFd } from '../syscalls/index.ts'
+import { deleteBatch, readBatches, setBatch } from './batch.ts'
+import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
+import { type DescriptorOwner, Elements, type LookupOptions, type UpdateMode, type UpdateOptions } from './element.ts'
+import { MapHandle } from './handle.ts'
+import { type MapInfo, readMapInfo } from './info.ts'
+import { walk } from './iterate.ts'
+import {
+  hasFixedElements,
+  isKeyless,
+  isMapOfMaps,
+  isPerCpu,
+  type MapOfMapsType,
+  type PerCpuMapType,
+} from './kinds.ts'
+import { describeMap } from './map-error.ts'
+import { type MapMemory, mapMemory } from './memory.ts'
+import { perCpu, perCpuStride } from './per-cpu.ts'
+import { noKey, RawBytes } from './raw.ts'
+import type { MapSpec } from './spec.ts'
+
+/** What views of one map share besides its handle. */
+interface Shared {
+  memory?: MapMemory | undefined
+  id?: number
+}
+
+/**
+ * A map, held by its file descriptor: it stays in the kernel until the last descriptor, pin or program that uses it
+ * is gone. It looks like JavaScript's `Map`, except that it does not know its size.
+ *
+ * Keys and values are raw bytes until the map is seen through codecs, by {@link BpfMap.typed} or
+ * {@link BpfMap.decoded}. Values of per-CPU maps are arrays with one entry per possible CPU; values of maps of maps
+ * are maps. Where TypeScript cannot know the type of the map, it takes its values for bytes.
+ */
+export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Iterable<[K, V]> {
+  readonly #handle: MapHandle
+  readonly #elements: Elements<K, V>
+  readonly #shared: Shared
+
+  private constructor(handle: MapHandle, keys: Codec<K>, values: Codec<V>, shared: Shared = {}) {
+    this.#handle = handle
+    this.#elements = new Elements(handle, keys, values)
+    this.#shared = shared
+  }
+
+  /**
+   * Creates a map, fills it with its contents and freezes it, as the spec says. With `pinning: 'by_name'` it opens
+   * the pin instead when there is one.
+   *
+   * @throws BpfError when the kernel refuses; the message says what is wrong with the spec, where that can be known
+   * @throws BpfError `ERR_MAP_INCOMPATIBLE` when another kind of map is pinned at its place
+   * @throws RangeError or TypeError when the spec is wrong in itself
+   */
+  static create(
+    spec: MapSpec & { type: PerCpuMapType },
+    options?: CreateMapOptions,
+  ): BpfMap<Uint8Array, Uint8Array[]>
+  static create(spec: MapSpec & { type: MapOfMapsType }, options?: CreateMapOptions): BpfMap<Uint8Array, BpfMap>
+  static create(spec: MapSpec, options?: CreateMapOptions): BpfMap
+  static create(spec: MapSpec, options: CreateMapOptions = {}): BpfMap<Uint8Array, unknown> {
+    return BpfMap.#raw(createMap(spec, options))
+  }
+
+  /**
+   * Takes over a file descriptor of a map (4.13); `close` will close it.
+   *
+   * @throws BpfError when it is not one; it is closed then
+   */
+  static fromFd(fd: number): BpfMap {
+    const owned = OwnedFd.adopt(fd, 'map')
+    try {
+      const info = readMapInfo(owned.fd)
+      return BpfMap.#raw(new MapHandle(owned, info), { id: info.id }) as BpfMap
+    } catch (error) {
+      owned.close()
+      throw error
+    }
+  }
+
+  /**
+   * Opens a map by id (4.13, needs CAP_SYS_ADMIN).
+   *
+   * @throws BpfError with code `ENOENT` when there is none
+   */
+  static fromId(id: number): BpfMap {
+    const result = bpf('map_get_fd_by_id', { map_id: id })
+    if (result < 0) throw failure(`Cannot open map ${id}`, result, 'bpf(BPF_MAP_GET_FD_BY_ID)')
+    return BpfMap.fromFd(result)
+  }
+
+  /**
+   * Opens a pinned map (4.4).
+   *
+   * @throws BpfError when nothing is pinned there (`ENOENT`), or something else than a map
+   */
+  static loadPinned(path: string, options: OpenPinOptions = {}): BpfMap {
+    return BpfMap.fromFd(getPinned(path, 'map', options))
+  }
+
+  /** Every map in the kernel, in the order of their ids (4.13); each must be closed by the caller. */
+  static *list(): Generator<BpfMap, undefined> {
+    let id = nextId('map_get_next_id', 0)
+    for (; id > 0; id = nextId('map_get_next_id', id)) {
+      let map: BpfMap
+      try {
+        map = BpfMap.fromId(id)
+      } catch (error) {
+        // It may be gone since its id was read.
+        if (error instanceof BpfError && error.code === 'ENOENT') continue
+        throw error
+      }
+      yield map
+    }
+    if (id !== -ENOENT) throw failure('Cannot list maps', id, 'bpf(BPF_MAP_GET_NEXT_ID)')
+  }
+
+  /** A view in terms of raw bytes. */
+  static #raw(handle: MapHandle, shared: Shared = {}): BpfMap<Uint8Array, unknown> {
+    const { type, keySize, valueSize } = handle.facts
+    const values = BpfMap.#rawValues(handle)
+    // The element of a Bloom filter takes the place of a key in `has`.
+    const bloom = type === 'bloom_filter'
+    return new BpfMap(handle, new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key'), values, shared)
+  }
+
+  static #rawValues({ facts }: MapHandle): Codec<unknown> {
+    if (isMapOfMaps(facts.type)) return innerMap
+    const single = new RawBytes(facts.valueSize, 'value')
+    return isPerCpu(facts.type) ? perCpu(single) : single
+  }
+
+  /** Name: that of its spec, or the 15 bytes that the kernel kept. */
+  get name(): string {
+    return this.#handle.facts.name
+  }
+
+  /** Map type. */
+  get type(): MapType | number {
+    return this.#handle.facts.type
+  }
+
+  /** Bytes of a key; 0 where the type has none. */
+  get keySize(): number {
+    return this.#handle.facts.keySize
+  }
+
+  /** Bytes of a value; of one CPU's value in a per-CPU map. */
+  get valueSize(): number {
+    return this.#handle.facts.valueSize
+  }
+
+  /** Greatest number of elements; bytes of a ring buffer. */
+  get maxEntries(): number {
+    return this.#handle.facts.maxEntries
+  }
+
+  /** `BPF_F_*` flags of map creation. */
+  get flags(): number {
+    return this.#handle.facts.flags
+  }
+
+  /** What it was created from; `undefined` for a map that was opened by id, descriptor or pin. */
+  get spec(): MapSpec | undefined {
+    return this.#handle.spec
+  }
+
+  /** Id, unique until the next boot (4.13). */
+  get id(): number {
+    this.#shared.id ??= this.info().id
+    return this.#shared.id
+  }
+
+  /** The file descriptor; owned by this object. Throws `ERR_CLOSED` after `close`. */
+  get fd(): number {
+    return this.#handle.fd.fd
+  }
+
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.#handle.fd.closed
+  }
+
+  /** What the kernel says of it (4.13). */
+  info(): MapInfo {
+    return readMapInfo(this.fd)
+  }
+
+  /**
+   * The same map seen through codecs. It shares the descriptor: closing one closes both.
+   *
+   * Values of per-CPU maps need `perCpu(codec)`. For a Bloom filter both codecs are that of its elements; for queues
+   * and stacks, see {@link BpfMap.typedValues}.
+   *
+   * @throws RangeError when a codec has another size than the map
+   */
+  typed<K2, V2>(keys: Codec<K2>, values: Codec<V2>): BpfMap<K2, V2> {
+    const { facts, valueBytes } = this.#handle
+    const keyBytes = facts.type === 'bloom_filter' ? facts.valueSize : facts.keySize
+    this.#checkCodec('key', keys.size, keyBytes)
+    this.#checkCodec('value', values.size, valueBytes)
+    return new BpfMap(this.#handle, keys, values, this.#shared)
+  }
+
+  /** The same queue or stack seen through a codec; as {@link BpfMap.typed}. */
+  typedValues<V2>(values: Codec<V2>): BpfMap<undefined, V2> {
+    return this.typed(noKey, values)
+  }
+
+  /**
+   * The same map seen through its BTF: that of its spec, or that which it was loaded with (4.18). Structs are objects,
+   * 64-bit integers bigints, as `btfCodec` has them.
+   *
+   * @throws BpfError `ERR_NO_BTF` when the types of its keys or values are not known
+   */
+  decoded(): BpfMap<unknown, unknown> {
+    const { facts } = this.#handle
+    const { btf, keyTypeId, valueTypeId } = this.#types()
+    const single = (): Codec<unknown> => btfCodec(btf, this.#typeId('value', valueTypeId))
+    const values = isMapOfMaps(facts.type) ? innerMap : isPerCpu(facts.type) ? perCpu(single()) : single()
+    const keys =
+      facts.type === 'bloom_filter'
+        ? values
+        : isKeyless(facts.type)
+          ? noKey
+          : btfCodec(btf, this.#typeId('key', keyTypeId))
+    return this.typed<unknown, unknown>(keys, values)
+  }
+
+  #types(): { btf: Btf; keyTypeId: number; valueTypeId: number } {
+    const { facts, spec } = this.#handle
+    if (spec?.btf !== undefined) {
+      return { btf: spec.btf, keyTypeId: spec.keyTypeId ?? 0, valueTypeId: spec.valueTypeId ?? 0 }
+    }
+    const { btfId, btfKeyTypeId, btfValueTypeId } = this.info()
+    if (btfId === 0) {
+      throw new BpfError(`Cannot decode ${describeMap(facts)}: it was created without BTF`, { code: 'ERR_NO_BTF' })
+    }
+    using object = BtfObject.fromId(btfId)
+    return { btf: object.types(), keyTypeId: btfKeyTypeId, valueTypeId: btfValueTypeId }
+  }
+
+  #typeId(what: 'key' | 'value', id: number): number {
+    if (id !== 0) return id
+    const name = describeMap(this.#handle.facts)
+    throw new BpfError(`Cannot decode ${name}: the type of its ${what}s is not known`, { code: 'ERR_NO_BTF' })
+  }
+
+  #checkCodec(what: 'key' | 'value', size: number, needed: number): void {
+    if (size === needed) return
+    const { facts } = this.#handle
+    const forgotten = what === 'value' && isPerCpu(facts.type) && perCpuStride(size) === perCpuStride(facts.valueSize)
+    const hint = forgotten ? '; wrap it in perCpu()' : ''
+    throw new RangeError(
+      `Cannot type ${describeMap(facts)}: the ${what} codec has ${size} bytes, the map needs ${needed}${hint}`,
+    )
+  }
+
+  /**
+   * The value of a key; `undefined` when there is none. From a map of maps it is a new map, which the caller closes;
+   * from an array of programs, the raw id of the program.
+   */
+  get(key: K, options?: LookupOptions): V | undefined {
+    return this.#elements.get(key, options)
+  }
+
+  /** Whether there is such a key; for a Bloom filter (5.16), whether the element may have been pushed. */
+  has(key: K): boolean {
+    return this.#elements.has(key)
+  }
+
+  /**
+   * Sets the value of a key. Maps of programs, maps, sockets or perf events take whatever owns a descriptor.
+   *
+   * @throws BpfError `EEXIST` or `ENOENT` as the mode says, `E2BIG` when the map is full or the index too large
+   */
+  set(key: K, value: V | DescriptorOwner, options?: UpdateMode | UpdateOptions): this {
+    this.#elements.set(key, value, options)
+    return this
+  }
+
+  /**
+   * Deletes a key; `false` when there was none.
+   *
+   * @throws BpfError `EINVAL` for arrays, whose elements cannot be deleted
+   */
+  delete(key: K): boolean {
+    return this.#elements.delete(key)
+  }
+
+  /** Reads and deletes at once; `undefined` when there is no such key (5.14). */
+  getAndDelete(key: K, options?: LookupOptions): V | undefined {
+    return this.#elements.getAndDelete(key, options)
+  }
+
+  /** The key after `key` in the order of the kernel, or the first without one; `undefined` after the last. */
+  nextKey(key?: K): K | undefined {
+    return this.#elements.nextKey(key)
+  }
+
+  /**
+   * Adds an element to a queue, a stack (4.20) or a Bloom filter (5.16). With mode `'exist'`, a full queue or stack
+   * loses its oldest element to it.
+   *
+   * @throws BpfError `E2BIG` when it is full
+   */
+  push(value: V, options?: UpdateMode | UpdateOptions): this {
+    this.#elements.push(value, options)
+    return this
+  }
+
+  /** Takes an element off: the oldest of a queue, the latest of a stack; `undefined` when it is empty (4.20). */
+  pop(): V | undefined {
+    return this.#elements.pop()
+  }
+
+  /** Reads the element that `pop` would take; `undefined` when there is none (4.20). */
+  peek(): V | undefined {
+    return this.#elements.peek()
+  }
+
+  /** The keys. See {@link BpfMap.entries} for what happens when the map changes meanwhile. */
+  keys(): Generator<K, undefined> {
+    const { keyCodec } = this.#elements
+    return walk(this.#handle, (keys, offset) => keyCodec.decode(keys, offset), false)
+  }
+
+  /** The values. */
+  values(): Generator<V, undefined> {
+    const { valueCodec } = this.#elements
+    return walk(this.#handle, (_keys, _offset, values, offset) => valueCodec.decode(values, offset), true)
+  }
+
+  /**
+   * Keys and values, read many at once where the kernel can (5.6). The map may be changed meanwhile, by this loop,
+   * by programs or by others: an element that comes or goes is seen or not. Deleting the current key is always safe.
+   *
+   * @throws TypeError when the map has no keys
+   * @throws BpfError `ERR_ITERATION_ABORTED` when it changes so fast that there is no end
+   */
+  entries(): Generator<[K, V], undefined> {
+    const { keyCodec, valueCodec } = this.#elements
+    return walk<[K, V]>(
+      this.#handle,
+      (keys, keyOffset, values, valueOffset) => [
+        keyCodec.decode(keys, keyOffset),
+        valueCodec.decode(values, valueOffset),
+      ],
+      true,
+    )
+  }
+
+  [Symbol.iterator](): Generator<[K, V], undefined> {
+    return this.entries()
+  }
+
+  /** Deletes every element; the values of an array become zeros. */
+  clear(): void {
+    const { facts, valueBytes } = this.#handle
+    const bytes = new Elements(this.#handle, new RawBytes(facts.keySize, 'key'), new RawBytes(valueBytes, 'value'))
+    if (facts.type === 'bloom_filter') {
+      throw new TypeError(`Cannot clear ${describeMap(facts)}: a Bloom filter does not forget`)
+    }
+    if (isKeyless(facts.type)) {
+      for (let left = facts.maxEntries; left > 0 && bytes.pop() !== undefined; left--);
+      return
+    }
+    const zeros = new Uint8Array(valueBytes)
+    for (const key of walk(this.#handle, (keys, offset) => bytes.keyCodec.decode(keys, offset), false)) {
+      if (hasFixedElements(facts.type)) bytes.set(key, zeros)
+      else bytes.delete(key)
+    }
+  }
+
+  /**
+   * Reads all elements, many per system call (5.6). Each batch has at most `size` elements, more where a single
+   * bucket of a hash map holds more.
+   *
+   * @throws NotSupportedError when the kernel cannot read maps of this type in batches
+   */
+  getBatch(size?: number): Generator<[K, V][], undefined> {
+    return readBatches(this.#elements, 'map_lookup_batch', size)
+  }
+
+  /** Reads and deletes all elements, many per system call (5.6, hash maps only); as {@link BpfMap.getBatch}. */
+  getAndDeleteBatch(size?: number): Generator<[K, V][], undefined> {
+    return readBatches(this.#elements, 'map_lookup_and_delete_batch', size)
+  }
+
+  /**
+   * Sets many elements per system call (5.6).
+   *
+   * @returns how many were set
+   * @throws NotSupportedError when the kernel cannot write maps of this type in batches
+   * @throws BpfError when one is refused; those before it are set
+   */
+  setBatch(entries: Iterable<readonly [K, V]>, options?: UpdateMode | UpdateOptions): number {
+    return setBatch(this.#elements, entries, options)
+  }
+
+  /**
+   * Deletes many keys per system call (5.6); keys that are not there are passed over.
+   *
+   * @returns how many were deleted
+   * @throws NotSupportedError when the kernel cannot delete from maps of this type in batches
+   */
+  deleteBatch(keys: Iterable<K>): number {
+    return deleteBatch(this.#elements, keys)
+  }
+
+  /**
+   * The values of an array as memory (5.5), the same at every call; `undefined` when it was not created with
+   * `BPF_F_MMAPABLE`. Reads zeros once the map is closed.
+   */
+  memory(): MapMemory | undefined {
+    this.#shared.memory ??= mapMemory(this.#handle)
+    this.#shared.memory?.refresh()
+    return this.#shared.memory
+  }
+
+  /**
+   * Takes the write access of user space away, for good (5.2).
+   *
+   * @throws BpfError `EBUSY` while its memory is mapped for writing
+   */
+  freeze(): void {
+    freezeMap(this.#handle)
+  }
+
+  /** Pins it at a path on a bpffs (4.4), where it outlives the process. */
+  pin(path: string, options: PinOptions = {}): void {
+    pinObject(this.fd, path, describeMap(this.#handle.facts), options)
+  }
+
+  /** Removes a pin; the map itself stays while it is in use. */
+  unpin(path: string): void {
+    unpinPath(path)
+  }
+
+  /** A second handle of the same map, which is closed on its own. */
+  clone(): BpfMap<K, V> {
+    const { fd, facts, spec } = this.#handle
+    const { keyCodec, valueCodec } = this.#elements
+    return new BpfMap(new MapHandle(fd.duplicate(), facts, spec), keyCodec, valueCodec)
+  }
+
+  /** Closes the file descriptor, and with it every view of this handle. Idempotent. */
+  close(): void {
+    this.#handle.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+const ENOENT = 2
+
+/**
+ * Values of maps of maps. Encodes the descriptor of a map; decodes the id that the kernel gives back to a new handle,
+ * which the caller closes.
+ */
+export const innerMap: Codec<BpfMap> = {
+  size: 4,
+  decode: (view, offset) => BpfMap.fromId(view.getUint32(offset, true)),
+  encode(value, view, offset) {
+    if (!(value instanceof BpfMap)) throw new TypeError('the value must be a BpfMap')
+    view.setUint32(offset, value.fd, true)
+  },
+}

@@ -1,0 +1,44 @@
+/**
+ * Values of per-CPU maps.
+ *
+ * Source: kernel/bpf/hashtab.c `bpf_percpu_hash_copy`: one value per possible CPU, each padded to 8 bytes.
+ *
+ * @module
+ */
+
+import type { Codec } from '../codec.ts'
+import { possibleCpus } from '../kernel/index.ts'
+
+/** Bytes from one CPU's value to the next. */
+export function perCpuStride(valueSize: number): number {
+  return Math.ceil(valueSize / 8) * 8
+}
+
+/**
+ * The values of all possible CPUs: an array with one entry per CPU, its index the CPU's number.
+ *
+ * @param codec of one CPU's value
+ */
+export function perCpu<T>(codec: Codec<T>): Codec<T[]> {
+  const stride = perCpuStride(codec.size)
+  return {
+    // Not known before somebody asks: making a codec must work on every operating system.
+    get size() {
+      return stride * possibleCpus()
+    },
+    decode(view, offset) {
+      const values: T[] = []
+      const count = possibleCpus()
+      for (let cpu = 0; cpu < count; cpu++) values.push(codec.decode(view, offset + cpu * stride))
+      return values
+    },
+    encode(values, view, offset) {
+      const count = possibleCpus()
+      if (!Array.isArray(values)) throw new TypeError('a per-CPU value must be an array')
+      if (values.length !== count) {
+        throw new RangeError(`${values.length} values are not ${count}, one per possible CPU`)
+      }
+      for (let cpu = 0; cpu < count; cpu++) codec.encode(values[cpu]!, view, offset + cpu * stride)
+    },
+  }
+}

@@ -168,6 +168,11 @@ export class Btf {
     return [owner, word]
   }
 
+  /** Offset after the last string, the strings of the base included: where split BTF on top of this one begins. */
+  get stringsEnd(): number {
+    return this.#stringBase + this.#strings.length
+  }
+
   /** Whether `id` is `void` or a type of this BTF or its bases. */
   has(id: number): boolean {
     return Number.isInteger(id) && id >= 0 && id < this.typeCount

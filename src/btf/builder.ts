@@ -1,0 +1,254 @@
+/**
+ * Building BTF: types to bytes, of either byte order, alone or on top of a base.
+ *
+ * Source: Documentation/bpf/btf.rst; kernel/bpf/btf.c for what the kernel accepts.
+ *
+ * @module
+ */
+
+import { type ByteOrder, hostByteOrder } from '../bytes.ts'
+import { type Btf, btfKindNumbers } from './btf.ts'
+import type { BtfInt, BtfLinkage, BtfMember, BtfType } from './types.ts'
+
+const BTF_MAGIC = 0xeb9f
+const BTF_VERSION = 1
+const HEADER_SIZE = 24
+/** `vlen` has 16 bits. */
+const MAX_VLEN = 0xffff
+/** Where a bitfield's width begins in a member's offset word, when the struct has `kind_flag`. */
+const BITFIELD_SHIFT = 24
+
+const INT_ENCODING: Readonly<Record<BtfInt['encoding'], number>> = {
+  unsigned: 0,
+  signed: 1,
+  char: 2,
+  bool: 4,
+}
+const LINKAGE: Readonly<Record<BtfLinkage, number>> = { static: 0, global: 1, extern: 2 }
+
+/** How to begin. */
+export interface BtfBuilderOptions {
+  /** Makes split BTF: ids and string offsets continue those of the base. */
+  base?: Btf
+}
+
+/**
+ * Collects types and strings, then writes them.
+ *
+ * @example
+ * const builder = new BtfBuilder()
+ * const int = builder.add({ kind: 'int', name: 'int', size: 4, encoding: 'signed', bitOffset: 0, bits: 32 })
+ * builder.add({ kind: 'typedef', name: 'pid_t', type: int })
+ * const btf = Btf.parse(builder.build())
+ */
+export class BtfBuilder {
+  readonly #types: BtfType[] = []
+  readonly #firstId: number
+  readonly #stringBase: number
+  readonly #offsets = new Map<string, number>()
+  readonly #strings: Uint8Array[] = []
+  #stringsLength = 0
+
+  constructor(options: BtfBuilderOptions = {}) {
+    this.#firstId = options.base?.typeCount ?? 1
+    this.#stringBase = options.base?.stringsEnd ?? 0
+    if (this.#stringBase === 0) this.addString('')
+    else this.#offsets.set('', 0)
+  }
+
+  /** Begins with all types of a BTF of its own, under the ids that they have there. */
+  static from(btf: Btf): BtfBuilder {
+    const builder = new BtfBuilder(btf.base === undefined ? {} : { base: btf.base })
+    btf.forEachId(id => {
+      builder.add(btf.type(id))
+    })
+    return builder
+  }
+
+  /** Number of types so far, `void` and those of the base included: the id that the next type gets. */
+  get typeCount(): number {
+    return this.#firstId + this.#types.length
+  }
+
+  /** Adds a type and returns its id. It may refer to types that are added later. */
+  add(type: BtfType): number {
+    if (type.kind === 'void') throw new TypeError('Cannot add a BTF type: void has id 0')
+    return this.#firstId + this.#types.push(type) - 1
+  }
+
+  /**
+   * Puts another type in the place of one that was added.
+   *
+   * @throws RangeError when there is none of its own with this id
+   */
+  replace(id: number, type: BtfType): void {
+    if (type.kind === 'void') throw new TypeError('Cannot replace a BTF type: void has id 0')
+    this.#check(id)
+    this.#types[id - this.#firstId] = type
+  }
+
+  /**
+   * A type as it was added.
+   *
+   * @throws RangeError when there is none of its own with this id
+   */
+  type(id: number): BtfType {
+    this.#check(id)
+    return this.#types[id - this.#firstId]!
+  }
+
+  #check(id: number): void {
+    if (!(Number.isInteger(id) && id >= this.#firstId && id < this.typeCount)) {
+      throw new RangeError(`BTF type id ${id} is outside of ${this.#firstId} to ${this.typeCount - 1}`)
+    }
+  }
+
+  /** Adds a string, once, and returns its offset in the string section. */
+  addString(text: string): number {
+    const known = this.#offsets.get(text)
+    if (known !== undefined) return known
+    if (text.includes('\0'))
+      throw new RangeError(`Cannot add ${JSON.stringify(text)} to BTF: it contains a NUL`)
+    const offset = this.#stringBase + this.#stringsLength
+    const bytes = encoder.encode(`${text}\0`)
+    this.#strings.push(bytes)
+    this.#stringsLength += bytes.length
+    this.#offsets.set(text, offset)
+    return offset
+  }
+
+  /** Offset of a string that types use or `addString` added; `undefined` when there is none. */
+  stringOffset(text: string): number | undefined {
+    return this.#offsets.get(text)
+  }
+
+  /**
+   * Writes raw BTF, as a `.BTF` section holds it and `BPF_BTF_LOAD` takes it.
+   *
+   * @throws RangeError when something does not fit the format, naming the type
+   */
+  build(byteOrder: ByteOrder = hostByteOrder): Uint8Array<ArrayBuffer> {
+    const words: number[] = []
+    this.#types.forEach((type, index) => {
+      try {
+        this.#encode(type, words)
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        const what = `BTF type ${this.#firstId + index} (${type.kind} ${type.name})`
+        throw new RangeError(`Cannot encode ${what}: ${error.message}`, { cause: error })
+      }
+    })
+    const typesLength = words.length * 4
+    const bytes = new Uint8Array(HEADER_SIZE + typesLength + this.#stringsLength)
+    const view = new DataView(bytes.buffer)
+    const little = byteOrder === 'little'
+    view.setUint16(0, BTF_MAGIC, little)
+    view.setUint8(2, BTF_VERSION)
+    ;[HEADER_SIZE, 0, typesLength, typesLength, this.#stringsLength].forEach((word, index) => {
+      view.setUint32(4 + index * 4, word, little)
+    })
+    words.forEach((word, index) => {
+      view.setUint32(HEADER_SIZE + index * 4, word, little)
+    })
+    let at = HEADER_SIZE + typesLength
+    for (const text of this.#strings) {
+      bytes.set(text, at)
+      at += text.length
+    }
+    return bytes
+  }
+
+  #encode(type: BtfType, words: number[]): void {
+    const head = (sizeOrType: number, vlen = 0, flag = false): void => {
+      if (vlen > MAX_VLEN) throw new RangeError(`${vlen} members are more than ${MAX_VLEN}`)
+      const info = ((flag ? 1 << 31 : 0) | (btfKindNumbers[type.kind] << 24) | vlen) >>> 0
+      words.push(this.addString(type.name), info, word(sizeOrType))
+    }
+    switch (type.kind) {
+      case 'void':
+        return
+      case 'int':
+        head(type.size)
+        words.push((INT_ENCODING[type.encoding] << 24) | (type.bitOffset << 16) | type.bits)
+        return
+      case 'ptr':
+      case 'const':
+      case 'volatile':
+      case 'restrict':
+      case 'typedef':
+        head(type.type)
+        return
+      case 'type_tag':
+        head(type.type, 0, type.attribute)
+        return
+      case 'array':
+        head(0)
+        words.push(word(type.type), word(type.indexType), word(type.count))
+        return
+      case 'struct':
+      case 'union': {
+        const bitfields = type.members.some(each => each.bitSize > 0)
+        head(type.size, type.members.length, bitfields)
+        for (const member of type.members) {
+          words.push(this.addString(member.name), word(member.type), memberOffset(member, bitfields))
+        }
+        return
+      }
+      case 'enum':
+        head(type.size, type.values.length, type.signed)
+        for (const { name, value } of type.values) {
+          words.push(this.addString(name), Number(BigInt.asUintN(32, BigInt(value))))
+        }
+        return
+      case 'enum64':
+        head(type.size, type.values.length, type.signed)
+        for (const { name, value } of type.values) {
+          const wide = BigInt.asUintN(64, BigInt(value))
+          words.push(this.addString(name), Number(wide & 0xffff_ffffn), Number(wide >> 32n))
+        }
+        return
+      case 'fwd':
+        head(0, 0, type.of === 'union')
+        return
+      case 'func':
+        head(type.type, LINKAGE[type.linkage])
+        return
+      case 'func_proto':
+        head(type.type, type.params.length)
+        for (const param of type.params) words.push(this.addString(param.name), word(param.type))
+        return
+      case 'var':
+        head(type.type)
+        words.push(LINKAGE[type.linkage])
+        return
+      case 'datasec':
+        head(type.size, type.variables.length)
+        for (const each of type.variables) words.push(word(each.type), word(each.offset), word(each.size))
+        return
+      case 'float':
+        head(type.size)
+        return
+      case 'decl_tag':
+        head(type.type, 0, type.attribute)
+        words.push(type.component >>> 0)
+        return
+    }
+  }
+}
+
+const encoder = new TextEncoder()
+
+function word(value: number): number {
+  if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff)) {
+    throw new RangeError(`${value} is not a 32-bit number`)
+  }
+  return value
+}
+
+function memberOffset({ name, bitOffset, bitSize }: BtfMember, bitfields: boolean): number {
+  if (!bitfields) return word(bitOffset)
+  if (bitOffset >= 1 << BITFIELD_SHIFT || bitSize > 0xff) {
+    throw new RangeError(`member ${name} at bit ${bitOffset} is too far away for a struct with bitfields`)
+  }
+  return ((bitSize << BITFIELD_SHIFT) | bitOffset) >>> 0
+}

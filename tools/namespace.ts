@@ -1,0 +1,71 @@
+/**
+ * A private mount namespace for kernel tests: what they mount, the host does not see.
+ *
+ * @module
+ */
+
+import { spawn, spawnSync } from 'node:child_process'
+import { statfsSync } from 'node:fs'
+import { constants } from 'node:os'
+
+/** Set in the environment of the program that was started again inside the namespace. */
+const INSIDE = 'EBPF_TS_TEST_NAMESPACE'
+
+const UNSHARE = ['--mount', '--propagation', 'private'] as const
+
+/** File systems that kernel tests use. Magic numbers: include/uapi/linux/magic.h. */
+const FILE_SYSTEMS = [
+  { type: 'bpf', path: '/sys/fs/bpf', magic: 0xcafe4a11 },
+  { type: 'tracefs', path: '/sys/kernel/tracing', magic: 0x74726163 },
+] as const
+
+/**
+ * Why kernel tests cannot run in a mount namespace here; `undefined` when they can.
+ */
+export function missingNamespace(): string | undefined {
+  if (process.platform !== 'linux') return `it needs Linux, this is ${process.platform}`
+  if (process.getuid?.() !== 0) return 'it needs root'
+  if (process.env[INSIDE] !== undefined) return undefined
+  const { status, stderr, error } = spawnSync('unshare', [...UNSHARE, 'true'], { encoding: 'utf8' })
+  if (status === 0) return undefined
+  return `there can be no mount namespace: ${error?.message ?? stderr.trim()}`
+}
+
+/**
+ * Starts this program again inside a new mount namespace, and waits for it.
+ *
+ * @returns its exit code; `undefined` in the program that already is inside: go on there
+ */
+export function enterNamespace(): Promise<number> | undefined {
+  if (process.env[INSIDE] !== undefined) return undefined
+  return new Promise((resolve, reject) => {
+    const child = spawn('unshare', [...UNSHARE, process.execPath, ...process.argv.slice(1)], {
+      env: { ...process.env, [INSIDE]: '1' },
+      stdio: 'inherit',
+    })
+    // A terminal sends Ctrl-C to the child as well; it cleans up and ends.
+    process.on('SIGINT', () => {})
+    process.on('SIGTERM', () => child.kill('SIGTERM'))
+    child.on('error', reject)
+    child.on('close', (code, signal) =>
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+    )
+  })
+}
+
+/** Mounts bpffs and tracefs where they are missing. What cannot be mounted is told; tests that need it are skipped. */
+export function mountFileSystems(): void {
+  for (const { type, path, magic } of FILE_SYSTEMS) {
+    if (isMounted(path, magic)) continue
+    const { status, stderr } = spawnSync('mount', ['-t', type, type, path], { encoding: 'utf8' })
+    if (status !== 0) console.log(`  cannot mount ${type} on ${path}: ${stderr.trim()}`)
+  }
+}
+
+function isMounted(path: string, magic: number): boolean {
+  try {
+    return statfsSync(path).type === magic
+  } catch {
+    return false
+  }
+}

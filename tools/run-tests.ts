@@ -1,0 +1,126 @@
+/**
+ * Runs the tests: ring 1, which is pure, then ring 2 on the running kernel, once with each system call backend.
+ *
+ *     npm test [-- [--ring unit|kernel] [--backend koffi|shim] [--timeout SECONDS] [--match TITLE] [FILE...]]
+ *
+ * A FILE is a file, directory or glob, such as `test/unit/btf`. A TITLE may hold `*`, as ava has it. Where there
+ * is no root, ring 2 counts as one skipped test. The last line is `N passed, N failed, N skipped`; the exit code is
+ * 1 when a test failed, or none ran.
+ *
+ * @module
+ */
+
+import { parseArgs } from 'node:util'
+import { printTest, runAva } from './ava.ts'
+import { enterNamespace, missingNamespace, mountFileSystems } from './namespace.ts'
+import { missingShim } from './shim.ts'
+import { addTally, emptyTally, exitCodeOf, type Tally, tallyLine } from './tally.ts'
+import { pickFiles, testFiles } from './test-files.ts'
+
+const RINGS = ['unit', 'kernel'] as const
+const BACKENDS = ['koffi', 'shim'] as const
+
+/** Seconds that a ring may take; a hung run is killed then. */
+const TIMEOUTS = { unit: 900, kernel: 1800 } as const
+
+interface Options {
+  readonly rings: readonly (typeof RINGS)[number][]
+  readonly backends: readonly (typeof BACKENDS)[number][]
+  readonly timeout: number | undefined
+  readonly patterns: readonly string[]
+  readonly avaArguments: readonly string[]
+}
+
+function parseOptions(args: string[]): Options {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      ring: { type: 'string' },
+      backend: { type: 'string' },
+      timeout: { type: 'string' },
+      match: { type: 'string', short: 'm', multiple: true },
+    },
+  })
+  return {
+    rings: oneOf('ring', RINGS, values.ring),
+    backends: oneOf('backend', BACKENDS, values.backend),
+    timeout: values.timeout === undefined ? undefined : Number(values.timeout),
+    patterns: positionals,
+    avaArguments: (values.match ?? []).map(title => `--match=${title}`),
+  }
+}
+
+function oneOf<T extends string>(
+  option: string,
+  all: readonly T[],
+  wanted: string | undefined,
+): readonly T[] {
+  if (wanted === undefined) return all
+  const found = all.filter(each => each === wanted)
+  if (found.length === 0) throw new RangeError(`--${option} must be one of ${all.join(', ')}, not ${wanted}`)
+  return found
+}
+
+/** Runs one part and prints its heading and summary. */
+async function part(name: string, run: () => Promise<Tally> | Tally): Promise<Tally> {
+  console.log(name)
+  const started = Date.now()
+  const tally = await run()
+  console.log(`${name}: ${tallyLine(tally)} (${Math.round((Date.now() - started) / 1000)} s)\n`)
+  return tally
+}
+
+function skip(name: string, reason: string): Tally {
+  printTest({ name, outcome: 'skipped', detail: reason })
+  return { passed: 0, failed: 0, skipped: 1 }
+}
+
+async function unitRing(options: Options): Promise<Tally> {
+  const files = pickFiles(testFiles('build/test/unit'), options.patterns)
+  if (files.length === 0) return emptyTally()
+  return part('ring 1: unit', () =>
+    runAva({ files, arguments: options.avaArguments, timeout: options.timeout ?? TIMEOUTS.unit }),
+  )
+}
+
+async function kernelRing(options: Options, noNamespace: string | undefined): Promise<Tally> {
+  const sum = emptyTally()
+  const files = pickFiles(testFiles('build/test/kernel'), options.patterns)
+  if (files.length === 0) return sum
+  if (noNamespace !== undefined) {
+    return part('ring 2: kernel', () => skip('every test on the running kernel', noNamespace))
+  }
+  mountFileSystems()
+  for (const backend of options.backends) {
+    const run = async (): Promise<Tally> => {
+      const missing = backend === 'shim' ? missingShim() : undefined
+      if (missing !== undefined) return skip(`every test with the ${backend} backend`, missing)
+      return runAva({
+        files,
+        // Tests look at what the whole kernel holds, so one file runs at a time.
+        arguments: ['--concurrency=1', ...options.avaArguments],
+        timeout: options.timeout ?? TIMEOUTS.kernel,
+        env: { EBPF_TS_BACKEND: backend },
+      })
+    }
+    addTally(sum, await part(`ring 2: kernel, ${backend}`, run))
+  }
+  return sum
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2))
+  const noNamespace = missingNamespace()
+  const inside = noNamespace === undefined && options.rings.includes('kernel') ? enterNamespace() : undefined
+  if (inside !== undefined) return inside
+
+  const total = emptyTally()
+  if (options.rings.includes('unit')) addTally(total, await unitRing(options))
+  if (options.rings.includes('kernel')) addTally(total, await kernelRing(options, noNamespace))
+  if (total.passed + total.failed === 0) console.log('No test ran')
+  console.log(tallyLine(total))
+  return exitCodeOf(total)
+}
+
+process.exitCode = await main()

@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { features } from '../../src/kernel/index.ts'
+import { bpf, OwnedFd } from '../../src/syscalls/index.ts'
+import { kernelTest } from '../support/kernel-test.ts'
+import { TapReader, type TapTest } from '../support/tap.ts'
+
+const build = join(dirname(fileURLToPath(import.meta.url)), '../..')
+
+/** Runs ava, in a project of its own, on tests that are meant to fail or to be skipped. */
+function runCases(source: string): TapTest[] {
+  const project = mkdtempSync(join(build, 'test/cases-'))
+  try {
+    writeFileSync(join(project, 'package.json'), '{ "type": "module", "ava": { "workerThreads": false } }')
+    writeFileSync(join(project, 'test.js'), source)
+    const ava = join(build, '../node_modules/ava/entrypoints/cli.mjs')
+    const { stdout } = spawnSync(process.execPath, [ava, '--tap'], { cwd: project, encoding: 'utf8' })
+    const reader = new TapReader()
+    for (const line of stdout.split('\n')) reader.line(line)
+    reader.end()
+    return reader.tests
+  } finally {
+    rmSync(project, { recursive: true })
+  }
+}
+
+function createMap(): OwnedFd {
+  const fields = { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 }
+  return OwnedFd.adopt(bpf('map_create', fields), 'test map')
+}
+
+kernelTest('a test that closes what it made passes', [features.objectNames, 'root'], t => {
+  using map = createMap()
+  t.false(map.closed)
+})
+
+kernelTest('a teardown may close what the test made', [], t => {
+  const map = createMap()
+  t.teardown(() => map.close())
+  t.false(map.closed)
+})
+
+kernelTest('a test that leaves a descriptor or an object behind fails', ['root'], t => {
+  const [descriptor, object, clean, ...more] = runCases(`
+    import test from 'ava'
+    import { bpf } from '../../src/syscalls/index.js'
+    import { closeSync } from 'node:fs'
+    import { temporaryBpffs } from '../support/bpffs.js'
+    import { kernelTest } from '../support/kernel-test.js'
+
+    const bpffs = temporaryBpffs()
+    test.after(() => bpffs[Symbol.dispose]())
+    const createMap = () => bpf('map_create', { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 })
+
+    kernelTest('descriptor', [], t => {
+      t.true(createMap() > 0)
+    })
+    kernelTest('object', [], t => {
+      const fd = createMap()
+      t.is(bpf('obj_pin', { pathname: bpffs.path + '/map', bpf_fd: fd }), 0)
+      closeSync(fd)
+    })
+    kernelTest('clean', [], t => {
+      closeSync(createMap())
+      t.pass()
+    })`)
+  t.deepEqual([descriptor?.name, descriptor?.outcome], ['descriptor', 'failed'])
+  t.regex(descriptor?.detail ?? '', /The test left behind: descriptor of anon_inode:bpf-map, map_id \d+/)
+  t.deepEqual([object?.name, object?.outcome], ['object', 'failed'])
+  t.regex(object?.detail ?? '', /The test left behind: map_id \d+/)
+  t.deepEqual(clean, { name: 'clean', outcome: 'passed', detail: '' })
+  t.deepEqual(more, [])
+})
+
+test('a test is skipped, with the reason, only for what is missing for certain', t => {
+  const feature = (name: string, answer: string): string =>
+    `{ name: '${name}', since: '99.1', probe: () => '${answer}', require() {} }`
+  const tests = runCases(`
+    import { kernelTest } from '../support/kernel-test.js'
+    process.getuid = () => 0
+    const pass = t => t.pass()
+    kernelTest('missing', ['root', ${feature('Time travel', 'no')}], pass)
+    kernelTest('present', [${feature('Gravity', 'yes')}], pass)
+    kernelTest('unknown', [${feature('A riddle', 'unknown')}], pass)`)
+  t.deepEqual(tests, [
+    { name: 'missing', outcome: 'skipped', detail: 'needs Time travel (Linux 99.1)' },
+    { name: 'present', outcome: 'passed', detail: '' },
+    { name: 'unknown', outcome: 'passed', detail: '' },
+  ])
+})

@@ -1,0 +1,84 @@
+/**
+ * The kernel objects that this process makes: for tests that none of them stays.
+ *
+ * Other processes make objects at the same time, and the kernel does not tell whose an object is. So the system
+ * calls of this thread are watched: a call that returns a descriptor of an object tells the object's id.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { commands } from '../../src/abi/index.ts'
+import { type NextIdCommand, nextId, nr, type SyscallEntry, syscallEntry } from '../../src/syscalls/index.ts'
+
+/** The commands that make objects. */
+const MAKERS: ReadonlySet<number> = new Set([
+  commands.map_create,
+  commands.prog_load,
+  commands.btf_load,
+  commands.link_create,
+  commands.raw_tracepoint_open,
+])
+
+/** How to walk the ids of a kind, by the field of `/proc/self/fdinfo` that has the id; a link's names its program too. */
+const WALKS: readonly (readonly [field: string, command: NextIdCommand])[] = [
+  ['link_id', 'link_get_next_id'],
+  ['prog_id', 'prog_get_next_id'],
+  ['map_id', 'map_get_next_id'],
+  ['btf_id', 'btf_get_next_id'],
+]
+
+/** Milliseconds to wait for objects that the kernel frees after a grace period. */
+const PATIENCE = 5000
+
+/** Objects made since the last look, by a readable name such as `'map_id 12'`. */
+const made = new Map<string, { command: NextIdCommand; id: number }>()
+
+let watching = false
+
+/** Begins to watch the system calls of this thread. Idempotent. */
+export function watchKernelObjects(): void {
+  if (watching) return
+  watching = true
+  const entry = syscallEntry()
+  const { syscall, syscallAsync } = entry
+  entry.syscall = (...args) => {
+    const result = syscall(...args)
+    note(args, result)
+    return result
+  }
+  entry.syscallAsync = async (...args) => {
+    const result = await syscallAsync(...args)
+    note(args, result)
+    return result
+  }
+}
+
+function note([number, command]: Parameters<SyscallEntry['syscall']>, fd: number): void {
+  if (number !== nr.bpf || fd < 0 || command === undefined || !MAKERS.has(command)) return
+  const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+  for (const [field, walk] of WALKS) {
+    const id = new RegExp(`^${field}:\\s*(\\d+)$`, 'm').exec(info)?.[1]
+    if (id === undefined) continue
+    made.set(`${field} ${id}`, { command: walk, id: Number(id) })
+    return
+  }
+}
+
+/** Forgets what was made so far. */
+export function forgetKernelObjects(): void {
+  made.clear()
+}
+
+/** Names of the objects made since {@link forgetKernelObjects} that are alive, and stay so. */
+export async function remainingKernelObjects(): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE
+  for (;;) {
+    for (const [name, { command, id }] of made) {
+      if (nextId(command, id - 1) !== id) made.delete(name)
+    }
+    if (made.size === 0 || performance.now() > deadline) return [...made.keys()]
+    await sleep(10)
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Tests on the running kernel: skipped only for a certain reason, which is told, and leaving nothing behind.
+ *
+ * @module
+ */
+
+import test, { type ExecutionContext } from 'ava'
+import type { Feature } from '../../src/kernel/index.ts'
+import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
+import { openBpfFds } from './leaks.ts'
+import { missing, type Requirement } from './requirements.ts'
+import { SKIP_REASON } from './tap.ts'
+
+/**
+ * Declares a test of ring 2. It runs after the one before it, and fails when a descriptor or a kernel object (map,
+ * program, link, BTF) that it made is still there after its last teardown.
+ *
+ * @param needs kernel features, and what else must be there. The test is skipped when a probe says for certain that
+ *   one is missing; a probe that cannot tell skips nothing
+ * @param implementation as ava takes it
+ */
+export function kernelTest(
+  title: string,
+  needs: readonly (Feature | Requirement)[],
+  implementation: (t: ExecutionContext) => void | Promise<void>,
+): void {
+  const reason = missing(['root', ...needs])
+  if (reason !== undefined) {
+    test.skip(`${title}${SKIP_REASON}${reason}`, implementation)
+    return
+  }
+  watchKernelObjects()
+  test.serial(title, t => {
+    forgetKernelObjects()
+    const before = openBpfFds()
+    // Teardowns run in reverse: this one comes after those of the test itself.
+    t.teardown(async () => {
+      const left = subtract(openBpfFds(), before).map(target => `descriptor of ${target}`)
+      left.push(...(await remainingKernelObjects()))
+      if (left.length > 0) throw new Error(`The test left behind: ${left.join(', ')}`)
+    })
+    return implementation(t)
+  })
+}
+
+/** What a list has beyond another; equal entries count each. */
+function subtract(list: readonly string[], minus: readonly string[]): string[] {
+  const rest = [...minus]
+  return list.filter(each => {
+    const at = rest.indexOf(each)
+    if (at >= 0) rest.splice(at, 1)
+    return at < 0
+  })
+}

@@ -1,0 +1,71 @@
+/**
+ * What a kernel test can need, and why it cannot have it.
+ *
+ * @module
+ */
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync, statfsSync } from 'node:fs'
+import type { Feature, ProbeAnswer } from '../../src/kernel/index.ts'
+
+/** Something other than a kernel feature that a test needs. */
+export type Requirement = 'root' | 'net_admin' | 'bpffs' | 'tracefs' | 'cgroup2' | 'bpftool'
+
+/** Where cgroup2 is mounted, alone or beside version 1. */
+const CGROUP2_PATHS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'] as const
+
+/** Magic numbers of file systems. Source: include/uapi/linux/magic.h. */
+const MAGIC = { bpf: 0xcafe4a11, tracefs: 0x74726163, cgroup2: 0x63677270 } as const
+
+/** Bit of `CAP_NET_ADMIN`. Source: include/uapi/linux/capability.h. */
+const CAP_NET_ADMIN = 12n
+
+const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer }> = {
+  root: { name: 'root', probe: () => (process.getuid?.() === 0 ? 'yes' : 'no') },
+  net_admin: { name: 'CAP_NET_ADMIN', probe: hasNetAdmin },
+  bpffs: { name: 'a bpffs at /sys/fs/bpf', probe: () => isMounted('/sys/fs/bpf', MAGIC.bpf) },
+  tracefs: {
+    name: 'tracefs at /sys/kernel/tracing',
+    probe: () => isMounted('/sys/kernel/tracing', MAGIC.tracefs),
+  },
+  cgroup2: { name: 'a cgroup2 file system', probe: () => (cgroup2Path() === undefined ? 'no' : 'yes') },
+  bpftool: {
+    name: 'bpftool',
+    probe: () => (spawnSync('bpftool', ['version']).error === undefined ? 'yes' : 'no'),
+  },
+}
+
+/** Mount point of cgroup2; `undefined` where there is none. */
+export function cgroup2Path(): string | undefined {
+  return CGROUP2_PATHS.find(path => isMounted(path, MAGIC.cgroup2) === 'yes')
+}
+
+/** Whether a file system of a kind is mounted at a path. */
+function isMounted(path: string, magic: number): ProbeAnswer {
+  try {
+    return statfsSync(path).type === magic ? 'yes' : 'no'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no' : 'unknown'
+  }
+}
+
+function hasNetAdmin(): ProbeAnswer {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+  if (effective === undefined) return 'unknown'
+  return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n ? 'yes' : 'no'
+}
+
+/**
+ * Says which of some needs are missing for certain: `'needs tcx (Linux 6.6)'`.
+ *
+ * @returns undefined when none is
+ */
+export function missing(needs: readonly (Feature | Requirement)[]): string | undefined {
+  const names = needs.flatMap(need => {
+    const { name, since, probe } =
+      typeof need === 'string' ? { ...requirements[need], since: undefined } : need
+    if (probe() !== 'no') return []
+    return [since === undefined ? name : `${name} (Linux ${since})`]
+  })
+  return names.length === 0 ? undefined : `needs ${names.join(', ')}`
+}

@@ -10,6 +10,7 @@
 
 import { type ByteOrder, ByteReader, cString, hostByteOrder } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import { essentialName } from './flavor.ts'
 import {
   type BtfEnum,
   type BtfEnumerator,
@@ -326,6 +327,15 @@ export class Btf {
     return id === undefined ? undefined : (this.type(id) as BtfTypeOf<K>)
   }
 
+  /**
+   * Ids of the types of this BTF, not of its base, with a name or one of its flavours: `name`, `name___v2`.
+   */
+  findFlavors(name: string): number[] {
+    if (name === '') return []
+    const names = this.#stringsLike(name, text => text === name || essentialName(text) === name)
+    return names.size === 0 ? [] : this.#idsOfOffsets(names)
+  }
+
   #idsOfName(name: string): readonly number[] {
     if (name === '') return []
     if (this.#idsByName === undefined && ++this.#finds > FINDS_BEFORE_INDEX) {
@@ -335,17 +345,28 @@ export class Btf {
   }
 
   #scan(name: string): number[] {
-    // A name offset may point into the middle of a longer string, so every occurrence before a NUL counts.
+    const offsets = this.#stringsLike(name, text => text === name)
+    return offsets.size === 0 ? [] : this.#idsOfOffsets(offsets)
+  }
+
+  /** Offsets of the strings that begin with a name and that `accept` takes. */
+  #stringsLike(name: string, accept: (text: string) => boolean): Set<number> {
+    // A name offset may point into the middle of a longer string, so every occurrence counts.
     const offsets = new Set<number>()
+    const needle = Buffer.from(name)
     for (let owner: Btf | undefined = this; owner !== undefined; owner = owner.base) {
       const haystack = Buffer.from(owner.#strings.buffer, owner.#strings.byteOffset, owner.#strings.length)
-      const needle = Buffer.from(`${name}\0`)
       for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
-        offsets.add(owner.#stringBase + at)
+        const next = haystack[at + needle.length]
+        if ((next === 0 || next === UNDERSCORE) && accept(cString(haystack, at)))
+          offsets.add(owner.#stringBase + at)
       }
     }
+    return offsets
+  }
+
+  #idsOfOffsets(offsets: ReadonlySet<number>): number[] {
     const ids: number[] = []
-    if (offsets.size === 0) return ids
     const words = this.#words
     const starts = this.#starts
     for (let i = 0; i < starts.length; i++) {
@@ -441,6 +462,7 @@ export class Btf {
 }
 
 const FINDS_BEFORE_INDEX = 16
+const UNDERSCORE = 0x5f
 
 const INT_ENCODINGS: readonly (BtfTypeOf<'int'>['encoding'] | undefined)[] = [
   'unsigned',

@@ -208,9 +208,7 @@ function loadError(
 
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
-  const lines = [
-    `${what}: ${errnoName(-result)}: ${describePoison(log, instructions, poisoned) ?? reason.join('; ')}`,
-  ]
+  const lines = [`${what}: ${errnoName(-result)}: ${describePoison(log, poisoned) ?? reason.join('; ')}`]
   if (source !== undefined) lines.push(`    at ${formatSourceLine(source)}`)
   if (instruction !== undefined) lines.push(`    instruction ${slot}: ${instruction}`)
   return new VerifierError(

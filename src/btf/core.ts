@@ -1,0 +1,229 @@
+/**
+ * CO-RE: fits instructions that were compiled against one kernel's types to those of another. Every kind of
+ * relocation, every decision as libbpf makes it.
+ *
+ * A relocation that the kernel cannot satisfy is no error yet, since the program may guard it with
+ * `bpf_core_field_exists`: its instruction is replaced by a call that the verifier refuses if it is ever reached.
+ *
+ * Source: libbpf relo_core.c `bpf_core_calc_relo_insn`, `bpf_core_calc_relo`, `bpf_core_patch_insn`.
+ *
+ * @module
+ */
+
+import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine } from '../asm/instruction.ts'
+import type { Btf } from './btf.ts'
+import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './core-access.ts'
+import { type Candidate, candidatesIn, matchAccess } from './core-match.ts'
+import { type CoreValue, coreValue } from './core-value.ts'
+
+/** Where to look for the kernel's types. Called when the first relocation needs them. */
+export interface CoreTargets {
+  /** Types of vmlinux. */
+  kernel(): Btf
+  /** Types of modules, which are searched when vmlinux has no candidate. Default: none. */
+  modules?(): Iterable<Btf>
+}
+
+/** A relocation that the kernel cannot satisfy. */
+export interface CoreFailure {
+  readonly kind: CoreAccess['kind']
+  /** What was asked for, such as `'struct task_struct.no_such_field'`. */
+  readonly subject: string
+  /** Why there is no value for it. */
+  readonly reason: string
+  /** Line of the access, when the object has line info. */
+  readonly source: SourceLine | undefined
+}
+
+/** What came of relocating. */
+export interface CoreResult {
+  readonly instructions: Instruction[]
+  /** In the order of the poisoned instructions; the verifier's message leads back to them. */
+  readonly failures: CoreFailure[]
+}
+
+/** `imm` of the call that stands for an unsatisfied relocation; its number is added. "bad relo" in hexadecimal. */
+const POISON = 0xbad2310
+const CALL = 0x85
+const CLASS_MASK = 0x07
+const SIZE_MASK = 0x18
+const SOURCE_REGISTER = 0x08
+/** Bits of the size in the opcode of a load or store, by bytes. */
+const SIZES: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 }
+
+/** Bounds the search when each type name is asked for many times. */
+type CandidateCache = Map<string, Candidate[]>
+
+/**
+ * Applies all relocations of a program.
+ *
+ * @param local types that the object was compiled with
+ * @throws BpfError `ERR_CORE` when a relocation is malformed, or candidates disagree about its value
+ */
+export function relocateCore(
+  instructions: readonly Instruction[],
+  local: Btf,
+  targets: CoreTargets,
+): CoreResult {
+  const cache: CandidateCache = new Map()
+  const failures: CoreFailure[] = []
+  let source: SourceLine | undefined
+  const relocated = instructions.flatMap(instruction => {
+    source = instruction.source ?? source
+    const { relocation, ...rest } = instruction
+    if (relocation === undefined) return instruction
+    const resolution = resolve(relocation, local, targets, cache)
+    const patched = 'reason' in resolution ? resolution.reason : patch(rest, resolution)
+    if (typeof patched !== 'string') return patched
+    const { kind } = resolution.access
+    failures.push({ kind, subject: describeAccess(resolution.access), reason: patched, source })
+    return poison(rest, failures.length - 1)
+  })
+  return { instructions: relocated, failures }
+}
+
+/** What a relocation means on this kernel. */
+type Resolution = { access: CoreAccess } & ({ reason: string } | { before: CoreValue; after: CoreValue })
+
+function resolve(
+  relocation: CoreRelocation,
+  local: Btf,
+  targets: CoreTargets,
+  cache: CandidateCache,
+): Resolution {
+  const access = parseAccess(local, relocation)
+  const { kind } = access
+  const before = coreValue(kind, access)!
+  if (kind === 'type_id_local') return { access, before, after: before }
+
+  const name = local.name(relocation.typeId)
+  if (name === '') throw coreError(`${describeType(local, relocation.typeId)} has no name to search for`)
+  const matches: { target: CoreAccess; value: CoreValue }[] = []
+  const found = candidates(name, relocation.typeId, local, targets, cache)
+  for (const candidate of found) {
+    const target = matchAccess(access, candidate)
+    if (target !== undefined) matches.push({ target, value: coreValue(kind, target)! })
+  }
+  const [first, ...others] = matches
+  if (first === undefined) {
+    const after = coreValue(kind, undefined)
+    if (after !== undefined) return { access, before, after }
+    const missing = found.length === 0 ? describeType(local, relocation.typeId) : describeAccess(access)
+    return { access, reason: `the kernel has no ${missing}` }
+  }
+  for (const { target, value } of others) {
+    if (target.bitOffset !== first.target.bitOffset || value.value !== first.value.value) {
+      throw coreError(
+        `${describeAccess(access)} is ambiguous: ${kind} is ${first.value.value} in type ${first.target.rootId} of the kernel, ${value.value} in type ${target.rootId}`,
+      )
+    }
+  }
+  return { access, before, after: first.value }
+}
+
+function candidates(
+  name: string,
+  typeId: number,
+  local: Btf,
+  targets: CoreTargets,
+  cache: CandidateCache,
+): readonly Candidate[] {
+  const kind = local.kind(typeId)
+  const key = `${kind} ${name}`
+  let found = cache.get(key)
+  if (found === undefined) {
+    found = candidatesIn(targets.kernel(), name, kind)
+    if (found.length === 0) {
+      for (const module of targets.modules?.() ?? []) found.push(...candidatesIn(module, name, kind))
+    }
+    cache.set(key, found)
+  }
+  return found
+}
+
+/** Puts the value where the instruction has it; a text says why that would read the wrong bytes. */
+function patch(
+  instruction: Instruction,
+  { before, after, access }: { before: CoreValue; after: CoreValue; access: CoreAccess },
+): Instruction | string {
+  const { opcode } = instruction
+  const expect = (actual: bigint): void => {
+    if (before.exact && BigInt.asUintN(64, actual) !== before.value) {
+      throw coreError(`the instruction for ${describeAccess(access)} has ${actual}, not ${before.value}`)
+    }
+  }
+  switch (CLASSES[opcode & CLASS_MASK]) {
+    case 'alu':
+      if ((opcode & SOURCE_REGISTER) !== 0) throw unexpected(opcode)
+      expect(BigInt(instruction.imm))
+      return { ...instruction, imm: Number(BigInt.asIntN(32, after.value)) }
+    case 'memory': {
+      expect(BigInt(instruction.offset))
+      if (after.value > 0x7fffn) {
+        throw coreError(
+          `the offset of ${describeAccess(access)} is ${after.value}, more than an instruction holds`,
+        )
+      }
+      const opcodeAfter = resize(opcode, before, after)
+      if (opcodeAfter === undefined) {
+        return `${describeAccess(access)} has another size on this kernel, and only pointers and unsigned integers can be read with another size`
+      }
+      return { ...instruction, opcode: opcodeAfter, offset: Number(after.value) }
+    }
+    case 'load':
+      if (opcode !== LDIMM64 || instruction.src !== 0 || instruction.offset !== 0) throw unexpected(opcode)
+      expect(BigInt(instruction.imm))
+      return { ...instruction, imm: after.value }
+    default:
+      throw unexpected(opcode)
+  }
+}
+
+/** By the class of an opcode, its lowest three bits. */
+const CLASSES = ['load', 'memory', 'memory', 'memory', 'alu', 'jump', 'jump', 'alu'] as const
+
+function unexpected(opcode: number): Error {
+  return coreError(`opcode 0x${opcode.toString(16)} holds no relocatable value`)
+}
+
+/** The opcode with the size of the kernel's field; `undefined` when the value would change. */
+function resize(opcode: number, before: CoreValue, after: CoreValue): number | undefined {
+  if (before.field === undefined || after.field === undefined) return opcode
+  const { type: oldType, size: oldSize } = before.field
+  const { type: newType, size: newSize } = after.field
+  if (oldSize === newSize) return opcode
+  const pointers = oldType.kind === 'ptr' && newType.kind === 'ptr'
+  const unsigned =
+    oldType.kind === 'int' &&
+    newType.kind === 'int' &&
+    oldType.encoding !== 'signed' &&
+    newType.encoding !== 'signed'
+  if (!pointers && !unsigned) return undefined
+  const size = SIZES[newSize]
+  if ((opcode & SIZE_MASK) !== SIZES[oldSize] || size === undefined) {
+    throw coreError(
+      `an access of another size than the field's ${oldSize} bytes cannot be resized to ${newSize}`,
+    )
+  }
+  return (opcode & ~SIZE_MASK) | size
+}
+
+/** Every slot becomes a call, so that jumps over a 64-bit load stay right. */
+function poison(instruction: Instruction, number: number): Instruction[] {
+  const call: Instruction = { opcode: CALL, dst: 0, src: 0, offset: 0, imm: POISON + number }
+  const first = { ...instruction, ...call }
+  return instruction.opcode === LDIMM64 ? [first, call] : [first]
+}
+
+/**
+ * What the verifier means when it refuses a poisoned instruction; `undefined` when it refused something else.
+ *
+ * @param log the verifier's log
+ * @param failures those of the program, as `relocateCore` returned them
+ */
+export function describePoison(log: string, failures: readonly CoreFailure[]): string | undefined {
+  const match = /invalid func unknown#(\d+)/.exec(log)
+  const failure = match === null ? undefined : failures[Number(match[1]) - POISON]
+  if (failure === undefined) return undefined
+  return `it needs ${failure.kind} of ${failure.subject}, but ${failure.reason}`
+}

@@ -1,0 +1,132 @@
+/**
+ * `.BTF.ext`: which function starts where, which source line each instruction came from, and the CO-RE relocations;
+ * all by ELF section.
+ *
+ * Source: include/uapi/linux/bpf.h `struct bpf_func_info`, `bpf_line_info`, `bpf_core_relo`; libbpf
+ * `btf_ext_parse`; Documentation/bpf/btf.rst.
+ *
+ * @module
+ */
+
+import { ByteReader } from '../bytes.ts'
+import type { ObjectFileLocation } from '../errors.ts'
+import type { Btf } from './btf.ts'
+
+const BTF_MAGIC = 0xeb9f
+const BTF_VERSION = 1
+const HEADER_MIN = 24
+/** Header with the CO-RE part, which clang writes since version 10. */
+const HEADER_WITH_CORE = 32
+
+/** A function starts at a byte of its section. */
+export interface FunctionRecord {
+  offset: number
+  /** Id of its `func` type. */
+  typeId: number
+}
+
+/** Source line of the instruction at a byte of its section. */
+export interface LineRecord {
+  offset: number
+  file: string
+  text: string
+  line: number
+  column: number
+}
+
+/** A CO-RE relocation of the instruction at a byte of its section. */
+export interface CoreRecord {
+  offset: number
+  typeId: number
+  /** Access string, such as `'0:1:2'`. */
+  access: string
+  /** `enum bpf_core_relo_kind`. */
+  kind: number
+}
+
+/** The records, by name of the section that they are about, in the order of the file. */
+export interface ExtInfo {
+  functions: Map<string, FunctionRecord[]>
+  lines: Map<string, LineRecord[]>
+  relocations: Map<string, CoreRecord[]>
+}
+
+/**
+ * Parses `.BTF.ext`.
+ *
+ * @param btf the BTF of the same object, for strings and byte order
+ * @throws ObjectFileError when it is truncated or malformed
+ */
+export function parseExtInfo(bytes: Uint8Array, btf: Btf, where: ObjectFileLocation = {}): ExtInfo {
+  const reader = new ByteReader(bytes, btf.byteOrder, { section: '.BTF.ext', ...where })
+  reader.need(0, HEADER_MIN, '.BTF.ext header')
+  if (reader.u16(0) !== BTF_MAGIC) throw reader.error('Not .BTF.ext: wrong magic')
+  if (reader.u8(2) !== BTF_VERSION) throw reader.error(`Unknown .BTF.ext version ${reader.u8(2)}`, 2)
+  const headerLength = reader.u32(4)
+  if (headerLength < HEADER_MIN)
+    throw reader.error(`.BTF.ext header of ${headerLength} bytes is too short`, 4)
+  const part = (header: number, minimum: number): Part => ({
+    reader,
+    btf,
+    start: headerLength + reader.u32(header),
+    length: reader.u32(header + 4),
+    minimum,
+  })
+  const core = headerLength >= HEADER_WITH_CORE ? part(24, 16) : undefined
+  return {
+    functions: readPart(part(8, 8), at => ({ offset: reader.u32(at), typeId: reader.u32(at + 4) })),
+    lines: readPart(part(16, 16), at => ({
+      offset: reader.u32(at),
+      file: btf.string(reader.u32(at + 4)),
+      text: btf.string(reader.u32(at + 8)),
+      line: reader.u32(at + 12) >>> 10,
+      column: reader.u32(at + 12) & 0x3ff,
+    })),
+    relocations:
+      core === undefined
+        ? new Map()
+        : readPart(core, at => ({
+            offset: reader.u32(at),
+            typeId: reader.u32(at + 4),
+            access: btf.string(reader.u32(at + 8)),
+            kind: reader.u32(at + 12),
+          })),
+  }
+}
+
+interface Part {
+  reader: ByteReader
+  btf: Btf
+  /** Where it starts in `.BTF.ext`. */
+  start: number
+  length: number
+  /** Bytes of a record that are known; a file may have longer ones. */
+  minimum: number
+}
+
+/** One part: the size of its records, then per section its name, the number of records, and the records. */
+function readPart<T>(
+  { reader, btf, start, length, minimum }: Part,
+  read: (at: number) => T,
+): Map<string, T[]> {
+  const records = new Map<string, T[]>()
+  if (length === 0) return records
+  reader.need(start, length, 'part of .BTF.ext')
+  const end = start + length
+  if (length < 4) throw reader.error('Part of .BTF.ext without a record size', start)
+  const size = reader.u32(start)
+  if (size < minimum || size % 4 !== 0) throw reader.error(`Records of ${size} bytes`, start)
+  let at = start + 4
+  while (at < end) {
+    if (at + 8 > end) throw reader.error('Truncated section header in .BTF.ext', at)
+    const section = btf.string(reader.u32(at))
+    const count = reader.u32(at + 4)
+    at += 8
+    if (count === 0 || count * size > end - at)
+      throw reader.error(`${count} records for section ${section}`, at - 4)
+    let list = records.get(section)
+    if (list === undefined) records.set(section, (list = []))
+    for (let i = 0; i < count; i++, at += size) list.push(read(at))
+  }
+  return records
+}

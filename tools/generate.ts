@@ -1,7 +1,9 @@
 /**
  * Writes `src/abi/generated/` from BTF: the kernel's enumerations and the layouts of its structs.
  *
- *     npm run generate [-- FILE]    FILE is raw kernel BTF; default: test/btf/abi.btf
+ *     npm run generate
+ *
+ * The BTF is `test/btf/abi.btf`, which `extract-abi-btf.ts` takes from a kernel.
  *
  * @module
  */
@@ -31,6 +33,9 @@ export const ENUMS = [
   ['perfRecordTypes', 'PerfRecordType', 'perf_event_type', 'PERF_RECORD_'],
   ['coreRelocationKinds', 'CoreRelocationKind', 'bpf_core_relo_kind', 'BPF_CORE_'],
 ] as const
+
+/** What enumerations hold besides their members: the flag of `bpf(2)` commands that take common attributes (7.0). */
+const NO_MEMBERS: ReadonlySet<string> = new Set(['BPF_COMMON_ATTRS'])
 
 /** Flags live in anonymous enums; these prefixes pick them. */
 export const FLAG_PREFIXES = [
@@ -92,7 +97,7 @@ function enumSource(
   const type = btf.findType('enum', kernelName)
   if (type === undefined) throw new Error(`The BTF has no enum ${kernelName}`)
   const lines = type.values
-    .filter(({ name }) => name.startsWith(prefix) && !name.startsWith('__') && !/(^|_)MAX(_|$)/.test(name))
+    .filter(({ name }) => name.startsWith(prefix) && !/^__|(^|_)MAX(_|$)/.test(name) && !NO_MEMBERS.has(name))
     .map(({ name, value }) => `  ${key(name.slice(prefix.length).toLowerCase())}: ${value},\n`)
   return `
 /** \`enum ${kernelName}\`, without \`${prefix}\` and in lower case. */
@@ -106,14 +111,36 @@ export type ${typeName} = keyof typeof ${constant}
 function flagsSource(btf: Btf): string {
   const flags = new Map<string, number | bigint>()
   btf.forEachId(id => {
-    const kind = btf.kind(id)
-    if ((kind !== 'enum' && kind !== 'enum64') || btf.name(id) !== '') return
+    if (!isFlagEnum(btf, id)) return
     for (const { name, value } of (btf.type(id) as BtfEnum).values) {
-      if (FLAG_PREFIXES.some(prefix => name.startsWith(prefix))) flags.set(name, value)
+      if (isFlag(name)) flags.set(name, value)
     }
   })
   const names = [...flags.keys()].sort()
-  return names.map(name => `export const ${name} = ${literal(flags.get(name)!)}\n`).join('')
+  return names
+    .map(name => {
+      const value = flags.get(name)!
+      return `\n/** ${flagDoc(value)} */\nexport const ${name} = ${literal(value)}\n`
+    })
+    .join('')
+}
+
+/** Whether a type is an anonymous enum that has flags. */
+export function isFlagEnum(btf: Btf, id: number): boolean {
+  const kind = btf.kind(id)
+  if ((kind !== 'enum' && kind !== 'enum64') || btf.name(id) !== '') return false
+  return (btf.type(id) as BtfEnum).values.some(({ name }) => isFlag(name))
+}
+
+function isFlag(name: string): boolean {
+  return FLAG_PREFIXES.some(prefix => name.startsWith(prefix))
+}
+
+/** BTF has no comments: all there is to say of a flag is which bit it is. */
+function flagDoc(value: number | bigint): string {
+  const bits = BigInt.asUintN(64, BigInt(value))
+  const isOneBit = bits !== 0n && (bits & (bits - 1n)) === 0n
+  return isOneBit ? `Flag of the kernel: bit ${bits.toString(2).length - 1}.` : 'Constant of the kernel.'
 }
 
 function literal(value: number | bigint): string {
@@ -180,7 +207,7 @@ function key(name: string): string {
 }
 
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file:').href) {
-  const files = generate(Btf.parse(readFileSync(process.argv[2] ?? ABI_BTF)))
+  const files = generate(Btf.parse(readFileSync(ABI_BTF)))
   mkdirSync('src/abi/generated', { recursive: true })
   for (const [path, source] of files) writeFileSync(path, source)
 }

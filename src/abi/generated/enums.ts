@@ -41,6 +41,7 @@ export const commands = {
   prog_bind_map: 35,
   token_create: 36,
   prog_stream_read_by_fd: 37,
+  prog_assoc_struct_ops: 38,
 } as const
 /** A name of `enum bpf_cmd`. */
 export type Command = keyof typeof commands
@@ -83,6 +84,8 @@ export const mapTypes = {
   user_ringbuf: 31,
   cgrp_storage: 32,
   arena: 33,
+  insn_array: 34,
+  rhash: 35,
 } as const
 /** A name of `enum bpf_map_type`. */
 export type MapType = keyof typeof mapTypes
@@ -186,6 +189,10 @@ export const attachTypes = {
   netkit_peer: 55,
   trace_kprobe_session: 56,
   trace_uprobe_session: 57,
+  trace_fsession: 58,
+  trace_fentry_multi: 59,
+  trace_fexit_multi: 60,
+  trace_fsession_multi: 61,
 } as const
 /** A name of `enum bpf_attach_type`. */
 export type AttachType = keyof typeof attachTypes
@@ -207,6 +214,7 @@ export const linkTypes = {
   uprobe_multi: 12,
   netkit: 13,
   sockmap: 14,
+  tracing_multi: 15,
 } as const
 /** A name of `enum bpf_link_type`. */
 export type LinkType = keyof typeof linkTypes
@@ -561,6 +569,7 @@ export const perfRecordTypes = {
   cgroup: 19,
   text_poke: 20,
   aux_output_hw_id: 21,
+  callchain_deferred: 22,
 } as const
 /** A name of `enum perf_event_type`. */
 export type PerfRecordType = keyof typeof perfRecordTypes

@@ -287,8 +287,9 @@ export const perfEventAttr = {
   aux_action: 116,
   sig_data: 120,
   config3: 128,
-  $bits: { disabled: 320, inherit: 321, pinned: 322, exclusive: 323, exclude_user: 324, exclude_kernel: 325, exclude_hv: 326, exclude_idle: 327, mmap: 328, comm: 329, freq: 330, inherit_stat: 331, enable_on_exec: 332, task: 333, watermark: 334, precise_ip: 335, mmap_data: 337, sample_id_all: 338, exclude_host: 339, exclude_guest: 340, exclude_callchain_kernel: 341, exclude_callchain_user: 342, mmap2: 343, comm_exec: 344, use_clockid: 345, context_switch: 346, write_backward: 347, namespaces: 348, ksymbol: 349, bpf_event: 350, aux_output: 351, cgroup: 352, text_poke: 353, build_id: 354, inherit_thread: 355, remove_on_exec: 356, sigtrap: 357, __reserved_1: 358, aux_start_paused: 928, aux_pause: 929, aux_resume: 930, __reserved_3: 931 },
-  $size: 136,
+  config4: 136,
+  $bits: { disabled: 320, inherit: 321, pinned: 322, exclusive: 323, exclude_user: 324, exclude_kernel: 325, exclude_hv: 326, exclude_idle: 327, mmap: 328, comm: 329, freq: 330, inherit_stat: 331, enable_on_exec: 332, task: 333, watermark: 334, precise_ip: 335, mmap_data: 337, sample_id_all: 338, exclude_host: 339, exclude_guest: 340, exclude_callchain_kernel: 341, exclude_callchain_user: 342, mmap2: 343, comm_exec: 344, use_clockid: 345, context_switch: 346, write_backward: 347, namespaces: 348, ksymbol: 349, bpf_event: 350, aux_output: 351, cgroup: 352, text_poke: 353, build_id: 354, inherit_thread: 355, remove_on_exec: 356, sigtrap: 357, defer_callchain: 358, defer_output: 359, __reserved_1: 360, aux_start_paused: 928, aux_pause: 929, aux_resume: 930, __reserved_3: 931 },
+  $size: 144,
 } as const
 
 /** Byte offsets in `struct perf_event_mmap_page`; `$size` is its size, `$bits` are bit offsets of bitfields. */
@@ -546,6 +547,7 @@ export const attr = {
       cnt: 48,
       flags: 52,
       pid: 56,
+      path_fd: 60,
       $size: 64,
     },
     netkit: {
@@ -559,6 +561,12 @@ export const attr = {
       relative_id: 16,
       expected_revision: 24,
       $size: 32,
+    },
+    tracing_multi: {
+      ids: 16,
+      cookies: 24,
+      cnt: 32,
+      $size: 40,
     },
     $size: 64,
   },
@@ -601,5 +609,11 @@ export const attr = {
     stream_id: 12,
     prog_fd: 16,
     $size: 24,
+  },
+  prog_assoc_struct_ops: {
+    map_fd: 0,
+    prog_fd: 4,
+    flags: 8,
+    $size: 12,
   },
 } as const

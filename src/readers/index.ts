@@ -1,0 +1,16 @@
+/**
+ * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, without copies by `drain`, or with
+ * `for await` by `records`.
+ *
+ * @module
+ */
+
+export type { RingView } from './record.ts'
+export { RingRecord } from './record.ts'
+export {
+  type DrainOptions,
+  type RecordsOptions,
+  RingBuffer,
+  type RingBufferMap,
+  type RingBufferOptions,
+} from './ring-buffer.ts'

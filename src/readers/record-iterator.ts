@@ -1,0 +1,128 @@
+/**
+ * `for await` over records.
+ *
+ * @module
+ */
+
+import type { Readiness } from './readiness.ts'
+import type { RingRecord } from './record.ts'
+
+/** So many records may follow each other before timers, signals and I/O get their turn. */
+const RECORDS_PER_TURN = 128
+
+type Result = IteratorResult<RingRecord, undefined>
+
+interface Pending {
+  readonly resolve: (result: Result) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What the iterator needs of its reader. */
+export interface RecordStream {
+  /** Copies and consumes the next record; `undefined` when there is none now. */
+  take(): RingRecord | undefined
+  readonly closed: boolean
+  readonly readiness: Readiness
+  /** The iterators with a pending call, to be ended with the reader. */
+  readonly waiting: Set<RecordIterator>
+}
+
+/**
+ * Takes one record at a time: what nobody asked for stays in the ring, which thereby is the queue between kernel and
+ * consumer. Several calls of `next` may be pending.
+ */
+export class RecordIterator implements AsyncIterableIterator<RingRecord, undefined> {
+  readonly #stream: RecordStream
+  readonly #signal: AbortSignal | undefined
+  readonly #pending: Pending[] = []
+  #turn: NodeJS.Immediate | undefined
+  #left = RECORDS_PER_TURN
+  #ended = false
+
+  constructor(stream: RecordStream, signal: AbortSignal | undefined) {
+    this.#stream = stream
+    this.#signal = signal
+  }
+
+  next(): Promise<Result> {
+    if (this.#stream.closed || this.#signal?.aborted === true) this.end()
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined })
+    try {
+      const record = this.#pending.length === 0 ? this.#take() : undefined
+      if (record !== undefined) return Promise.resolve({ done: false, value: record })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ resolve, reject })
+      if (this.#pending.length === 1) this.#wait()
+    })
+  }
+
+  /** Ends the iteration; no record is lost. */
+  return(): Promise<Result> {
+    this.end()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Ends the iteration, pending calls of `next` included. Idempotent. */
+  end(): void {
+    this.#ended = true
+    this.#stopWaiting()
+    for (const { resolve } of this.#pending.splice(0)) resolve({ done: true, value: undefined })
+  }
+
+  #take(): RingRecord | undefined {
+    if (this.#left === 0) return undefined
+    const record = this.#stream.take()
+    if (record !== undefined) this.#left--
+    return record
+  }
+
+  /** Waits for records, or for the next turn of the event loop when this one had its share. */
+  #wait(): void {
+    this.#stream.waiting.add(this)
+    try {
+      if (this.#left === 0) this.#turn = setImmediate(this.#resume)
+      else this.#stream.readiness.wait(this.#resume)
+      this.#signal?.addEventListener('abort', this.#abort)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #stopWaiting(): void {
+    this.#stream.waiting.delete(this)
+    clearImmediate(this.#turn)
+    this.#stream.readiness.cancel(this.#resume)
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
+
+  #fail(error: unknown): void {
+    const failed = this.#pending.shift()
+    this.end()
+    failed?.reject(error)
+  }
+
+  readonly #abort = (): void => this.end()
+
+  readonly #resume = (): void => {
+    this.#stopWaiting()
+    this.#left = RECORDS_PER_TURN
+    try {
+      while (this.#pending.length > 0) {
+        const record = this.#take()
+        if (record === undefined) break
+        this.#pending.shift()!.resolve({ done: false, value: record })
+      }
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (this.#pending.length > 0) this.#wait()
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Records of a ring buffer: the view of one in place, and the copy of one.
+ *
+ * @module
+ */
+
+import type { Codec } from '../codec.ts'
+import { BpfError } from '../errors.ts'
+
+/** Where records come from, and how to read them. */
+export interface RecordSource {
+  /** Name of the map. */
+  readonly name: string
+  /** Codec of its records, made at the first call; `undefined` when their type is not known. */
+  codec(): Codec<unknown> | undefined
+}
+
+/**
+ * A record in place, in memory that the kernel shares. It is valid only during the callback that got it: there is one
+ * such object per map, which moves on to the next record. Whatever is read from it later, or after the reader was
+ * closed, is stale bytes or zeros, never a fault.
+ *
+ * The memory is read-only: writing through `view` or `data` ends the process with SIGSEGV.
+ */
+export interface RingView {
+  /** The ring's data, always the same view; the record lies at `offset`. */
+  readonly view: DataView
+  /** Where in `view` the record starts, in bytes; a multiple of 8. */
+  readonly offset: number
+  /** Bytes of the record. */
+  readonly length: number
+  /** The record's bytes, without a copy. A new object at every access: `view` is for the hot path. */
+  readonly data: Uint8Array
+  /** Name of the map. */
+  readonly source: string
+  /**
+   * The record as a value, through the reader's codec, else that of the map's BTF.
+   *
+   * @throws BpfError `ERR_NO_BTF` when there is neither, `ERR_RECORD_SIZE` when the record is too short for its type
+   * @throws ObjectFileError when the BTF has no such type
+   */
+  decode(): unknown
+}
+
+/** A record that was copied: it stays valid. */
+export class RingRecord {
+  /** The record's bytes. */
+  readonly data: Uint8Array
+  readonly #source: RecordSource
+
+  /** @internal */
+  constructor(data: Uint8Array, source: RecordSource) {
+    this.data = data
+    this.#source = source
+  }
+
+  /** Name of the map it came from. */
+  get source(): string {
+    return this.#source.name
+  }
+
+  /**
+   * The record as a value, through the reader's codec, else that of the map's BTF.
+   *
+   * @throws BpfError `ERR_NO_BTF` when there is neither, `ERR_RECORD_SIZE` when the record is too short for its type
+   * @throws ObjectFileError when the BTF has no such type
+   */
+  decode(): unknown {
+    const { buffer, byteOffset, length } = this.data
+    return decodeRecord(this.#source, new DataView(buffer, byteOffset, length), 0, length)
+  }
+}
+
+/** Decodes the record of `length` bytes at `offset`; throws as `decode` of a record does. */
+export function decodeRecord(source: RecordSource, view: DataView, offset: number, length: number): unknown {
+  const codec = source.codec()
+  if (codec === undefined) {
+    throw new BpfError(
+      `Cannot decode a record of map ${source.name}: there is no BTF of its type and no codec was given`,
+      { code: 'ERR_NO_BTF' },
+    )
+  }
+  if (length < codec.size) {
+    throw new BpfError(
+      `Cannot decode a record of map ${source.name}: it has ${length} bytes, its type has ${codec.size}`,
+      { code: 'ERR_RECORD_SIZE' },
+    )
+  }
+  return codec.decode(view, offset, length)
+}

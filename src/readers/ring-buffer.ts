@@ -1,0 +1,268 @@
+/**
+ * The reader of ring buffers.
+ *
+ * @module
+ */
+
+import type { MapType } from '../abi/index.ts'
+import type { Btf } from '../btf/btf.ts'
+import { btfCodec } from '../btf/codec.ts'
+import type { Codec } from '../codec.ts'
+import { BpfError, closedError } from '../errors.ts'
+import { pageSize, SharedMapping } from '../syscalls/index.ts'
+import { Readiness } from './readiness.ts'
+import type { RecordSource, RingRecord, RingView } from './record.ts'
+import { RecordIterator, type RecordStream } from './record-iterator.ts'
+import { Ring } from './ring.ts'
+
+/** What a reader needs of a map; any `BpfMap` is one. */
+export interface RingBufferMap {
+  /** Its descriptor. */
+  readonly fd: number
+  readonly name: string
+  /** Must be `'ringbuf'`. */
+  readonly type: MapType | number
+  /** Bytes of its data. */
+  readonly maxEntries: number
+  /** Where the type of its records is: the value type of its BTF. */
+  readonly spec?: { readonly btf?: Btf; readonly valueTypeId?: number } | undefined
+}
+
+/** How to read. */
+export interface RingBufferOptions {
+  /** Codec of the records of all maps. Default: the BTF value type of each map. */
+  codec?: Codec<unknown>
+}
+
+/** How to drain. */
+export interface DrainOptions {
+  /** Greatest number of records. Default: all that are there. */
+  limit?: number
+}
+
+/** How to iterate. */
+export interface RecordsOptions {
+  /** Ends the iteration, without an error. */
+  signal?: AbortSignal
+}
+
+/** A map's memory and what is in it. */
+interface Source {
+  readonly mapping: SharedMapping
+  readonly ring: Ring
+}
+
+/**
+ * Reads the records of one or several ring buffers (5.8). A record leaves its ring when it was read: what nobody reads
+ * stays there, until the ring is full and producers get an error. There must be only one reader of a map at a time.
+ *
+ * The kernel wakes a waiting reader for the first record that it has not seen. Records that programs submit with
+ * `BPF_RB_NO_WAKEUP` are found at the next wake-up or drain.
+ *
+ * @example
+ * using ring = RingBuffer.open(map)
+ * for await (const record of ring.records()) console.log(record.decode())
+ */
+export class RingBuffer implements Disposable {
+  readonly #sources: Source[] = []
+  readonly #readiness = new Readiness()
+  readonly #waiting = new Set<RecordIterator>()
+  readonly #stream: RecordStream
+  /** Index of the ring to begin with: the one after where the last call stopped early. */
+  #first = 0
+  #draining = false
+  #closed = false
+
+  private constructor() {
+    const isClosed = (): boolean => this.#closed
+    this.#stream = {
+      take: () => this.#take(),
+      get closed(): boolean {
+        return isClosed()
+      },
+      readiness: this.#readiness,
+      waiting: this.#waiting,
+    }
+  }
+
+  /**
+   * Maps the memory of ring buffers. The maps may be closed afterwards. On failure nothing stays open.
+   *
+   * @throws TypeError when a map is not of type `'ringbuf'`, or there is none
+   * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
+   */
+  static open(source: RingBufferMap | Iterable<RingBufferMap>, options: RingBufferOptions = {}): RingBuffer {
+    // A BpfMap is iterable too.
+    const maps = 'fd' in source ? [source] : [...source]
+    if (maps.length === 0) throw new TypeError('Cannot open a ring buffer: no map was given')
+    for (const { name, type } of maps) {
+      if (type !== 'ringbuf')
+        throw new TypeError(`Cannot read map ${name}: it is of type ${type}, not ringbuf`)
+    }
+    const reader = new RingBuffer()
+    try {
+      for (const map of maps) reader.#add(map, options.codec)
+      return reader
+    } catch (error) {
+      reader.close()
+      throw error
+    }
+  }
+
+  #add(map: RingBufferMap, codec: Codec<unknown> | undefined): void {
+    const { fd, name, maxEntries } = map
+    const page = pageSize()
+    const dataLength = page + 2 * maxEntries
+    // The kernel allows writing to the consumer's page only, and only when it is mapped alone.
+    const mapping = SharedMapping.create(page + dataLength, [
+      { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
+      { offset: page, length: dataLength, access: 'read', fd, fileOffset: page },
+    ])
+    const ring = new Ring(mapping.buffer, page, maxEntries, recordSource(name, map.spec, codec))
+    this.#sources.push({ mapping, ring })
+    this.#readiness.add(ring, fd)
+  }
+
+  /**
+   * Calls back for each record that is there now, oldest first, without a copy. It does not wait, and what is written
+   * meanwhile is for the next call. A record is consumed when its callback returns or throws; an error of the
+   * callback ends the drain and is thrown. The callback may close the reader.
+   *
+   * @param callback gets a view that is valid until it returns; see {@link RingView}
+   * @returns how many records there were
+   * @throws BpfError `ERR_CLOSED`; `ERR_BUSY` when called from its own callback
+   * @throws RangeError when the limit is not a positive integer
+   */
+  drain(callback: (record: RingView) => void, options: DrainOptions = {}): number {
+    const { limit = Number.POSITIVE_INFINITY } = options
+    if (limit !== Number.POSITIVE_INFINITY && !(Number.isInteger(limit) && limit > 0)) {
+      throw new RangeError(
+        `Cannot drain ring buffer ${this.#names}: limit ${limit} is not a positive integer`,
+      )
+    }
+    this.#begin()
+    try {
+      return this.#drain(callback, limit)
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  #drain(callback: (record: RingView) => void, limit: number): number {
+    const { length } = this.#sources
+    const first = this.#first
+    let count = 0
+    for (let i = 0; i < length && count < limit && !this.#closed; i++) {
+      const index = (first + i) % length
+      count += this.#sources[index]!.ring.drain(callback, limit - count)
+      // A busy ring must not keep the others from their turn.
+      if (count === limit) this.#first = (index + 1) % length
+    }
+    return count
+  }
+
+  /**
+   * Iterates over copies of the records, waiting for more. It ends, without an error, when the reader is closed or the
+   * signal aborts. Records are taken as they are asked for: leaving the loop loses none, and another one goes on
+   * where it was left. The process is kept alive only while a record is waited for.
+   *
+   * @throws BpfError `ERR_CLOSED`
+   */
+  records(options: RecordsOptions = {}): AsyncIterableIterator<RingRecord> {
+    if (this.#closed) throw closedError(`Ring buffer ${this.#names}`)
+    return new RecordIterator(this.#stream, options.signal)
+  }
+
+  #take(): RingRecord | undefined {
+    this.#begin()
+    try {
+      const { length } = this.#sources
+      for (let i = 0; i < length; i++) {
+        const index = (this.#first + i) % length
+        const record = this.#sources[index]!.ring.take()
+        if (record === undefined) continue
+        this.#first = (index + 1) % length
+        return record
+      }
+      return undefined
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  #begin(): void {
+    if (this.#closed) throw closedError(`Ring buffer ${this.#names}`)
+    if (this.#draining) {
+      throw new BpfError(`Cannot read ring buffer ${this.#names} from the callback of its own drain`, {
+        code: 'ERR_BUSY',
+      })
+    }
+    this.#draining = true
+  }
+
+  /** Names of the maps, in the order in which they were given. */
+  get maps(): string[] {
+    return this.#sources.map(({ ring }) => ring.source.name)
+  }
+
+  /**
+   * Bytes that wait in each map, in the order of {@link RingBuffer.maps}: records, their headers of 8 bytes, and
+   * discarded or unfinished ones. Zeros after `close`.
+   */
+  get availableBytes(): number[] {
+    return this.#sources.map(({ ring }) => ring.availableBytes)
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Unmaps the memory and ends iterations. Records that were not read stay in their maps. Idempotent.
+   *
+   * @throws BpfError when the kernel has no memory for the change (`ENOMEM`); what it did not unmap stays mapped
+   */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#readiness.close()
+    for (const iterator of this.#waiting) iterator.end()
+    const errors: unknown[] = []
+    for (const { ring, mapping } of this.#sources) {
+      ring.close()
+      try {
+        mapping.close()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  get #names(): string {
+    return this.maps.join(', ')
+  }
+}
+
+/** The source of a map's records; its codec is made once, when it is first needed. */
+function recordSource(
+  name: string,
+  spec: RingBufferMap['spec'],
+  given: Codec<unknown> | undefined,
+): RecordSource {
+  let codec = given
+  return {
+    name,
+    codec() {
+      if (codec === undefined && spec?.btf !== undefined && spec.valueTypeId) {
+        codec = btfCodec(spec.btf, spec.valueTypeId)
+      }
+      return codec
+    },
+  }
+}

@@ -41,14 +41,14 @@ function integer(name: string, size: number, read: Read<number>, write: Write<nu
 
 /** An integer of 64 bits, as a bigint. */
 function wideInteger(name: string, read: Read<bigint>, write: Write<bigint>): AlignedCodec<bigint> {
-  const fit = name.startsWith('i') ? BigInt.asIntN : BigInt.asUintN
+  const wrap = name.startsWith('i') ? BigInt.asIntN : BigInt.asUintN
   return {
     size: 8,
     align: 8,
     decode: read,
     encode(value, view, offset) {
       if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
-      if (fit(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (${name})`)
+      if (wrap(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (${name})`)
       write(view, offset, value)
     },
   }

@@ -36,7 +36,10 @@ export function* readBatches<K, V>(
     const { keys, values, count } = step.value
     const batch: [K, V][] = []
     for (let i = 0; i < count; i++) {
-      batch.push([keyCodec.decode(keys.view, i * facts.keySize), valueCodec.decode(values.view, i * valueBytes)])
+      batch.push([
+        keyCodec.decode(keys.view, i * facts.keySize),
+        valueCodec.decode(values.view, i * valueBytes),
+      ])
     }
     yield batch
     step = source.next()

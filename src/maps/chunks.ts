@@ -78,7 +78,16 @@ export function* chunks(
   for (;;) {
     const { keys, values } = memory
     const from = started ? cursor.address : 0
-    const result = mapBatch(command, handle.fd.fd, from, cursor.address, keys.address, values.address, size, 0)
+    const result = mapBatch(
+      command,
+      handle.fd.fd,
+      from,
+      cursor.address,
+      keys.address,
+      values.address,
+      size,
+      0,
+    )
     // Before 5.6 the command itself is unknown, which is EINVAL.
     if (!started && (hasNoBatch(result) || result === -EINVAL)) return false
     const count = result === 0 || result === -ENOENT || result === -EINTR ? batchCount() : 0

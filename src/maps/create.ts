@@ -21,8 +21,8 @@ import {
   failure,
   features,
   getPinned,
-  objectName,
   type OpenPinOptions,
+  objectName,
   pinObject,
   possibleCpus,
   raiseMemlockLimit,
@@ -90,9 +90,12 @@ function openCompatible(spec: MapSpec, path: string, options: CreateMapOptions):
     const info = readMapInfo(fd.fd)
     const differences = incompatibilities(spec, info)
     if (differences.length > 0) {
-      throw new BpfError(`Cannot use the map pinned at ${path} as map ${spec.name}: ${differences.join(', ')}`, {
-        code: 'ERR_MAP_INCOMPATIBLE',
-      })
+      throw new BpfError(
+        `Cannot use the map pinned at ${path} as map ${spec.name}: ${differences.join(', ')}`,
+        {
+          code: 'ERR_MAP_INCOMPATIBLE',
+        },
+      )
     }
     return new MapHandle(fd, { ...info, name: spec.name }, spec)
   } catch (error) {
@@ -269,7 +272,12 @@ const storages: ReadonlySet<MapType | number> = new Set([
 /** What is wrong with a spec that the kernel calls invalid or too big; `undefined` when it is none of the usual. */
 function reasonOf(spec: MapSpec, options: CreateMapOptions): string | undefined {
   const { type } = spec
-  const [keySize, valueSize, maxEntries, flags] = [spec.keySize!, spec.valueSize!, spec.maxEntries!, spec.flags!]
+  const [keySize, valueSize, maxEntries, flags] = [
+    spec.keySize!,
+    spec.valueSize!,
+    spec.maxEntries!,
+    spec.flags!,
+  ]
   const storage = storages.has(type)
   if (type === 'ringbuf' || type === 'user_ringbuf') {
     if (keySize !== 0 || valueSize !== 0) return 'a ring buffer has neither key size nor value size'

@@ -22,7 +22,16 @@ import {
 } from '../syscalls/index.ts'
 import type { MapHandle } from './handle.ts'
 import { isKeyless, takesDescriptors } from './kinds.ts'
-import { argumentError, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, mapError, unsupported, wrongKind } from './map-error.ts'
+import {
+  argumentError,
+  EINVAL,
+  ENOENT,
+  ENOTSUPP,
+  EOPNOTSUPP,
+  mapError,
+  unsupported,
+  wrongKind,
+} from './map-error.ts'
 
 /** When to write: always, only a new key, only an existing key. */
 export type UpdateMode = 'any' | 'no_exist' | 'exist'
@@ -129,7 +138,12 @@ export class Elements<K, V> {
     const { fd, slots, facts } = this.handle
     const number = fd.fd
     this.#encodeKey(key, slots.key, 'get and delete in')
-    const result = mapLookupAndDeleteElem(number, slots.key.address, slots.value.address, lookupFlags(options))
+    const result = mapLookupAndDeleteElem(
+      number,
+      slots.key.address,
+      slots.value.address,
+      lookupFlags(options),
+    )
     if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
     if (result === -ENOENT) return undefined
     const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || result === -EINVAL

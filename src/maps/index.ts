@@ -4,25 +4,27 @@
  * @module
  */
 
+export { type AlignedCodec, type Codec, type CodecValue, jsonReplacer } from '../codec.ts'
 export {
-  type AlignedCodec,
   array,
   bool,
   bytes,
   cString,
-  lpmKey,
+  f32,
+  f64,
+  i8,
+  i16,
+  i32,
+  i64,
   type StructMembers,
+  type StructOptions,
   type StructValue,
-  s8,
-  s16,
-  s32,
-  s64,
   struct,
   u8,
   u16,
   u32,
   u64,
-} from './codecs.ts'
+} from '../codecs.ts'
 export { incompatibilities } from './compatible.ts'
 export { type CreateMapOptions, createdSpec } from './create.ts'
 export type { DescriptorOwner, LookupOptions, UpdateMode, UpdateOptions } from './element.ts'
@@ -35,6 +37,7 @@ export {
   type MapOfMapsType,
   type PerCpuMapType,
 } from './kinds.ts'
+export { lpmKey } from './lpm-key.ts'
 export { BpfMap, innerMap } from './map.ts'
 export type { MapMemory } from './memory.ts'
 export { perCpu, perCpuStride } from './per-cpu.ts'

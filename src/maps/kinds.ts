@@ -48,7 +48,6 @@ const batched: Types = new Set([
   'lru_percpu_hash',
   'array',
   'percpu_array',
-  'lpm_trie',
 ])
 const bucketBatched: Types = new Set(['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash'])
 
@@ -89,7 +88,8 @@ export function takesDescriptors(type: MapType | number): boolean {
 
 /**
  * Whether iteration may use batches (5.6). The generic batch lookup gives up with `EINTR` on types that can have
- * holes, which is why maps of maps are not among them.
+ * holes, which is why maps of maps are not among them; and it goes on from the last key that it gave, so that deleting
+ * this one would lead back to the start of an LPM trie.
  */
 export function hasBatches(type: MapType | number): boolean {
   return batched.has(type)

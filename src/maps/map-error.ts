@@ -47,9 +47,12 @@ function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string
     case ENOENT:
       return 'there is no such key'
     case E2BIG:
-      return isArray(type) ? `the index is not below ${maxEntries}` : `the map is full with ${maxEntries} elements`
+      return isArray(type)
+        ? `the index is not below ${maxEntries}`
+        : `the map is full with ${maxEntries} elements`
     case EINVAL:
-      if (command.includes('DELETE') && hasFixedElements(type)) return `elements of an ${type} cannot be deleted`
+      if (command.includes('DELETE') && hasFixedElements(type))
+        return `elements of an ${type} cannot be deleted`
       return undefined
     case EOPNOTSUPP:
     case ENOTSUPP:

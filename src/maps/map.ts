@@ -5,12 +5,10 @@
  */
 
 import type { MapType } from '../abi/index.ts'
-import type { Btf } from '../btf/btf.ts'
 import { btfCodec } from '../btf/codec.ts'
 import type { Codec } from '../codec.ts'
 import { BpfError } from '../errors.ts'
 import {
-  BtfObject,
   failure,
   getPinned,
   type OpenPinOptions,
@@ -21,7 +19,14 @@ import {
 import { bpf, nextId, OwnedFd } from '../syscalls/index.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
 import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
-import { type DescriptorOwner, Elements, type LookupOptions, type UpdateMode, type UpdateOptions } from './element.ts'
+import {
+  type DescriptorOwner,
+  Elements,
+  type LookupOptions,
+  type UpdateMode,
+  type UpdateOptions,
+} from './element.ts'
+import { elementTypes, knownType } from './element-types.ts'
 import { MapHandle } from './handle.ts'
 import { type MapInfo, readMapInfo } from './info.ts'
 import { walk } from './iterate.ts'
@@ -33,7 +38,7 @@ import {
   type MapOfMapsType,
   type PerCpuMapType,
 } from './kinds.ts'
-import { describeMap } from './map-error.ts'
+import { describeMap, ENOENT } from './map-error.ts'
 import { type MapMemory, mapMemory } from './memory.ts'
 import { perCpu, perCpuStride } from './per-cpu.ts'
 import { noKey, RawBytes } from './raw.ts'
@@ -76,7 +81,10 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     spec: MapSpec & { type: PerCpuMapType },
     options?: CreateMapOptions,
   ): BpfMap<Uint8Array, Uint8Array[]>
-  static create(spec: MapSpec & { type: MapOfMapsType }, options?: CreateMapOptions): BpfMap<Uint8Array, BpfMap>
+  static create(
+    spec: MapSpec & { type: MapOfMapsType },
+    options?: CreateMapOptions,
+  ): BpfMap<Uint8Array, BpfMap>
   static create(spec: MapSpec, options?: CreateMapOptions): BpfMap
   static create(spec: MapSpec, options: CreateMapOptions = {}): BpfMap<Uint8Array, unknown> {
     return BpfMap.#raw(createMap(spec, options))
@@ -141,7 +149,12 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     const values = BpfMap.#rawValues(handle)
     // The element of a Bloom filter takes the place of a key in `has`.
     const bloom = type === 'bloom_filter'
-    return new BpfMap(handle, new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key'), values, shared)
+    return new BpfMap(
+      handle,
+      new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key'),
+      values,
+      shared,
+    )
   }
 
   static #rawValues({ facts }: MapHandle): Codec<unknown> {
@@ -235,41 +248,23 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    */
   decoded(): BpfMap<unknown, unknown> {
     const { facts } = this.#handle
-    const { btf, keyTypeId, valueTypeId } = this.#types()
-    const single = (): Codec<unknown> => btfCodec(btf, this.#typeId('value', valueTypeId))
+    const { btf, keyTypeId, valueTypeId } = elementTypes(this.#handle)
+    const single = (): Codec<unknown> => btfCodec(btf, knownType(facts, 'value', valueTypeId))
     const values = isMapOfMaps(facts.type) ? innerMap : isPerCpu(facts.type) ? perCpu(single()) : single()
     const keys =
       facts.type === 'bloom_filter'
         ? values
         : isKeyless(facts.type)
           ? noKey
-          : btfCodec(btf, this.#typeId('key', keyTypeId))
+          : btfCodec(btf, knownType(facts, 'key', keyTypeId))
     return this.typed<unknown, unknown>(keys, values)
-  }
-
-  #types(): { btf: Btf; keyTypeId: number; valueTypeId: number } {
-    const { facts, spec } = this.#handle
-    if (spec?.btf !== undefined) {
-      return { btf: spec.btf, keyTypeId: spec.keyTypeId ?? 0, valueTypeId: spec.valueTypeId ?? 0 }
-    }
-    const { btfId, btfKeyTypeId, btfValueTypeId } = this.info()
-    if (btfId === 0) {
-      throw new BpfError(`Cannot decode ${describeMap(facts)}: it was created without BTF`, { code: 'ERR_NO_BTF' })
-    }
-    using object = BtfObject.fromId(btfId)
-    return { btf: object.types(), keyTypeId: btfKeyTypeId, valueTypeId: btfValueTypeId }
-  }
-
-  #typeId(what: 'key' | 'value', id: number): number {
-    if (id !== 0) return id
-    const name = describeMap(this.#handle.facts)
-    throw new BpfError(`Cannot decode ${name}: the type of its ${what}s is not known`, { code: 'ERR_NO_BTF' })
   }
 
   #checkCodec(what: 'key' | 'value', size: number, needed: number): void {
     if (size === needed) return
     const { facts } = this.#handle
-    const forgotten = what === 'value' && isPerCpu(facts.type) && perCpuStride(size) === perCpuStride(facts.valueSize)
+    const forgotten =
+      what === 'value' && isPerCpu(facts.type) && perCpuStride(size) === perCpuStride(facts.valueSize)
     const hint = forgotten ? '; wrap it in perCpu()' : ''
     throw new RangeError(
       `Cannot type ${describeMap(facts)}: the ${what} codec has ${size} bytes, the map needs ${needed}${hint}`,
@@ -377,7 +372,11 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   /** Deletes every element; the values of an array become zeros. */
   clear(): void {
     const { facts, valueBytes } = this.#handle
-    const bytes = new Elements(this.#handle, new RawBytes(facts.keySize, 'key'), new RawBytes(valueBytes, 'value'))
+    const bytes = new Elements(
+      this.#handle,
+      new RawBytes(facts.keySize, 'key'),
+      new RawBytes(valueBytes, 'value'),
+    )
     if (facts.type === 'bloom_filter') {
       throw new TypeError(`Cannot clear ${describeMap(facts)}: a Bloom filter does not forget`)
     }
@@ -473,8 +472,6 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     this.close()
   }
 }
-
-const ENOENT = 2
 
 /**
  * Values of maps of maps. Encodes the descriptor of a map; decodes the id that the kernel gives back to a new handle,

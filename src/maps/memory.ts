@@ -36,7 +36,13 @@ export class MapMemory {
   readonly #source: SharedMapping | undefined
 
   /** @internal */
-  constructor(buffer: SharedArrayBuffer, size: number, stride: number, readOnly: boolean, source?: SharedMapping) {
+  constructor(
+    buffer: SharedArrayBuffer,
+    size: number,
+    stride: number,
+    readOnly: boolean,
+    source?: SharedMapping,
+  ) {
     this.buffer = buffer
     this.size = size
     this.stride = stride

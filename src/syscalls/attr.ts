@@ -5,7 +5,7 @@
  * @module
  */
 
-import { attr, BPF_OBJ_NAME_MAX, type Command } from '../abi/index.ts'
+import { type attr, BPF_OBJ_NAME_MAX, type Command } from '../abi/index.ts'
 
 /** A field's value; its type says what is written. */
 export type AttrValue = number | bigint | string | ArrayBufferView
@@ -15,49 +15,50 @@ interface Layout {
   readonly [field: string]: number | Layout
 }
 
-/** Which arm of the union each command uses. Source: kernel/bpf/syscall.c `__sys_bpf`. */
+/** Name of the arm of the union that each command uses, as in the layouts. Source: kernel/bpf/syscall.c `__sys_bpf`. */
 export const arms = {
-  map_create: attr.map_create,
-  map_lookup_elem: attr.map_elem,
-  map_update_elem: attr.map_elem,
-  map_delete_elem: attr.map_elem,
-  map_get_next_key: attr.map_elem,
-  map_lookup_and_delete_elem: attr.map_elem,
+  map_create: 'map_create',
+  map_lookup_elem: 'map_elem',
+  map_update_elem: 'map_elem',
+  map_delete_elem: 'map_elem',
+  map_get_next_key: 'map_elem',
+  map_lookup_and_delete_elem: 'map_elem',
   // The kernel reads only the descriptor.
-  map_freeze: attr.map_elem,
-  map_lookup_batch: attr.batch,
-  map_lookup_and_delete_batch: attr.batch,
-  map_update_batch: attr.batch,
-  map_delete_batch: attr.batch,
-  prog_load: attr.prog_load,
-  prog_attach: attr.prog_attach,
-  prog_detach: attr.prog_attach,
-  prog_test_run: attr.test,
-  prog_run: attr.test,
-  prog_query: attr.query,
-  prog_bind_map: attr.prog_bind_map,
-  prog_stream_read_by_fd: attr.prog_stream_read,
-  prog_get_next_id: attr.get_id,
-  map_get_next_id: attr.get_id,
-  btf_get_next_id: attr.get_id,
-  link_get_next_id: attr.get_id,
-  prog_get_fd_by_id: attr.get_id,
-  map_get_fd_by_id: attr.get_id,
-  btf_get_fd_by_id: attr.get_id,
-  link_get_fd_by_id: attr.get_id,
-  obj_pin: attr.obj,
-  obj_get: attr.obj,
-  obj_get_info_by_fd: attr.info,
-  raw_tracepoint_open: attr.raw_tracepoint,
-  btf_load: attr.btf_load,
-  task_fd_query: attr.task_fd_query,
-  link_create: attr.link_create,
-  link_update: attr.link_update,
-  link_detach: attr.link_detach,
-  enable_stats: attr.enable_stats,
-  iter_create: attr.iter_create,
-  token_create: attr.token_create,
-} as const satisfies Readonly<Record<Command, Layout>>
+  map_freeze: 'map_elem',
+  map_lookup_batch: 'batch',
+  map_lookup_and_delete_batch: 'batch',
+  map_update_batch: 'batch',
+  map_delete_batch: 'batch',
+  prog_load: 'prog_load',
+  prog_attach: 'prog_attach',
+  prog_detach: 'prog_attach',
+  prog_test_run: 'test',
+  prog_run: 'test',
+  prog_query: 'query',
+  prog_bind_map: 'prog_bind_map',
+  prog_stream_read_by_fd: 'prog_stream_read',
+  prog_assoc_struct_ops: 'prog_assoc_struct_ops',
+  prog_get_next_id: 'get_id',
+  map_get_next_id: 'get_id',
+  btf_get_next_id: 'get_id',
+  link_get_next_id: 'get_id',
+  prog_get_fd_by_id: 'get_id',
+  map_get_fd_by_id: 'get_id',
+  btf_get_fd_by_id: 'get_id',
+  link_get_fd_by_id: 'get_id',
+  obj_pin: 'obj',
+  obj_get: 'obj',
+  obj_get_info_by_fd: 'info',
+  raw_tracepoint_open: 'raw_tracepoint',
+  btf_load: 'btf_load',
+  task_fd_query: 'task_fd_query',
+  link_create: 'link_create',
+  link_update: 'link_update',
+  link_detach: 'link_detach',
+  enable_stats: 'enable_stats',
+  iter_create: 'iter_create',
+  token_create: 'token_create',
+} as const
 
 /** Fields of a layout, all optional: what is left out is zero. */
 export type FieldsOf<L> = {
@@ -71,7 +72,7 @@ export type FieldsOf<L> = {
  * as 32 bits, a `bigint` as 64, a `string` as the address of a NUL-terminated copy, a view as its address.
  * `map_name` and `prog_name`, which the kernel holds in the union itself, take a string or bytes.
  */
-export type AttrFields<C extends Command> = FieldsOf<(typeof arms)[C]>
+export type AttrFields<C extends Command> = FieldsOf<(typeof attr)[(typeof arms)[C]]>
 
 /** `char[BPF_OBJ_NAME_LEN]` inside the union; every other string is a pointer. */
 const inlineNames: readonly string[] = ['map_name', 'prog_name']

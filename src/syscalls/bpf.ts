@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, commands } from '../abi/index.ts'
+import { attr, type Command, commands } from '../abi/index.ts'
 import { type AttrFields, arms, writeAttr } from './attr.ts'
 import { syscallEntry } from './entry.ts'
 import { allocate, type NativeMemory } from './memory.ts'
@@ -31,7 +31,7 @@ const referenced: ArrayBufferView[] = []
 export function bpf<C extends Command>(command: C, fields: AttrFields<C>): number {
   const entry = syscallEntry()
   space ??= allocate(ATTR_SPACE)
-  const arm = arms[command]
+  const arm = attr[arms[command]]
   space.bytes.fill(0)
   try {
     writeAttr({ view: space.view, addressOf: entry.addressOf, referenced }, arm, fields)
@@ -55,7 +55,7 @@ export async function bpfAsync<C extends Command>(
   const entry = syscallEntry()
   const own = allocate(ATTR_SPACE)
   const held: ArrayBufferView[] = []
-  const arm = arms[command]
+  const arm = attr[arms[command]]
   writeAttr({ view: own.view, addressOf: entry.addressOf, referenced: held }, arm, fields)
   inFlight.add(held)
   try {

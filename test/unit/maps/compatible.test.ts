@@ -11,7 +11,14 @@ test('a map like its spec is compatible', t => {
 })
 
 test('every field that differs is named with both values', t => {
-  const other = { type: 'array', keySize: 8, valueSize: 4, maxEntries: 9, flags: 0x400, mapExtra: 3n } as const
+  const other = {
+    type: 'array',
+    keySize: 8,
+    valueSize: 4,
+    maxEntries: 9,
+    flags: 0x400,
+    mapExtra: 3n,
+  } as const
   t.deepEqual(incompatibilities(spec, other), [
     'type array is not hash',
     'key size 8 is not 4',

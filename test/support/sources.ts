@@ -1,0 +1,60 @@
+/**
+ * The sources as text, with what they import: for tests of the architecture.
+ *
+ * @module
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** A file of `src`. */
+export interface SourceFile {
+  /** Path below `src`, such as `maps/map.ts`. */
+  readonly path: string
+  readonly text: string
+  /** Files it imports, below `src`; types count. */
+  readonly imports: readonly string[]
+  /** Packages and built-in modules that it imports or requires: `node:fs`, `debug`. */
+  readonly packages: readonly string[]
+}
+
+/** Everything that names a module: `from '...'`, `import '...'`, `import('...')`, `require('...')`. */
+const MODULE = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|\brequire\(\s*)'([^'\n]+)'/g
+const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
+
+/** Reads all of `src`. */
+export function readSources(): SourceFile[] {
+  return readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('.ts'))
+    .sort()
+    .map(path => {
+      const text = readFileSync(join('src', path), 'utf8')
+      const modules = [...text.replace(COMMENT, '').matchAll(MODULE)].map(([, name]) => name!)
+      return {
+        path,
+        text,
+        imports: modules.filter(name => name.startsWith('.')).map(name => join(dirname(path), name)),
+        packages: modules.filter(name => !name.startsWith('.')),
+      }
+    })
+}
+
+/** Exported symbols of a file without a doc comment right before them; a block of constants needs one at its head. */
+export function undocumentedExports(text: string): string[] {
+  const lines = text.split('\n')
+  const declaration =
+    /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/
+  const missing: string[] = []
+  let previous = ''
+  lines.forEach((line, i) => {
+    const name = declaration.exec(line)?.[1]
+    if (name === undefined) return
+    const before = lines[i - 1] ?? ''
+    const inBlock = /^export const \w+ = .+/.test(before) && /^export const \w+ = .+/.test(line)
+    // The comment of the first overload is that of all.
+    const isOverload = name === previous
+    if (!before.endsWith('*/') && !isOverload && !(inBlock && !missing.includes(previous))) missing.push(name)
+    previous = name
+  })
+  return missing
+}

@@ -6,6 +6,7 @@ export { onlineCpus, parseCpuList, possibleCpus } from './cpus.ts'
 export { failure } from './failure.ts'
 export { type FeatureName, features } from './features.ts'
 export { countsMemlock, raiseMemlockLimit } from './memlock.ts'
+export { type ObjectKind, objectKind } from './object-kind.ts'
 export { objectName } from './object-name.ts'
 export { explainPermission, type PermissionFacts, permissionFacts } from './permission.ts'
 export {

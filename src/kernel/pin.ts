@@ -6,15 +6,16 @@
  * @module
  */
 
-import { mkdirSync, readlinkSync, statfsSync, unlinkSync } from 'node:fs'
+import { mkdirSync, statfsSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
 import { bpf, OwnedFd } from '../syscalls/index.ts'
 import { failure } from './failure.ts'
+import { type ObjectKind, objectKind } from './object-kind.ts'
 
 /** What can be pinned. */
-export type PinnedKind = 'map' | 'program' | 'link'
+export type PinnedKind = ObjectKind
 
 /** How to pin. */
 export interface PinOptions {
@@ -33,13 +34,6 @@ export interface OpenPinOptions {
 /** `f_type` of a BPF file system. Source: include/uapi/linux/magic.h `BPF_FS_MAGIC`. */
 const BPF_FS_MAGIC = 0xcafe4a11
 const ENOENT = 2
-
-/** What `/proc/self/fd` shows for descriptors of each kind. */
-const anonymousInodes: Readonly<Record<PinnedKind, string>> = {
-  map: 'anon_inode:bpf-map',
-  program: 'anon_inode:bpf-prog',
-  link: 'anon_inode:bpf_link',
-}
 
 /**
  * Pins an object (4.4; links 5.7).
@@ -101,10 +95,8 @@ export function getPinned(path: string, kind: PinnedKind, options: OpenPinOption
 }
 
 function checkKind(fd: number, kind: PinnedKind, action: string): void {
-  const inode = readlinkSync(`/proc/self/fd/${fd}`)
-  if (inode === anonymousInodes[kind]) return
-  const other = Object.entries(anonymousInodes).find(([, name]) => name === inode)?.[0] ?? inode
-  throw new BpfError(`${action}: a ${other} is pinned there`, { code: 'ERR_PIN_KIND' })
+  const found = objectKind(fd) ?? kind
+  if (found !== kind) throw new BpfError(`${action}: a ${found} is pinned there`, { code: 'ERR_PIN_KIND' })
 }
 
 /** Whether a directory is on a BPF file system. */

@@ -10,9 +10,8 @@ import { batchCount, mapBatch } from '../syscalls/index.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
 import { type Elements, type UpdateMode, type UpdateOptions, updateFlags } from './element.ts'
 import type { MapHandle } from './handle.ts'
+import { batchesSince } from './kinds.ts'
 import { argumentError, describeMap, ENOENT, mapError, unsupported } from './map-error.ts'
-
-const SINCE = '5.6'
 
 /**
  * Reads all elements, batch by batch.
@@ -44,7 +43,9 @@ export function* readBatches<K, V>(
     yield batch
     step = source.next()
   }
-  if (!step.value) throw unsupported(facts, command.replaceAll('_', ' '), SINCE, 0)
+  if (step.value === true) return
+  const what = command === 'map_lookup_batch' ? 'Batch lookup' : 'Batch lookup and delete'
+  throw unsupported(facts, what, batchesSince(facts.type), step.value, `BPF_${command.toUpperCase()}`)
 }
 
 /** Writes elements; returns how many. */
@@ -66,8 +67,11 @@ export function setBatch<K, V>(
     const result = mapBatch('map_update_batch', fd, 0, 0, keys.address, values.address, filled, flags)
     if (result < 0) {
       const done = written + processed(filled)
-      if (done === 0 && hasNoBatch(result)) throw unsupported(facts, 'Batch update', SINCE, result)
-      throw mapError(facts, `set more than ${done} elements in`, result, 'BPF_MAP_UPDATE_BATCH')
+      const command = 'BPF_MAP_UPDATE_BATCH'
+      if (done === 0 && hasNoBatch(result)) {
+        throw unsupported(facts, 'Batch update', batchesSince(facts.type), result, command)
+      }
+      throw mapError(facts, `set more than ${done} elements in`, result, command)
     }
     written += filled
     filled = 0
@@ -98,8 +102,11 @@ export function deleteBatch<K, V>(elements: Elements<K, V>, keysToDelete: Iterab
       const done = result === 0 ? count : processed(count)
       deleted += done
       if (result < 0 && result !== -ENOENT) {
-        if (deleted === 0 && hasNoBatch(result)) throw unsupported(facts, 'Batch delete', SINCE, result)
-        throw mapError(facts, `delete more than ${deleted} elements from`, result, 'BPF_MAP_DELETE_BATCH')
+        const command = 'BPF_MAP_DELETE_BATCH'
+        if (deleted === 0 && hasNoBatch(result)) {
+          throw unsupported(facts, 'Batch delete', batchesSince(facts.type), result, command)
+        }
+        throw mapError(facts, `delete more than ${deleted} elements from`, result, command)
       }
       // The kernel stops at a key that is not there: go on behind it.
       from += result === 0 ? count : done + 1

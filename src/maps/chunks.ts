@@ -60,13 +60,13 @@ export function iterationAborted(handle: MapHandle): BpfError {
  * Reads a map chunk by chunk with a lookup batch command (5.6).
  *
  * @param size elements per chunk; grows where a hash bucket has more
- * @returns (as the generator's result) `false` when the kernel does not have the command for this map
+ * @returns (as the generator's result) `true` at the end; -errno when the kernel does not have the command for this map
  */
 export function* chunks(
   handle: MapHandle,
   command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
   size: number,
-): Generator<Chunk, boolean> {
+): Generator<Chunk, true | number> {
   const { facts } = handle
   // The cursor is a key in generic batches, and the number of a hash bucket in those of hashes.
   const cursor = allocate(Math.max(4, facts.keySize))
@@ -89,7 +89,7 @@ export function* chunks(
       0,
     )
     // Before 5.6 the command itself is unknown, which is EINVAL.
-    if (!started && (hasNoBatch(result) || result === -EINVAL)) return false
+    if (!started && (hasNoBatch(result) || result === -EINVAL)) return result
     const count = result === 0 || result === -ENOENT || result === -EINTR ? batchCount() : 0
     if (result === -ENOSPC) {
       // The next bucket has more elements than there is room for. The cursor stays where it was.

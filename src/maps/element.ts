@@ -21,7 +21,7 @@ import {
   type NativeMemory,
 } from '../syscalls/index.ts'
 import type { MapHandle } from './handle.ts'
-import { isKeyless, takesDescriptors } from './kinds.ts'
+import { isKeyless, lookupAndDeleteSince, takesDescriptors } from './kinds.ts'
 import {
   argumentError,
   EINVAL,
@@ -147,8 +147,11 @@ export class Elements<K, V> {
     if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
     if (result === -ENOENT) return undefined
     const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || result === -EINVAL
-    if (lacking && !isKeyless(facts.type)) throw unsupported(facts, 'Lookup and delete', '5.14', result)
-    throw this.#refused('get and delete in', result, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM')
+    const command = 'BPF_MAP_LOOKUP_AND_DELETE_ELEM'
+    if (lacking && !isKeyless(facts.type)) {
+      throw unsupported(facts, 'Lookup and delete', lookupAndDeleteSince(facts.type), result, command)
+    }
+    throw this.#refused('get and delete in', result, command)
   }
 
   /** The key after `key`, or the first; `undefined` after the last. */
@@ -174,7 +177,7 @@ export class Elements<K, V> {
 
   /** Takes the next element off a queue or stack; `undefined` when it is empty. */
   pop(): V | undefined {
-    const { fd, slots } = this.#keyless('pop from')
+    const { fd, slots } = this.#queue('pop from')
     const result = mapLookupAndDeleteElem(fd.fd, 0, slots.value.address, 0)
     if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
     if (result === -ENOENT) return undefined
@@ -183,8 +186,7 @@ export class Elements<K, V> {
 
   /** Reads the next element of a queue or stack; `undefined` when it is empty. */
   peek(): V | undefined {
-    const { fd, slots } = this.#keyless('peek into')
-    if (this.#bloom) throw wrongKind(this.handle.facts, 'peek into')
+    const { fd, slots } = this.#queue('peek into')
     const result = mapLookupElem(fd.fd, 0, slots.value.address, 0)
     if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
     if (result === -ENOENT) return undefined
@@ -217,6 +219,11 @@ export class Elements<K, V> {
   #keyless(verb: string): MapHandle {
     if (!isKeyless(this.handle.facts.type)) throw wrongKind(this.handle.facts, verb)
     return this.handle
+  }
+
+  #queue(verb: string): MapHandle {
+    if (this.#bloom) throw wrongKind(this.handle.facts, verb)
+    return this.#keyless(verb)
   }
 
   #refused(verb: string, result: number, command: string): Error {

@@ -47,7 +47,7 @@ function* walkChunks<T>(handle: MapHandle, emit: Emit<T>): Generator<T, boolean>
     for (let i = 0; i < count; i++) yield emit(keys.view, i * keySize, values.view, i * valueBytes)
     step = source.next()
   }
-  return step.value
+  return step.value === true
 }
 
 function* walkKeys<T>(handle: MapHandle, emit: Emit<T>, withValues: boolean): Generator<T, undefined> {

@@ -49,7 +49,7 @@ const batched: Types = new Set([
   'array',
   'percpu_array',
 ])
-const bucketBatched: Types = new Set(['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash'])
+const hashes: Types = new Set(['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash'])
 
 /** Whether each possible CPU has its own value. */
 export function isPerCpu(type: MapType | number): boolean {
@@ -97,7 +97,21 @@ export function hasBatches(type: MapType | number): boolean {
 
 /** Whether a batch lookup walks hash buckets: each is copied under its lock, so nothing comes twice. */
 export function walksBuckets(type: MapType | number): boolean {
-  return bucketBatched.has(type)
+  return hashes.has(type)
+}
+
+/**
+ * First kernel with batch commands for a type; `undefined` where none is known. Arrays cannot delete by batches.
+ */
+export function batchesSince(type: MapType | number): string | undefined {
+  if (hashes.has(type) || type === 'array') return '5.6'
+  if (type === 'percpu_array' || type === 'lpm_trie') return '5.13'
+  return mapsOfMaps.has(type) ? '5.19' : undefined
+}
+
+/** First kernel that looks up and deletes at once in maps with keys; `undefined` where none does. */
+export function lookupAndDeleteSince(type: MapType | number): string | undefined {
+  return hashes.has(type) ? '5.14' : undefined
 }
 
 /** Types that know no BTF of keys and values. Source: libbpf `bpf_object__create_map`. */

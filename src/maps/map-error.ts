@@ -62,10 +62,24 @@ function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string
   }
 }
 
-/** The kernel lacks a command for maps of this type. */
-export function unsupported(facts: MapFacts, what: string, since: string, result: number): NotSupportedError {
-  const cause = failure(`Cannot use ${describeMap(facts)}`, result, 'bpf')
-  return new NotSupportedError(`${what} of a ${facts.type} map`, since, { errno: -result, cause })
+/**
+ * The kernel lacks a command for maps of this type.
+ *
+ * @param what such as `'Lookup and delete'`
+ * @param since first kernel that has it; `undefined` where none does
+ * @param command of `bpf(2)`: `'BPF_MAP_LOOKUP_BATCH'`
+ */
+export function unsupported(
+  { type }: MapFacts,
+  what: string,
+  since: string | undefined,
+  result: number,
+  command: string,
+): NotSupportedError {
+  return new NotSupportedError(`${what} in a map of type ${type}`, since, {
+    errno: -result,
+    syscall: `bpf(${command})`,
+  })
 }
 
 /** An operation that maps of this type do not have. */

@@ -12,6 +12,7 @@ import {
   failure,
   getPinned,
   type OpenPinOptions,
+  objectKind,
   type PinOptions,
   pinObject,
   unpinPath,
@@ -93,11 +94,17 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   /**
    * Takes over a file descriptor of a map (4.13); `close` will close it.
    *
-   * @throws BpfError when it is not one; it is closed then
+   * @throws BpfError when it is not one (`ERR_NOT_A_MAP`); it is closed then
    */
   static fromFd(fd: number): BpfMap {
     const owned = OwnedFd.adopt(fd, 'map')
     try {
+      const kind = objectKind(owned.fd) ?? 'map'
+      if (kind !== 'map') {
+        throw new BpfError(`Cannot use descriptor ${fd} as a map: it is of a ${kind}`, {
+          code: 'ERR_NOT_A_MAP',
+        })
+      }
       const info = readMapInfo(owned.fd)
       return BpfMap.#raw(new MapHandle(owned, info), { id: info.id }) as BpfMap
     } catch (error) {

@@ -1,0 +1,37 @@
+/**
+ * What kernels can do with maps, beyond what the library itself depends on: for tests to be skipped by.
+ *
+ * @module
+ */
+
+import { NotSupportedError } from '../../src/errors.ts'
+import { answerOf, tryMap } from '../../src/kernel/experiment.ts'
+import { defineFeature, type Feature } from '../../src/kernel/index.ts'
+import { BpfMap } from '../../src/maps/index.ts'
+
+/** Maps of type `bloom_filter`. */
+export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', () =>
+  answerOf(tryMap('bloom_filter', { key_size: 0 })),
+)
+
+/** Reading and deleting an element of a hash at once. */
+export const hashLookupAndDelete: Feature = defineFeature('Lookup and delete of a hash', '5.14', () => {
+  using map = BpfMap.create({ name: 'probe', type: 'hash', keySize: 4, valueSize: 4, maxEntries: 1 })
+  return tried(() => map.getAndDelete(new Uint8Array(4)))
+})
+
+/** Batches of maps of type `percpu_array`. */
+export const perCpuArrayBatch: Feature = defineFeature('Batches of a per-CPU array', '5.13', () => {
+  using map = BpfMap.create({ name: 'probe', type: 'percpu_array', keySize: 4, valueSize: 4, maxEntries: 1 })
+  return tried(() => map.getBatch().next())
+})
+
+function tried(experiment: () => void): 'yes' | 'no' {
+  try {
+    experiment()
+    return 'yes'
+  } catch (error) {
+    if (error instanceof NotSupportedError) return 'no'
+    throw error
+  }
+}

@@ -53,11 +53,11 @@ export class FakeRing {
     return this.#view.getBigUint64(PAGE, true)
   }
 
-  /** Reserves a record and fills it in; `undefined` when the ring is full. */
+  /** Reserves a record and fills it in; `undefined` when the ring is full: the kernel leaves the last bytes free. */
   reserve(data: Uint8Array): Reservation | undefined {
     const position = this.producer
     const end = BigInt.asUintN(64, position + BigInt(8 + Math.ceil(data.length / 8) * 8))
-    if (BigInt.asUintN(64, end - this.consumer) > BigInt(this.#size)) return undefined
+    if (BigInt.asUintN(64, end - this.consumer) >= BigInt(this.#size)) return undefined
     const offset = Number(position & BigInt(this.#size - 1))
     const setHeader = (flags: number): void => this.#putHeader(offset, (data.length | flags) >>> 0)
     setHeader(BUSY)

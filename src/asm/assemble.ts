@@ -1,57 +1,88 @@
 /**
- * Labels to offsets.
+ * Names to distances.
+ *
+ * Source: kernel/bpf/verifier.c (`check_cfg`, `add_subprog_and_kfunc`) for what each distance counts from.
  *
  * @module
  */
 
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
-import { type Instruction, slotCount } from './instruction.ts'
+import { type Instruction, LDIMM64, slotCount } from './instruction.ts'
+import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
 
-const CLASS_JMP = 0x05
-const CLASS_JMP32 = 0x06
-const OPERATION_CALL = 0x80
-const OPERATION_JA = 0x00
+const CALL = classes.jmp | jumpOperations.call
+const GOTOL = classes.jmp32 | jumpOperations.ja
 
 /**
- * Copies instructions with references of kind `label` resolved: jumps get a relative offset, local calls and
- * `gotol` a relative immediate. Other references stay. Returns the input itself when there is nothing to do.
+ * Copies the list with references to what it contains resolved: jumps to labels get a relative offset, `gotol`,
+ * calls and loads of functions a relative immediate. Calls and loads of functions that the list does not
+ * contain stay, and so do references to maps and the kernel. The instructions given are not changed.
  *
- * @throws BpfError when a label is missing or defined twice, or too far away for a 16-bit offset
+ * @throws BpfError (`ERR_LABEL`) when a label is missing, a name that is used is defined twice, or a label is
+ *   too far away for a 16-bit offset
  */
 export function assemble(instructions: readonly Instruction[]): Instruction[] {
-  if (!instructions.some(each => each.reference?.kind === 'label')) return [...instructions]
-  const labels = new Map<string, number>()
+  if (!instructions.some(refersToSymbol)) return [...instructions]
+  const { slots, ambiguous } = symbolSlots(instructions)
   let slot = 0
-  for (const { symbol, ...each } of instructions) {
-    if (symbol !== undefined) {
-      if (labels.has(symbol)) throw labelError(symbol, 'it is defined twice')
-      labels.set(symbol, slot)
+  return instructions.map(instruction => {
+    const at = slot
+    slot += slotCount(instruction)
+    const { reference, ...rest } = instruction
+    if (reference === undefined || !refersToSymbol(instruction)) return instruction
+    const target = slots.get(reference.name)
+    if (target === undefined) {
+      if (reference.kind === 'label') throw labelError(reference.name, 'it is not defined')
+      return instruction
     }
-    slot += slotCount(each)
-  }
-  slot = 0
-  return instructions.map(each => {
-    const next = slot + slotCount(each)
-    slot = next
-    if (each.reference?.kind !== 'label') return each
-    const { reference, ...rest } = each
-    const target = labels.get(reference.name)
-    if (target === undefined) throw labelError(reference.name, 'it is not defined')
-    return { ...rest, ...relative(each, reference.name, target - next) }
+    if (ambiguous.has(reference.name)) throw labelError(reference.name, 'it is defined twice')
+    // All distances count from the slot after the first, also where a second slot follows.
+    return { ...rest, ...relative(instruction, reference.name, target - at - 1) }
   })
 }
 
-function relative(instruction: Instruction, label: string, distance: number): Partial<Instruction> {
-  const kind = instruction.opcode & 0x07
-  const operation = instruction.opcode & 0xf0
-  const jumps = kind === CLASS_JMP || kind === CLASS_JMP32
-  if (!jumps) throw labelError(label, `opcode 0x${instruction.opcode.toString(16)} is no jump or call`)
-  if (kind === CLASS_JMP && operation === OPERATION_CALL) return { imm: distance }
-  if (kind === CLASS_JMP32 && operation === OPERATION_JA) return { imm: distance }
-  if (distance < -0x8000 || distance > 0x7fff) throw labelError(label, `it is ${distance} instructions away`)
+function refersToSymbol({ reference }: Instruction): boolean {
+  return reference?.kind === 'label' || reference?.kind === 'call' || reference?.kind === 'function'
+}
+
+function symbolSlots(instructions: readonly Instruction[]): {
+  slots: Map<string, number>
+  ambiguous: Set<string>
+} {
+  const slots = new Map<string, number>()
+  const ambiguous = new Set<string>()
+  let slot = 0
+  for (const instruction of instructions) {
+    const { symbol } = instruction
+    if (symbol !== undefined) {
+      if (slots.has(symbol)) ambiguous.add(symbol)
+      slots.set(symbol, slot)
+    }
+    slot += slotCount(instruction)
+  }
+  return { slots, ambiguous }
+}
+
+function relative({ opcode }: Instruction, name: string, distance: number): Partial<Instruction> {
+  if (opcode === CALL) return { src: BPF_PSEUDO_CALL, imm: distance }
+  if (opcode === GOTOL) return { imm: distance }
+  if (opcode === LDIMM64) return { src: BPF_PSEUDO_FUNC, imm: BigInt.asUintN(32, BigInt(distance)) }
+  if (!isNearJump(opcode)) throw labelError(name, `opcode 0x${opcode.toString(16)} is no jump or call`)
+  if (distance < -0x8000 || distance > 0x7fff) throw labelError(name, `it is ${distance} instructions away`)
   return { offset: distance }
 }
 
-function labelError(label: string, reason: string): BpfError {
-  return new BpfError(`Cannot resolve label ${JSON.stringify(label)}: ${reason}`, { code: 'ERR_LABEL' })
+function isNearJump(opcode: number): boolean {
+  const kind = opcode & CLASS_MASK
+  const operation = opcode & OPERATION_MASK
+  return (
+    (kind === classes.jmp || kind === classes.jmp32) &&
+    operation !== jumpOperations.call &&
+    operation !== jumpOperations.exit
+  )
+}
+
+function labelError(name: string, reason: string): BpfError {
+  return new BpfError(`Cannot resolve label ${JSON.stringify(name)}: ${reason}`, { code: 'ERR_LABEL' })
 }

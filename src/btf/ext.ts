@@ -124,8 +124,8 @@ function readPart<T>(
     at += 8
     if (count === 0 || count * size > end - at)
       throw reader.error(`${count} records for section ${section}`, at - 4)
-    let list = records.get(section)
-    if (list === undefined) records.set(section, (list = []))
+    const list = records.get(section) ?? []
+    records.set(section, list)
     for (let i = 0; i < count; i++, at += size) list.push(read(at))
   }
   return records

@@ -21,3 +21,4 @@ export {
 } from './network.ts'
 export { type RawTracepointOptions, rawTracepoint, tpBtf } from './raw-tracepoint.ts'
 export { type TracepointOptions, tracepoint } from './tracepoint.ts'
+export { fentry, fexit, fmodRet, freplace, lsm, type TracingOptions } from './tracing.ts'

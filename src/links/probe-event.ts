@@ -59,13 +59,17 @@ export function createProbeEvent(event: ProbeEvent, prefix: string, place: strin
  * @throws BpfError with `EBUSY` while a perf event uses it
  */
 export function removeProbeEvent(event: ProbeEvent): void {
-  append(event.kind, `-:${event.group}/${event.name}`, `Cannot remove the probe event ${event.group}/${event.name}`)
+  append(
+    event.kind,
+    `-:${event.group}/${event.name}`,
+    `Cannot remove the probe event ${event.group}/${event.name}`,
+  )
 }
 
 function append(kind: ProbeEventKind, line: string, what: string): void {
   const path = join(tracefsPath(), `${kind}_events`)
   // Opening for anything but append would remove the events of everybody.
-  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CLOEXEC)
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND)
   try {
     writeSync(fd, line)
   } catch (error) {

@@ -5,7 +5,13 @@ export type { ProgramInfo } from './info.ts'
 export type { LoadOptions } from './load.ts'
 export { enableStats, Program } from './program.ts'
 export type { MapResolver } from './references.ts'
-export { parseSectionName, type SectionDefinition, sectionDefinitions } from './sections.ts'
+export {
+  type Hook,
+  type ParsedSection,
+  parseSectionName,
+  type SectionDefinition,
+  sectionDefinitions,
+} from './sections.ts'
 export { copyInstructions, copyProgramSpec, type ProgramSpec } from './spec.ts'
 export type { TestRunOptions, TestRunResult } from './test-run.ts'
 export { VerifierError, type VerifierErrorDetails } from './verifier-error.ts'

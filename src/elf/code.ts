@@ -1,0 +1,199 @@
+/**
+ * Code sections to functions: each with its name, its references, its source lines and its CO-RE relocations.
+ *
+ * Source: libbpf `bpf_object__add_programs`, `bpf_program__record_reloc`, `bpf_object__reloc_code`.
+ *
+ * @module
+ */
+
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
+import { decodeInstructions } from '../asm/decode.ts'
+import { INSTRUCTION_SIZE, type Instruction, LDIMM64, type Reference, slotCount } from '../asm/instruction.ts'
+import type { ExtInfo } from '../btf/ext.ts'
+import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from './file.ts'
+import type { ObjectSymbols } from './symbols.ts'
+
+const CALL = 0x85
+
+/** A function of an object file. */
+export interface ObjectFunction {
+  /** Name; static functions that share one get a number behind it. */
+  readonly name: string
+  readonly section: ElfSection
+  /** Byte offset in the section. */
+  readonly offset: number
+  readonly symbol: ElfSymbol
+  readonly instructions: Instruction[]
+}
+
+/** Decodes every function of the code sections. */
+export function readFunctions(
+  elf: ElfFile,
+  sections: readonly ElfSection[],
+  symbols: ObjectSymbols,
+  info: ExtInfo | undefined,
+): ObjectFunction[] {
+  const functions = sections.flatMap(section => splitSection(elf, section, symbols, info))
+  for (const section of sections) {
+    const own = functions.filter(each => each.section === section)
+    const relocated = applyRelocations(elf, section, own, symbols)
+    for (const each of own) nameLocalCalls(elf, each, symbols, relocated)
+  }
+  return functions
+}
+
+/** Cuts a section at its function symbols. */
+function splitSection(
+  elf: ElfFile,
+  section: ElfSection,
+  symbols: ObjectSymbols,
+  info: ExtInfo | undefined,
+): ObjectFunction[] {
+  const data = elf.data(section)
+  return symbols.functionsIn(section).map(({ name, symbol }) => {
+    const { value: offset, size } = symbol
+    if (offset % INSTRUCTION_SIZE !== 0 || size % INSTRUCTION_SIZE !== 0 || size === 0) {
+      throw elf.error(`Function ${name} of ${size} bytes is not made of whole instructions`, section, offset)
+    }
+    if (offset + size > data.length) {
+      throw elf.error(`Function ${name} of ${size} bytes does not end within its section`, section, offset)
+    }
+    const where = { section: section.name, offset, ...(elf.file === undefined ? {} : { file: elf.file }) }
+    const instructions = decodeInstructions(data.subarray(offset, offset + size), elf.byteOrder, where)
+    instructions[0]!.symbol = name
+    const each = { name, section, offset, symbol, instructions }
+    if (info !== undefined) annotate(elf, each, info)
+    return each
+  })
+}
+
+/** Byte offset in the section to instruction, for one function. */
+function offsetsOf({ offset, instructions }: ObjectFunction): Map<number, Instruction> {
+  const offsets = new Map<number, Instruction>()
+  for (const instruction of instructions) {
+    offsets.set(offset, instruction)
+    offset += slotCount(instruction) * INSTRUCTION_SIZE
+  }
+  return offsets
+}
+
+/** Attaches the records of `.BTF.ext` to the instructions that they are about. */
+function annotate(elf: ElfFile, each: ObjectFunction, info: ExtInfo): void {
+  const { section } = each
+  const end = each.offset + each.symbol.size
+  const offsets = offsetsOf(each)
+  const visit = <T extends { offset: number }>(
+    records: readonly T[] | undefined,
+    visitor: (record: T, to: Instruction) => void,
+  ) => {
+    for (const record of records ?? []) {
+      if (record.offset < each.offset || record.offset >= end) continue
+      const instruction = offsets.get(record.offset)
+      if (instruction === undefined)
+        throw elf.error('.BTF.ext record about the middle of an instruction', section, record.offset)
+      visitor(record, instruction)
+    }
+  }
+  visit(info.functions.get(section.name), ({ typeId }, to) => {
+    to.funcTypeId = typeId
+  })
+  visit(info.lines.get(section.name), ({ file, text, line, column }, to) => {
+    to.source = { file, text, line, column }
+  })
+  visit(info.relocations.get(section.name), ({ kind, typeId, access }, to) => {
+    to.relocation = { kind, typeId, access }
+  })
+}
+
+/** Turns ELF relocations into references; returns the instructions that got one. */
+function applyRelocations(
+  elf: ElfFile,
+  section: ElfSection,
+  functions: readonly ObjectFunction[],
+  symbols: ObjectSymbols,
+): Set<Instruction> {
+  const relocated = new Set<Instruction>()
+  const relocations = elf.relocations(section)
+  if (relocations.length === 0) return relocated
+  const offsets = new Map(functions.flatMap(each => [...offsetsOf(each)]))
+  for (const relocation of relocations) {
+    const instruction = offsets.get(relocation.offset)
+    if (instruction === undefined) throw elf.error('Relocation of no instruction', section, relocation.offset)
+    const reference = referenceOf(elf, section, relocation, instruction, symbols)
+    instruction.reference = reference
+    // What the addend said is in the reference now.
+    if (instruction.opcode === LDIMM64) instruction.imm = 0n
+    relocated.add(instruction)
+  }
+  return relocated
+}
+
+function referenceOf(
+  elf: ElfFile,
+  section: ElfSection,
+  { offset, symbol }: ElfRelocation,
+  instruction: Instruction,
+  symbols: ObjectSymbols,
+): Reference {
+  const { opcode, imm } = instruction
+  const named = symbol.name === '' ? (elf.sectionOf(symbol)?.name ?? 'nothing') : symbol.name
+  const fail = (reason: string): Error => elf.error(`Relocation against ${named}: ${reason}`, section, offset)
+  if (opcode !== LDIMM64 && opcode !== CALL) throw fail(`opcode 0x${opcode.toString(16)} cannot be relocated`)
+  const target = elf.sectionOf(symbol)
+  if (symbol.section === 0) return { kind: 'extern', name: symbol.name, addend: addendOf(instruction) }
+  if (target === undefined) throw fail('the symbol is in no section')
+
+  if (opcode === CALL) {
+    if (instruction.src !== BPF_PSEUDO_CALL) throw fail('the call is not one of a BPF function')
+    // Calls of static functions go through the section's symbol, with the distance in instructions.
+    const at = symbol.value + (symbol.type === 'section' ? (Number(imm) + 1) * INSTRUCTION_SIZE : 0)
+    return {
+      kind: 'call',
+      name: symbols.functionAt(target, at) ?? raise(fail(`no function at offset ${at}`)),
+    }
+  }
+  const at = symbol.value + addendOf(instruction)
+  if (symbols.isCode(target)) {
+    return {
+      kind: 'function',
+      name: symbols.functionAt(target, at) ?? raise(fail(`no function at offset ${at}`)),
+    }
+  }
+  if (symbols.isData(target)) return { kind: 'map_value', name: target.name, offset: at }
+  const map = symbols.mapAt(target, at)
+  if (map !== undefined) return { kind: 'map', name: map }
+  throw fail(`section ${target.name} holds neither code, data nor maps`)
+}
+
+/** Compilers put the addend of a 64-bit load into the low half, as a signed number. */
+function addendOf({ opcode, imm }: Instruction): number {
+  return opcode === LDIMM64 ? Number(BigInt.asIntN(32, BigInt(imm))) : 0
+}
+
+function raise(error: Error): never {
+  throw error
+}
+
+/** Calls within a section need no relocation in the file; here each gets the name of what it calls. */
+function nameLocalCalls(
+  elf: ElfFile,
+  { section, offset, instructions }: ObjectFunction,
+  symbols: ObjectSymbols,
+  relocated: ReadonlySet<Instruction>,
+): void {
+  let next = offset
+  for (const instruction of instructions) {
+    const at = next
+    next += slotCount(instruction) * INSTRUCTION_SIZE
+    if (relocated.has(instruction)) continue
+    const call = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL
+    const callback = instruction.opcode === LDIMM64 && instruction.src === BPF_PSEUDO_FUNC
+    if (!call && !callback) continue
+    const distance = Number(BigInt.asIntN(32, BigInt(instruction.imm)))
+    // Both count from the slot after the first, also where a second slot follows.
+    const name = symbols.functionAt(section, at + (distance + 1) * INSTRUCTION_SIZE)
+    if (name === undefined) throw elf.error(`Call of no function, ${distance} instructions away`, section, at)
+    instruction.reference = call ? { kind: 'call', name } : { kind: 'function', name }
+    if (callback) instruction.imm = 0n
+  }
+}

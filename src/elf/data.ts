@@ -1,0 +1,123 @@
+/**
+ * Global variables: each data section is an array map of one element, and knows the variables in it.
+ *
+ * Source: libbpf `bpf_object__init_global_data_maps`, `btf_fixup_datasec`; kernel/bpf/arraymap.c.
+ *
+ * @module
+ */
+
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
+import { Btf } from '../btf/btf.ts'
+import { BtfBuilder } from '../btf/builder.ts'
+import type { BtfDatasec } from '../btf/types.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from './file.ts'
+
+/** Most bytes that a section without bytes in the file may claim. */
+const MAX_BSS = 1 << 30
+
+/** Where a global variable lies. */
+export interface DataVariable {
+  readonly name: string
+  /** Name of its section, which is that of its map too. */
+  readonly sectionName: string
+  /** Bytes from the start of the section. */
+  readonly offset: number
+  readonly size: number
+  /** BTF type of the value; 0 when unknown. */
+  readonly typeId: number
+}
+
+/** The map of a data section. */
+export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined): MapSpec {
+  if (section.type === sectionTypes.nobits && section.size > MAX_BSS) {
+    throw elf.error(`${section.size} bytes of variables are more than ${MAX_BSS}`, section)
+  }
+  const constant = isConstant(section)
+  const value = new Uint8Array(section.size)
+  value.set(elf.data(section))
+  const spec: MapSpec = {
+    name: section.name,
+    type: 'array',
+    keySize: 4,
+    valueSize: section.size,
+    maxEntries: 1,
+    flags: BPF_F_MMAPABLE | (constant ? BPF_F_RDONLY_PROG : 0),
+    contents: [{ key: new Uint8Array(4), value }],
+    freeze: constant,
+  }
+  const typeId = btf?.find(section.name, 'datasec')
+  if (btf !== undefined && typeId !== undefined) Object.assign(spec, { btf, valueTypeId: typeId })
+  return spec
+}
+
+/** Whether programs must not write to a section's variables. */
+export function isConstant({ name }: { name: string }): boolean {
+  return name.startsWith('.rodata')
+}
+
+/** The variables of a data section: those with BTF, then global ones that have only a symbol. */
+export function readVariables(elf: ElfFile, section: ElfSection, btf: Btf | undefined): DataVariable[] {
+  const variables: DataVariable[] = []
+  const named = new Set<string>()
+  const add = (name: string, offset: number, size: number, typeId: number): void => {
+    if (offset + size > section.size) {
+      throw elf.error(`Variable ${name} of ${size} bytes does not end within its section`, section, offset)
+    }
+    if (named.has(name)) return
+    named.add(name)
+    variables.push({ name, sectionName: section.name, offset, size, typeId })
+  }
+  if (btf !== undefined) {
+    for (const { type: id, offset, size } of btf.findType('datasec', section.name)?.variables ?? []) {
+      const variable = btf.type(id)
+      if (variable.kind === 'var') add(variable.name, offset, size, variable.type)
+    }
+  }
+  for (const { type, binding, section: index, name, value, size } of elf.symbols) {
+    if (index === section.index && type === 'object' && binding !== 'local') add(name, value, size, 0)
+  }
+  return variables
+}
+
+/**
+ * Completes what compilers leave open in BTF: sizes of data sections and offsets of global variables, which only the
+ * symbol table knows; and functions that hidden visibility makes static, which the verifier then checks in the
+ * context of their callers.
+ */
+export function completeBtf(elf: ElfFile, btf: Btf): Btf {
+  const builder = BtfBuilder.from(btf)
+  const symbols = new Map(elf.symbols.filter(each => each.binding !== 'local').map(each => [each.name, each]))
+  btf.forEachId(id => {
+    const type = btf.type(id)
+    if (type.kind === 'datasec') {
+      const section = elf.section(type.name)
+      if (section !== undefined) builder.replace(id, completeSection(elf, btf, type, section, symbols))
+    } else if (type.kind === 'func' && type.linkage === 'global') {
+      const visibility = symbols.get(type.name)?.visibility
+      if (visibility === 'hidden' || visibility === 'internal')
+        builder.replace(id, { ...type, linkage: 'static' })
+    }
+  })
+  return Btf.parse(builder.build(elf.byteOrder), elf.file === undefined ? {} : { file: elf.file })
+}
+
+function completeSection(
+  elf: ElfFile,
+  btf: Btf,
+  type: BtfDatasec,
+  section: ElfSection,
+  symbols: ReadonlyMap<string, ElfSymbol>,
+): BtfDatasec {
+  const variables = type.variables.map(each => {
+    const variable = btf.type(each.type)
+    // Static variables have no symbol of their own, and their offset in the file.
+    if (variable.kind !== 'var' || variable.linkage === 'static') return each
+    const symbol = symbols.get(variable.name)
+    if (symbol?.section !== section.index) throw elf.error(`Variable ${variable.name} has no symbol`, section)
+    return { ...each, offset: symbol.value }
+  })
+  // The kernel wants them in the order of their offsets.
+  variables.sort((a, b) => a.offset - b.offset)
+  return { ...type, size: section.size, variables }
+}

@@ -1,0 +1,259 @@
+/**
+ * ELF64 files: sections, symbols, relocations. Nothing is copied, and everything is checked against the size of the
+ * file.
+ *
+ * Source: System V ABI, chapter 4 ("Object Files"), as include/uapi/linux/elf.h has it.
+ *
+ * @module
+ */
+
+import { type ByteOrder, ByteReader } from '../bytes.ts'
+import { ObjectFileError } from '../errors.ts'
+
+const ELF_HEADER_SIZE = 64
+const SECTION_HEADER_SIZE = 64
+const SYMBOL_SIZE = 24
+const REL_SIZE = 16
+const RELA_SIZE = 24
+const ELFCLASS64 = 2
+const ELFDATA2LSB = 1
+const ELFDATA2MSB = 2
+/** Section numbers from here on are no sections. */
+const SHN_LORESERVE = 0xff00
+/** The real number is in the header of section 0. */
+const SHN_XINDEX = 0xffff
+
+/** `e_machine` of BPF objects. */
+export const EM_BPF = 247
+/** `e_type` of relocatable objects, the only kind that compilers make for BPF. */
+export const ET_REL = 1
+
+/** `sh_type` of the sections that matter here. */
+export const sectionTypes = { progbits: 1, symtab: 2, strtab: 3, rela: 4, nobits: 8, rel: 9 } as const
+/** `sh_flags` bit of sections with instructions. */
+export const SHF_EXECINSTR = 4
+
+/** A section. */
+export interface ElfSection {
+  readonly index: number
+  readonly name: string
+  /** `sh_type`, one of `sectionTypes` or another number. */
+  readonly type: number
+  readonly flags: number
+  /** Where it lies in the file. */
+  readonly offset: number
+  /** Bytes; those of a `nobits` section are not in the file. */
+  readonly size: number
+  readonly link: number
+  readonly info: number
+}
+
+const symbolTypes = ['notype', 'object', 'func', 'section', 'file', 'common', 'tls'] as const
+const symbolBindings = ['local', 'global', 'weak'] as const
+const visibilities = ['default', 'internal', 'hidden', 'protected'] as const
+
+/** A symbol. */
+export interface ElfSymbol {
+  readonly name: string
+  /** Byte offset in its section. */
+  readonly value: number
+  readonly size: number
+  readonly type: (typeof symbolTypes)[number] | 'other'
+  readonly binding: (typeof symbolBindings)[number] | 'other'
+  readonly visibility: (typeof visibilities)[number]
+  /** Index of its section; 0 when it is not defined here; numbers from 0xff00 are no sections. */
+  readonly section: number
+}
+
+/** A relocation of a place in a section. */
+export interface ElfRelocation {
+  /** Byte offset in the section. */
+  readonly offset: number
+  readonly type: number
+  readonly symbol: ElfSymbol
+}
+
+/** A parsed ELF64 file. */
+export class ElfFile {
+  /** Name for error messages. */
+  readonly file: string | undefined
+  readonly byteOrder: ByteOrder
+  /** `e_type`. */
+  readonly type: number
+  /** `e_machine`. */
+  readonly machine: number
+  /** All sections; the index is the section's number. */
+  readonly sections: readonly ElfSection[]
+  /** All symbols of the symbol table; the index is the symbol's number. */
+  readonly symbols: readonly ElfSymbol[]
+  readonly #bytes: Uint8Array
+
+  /**
+   * Parses the headers, section table and symbol table.
+   *
+   * @param file name for error messages
+   * @throws ObjectFileError when it is not ELF64, is truncated or inconsistent
+   */
+  static parse(bytes: Uint8Array, file?: string): ElfFile {
+    return new ElfFile(bytes, file)
+  }
+
+  private constructor(bytes: Uint8Array, file?: string) {
+    this.file = file
+    this.#bytes = bytes
+    const where = file === undefined ? {} : { file }
+    const ident = new ByteReader(bytes, 'little', where)
+    if (
+      bytes.length < 4 ||
+      ident.u8(0) !== 0x7f ||
+      ident.u8(1) !== 0x45 ||
+      ident.u8(2) !== 0x4c ||
+      ident.u8(3) !== 0x46
+    ) {
+      throw ident.error('Not an ELF file')
+    }
+    ident.need(0, ELF_HEADER_SIZE, 'ELF header')
+    if (ident.u8(4) !== ELFCLASS64) throw ident.error('Not a 64-bit ELF file', 4)
+    const data = ident.u8(5)
+    if (data !== ELFDATA2LSB && data !== ELFDATA2MSB) throw ident.error(`Unknown ELF byte order ${data}`, 5)
+    this.byteOrder = data === ELFDATA2LSB ? 'little' : 'big'
+
+    const header = new ByteReader(bytes, this.byteOrder, where)
+    this.type = header.u16(16)
+    this.machine = header.u16(18)
+    this.sections = readSections(header)
+    this.symbols = this.#readSymbols()
+  }
+
+  /** The first section with a name. */
+  section(name: string): ElfSection | undefined {
+    return this.sections.find(each => each.name === name)
+  }
+
+  /** The section that a symbol is defined in. */
+  sectionOf(symbol: ElfSymbol): ElfSection | undefined {
+    return symbol.section === 0 || symbol.section >= SHN_LORESERVE ? undefined : this.sections[symbol.section]
+  }
+
+  /** A section's bytes, without a copy; empty for `nobits`. */
+  data(section: ElfSection): Uint8Array {
+    if (section.type === sectionTypes.nobits) return new Uint8Array(0)
+    return this.#bytes.subarray(section.offset, section.offset + section.size)
+  }
+
+  /** Reads a section's bytes; errors name the section. */
+  reader(section: ElfSection): ByteReader {
+    const where = { section: section.name, ...(this.file === undefined ? {} : { file: this.file }) }
+    return new ByteReader(this.data(section), this.byteOrder, where)
+  }
+
+  /** An error about a place in a section. */
+  error(reason: string, section: ElfSection, offset?: number): ObjectFileError {
+    return new ObjectFileError(reason, {
+      section: section.name,
+      ...(this.file === undefined ? {} : { file: this.file }),
+      ...(offset === undefined ? {} : { offset }),
+    })
+  }
+
+  /**
+   * The relocations of a section, in the order of the file. Explicit addends (`rela`) are refused unless 0: compilers
+   * for BPF keep addends in the instructions.
+   *
+   * @throws ObjectFileError when one is truncated or names a symbol that does not exist
+   */
+  relocations(target: ElfSection): ElfRelocation[] {
+    const relocations: ElfRelocation[] = []
+    for (const section of this.sections) {
+      const explicit = section.type === sectionTypes.rela
+      if ((section.type !== sectionTypes.rel && !explicit) || section.info !== target.index) continue
+      const reader = this.reader(section)
+      const size = explicit ? RELA_SIZE : REL_SIZE
+      if (reader.length % size !== 0) throw reader.error(`Relocations of ${reader.length} bytes`)
+      for (let at = 0; at < reader.length; at += size) {
+        const offset = reader.size(at)
+        const info = reader.u64(at + 8)
+        const symbol = this.symbols[Number(info >> 32n)]
+        if (symbol === undefined)
+          throw reader.error(`Relocation of symbol ${info >> 32n}, which does not exist`, at)
+        if (explicit && reader.u64(at + 16) !== 0n)
+          throw reader.error('Relocation with an explicit addend', at)
+        if (offset >= target.size)
+          throw reader.error(`Relocation of offset ${offset} in ${target.size} bytes`, at)
+        relocations.push({ offset, type: Number(info & 0xffff_ffffn), symbol })
+      }
+    }
+    return relocations
+  }
+
+  #readSymbols(): ElfSymbol[] {
+    const table = this.sections.find(each => each.type === sectionTypes.symtab)
+    if (table === undefined) return []
+    const names = this.sections[table.link]
+    if (names?.type !== sectionTypes.strtab) throw this.error('Symbol table without a string table', table)
+    const reader = this.reader(table)
+    const strings = this.reader(names)
+    if (reader.length % SYMBOL_SIZE !== 0) throw reader.error(`Symbol table of ${reader.length} bytes`)
+    const symbols: ElfSymbol[] = []
+    for (let at = 0; at < reader.length; at += SYMBOL_SIZE) {
+      const nameOffset = reader.u32(at)
+      const info = reader.u8(at + 4)
+      const section = reader.u16(at + 6)
+      if (section === SHN_XINDEX) throw reader.error('Symbol in a section with an extended number', at)
+      if (section < SHN_LORESERVE && section >= this.sections.length) {
+        throw reader.error(`Symbol in section ${section} of ${this.sections.length}`, at)
+      }
+      symbols.push({
+        name: nameOffset === 0 ? '' : strings.string(nameOffset),
+        type: symbolTypes[info & 0x0f] ?? 'other',
+        binding: symbolBindings[info >> 4] ?? 'other',
+        visibility: visibilities[reader.u8(at + 5) & 0x03]!,
+        section,
+        value: reader.size(at + 8),
+        size: reader.size(at + 16),
+      })
+    }
+    return symbols
+  }
+}
+
+function readSections(header: ByteReader): ElfSection[] {
+  const tableAt = header.size(40)
+  const entrySize = header.u16(58)
+  let count = header.u16(60)
+  let namesIndex = header.u16(62)
+  if (tableAt === 0) return []
+  if (entrySize !== SECTION_HEADER_SIZE) throw header.error(`Section headers of ${entrySize} bytes`, 58)
+  header.need(tableAt, SECTION_HEADER_SIZE, 'section table')
+  if (count === 0) count = header.size(tableAt + 32)
+  if (namesIndex === SHN_XINDEX) namesIndex = header.u32(tableAt + 40)
+  header.need(tableAt, count * SECTION_HEADER_SIZE, 'section table')
+
+  const headers = Array.from({ length: count }, (_, index) => {
+    const at = tableAt + index * SECTION_HEADER_SIZE
+    const section = {
+      index,
+      nameOffset: header.u32(at),
+      type: header.u32(at + 4),
+      flags: Number(header.u64(at + 8) & 0xffff_ffffn),
+      offset: header.size(at + 24),
+      size: header.size(at + 32),
+      link: header.u32(at + 40),
+      info: header.u32(at + 44),
+    }
+    // Section 0 is not a section, and may hold the numbers that do not fit the file's header.
+    if (index > 0 && section.type !== sectionTypes.nobits)
+      header.need(section.offset, section.size, `section ${index}`)
+    return section
+  })
+  const names = headers[namesIndex]
+  if (names?.type !== sectionTypes.strtab)
+    throw header.error(`Section ${namesIndex} holds no section names`, 62)
+  const strings = new ByteReader(header.slice(names.offset, names.size), header.byteOrder, {
+    section: '.shstrtab',
+  })
+  return headers.map(({ nameOffset, ...section }) => ({
+    ...section,
+    name: section.index === 0 ? '' : strings.string(nameOffset),
+  }))
+}

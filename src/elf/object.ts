@@ -1,0 +1,155 @@
+/**
+ * A compiled BPF object: everything that loading it needs, as specs. Pure.
+ *
+ * Source: libbpf `bpf_object__elf_collect`, `bpf_object__init_progs`; what clang emits (llvm/lib/Target/BPF).
+ *
+ * @module
+ */
+
+import type { Instruction } from '../asm/instruction.ts'
+import { Btf } from '../btf/btf.ts'
+import { type ExtInfo, parseExtInfo } from '../btf/ext.ts'
+import { type ByteOrder, cString } from '../bytes.ts'
+import { ObjectFileError } from '../errors.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import { parseSectionName } from '../programs/sections.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
+import { type ObjectFunction, readFunctions } from './code.ts'
+import { completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
+import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
+import { readMaps } from './maps.ts'
+import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
+
+/** Functions without a section of their own are called by programs. */
+const TEXT = '.text'
+/** Sections of maps as they were before BTF. */
+const LEGACY_MAPS = /^maps(?:\/|$)/
+
+/** What an object file contains. */
+export interface ObjectFile {
+  /** Programs by name, in the order of the file. Their instructions are the main function alone. */
+  readonly programs: Map<string, ProgramSpec>
+  /** Maps by name, data sections by the name of the section. */
+  readonly maps: Map<string, MapSpec>
+  /** Global variables, in the order of their sections. */
+  readonly variables: DataVariable[]
+  /** Functions that programs may call, by name. */
+  readonly functions: Map<string, Instruction[]>
+  /** `undefined` when the object has none. */
+  readonly btf: Btf | undefined
+  /** `''` when the object has none. */
+  readonly license: string
+  /** Kernel version code of a `version` section, which kernels before 5.0 check; `undefined` without one. */
+  readonly version: number | undefined
+  readonly byteOrder: ByteOrder
+}
+
+/**
+ * Reads a compiled BPF object.
+ *
+ * @param bytes an ELF64 relocatable object for BPF, of either byte order
+ * @param file name for error messages
+ * @throws ObjectFileError when it is truncated, malformed, not for BPF, or uses something that cannot be loaded
+ */
+export function parseObject(bytes: Uint8Array, file?: string): ObjectFile {
+  const elf = ElfFile.parse(bytes, file)
+  const where = file === undefined ? {} : { file }
+  if (elf.machine !== EM_BPF) {
+    throw new ObjectFileError(`Not a BPF object: it is for machine ${elf.machine}`, where)
+  }
+  if (elf.type !== ET_REL)
+    throw new ObjectFileError(`Not a relocatable object: its type is ${elf.type}`, where)
+  if (!elf.symbols.some(each => each.name !== ''))
+    throw new ObjectFileError('The object has no symbols', where)
+  const legacy = elf.sections.find(each => LEGACY_MAPS.test(each.name))
+  if (legacy !== undefined) {
+    throw elf.error('Maps in the form from before BTF cannot be loaded; define them in .maps', legacy)
+  }
+
+  const symbols = new ObjectSymbols(elf)
+  const { btf, info } = readTypes(elf)
+  const maps = readAllMaps(elf, btf, symbols)
+  const code = elf.sections.filter(each => each.size > 0 && symbols.isCode(each))
+  const functions = readFunctions(elf, code, symbols, info)
+  const license = readLicense(elf)
+  const version = readVersion(elf)
+  return {
+    programs: readPrograms(elf, functions, { license, version, btf }),
+    maps,
+    variables: elf.sections
+      .filter(each => symbols.isData(each))
+      .flatMap(each => readVariables(elf, each, btf)),
+    functions: new Map(functions.map(each => [each.name, each.instructions])),
+    btf,
+    license,
+    version,
+    byteOrder: elf.byteOrder,
+  }
+}
+
+function readTypes(elf: ElfFile): { btf?: Btf; info?: ExtInfo } {
+  const section = elf.section('.BTF')
+  if (section === undefined || section.size === 0) return {}
+  const where = elf.file === undefined ? {} : { file: elf.file }
+  const btf = completeBtf(elf, Btf.parse(elf.data(section), where))
+  const ext = elf.section('.BTF.ext')
+  return ext === undefined ? { btf } : { btf, info: parseExtInfo(elf.data(ext), btf, where) }
+}
+
+function readAllMaps(elf: ElfFile, btf: Btf | undefined, symbols: ObjectSymbols): Map<string, MapSpec> {
+  const section = elf.section(MAPS_SECTION)
+  if (section !== undefined && btf === undefined) {
+    throw elf.error('The object has maps, but no BTF that defines them; compile it with -g', section)
+  }
+  const maps =
+    section === undefined || btf === undefined
+      ? new Map<string, MapSpec>()
+      : readMaps(elf, section, btf, symbols)
+  for (const each of elf.sections) {
+    if (!symbols.isData(each) || each.size === 0) continue
+    if (maps.has(each.name)) throw elf.error('Two sections of variables have this name', each)
+    maps.set(each.name, dataMap(elf, each, btf))
+  }
+  return maps
+}
+
+function readPrograms(
+  elf: ElfFile,
+  functions: readonly ObjectFunction[],
+  { license, version, btf }: Pick<ObjectFile, 'license' | 'version' | 'btf'>,
+): Map<string, ProgramSpec> {
+  const programs = new Map<string, ProgramSpec>()
+  // A single function is the program, wherever it is; beside others, those in .text are called by them.
+  const single = functions.length === 1
+  for (const { name, section, symbol, offset, instructions } of functions) {
+    if (section.name === TEXT && !single) continue
+    if (symbol.binding === 'local') throw elf.error(`Program ${name} is static`, section, offset)
+    const { definition, target, optional } = parseSectionName(section.name)
+    const spec: ProgramSpec = {
+      name,
+      type: definition?.type ?? 'unspec',
+      instructions,
+      license,
+      sectionName: section.name,
+      flags: definition?.flags ?? 0,
+      autoload: !optional,
+      byteOrder: elf.byteOrder,
+    }
+    if (definition?.attachType !== undefined) spec.expectedAttachType = definition.attachType
+    if (target !== '') spec.attachTarget = target
+    if (version !== undefined) spec.kernelVersion = version
+    if (btf !== undefined) spec.btf = btf
+    programs.set(name, spec)
+  }
+  return programs
+}
+
+function readLicense(elf: ElfFile): string {
+  const section = elf.section('license')
+  return section === undefined ? '' : cString(elf.data(section))
+}
+
+function readVersion(elf: ElfFile): number | undefined {
+  const section: ElfSection | undefined = elf.section('version')
+  return section === undefined ? undefined : elf.reader(section).u32(0)
+}

@@ -14,6 +14,9 @@ const AVA = 'node_modules/ava/entrypoints/cli.mjs'
 /** Lines that are shown of a run that did not end as it should. */
 const LAST_LINES = 30
 
+/** Lines that are shown of what a failed test says. */
+const DETAIL_LINES = 60
+
 /** What to run. */
 export interface AvaRun {
   /** Compiled test files, such as `build/test/unit/errors.test.js`. */
@@ -103,10 +106,22 @@ function untilEnd(child: ChildProcess, timeout: number): Promise<string | undefi
   })
 }
 
+/** Counts tests that cannot run here as one that is skipped, and prints why. */
+export function skipped(name: string, reason: string): Tally {
+  printTest({ name, outcome: 'skipped', detail: reason })
+  return { passed: 0, failed: 0, skipped: 1 }
+}
+
 /** Prints a test that failed or was skipped. */
-export function printTest({ name, outcome, detail }: TapTest): void {
-  if (outcome === 'failed') console.log(`  FAILED ${name}${detail === '' ? '' : `\n${detail}`}`)
+function printTest({ name, outcome, detail }: TapTest): void {
+  if (outcome === 'failed') console.log(`  FAILED ${name}${detail === '' ? '' : `\n${firstLines(detail)}`}`)
   else if (outcome === 'skipped') console.log(`  skipped ${name}${detail === '' ? '' : `: ${detail}`}`)
+}
+
+function firstLines(text: string): string {
+  const lines = text.split('\n')
+  const rest = lines.length - DETAIL_LINES
+  return rest <= 0 ? text : [...lines.slice(0, DETAIL_LINES), `    ... ${rest} more lines`].join('\n')
 }
 
 function indent(text: string): string {

@@ -11,7 +11,7 @@
  */
 
 import { parseArgs } from 'node:util'
-import { printTest, runAva } from './ava.ts'
+import { runAva, skipped } from './ava.ts'
 import { enterNamespace, missingNamespace, mountFileSystems } from './namespace.ts'
 import { missingShim } from './shim.ts'
 import { addTally, emptyTally, exitCodeOf, type Tally, tallyLine } from './tally.ts'
@@ -71,11 +71,6 @@ async function part(name: string, run: () => Promise<Tally> | Tally): Promise<Ta
   return tally
 }
 
-function skip(name: string, reason: string): Tally {
-  printTest({ name, outcome: 'skipped', detail: reason })
-  return { passed: 0, failed: 0, skipped: 1 }
-}
-
 async function unitRing(options: Options): Promise<Tally> {
   const files = pickFiles(testFiles('build/test/unit'), options.patterns)
   if (files.length === 0) return emptyTally()
@@ -89,13 +84,13 @@ async function kernelRing(options: Options, noNamespace: string | undefined): Pr
   const files = pickFiles(testFiles('build/test/kernel'), options.patterns)
   if (files.length === 0) return sum
   if (noNamespace !== undefined) {
-    return part('ring 2: kernel', () => skip('every test on the running kernel', noNamespace))
+    return part('ring 2: kernel', () => skipped('every test on the running kernel', noNamespace))
   }
   mountFileSystems()
   for (const backend of options.backends) {
     const run = async (): Promise<Tally> => {
       const missing = backend === 'shim' ? missingShim() : undefined
-      if (missing !== undefined) return skip(`every test with the ${backend} backend`, missing)
+      if (missing !== undefined) return skipped(`every test with the ${backend} backend`, missing)
       return runAva({
         files,
         // Tests look at what the whole kernel holds, so one file runs at a time.

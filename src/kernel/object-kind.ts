@@ -2,7 +2,7 @@
  * What a descriptor refers to. The kernel's info command does not tell: given a program where a map is expected, it
  * writes the facts of the program.
  *
- * Source: kernel/bpf/syscall.c `bpf_map_new_fd`, `bpf_prog_new_fd`, `bpf_link_new_fd`, the names of their inodes.
+ * Source: kernel/bpf/syscall.c `bpf_map_new_fd`, `bpf_prog_new_fd`, `bpf_link_prime`, `bpf_link_new_fd`: the names of their inodes.
  *
  * @module
  */
@@ -16,8 +16,8 @@ const kinds: ReadonlyMap<string, ObjectKind> = new Map([
   ['anon_inode:bpf-map', 'map'],
   ['anon_inode:bpf-prog', 'program'],
   ['anon_inode:bpf_link', 'link'],
-  // Links of a kind that can be polled have one of their own (6.10).
-  ['anon_inode:[bpf_link]', 'link'],
+  // A link that was opened by id or from a pin.
+  ['anon_inode:bpf-link', 'link'],
 ])
 
 /**

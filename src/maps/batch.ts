@@ -8,10 +8,10 @@
 
 import { batchCount, mapBatch } from '../syscalls/index.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
-import { type Elements, type UpdateMode, type UpdateOptions, updateFlags } from './element.ts'
+import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
 import type { MapHandle } from './handle.ts'
 import { batchesSince } from './kinds.ts'
-import { argumentError, describeMap, ENOENT, mapError, unsupported } from './map-error.ts'
+import { describeMap, ENOENT, mapError, unsupported } from './map-error.ts'
 
 /**
  * Reads all elements, batch by batch.
@@ -48,15 +48,15 @@ export function* readBatches<K, V>(
   throw unsupported(facts, what, batchesSince(facts.type), step.value, `BPF_${command.toUpperCase()}`)
 }
 
-/** Writes elements; returns how many. */
+/** Writes elements, new ones and such that exist; returns how many. Source: the kernel takes no mode but `BPF_F_LOCK`. */
 export function setBatch<K, V>(
   elements: Elements<K, V>,
   entries: Iterable<readonly [K, V]>,
-  options: UpdateMode | UpdateOptions | undefined,
+  options: LookupOptions | undefined,
 ): number {
-  const { handle, keyCodec } = elements
+  const { handle } = elements
   const { facts, valueBytes } = handle
-  const flags = updateFlags(options)
+  const flags = lookupFlags(options)
   const size = chunkSizeFor(handle, entries)
   const { keys, values } = allocateChunk(handle, size)
   let written = 0
@@ -77,7 +77,7 @@ export function setBatch<K, V>(
     filled = 0
   }
   for (const [key, value] of entries) {
-    encode(elements, () => keyCodec.encode(key, keys.view, filled * facts.keySize))
+    elements.encodeKey(key, keys.view, filled * facts.keySize, 'set in')
     elements.encodeValue(value, values.view, filled * valueBytes, 'set in')
     if (++filled === size) flush()
   }
@@ -87,7 +87,7 @@ export function setBatch<K, V>(
 
 /** Deletes keys; returns how many there were. */
 export function deleteBatch<K, V>(elements: Elements<K, V>, keysToDelete: Iterable<K>): number {
-  const { handle, keyCodec } = elements
+  const { handle } = elements
   const { facts } = handle
   const size = chunkSizeFor(handle, keysToDelete)
   const { keys } = allocateChunk(handle, size)
@@ -114,7 +114,7 @@ export function deleteBatch<K, V>(elements: Elements<K, V>, keysToDelete: Iterab
     filled = 0
   }
   for (const key of keysToDelete) {
-    encode(elements, () => keyCodec.encode(key, keys.view, filled * facts.keySize))
+    elements.encodeKey(key, keys.view, filled * facts.keySize, 'delete from')
     if (++filled === size) flush()
   }
   flush()
@@ -131,12 +131,4 @@ function chunkSizeFor(handle: MapHandle, input: Iterable<unknown>): number {
 function processed(asked: number): number {
   const count = batchCount()
   return count < asked ? count : 0
-}
-
-function encode<K, V>(elements: Elements<K, V>, write: () => void): void {
-  try {
-    write()
-  } catch (error) {
-    throw argumentError(elements.handle.facts, 'write a batch of', error)
-  }
 }

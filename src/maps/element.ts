@@ -18,7 +18,6 @@ import {
   mapLookupAndDeleteElem,
   mapLookupElem,
   mapUpdateElem,
-  type NativeMemory,
 } from '../syscalls/index.ts'
 import type { MapHandle } from './handle.ts'
 import { isKeyless, lookupAndDeleteSince, takesDescriptors } from './kinds.ts'
@@ -44,7 +43,7 @@ export interface UpdateOptions {
   lock?: boolean
 }
 
-/** How to read an element. */
+/** How to read an element, and how to read and write batches. */
 export interface LookupOptions {
   /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
   lock?: boolean
@@ -67,7 +66,8 @@ export function updateFlags(options: UpdateMode | UpdateOptions | undefined): nu
   return modes[mode] | (lock ? BPF_F_LOCK : 0)
 }
 
-function lookupFlags(options: LookupOptions | undefined): number {
+/** Flags of a lookup, and of the elements of a batch. */
+export function lookupFlags(options: LookupOptions | undefined): number {
   return options?.lock === true ? BPF_F_LOCK : 0
 }
 
@@ -91,7 +91,7 @@ export class Elements<K, V> {
   get(key: K, options?: LookupOptions): V | undefined {
     const { fd, slots } = this.handle
     const number = fd.fd
-    this.#encodeKey(key, slots.key, 'look up in')
+    this.encodeKey(key, slots.key.view, 0, 'look up in')
     const result = mapLookupElem(number, slots.key.address, slots.value.address, lookupFlags(options))
     if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
     if (result === -ENOENT) return undefined
@@ -104,7 +104,7 @@ export class Elements<K, V> {
     const number = fd.fd
     // The element of a Bloom filter is its value: there is no key, and the address 0 says so.
     const place = this.#bloom ? slots.value : slots.key
-    this.#encodeKey(key, place, 'look up in')
+    this.encodeKey(key, place.view, 0, 'look up in')
     const result = mapLookupElem(number, this.#bloom ? 0 : slots.key.address, slots.value.address, 0)
     if (result === 0) return true
     if (result === -ENOENT) return false
@@ -116,7 +116,7 @@ export class Elements<K, V> {
     const { fd, slots } = this.handle
     const number = fd.fd
     const flags = updateFlags(options)
-    this.#encodeKey(key, slots.key, 'set in')
+    this.encodeKey(key, slots.key.view, 0, 'set in')
     this.encodeValue(value, slots.value.view, 0, 'set in')
     const result = mapUpdateElem(number, slots.key.address, slots.value.address, flags)
     if (result < 0) throw this.#refused('set in', result, 'BPF_MAP_UPDATE_ELEM')
@@ -126,7 +126,7 @@ export class Elements<K, V> {
   delete(key: K): boolean {
     const { fd, slots } = this.handle
     const number = fd.fd
-    this.#encodeKey(key, slots.key, 'delete from')
+    this.encodeKey(key, slots.key.view, 0, 'delete from')
     const result = mapDeleteElem(number, slots.key.address)
     if (result === 0) return true
     if (result === -ENOENT) return false
@@ -137,7 +137,7 @@ export class Elements<K, V> {
   getAndDelete(key: K, options?: LookupOptions): V | undefined {
     const { fd, slots, facts } = this.handle
     const number = fd.fd
-    this.#encodeKey(key, slots.key, 'get and delete in')
+    this.encodeKey(key, slots.key.view, 0, 'get and delete in')
     const result = mapLookupAndDeleteElem(
       number,
       slots.key.address,
@@ -158,7 +158,7 @@ export class Elements<K, V> {
   nextKey(key?: K): K | undefined {
     const { fd, slots } = this.handle
     const number = fd.fd
-    if (key !== undefined) this.#encodeKey(key, slots.key, 'find the next key of')
+    if (key !== undefined) this.encodeKey(key, slots.key.view, 0, 'find the next key of')
     const result = mapGetNextKey(number, key === undefined ? 0 : slots.key.address, slots.nextKey.address)
     if (result === 0) return this.keyCodec.decode(slots.nextKey.view, 0)
     if (result === -ENOENT) return undefined
@@ -207,10 +207,14 @@ export class Elements<K, V> {
     }
   }
 
-  /** @throws TypeError or RangeError naming the map */
-  #encodeKey(key: K, memory: NativeMemory, verb: string): void {
+  /**
+   * Writes a key where a command will read it.
+   *
+   * @throws TypeError or RangeError naming the map
+   */
+  encodeKey(key: K, view: DataView, offset: number, verb: string): void {
     try {
-      this.keyCodec.encode(key, memory.view, 0)
+      this.keyCodec.encode(key, view, offset)
     } catch (error) {
       throw argumentError(this.handle.facts, verb, error)
     }

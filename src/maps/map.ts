@@ -414,13 +414,13 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   }
 
   /**
-   * Sets many elements per system call (5.6).
+   * Sets many elements per system call (5.6), those that exist too: batches know no update mode.
    *
    * @returns how many were set
    * @throws NotSupportedError when the kernel cannot write maps of this type in batches
    * @throws BpfError when one is refused; those before it are set
    */
-  setBatch(entries: Iterable<readonly [K, V]>, options?: UpdateMode | UpdateOptions): number {
+  setBatch(entries: Iterable<readonly [K, V]>, options?: LookupOptions): number {
     return setBatch(this.#elements, entries, options)
   }
 

@@ -1,0 +1,136 @@
+import { possibleCpus } from '../../src/kernel/index.ts'
+import { BpfMap, lpmKey, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
+import { kernelTest } from '../support/kernel-test.ts'
+
+const BPF_F_NO_PREALLOC = 1
+
+const squares: MapSpec = { name: 'squares', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 20_000 }
+
+/** Keys 0 to `count - 1`, each with its square. */
+function squaresOf(count: number): [number, bigint][] {
+  return Array.from({ length: count }, (_, i) => [i, BigInt(i) * BigInt(i)])
+}
+
+const byKey = ([a]: [number, unknown], [b]: [number, unknown]): number => a - b
+
+for (const count of [0, 1, 1000, 10_000]) {
+  kernelTest(`a hash with ${count} elements is walked by batches`, [], t => {
+    using map = BpfMap.create(squares).typed(u32, u64)
+    for (const [key, value] of squaresOf(count)) map.set(key, value)
+    t.deepEqual([...map].sort(byKey), squaresOf(count))
+    t.deepEqual(
+      [...map.keys()].sort((a, b) => a - b),
+      squaresOf(count).map(([key]) => key),
+    )
+    t.is(
+      [...map.values()].reduce((sum, value) => sum + value, 0n),
+      squaresOf(count).reduce((sum, [, value]) => sum + value, 0n),
+    )
+  })
+
+  kernelTest(`an LPM trie with ${count} elements is walked key by key`, [], t => {
+    using map = BpfMap.create({ ...squares, type: 'lpm_trie', keySize: 8, flags: BPF_F_NO_PREALLOC })
+    const key = (index: number): Uint8Array => lpmKey(32, Uint8Array.of(10, 0, index >> 8, index & 255))
+    for (let i = 0; i < count; i++)
+      map.set(
+        key(i),
+        Uint8Array.from({ length: 8 }, () => i & 255),
+      )
+    const seen = [...map].map(([at, value]) => {
+      const index = (at[6]! << 8) | at[7]!
+      t.is(value[0], index & 255)
+      return index
+    })
+    t.deepEqual(
+      seen.sort((a, b) => a - b),
+      squaresOf(count).map(([index]) => index),
+    )
+  })
+
+  kernelTest(`each of ${count} elements may be deleted when the loop is at it`, [], t => {
+    using map = BpfMap.create(squares).typed(u32, u64)
+    for (const [key, value] of squaresOf(count)) map.set(key, value)
+    const seen: number[] = []
+    for (const [key] of map) {
+      seen.push(key)
+      t.true(map.delete(key))
+    }
+    t.deepEqual(
+      seen.sort((a, b) => a - b),
+      squaresOf(count).map(([key]) => key),
+    )
+    t.deepEqual([...map], [])
+  })
+}
+
+kernelTest('each element of an LPM trie may be deleted when the loop is at it', [], t => {
+  using map = BpfMap.create({ ...squares, type: 'lpm_trie', keySize: 8, flags: BPF_F_NO_PREALLOC })
+  for (let i = 0; i < 1000; i++) map.set(lpmKey(32, Uint8Array.of(1, 0, i >> 8, i & 255)), new Uint8Array(8))
+  let seen = 0
+  for (const key of map.keys()) {
+    t.true(map.delete(key))
+    seen++
+  }
+  t.is(seen, 1000)
+  t.is(map.nextKey(), undefined)
+})
+
+kernelTest('an array is walked in the order of its indices', [], t => {
+  using map = BpfMap.create({ ...squares, type: 'array', maxEntries: 300 }).typed(u32, u64)
+  for (const [key, value] of squaresOf(300)) map.set(key, value)
+  t.deepEqual([...map], squaresOf(300))
+})
+
+kernelTest('a walk goes through more than one chunk', [], t => {
+  using map = BpfMap.create({ ...squares, valueSize: 4096, maxEntries: 300 })
+  const key = (index: number): Uint8Array => Uint8Array.of(index & 255, index >> 8, 0, 0)
+  for (let i = 0; i < 300; i++) map.set(key(i), new Uint8Array(4096).fill(i % 251))
+  const seen = new Set<number>()
+  for (const [at, value] of map) {
+    const index = at[0]! | (at[1]! << 8)
+    t.is(value[4095], index % 251)
+    seen.add(index)
+  }
+  t.is(seen.size, 300)
+})
+
+kernelTest('an LRU hash is walked', [], t => {
+  using map = BpfMap.create({ ...squares, type: 'lru_hash' }).typed(u32, u64)
+  for (const [key, value] of squaresOf(10)) map.set(key, value)
+  t.deepEqual([...map].sort(byKey), squaresOf(10))
+})
+
+for (const type of ['percpu_hash', 'percpu_array'] as const) {
+  kernelTest(`a ${type} is walked with the values of all CPUs`, [], t => {
+    using map = BpfMap.create({ ...squares, type, maxEntries: 3 }).typed(u32, perCpu(u64))
+    const values = (key: number): bigint[] =>
+      Array.from({ length: possibleCpus() }, (_, cpu) => BigInt(key + cpu))
+    for (let key = 0; key < 3; key++) map.set(key, values(key))
+    t.deepEqual(
+      [...map].sort(byKey),
+      [0, 1, 2].map(key => [key, values(key)]),
+    )
+  })
+}
+
+kernelTest('a walk may be left early and started again', [], t => {
+  using map = BpfMap.create(squares).typed(u32, u64)
+  map.set(1, 1n).set(2, 4n)
+  for (const [key] of map) {
+    t.true(key === 1 || key === 2)
+    break
+  }
+  t.deepEqual([...map].sort(byKey), [
+    [1, 1n],
+    [2, 4n],
+  ])
+})
+
+kernelTest('a walk ends with the map', [], t => {
+  using map = BpfMap.create({ ...squares, valueSize: 100_000, maxEntries: 10 })
+  for (let i = 0; i < 10; i++) map.set(Uint8Array.of(i, 0, 0, 0), new Uint8Array(100_000))
+  const walk = map.keys()
+  walk.next()
+  map.close()
+  t.throws(() => [...walk], { code: 'ERR_CLOSED', message: 'map squares is closed' })
+})

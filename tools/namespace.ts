@@ -43,9 +43,8 @@ export function enterNamespace(): Promise<number> | undefined {
       env: { ...process.env, [INSIDE]: '1' },
       stdio: 'inherit',
     })
-    // A terminal sends Ctrl-C to the child as well; it cleans up and ends.
-    process.on('SIGINT', () => {})
-    process.on('SIGTERM', () => child.kill('SIGTERM'))
+    // The child ends what it started, then itself; a terminal's Ctrl-C may reach it twice.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
     child.on('error', reject)
     child.on('close', (code, signal) =>
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),

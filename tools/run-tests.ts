@@ -45,7 +45,7 @@ function parseOptions(args: string[]): Options {
   return {
     rings: oneOf('ring', RINGS, values.ring),
     backends: oneOf('backend', BACKENDS, values.backend),
-    timeout: values.timeout === undefined ? undefined : Number(values.timeout),
+    timeout: values.timeout === undefined ? undefined : seconds(values.timeout),
     patterns: positionals,
     avaArguments: (values.match ?? []).map(title => `--match=${title}`),
   }
@@ -60,6 +60,12 @@ function oneOf<T extends string>(
   const found = all.filter(each => each === wanted)
   if (found.length === 0) throw new RangeError(`--${option} must be one of ${all.join(', ')}, not ${wanted}`)
   return found
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new RangeError(`--timeout must be a number of seconds, not ${text}`)
+  return value
 }
 
 /** Runs one part and prints its heading and summary. */
@@ -105,7 +111,13 @@ async function kernelRing(options: Options, noNamespace: string | undefined): Pr
 }
 
 async function main(): Promise<number> {
-  const options = parseOptions(process.argv.slice(2))
+  let options: Options
+  try {
+    options = parseOptions(process.argv.slice(2))
+  } catch (error) {
+    console.error((error as Error).message)
+    return 2
+  }
   const noNamespace = missingNamespace()
   const inside = noNamespace === undefined && options.rings.includes('kernel') ? enterNamespace() : undefined
   if (inside !== undefined) return inside

@@ -116,10 +116,7 @@ async function runScript(
 }
 
 test('a run that hangs is killed with all it started, and fails', async t => {
-  t.is(
-    await runScript('echo "ok 1 - one"; sleep 1000 & wait', { timeout: 0.2 }),
-    '1 passed, 1 failed, 0 skipped',
-  )
+  t.is(await runScript('sleep 1000 & wait', { timeout: 0.2 }), '0 passed, 1 failed, 0 skipped')
 })
 
 test('a run that ends badly without a failed test fails', async t => {

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { classes, modes, sizes } from './opcodes.ts'
+
 /** A line of the source program, from `.BTF.ext` line info. */
 export interface SourceLine {
   /** File name as the compiler was given it. */
@@ -73,7 +75,7 @@ export interface Instruction {
 export const INSTRUCTION_SIZE = 8
 
 /** Opcode of the 64-bit immediate load, the only instruction of two slots (`BPF_LD | BPF_DW | BPF_IMM`). */
-export const LDIMM64 = 0x18
+export const LDIMM64: number = classes.ld | sizes.dw | modes.imm
 
 /** How many 8-byte slots the instruction fills: 2 for `ldimm64`, else 1. */
 export function slotCount(instruction: Instruction): number {

@@ -1,0 +1,90 @@
+/**
+ * Instructions to text.
+ *
+ * Source: the assembly of LLVM, which `llvm-objdump -d` prints and `llvm-mc` reads, with numbers in decimal; calls
+ * and maps as in kernel/bpf/disasm.c, which `bpftool prog dump xlated` uses.
+ *
+ * @module
+ */
+
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, coreRelocationKinds, enumName } from '../abi/index.ts'
+import { formatInstruction, rawBytes } from './format.ts'
+import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine, slotCount } from './instruction.ts'
+import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
+
+/** What a disassembly shows. */
+export interface DisassembleOptions {
+  /** Source lines before the instructions they became. Default: true. */
+  source?: boolean
+  /** CO-RE relocations behind the instructions they patch. Default: true. */
+  relocations?: boolean
+  /** The raw bytes of instructions, little-endian, before the text. Default: false. */
+  bytes?: boolean
+  /**
+   * What the numbers of maps are: file descriptors in programs before they are loaded, ids in those that the
+   * kernel returns. Default: `'fd'`.
+   */
+  maps?: 'fd' | 'id'
+}
+
+/**
+ * Text of one instruction, without its symbol and source line: `'r1 = *(u32 *)(r10 - 4)'`. References show the
+ * name they stand for. What is no valid instruction is shown as its bytes.
+ */
+export function disassembleInstruction(instruction: Instruction, options: DisassembleOptions = {}): string {
+  return withRelocation(formatInstruction(instruction, options.maps ?? 'fd'), instruction, options)
+}
+
+/**
+ * Text of a program, one line per instruction with the number of its slot, as jumps and the verifier's log
+ * count. Symbols stand on lines of their own; jumps and calls with a number name the symbol they reach.
+ * Opcodes without a meaning are shown as bytes, never an error.
+ */
+export function disassemble(instructions: readonly Instruction[], options: DisassembleOptions = {}): string {
+  const symbols = new Map<number, string>()
+  let slots = 0
+  for (const instruction of instructions) {
+    if (instruction.symbol !== undefined) symbols.set(slots, instruction.symbol)
+    slots += slotCount(instruction)
+  }
+  const width = Math.max(4, String(slots).length)
+  const lines: string[] = []
+  let slot = 0
+  for (const instruction of instructions) {
+    if (instruction.symbol !== undefined) lines.push(`${instruction.symbol}:`)
+    if (instruction.source !== undefined && options.source !== false)
+      lines.push(sourceNote(instruction.source))
+    let text = formatInstruction(instruction, options.maps ?? 'fd')
+    const reached = symbols.get(slot + 1 + (distance(instruction) ?? Number.NaN))
+    if (reached !== undefined) text += ` <${reached}>`
+    const bytes = options.bytes === true ? `${rawBytes(instruction)}  ` : ''
+    lines.push(`${String(slot).padStart(width)}: ${bytes}${withRelocation(text, instruction, options)}`)
+    slot += slotCount(instruction)
+  }
+  return lines.map(line => `${line}\n`).join('')
+}
+
+function sourceNote({ file, line, text }: SourceLine): string {
+  return `; ${text === '' ? '' : `${text.trim()} `}@ ${file}:${line}`
+}
+
+function withRelocation(text: string, { relocation }: Instruction, options: DisassembleOptions): string {
+  if (relocation === undefined || options.relocations === false) return text
+  return `${text} ; ${relocationNote(relocation)}`
+}
+
+function relocationNote({ kind, typeId, access }: CoreRelocation): string {
+  return `CO-RE ${enumName(coreRelocationKinds, kind)} [${typeId}] ${access}`
+}
+
+/** How far a jump, local call or load of a function goes, in slots; `undefined` for all else. */
+function distance({ opcode, src, offset, imm, reference }: Instruction): number | undefined {
+  if (reference !== undefined) return undefined
+  if (opcode === LDIMM64) return src === BPF_PSEUDO_FUNC ? Number(BigInt.asIntN(32, BigInt(imm))) : undefined
+  const kind = opcode & CLASS_MASK
+  if (kind !== classes.jmp && kind !== classes.jmp32) return undefined
+  const operation = opcode & OPERATION_MASK
+  if (operation === jumpOperations.exit) return undefined
+  if (operation === jumpOperations.call) return src === BPF_PSEUDO_CALL ? Number(imm) : undefined
+  return kind === classes.jmp32 && operation === jumpOperations.ja ? Number(imm) : offset
+}

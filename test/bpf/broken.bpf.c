@@ -13,6 +13,11 @@ struct {
 	__type(value, __u32);
 } map SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
 /* Loads, so that the object as a whole is a valid one. */
 SEC("socket")
 int valid(struct __sk_buff *skb)
@@ -36,14 +41,21 @@ int endless_loop(struct __sk_buff *skb)
 		asm volatile("");
 }
 
-/* A loop whose end the verifier cannot see. */
+/* A record that is reserved and never handed over. */
 SEC("?socket")
-int unbounded_loop(struct __sk_buff *skb)
+int unreleased_record(struct __sk_buff *skb)
 {
-	volatile __u32 sum = 0;
-	for (__u32 i = 0; i < skb->len; i++)
-		sum += i;
-	return sum;
+	__u64 *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (record)
+		*record = 1;
+	return 0;
+}
+
+/* A member of the context that is not there. */
+SEC("?socket")
+int outside_context(struct __sk_buff *skb)
+{
+	return *(__u32 *)((void *)skb + 4096);
 }
 
 /* A write below the frame of 512 bytes. */

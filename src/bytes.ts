@@ -22,7 +22,7 @@ export function cString(bytes: Uint8Array, offset = 0): string {
   const end = bytes.indexOf(0, offset)
   const part = bytes.subarray(offset, end === -1 ? bytes.length : end)
   // TextDecoder refuses views of shared memory, so those are copied first.
-  return utf8.decode(part.buffer instanceof ArrayBuffer ? part : part.slice())
+  return utf8.decode(part.buffer instanceof ArrayBuffer ? part : new Uint8Array(part))
 }
 
 /** A view of bytes with a byte order and a name for error messages; offsets are relative to its start. */

@@ -485,7 +485,8 @@ function toWords(bytes: Uint8Array, byteOrder: ByteOrder): Uint32Array {
   if (!foreign && bytes.byteOffset % 4 === 0) {
     return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   }
-  const copy = bytes.slice()
+  // Not slice(): that of a Buffer is no copy.
+  const copy = new Uint8Array(bytes)
   if (foreign) Buffer.from(copy.buffer).swap32()
   return new Uint32Array(copy.buffer)
 }

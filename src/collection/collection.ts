@@ -9,9 +9,9 @@ import { BpfError } from '../errors.ts'
 import type { BpfMap } from '../maps/index.ts'
 import { Program } from '../programs/index.ts'
 import { RingBuffer } from '../readers/index.ts'
-import { Attachments, type AttachOptions, attachAll } from './attach.ts'
+import { type Attachments, type AttachOptions, attachAll } from './attach.ts'
 import { Cleanup } from './cleanup.ts'
-import { type CollectionOptions, fillReferences, type Prepared, prepare } from './load.ts'
+import { type CollectionOptions, fillPrograms, type Prepared, prepare } from './load.ts'
 import { Named } from './named.ts'
 import type { CollectionSpec } from './spec.ts'
 import { Variable } from './variable.ts'
@@ -77,11 +77,11 @@ export class Collection implements Disposable {
     programs: Map<string, Program>,
     cleanup: Cleanup,
   ): Collection {
-    fillReferences(spec, prepared.maps, programs)
+    fillPrograms(spec, prepared.maps, programs)
     const collection = new Collection(spec, prepared, programs)
     cleanup.release()
     // The kernel keeps the BTF for as long as maps and programs use it.
-    prepared.btf?.close()
+    prepared.types?.close()
     return collection
   }
 
@@ -123,4 +123,3 @@ export class Collection implements Disposable {
     this.close()
   }
 }
-

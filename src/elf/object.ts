@@ -91,9 +91,11 @@ function readTypes(elf: ElfFile): { btf?: Btf; info?: ExtInfo } {
   const section = elf.section('.BTF')
   if (section === undefined || section.size === 0) return {}
   const where = elf.file === undefined ? {} : { file: elf.file }
-  const btf = completeBtf(elf, Btf.parse(elf.data(section), where))
+  const original = Btf.parse(elf.data(section), where)
+  const btf = completeBtf(elf, original)
   const ext = elf.section('.BTF.ext')
-  return ext === undefined ? { btf } : { btf, info: parseExtInfo(elf.data(ext), btf, where) }
+  // Its strings are those of the file; type ids are the same in both.
+  return ext === undefined ? { btf } : { btf, info: parseExtInfo(elf.data(ext), original, where) }
 }
 
 function readAllMaps(elf: ElfFile, btf: Btf | undefined, symbols: ObjectSymbols): Map<string, MapSpec> {

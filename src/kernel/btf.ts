@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { Btf } from '../btf/btf.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
@@ -66,6 +66,20 @@ export function moduleBtf(name: string): Btf {
     modules.set(name, btf)
   }
   return btf
+}
+
+/** The types of every loaded module that has BTF (5.11); none on older kernels. */
+export function* moduleBtfs(): Generator<Btf> {
+  if (!existsSync(SYSFS)) return
+  for (const name of readdirSync(SYSFS)) {
+    if (name === 'vmlinux') continue
+    try {
+      yield moduleBtf(name)
+    } catch (error) {
+      // It may be gone since the directory was read.
+      if (!(error instanceof BpfError && error.code === 'ENOENT')) throw error
+    }
+  }
 }
 
 /** Forgets the BTF of the kernel and its modules, some megabytes; the next use reads it again. */

@@ -1,6 +1,6 @@
 /** Facts about the running kernel. @module */
 
-export { kernelBtf, moduleBtf, releaseKernelBtf } from './btf.ts'
+export { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from './btf.ts'
 export { BtfObject, type BtfObjectInfo } from './btf-object.ts'
 export { onlineCpus, parseCpuList, possibleCpus } from './cpus.ts'
 export { failure } from './failure.ts'

@@ -60,8 +60,9 @@ export function copyMapSpec(spec: MapSpec): MapSpec {
   if (spec.tags !== undefined) copy.tags = [...spec.tags]
   if (spec.contents !== undefined) {
     copy.contents = spec.contents.map(({ key, value }) => ({
-      key: key.slice(),
-      value: value instanceof Uint8Array ? value.slice() : { ...value },
+      // Not slice(): that of a Buffer is no copy.
+      key: new Uint8Array(key),
+      value: value instanceof Uint8Array ? new Uint8Array(value) : { ...value },
     }))
   }
   return copy

@@ -1,0 +1,92 @@
+/**
+ * BTF for kernels that do not know all kinds: what is unknown is replaced by something known of the same size, under
+ * the same id.
+ *
+ * Source: libbpf `bpf_object__sanitize_btf`.
+ *
+ * @module
+ */
+
+import type { Btf } from './btf.ts'
+import { BtfBuilder } from './builder.ts'
+import type { BtfType } from './types.ts'
+
+/** Which kinds the kernel knows. */
+export interface BtfSupport {
+  /** Data sections and variables (5.2). */
+  datasec: boolean
+  /** Functions (5.0). */
+  func: boolean
+  /** Functions that are not static (5.6). */
+  globalFunc: boolean
+  /** Floating point numbers (5.13). */
+  float: boolean
+  /** Tags on declarations (5.16). */
+  declTag: boolean
+  /** Tags on types (5.17). */
+  typeTag: boolean
+  /** 64-bit enums, and signed ones (6.0). */
+  enum64: boolean
+}
+
+/** The types of a BTF, ready to be written for a kernel. Further strings may be added. */
+export function sanitizeBtf(btf: Btf, support: BtfSupport): BtfBuilder {
+  const builder = BtfBuilder.from(btf)
+  // The types of the members that stand for 64-bit enumerators; made when the first is met.
+  let placeholder: number | undefined
+  btf.forEachId(id => {
+    const type = btf.type(id)
+    const replacement = replace(type, support, () => {
+      placeholder ??= builder.add({ ...BYTE, name: 'enum64_placeholder' })
+      return placeholder
+    })
+    if (replacement !== type) builder.replace(id, replacement)
+  })
+  return builder
+}
+
+/** One byte: the greatest size that fits wherever the replaced type lies. */
+const BYTE = { kind: 'int', name: '', size: 1, encoding: 'unsigned', bitOffset: 0, bits: 8 } as const
+
+function replace(type: BtfType, support: BtfSupport, placeholder: () => number): BtfType {
+  switch (type.kind) {
+    case 'var':
+      return support.datasec ? type : { ...BYTE, name: type.name }
+    case 'decl_tag':
+      return support.declTag ? type : { ...BYTE, name: 'decl_tag' }
+    case 'datasec':
+      if (support.datasec) return type
+      return {
+        kind: 'struct',
+        // Dots are not allowed in the names of structs.
+        name: type.name.replaceAll('.', '_'),
+        size: type.size,
+        members: type.variables.map(({ type: member, offset }) => ({
+          name: '',
+          type: member,
+          bitOffset: offset * 8,
+          bitSize: 0,
+        })),
+      }
+    case 'func_proto':
+      if (support.func) return type
+      return { kind: 'enum', name: '', size: 4, signed: false, values: [] }
+    case 'func':
+      if (!support.func) return { kind: 'typedef', name: type.name, type: type.type }
+      return support.globalFunc || type.linkage === 'static' ? type : { ...type, linkage: 'static' }
+    case 'float':
+      return support.float ? type : { kind: 'struct', name: '', size: type.size, members: [] }
+    case 'type_tag':
+      return support.typeTag ? type : { kind: 'const', name: '', type: type.type }
+    case 'enum':
+      return support.enum64 || !type.signed ? type : { ...type, signed: false }
+    case 'enum64': {
+      if (support.enum64) return type
+      const member = placeholder()
+      const members = type.values.map(({ name }) => ({ name, type: member, bitOffset: 0, bitSize: 0 }))
+      return { kind: 'union', name: type.name, size: type.size, members }
+    }
+    default:
+      return type
+  }
+}

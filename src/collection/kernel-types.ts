@@ -1,0 +1,65 @@
+/**
+ * An object's BTF in the kernel.
+ *
+ * @module
+ */
+
+import createDebug from 'debug'
+import type { Instruction } from '../asm/instruction.ts'
+import type { Btf } from '../btf/btf.ts'
+import { sanitizeBtf } from '../btf/sanitize.ts'
+import { BpfError } from '../errors.ts'
+import { BtfObject, type Feature, features } from '../kernel/index.ts'
+import type { LoadedBtf } from '../programs/index.ts'
+
+const debug = createDebug('ebpf-ts:btf')
+
+/** An object's BTF that is loaded, until it is closed. */
+export interface LoadedTypes extends LoadedBtf, Disposable {
+  close(): void
+}
+
+/**
+ * Loads the BTF of an object, with what this kernel does not know replaced.
+ *
+ * @param code the instructions whose source lines must be in its strings
+ * @returns `undefined` when the kernel refuses it: programs and maps that need types will say so, others do without
+ */
+export function loadTypes(btf: Btf, code: Iterable<readonly Instruction[]>): LoadedTypes | undefined {
+  if (known(features.btf) === false) return undefined
+  const builder = sanitizeBtf(btf, {
+    datasec: known(features.btfDatasec),
+    func: known(features.btfFunc),
+    globalFunc: known(features.btfGlobalFunc),
+    float: known(features.btfFloat),
+    declTag: known(features.btfDeclTag),
+    typeTag: known(features.btfTypeTag),
+    enum64: known(features.btfEnum64),
+  })
+  for (const instructions of code) {
+    for (const { source } of instructions) {
+      if (source === undefined) continue
+      builder.addString(source.file)
+      builder.addString(source.text)
+    }
+  }
+  try {
+    const object = BtfObject.load(builder.build())
+    return {
+      get fd() {
+        return object.fd
+      },
+      stringOffset: text => builder.stringOffset(text),
+      close: () => object.close(),
+      [Symbol.dispose]: () => object.close(),
+    }
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error
+    debug('going on without BTF: %s', error.message)
+    return undefined
+  }
+}
+
+function known(feature: Feature): boolean {
+  return feature.probe() !== 'no'
+}

@@ -1,0 +1,108 @@
+/**
+ * A global variable of an object that is not loaded yet.
+ *
+ * @module
+ */
+
+import { btfCodec } from '../btf/codec.ts'
+import { type ByteOrder, hostByteOrder } from '../bytes.ts'
+import type { Codec } from '../codec.ts'
+import type { DataVariable } from '../elf/index.ts'
+import { BpfError } from '../errors.ts'
+import type { MapSpec } from '../maps/spec.ts'
+
+/** A global variable: its place in the initial contents of its section's map, which `set` changes. */
+export class VariableSpec {
+  /** Name in the C source. */
+  readonly name: string
+  /** Section it lies in, such as `'.rodata'`; also the name of its map. */
+  readonly sectionName: string
+  /** Bytes from the start of the section. */
+  readonly offset: number
+  /** Bytes. */
+  readonly size: number
+  /** Whether it is in a `.rodata` section: programs and the verifier count on its value. */
+  readonly constant: boolean
+  readonly #variable: DataVariable
+  readonly #map: MapSpec
+  readonly #byteOrder: ByteOrder
+  #codec: Codec<unknown> | undefined
+
+  /** @internal */
+  constructor(variable: DataVariable, map: MapSpec, byteOrder: ByteOrder) {
+    this.name = variable.name
+    this.sectionName = variable.sectionName
+    this.offset = variable.offset
+    this.size = variable.size
+    this.constant = map.freeze === true
+    this.#variable = variable
+    this.#map = map
+    this.#byteOrder = byteOrder
+  }
+
+  /** The same variable of a copy of its map. */
+  in(map: MapSpec): VariableSpec {
+    return new VariableSpec(this.#variable, map, this.#byteOrder)
+  }
+
+  /** Reads and writes values, through BTF; `undefined` when the variable has no type. */
+  get codec(): Codec<unknown> | undefined {
+    const { typeId } = this.#variable
+    const { btf } = this.#map
+    if (typeId === 0 || btf === undefined) return undefined
+    this.#codec ??= btfCodec(btf, typeId)
+    return this.#codec
+  }
+
+  /** The variable's bytes in the initial contents, for reading and writing. */
+  get bytes(): Uint8Array {
+    const value = this.#map.contents?.[0]?.value
+    if (!(value instanceof Uint8Array) || this.offset + this.size > value.length) {
+      throw new BpfError(`Cannot reach variable ${this.name}: map ${this.#map.name} has other contents now`, {
+        code: 'ERR_INVALID_SPEC',
+      })
+    }
+    return value.subarray(this.offset, this.offset + this.size)
+  }
+
+  /** The initial value, decoded through BTF; a copy of the bytes when it has no type. */
+  get(): unknown {
+    return this.codec === undefined ? this.bytes.slice() : this.codec.decode(this.#view('read'), 0)
+  }
+
+  /**
+   * Sets the initial value, encoded through BTF; bytes when it has no type.
+   *
+   * @throws TypeError or RangeError when the value does not fit the type
+   */
+  set(value: unknown): void {
+    const { codec } = this
+    if (codec === undefined) {
+      if (!(value instanceof Uint8Array && value.length === this.size)) {
+        throw new TypeError(`Cannot set variable ${this.name}: it has no type, and needs ${this.size} bytes`)
+      }
+      this.bytes.set(value)
+      return
+    }
+    const scratch = new DataView(new ArrayBuffer(this.size))
+    this.#view('set')
+    try {
+      codec.encode(value, scratch, 0)
+    } catch (error) {
+      const Same = error instanceof RangeError ? RangeError : TypeError
+      throw new Same(`Cannot set variable ${this.name}: ${(error as Error).message}`, { cause: error })
+    }
+    this.bytes.set(new Uint8Array(scratch.buffer))
+  }
+
+  #view(action: 'read' | 'set'): DataView {
+    if (this.#byteOrder !== hostByteOrder) {
+      throw new BpfError(
+        `Cannot ${action} variable ${this.name}: the object is ${this.#byteOrder}-endian and this machine is not; use bytes`,
+        { code: 'ERR_BYTE_ORDER' },
+      )
+    }
+    const { buffer, byteOffset, length } = this.bytes
+    return new DataView(buffer, byteOffset, length)
+  }
+}

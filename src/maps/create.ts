@@ -33,7 +33,7 @@ import { type DescriptorOwner, Elements } from './element.ts'
 import { MapHandle } from './handle.ts'
 import { readMapInfo } from './info.ts'
 import { acceptsBtf, hasNoElements, isArray, isKeyless, isMapOfMaps } from './kinds.ts'
-import { describeMap, E2BIG, EEXIST, EINVAL, ENOENT } from './map-error.ts'
+import { describeMap, E2BIG, EEXIST, EINVAL, ENOENT, mapError } from './map-error.ts'
 import { RawBytes } from './raw.ts'
 import type { MapContent, MapSpec } from './spec.ts'
 
@@ -139,7 +139,7 @@ function fill(handle: MapHandle, { key, value }: MapContent, { resolve }: Create
 /** Takes the write access of user space away (5.2). */
 export function freezeMap(handle: MapHandle): void {
   const result = bpf('map_freeze', { map_fd: handle.fd.fd })
-  if (result < 0) throw failure(`Cannot freeze ${describeMap(handle.facts)}`, result, 'bpf(BPF_MAP_FREEZE)')
+  if (result < 0) throw mapError(handle.facts, 'freeze', result, 'BPF_MAP_FREEZE')
 }
 
 /**

@@ -10,8 +10,10 @@ import type { MapFacts } from './handle.ts'
 import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
 
 /** errno values that map operations tell apart. */
+export const EPERM = 1
 export const ENOENT = 2
 export const E2BIG = 7
+export const EBUSY = 16
 export const EEXIST = 17
 export const EINVAL = 22
 export const ENOSPC = 28
@@ -34,7 +36,9 @@ export function mapError(facts: MapFacts, verb: string, result: number, command:
   const action = `Cannot ${verb} ${describeMap(facts)}`
   const error = failure(action, result, `bpf(${command})`)
   const reason = reasonOf(facts, -result, command)
-  if (reason === undefined) return error
+  // What the process lacks is a better reason than anything about the map.
+  const explained = result === -EPERM && !error.message.endsWith(`(${error.code})`)
+  if (reason === undefined || explained) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
   return new BpfError(`${action}: ${reason} (${error.code})`, options)
 }
@@ -42,6 +46,17 @@ export function mapError(facts: MapFacts, verb: string, result: number, command:
 /** What an errno of a map operation means, where its general text would mislead. */
 function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string): string | undefined {
   switch (errno) {
+    case EPERM:
+      if (
+        command.endsWith('LOOKUP_ELEM') ||
+        command.endsWith('LOOKUP_BATCH') ||
+        command.endsWith('NEXT_KEY')
+      ) {
+        return 'its descriptor is not for reading'
+      }
+      return 'it is frozen, or its descriptor is not for writing'
+    case EBUSY:
+      return command.endsWith('FREEZE') ? 'its memory is mapped for writing' : undefined
     case EEXIST:
       return 'the key exists already'
     case ENOENT:

@@ -447,7 +447,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   /**
    * Takes the write access of user space away, for good (5.2).
    *
-   * @throws BpfError `EBUSY` while its memory is mapped for writing
+   * @throws BpfError `EBUSY` while its memory is mapped for writing, `EPERM` when it is frozen already
    */
   freeze(): void {
     freezeMap(this.#handle)

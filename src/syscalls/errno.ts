@@ -13,6 +13,8 @@ import { BpfError } from '../errors.ts'
 const corrections: Readonly<Record<number, readonly [name: string, text: string]>> = {
   // EWOULDBLOCK is the same number.
   11: ['EAGAIN', 'resource temporarily unavailable'],
+  // What bpf(2) says of a number that is no descriptor.
+  77: ['EBADFD', 'file descriptor in bad state'],
   // libuv's text speaks of sockets; ENOTSUP is the same number.
   95: ['EOPNOTSUPP', 'operation not supported'],
   // Internal to the kernel (include/linux/errno.h), but bpf(2) lets it through.

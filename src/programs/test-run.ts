@@ -63,7 +63,7 @@ export function testRun(
 ): TestRunResult {
   const { data } = options
   const dataOut = new Uint8Array(data === undefined ? 0 : (options.dataOutSize ?? data.length + HEADROOM))
-  const context = new Uint8Array(options.context ?? 0)
+  const context = new Uint8Array(options.context ?? [])
   const fields: AttrFields<'prog_run'> = {
     prog_fd: fd,
     repeat: options.repeat ?? 0,

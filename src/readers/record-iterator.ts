@@ -8,7 +8,7 @@ import type { Readiness } from './readiness.ts'
 import type { RingRecord } from './record.ts'
 
 /** So many records may follow each other before timers, signals and I/O get their turn. */
-const RECORDS_PER_TURN = 128
+export const RECORDS_PER_TURN = 128
 
 type Result = IteratorResult<RingRecord, undefined>
 
@@ -23,6 +23,8 @@ export interface RecordStream {
   take(): RingRecord | undefined
   readonly closed: boolean
   readonly readiness: Readiness
+  /** How many more records may be given out before the event loop has to turn. */
+  left: number
   /** The iterators with a pending call, to be ended with the reader. */
   readonly waiting: Set<RecordIterator>
 }
@@ -36,7 +38,6 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
   readonly #signal: AbortSignal | undefined
   readonly #pending: Pending[] = []
   #turn: NodeJS.Immediate | undefined
-  #left = RECORDS_PER_TURN
   #ended = false
 
   constructor(stream: RecordStream, signal: AbortSignal | undefined) {
@@ -77,9 +78,9 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
   }
 
   #take(): RingRecord | undefined {
-    if (this.#left === 0) return undefined
+    if (this.#stream.left === 0) return undefined
     const record = this.#stream.take()
-    if (record !== undefined) this.#left--
+    if (record !== undefined) this.#stream.left--
     return record
   }
 
@@ -87,7 +88,7 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
   #wait(): void {
     this.#stream.waiting.add(this)
     try {
-      if (this.#left === 0) this.#turn = setImmediate(this.#resume)
+      if (this.#stream.left === 0) this.#turn = setImmediate(this.#resume)
       else this.#stream.readiness.wait(this.#resume)
       this.#signal?.addEventListener('abort', this.#abort)
     } catch (error) {
@@ -112,7 +113,7 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
 
   readonly #resume = (): void => {
     this.#stopWaiting()
-    this.#left = RECORDS_PER_TURN
+    this.#stream.left = RECORDS_PER_TURN
     try {
       while (this.#pending.length > 0) {
         const record = this.#take()

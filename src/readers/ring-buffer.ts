@@ -12,7 +12,7 @@ import { BpfError, closedError } from '../errors.ts'
 import { pageSize, SharedMapping } from '../syscalls/index.ts'
 import { Readiness } from './readiness.ts'
 import type { RecordSource, RingRecord, RingView } from './record.ts'
-import { RecordIterator, type RecordStream } from './record-iterator.ts'
+import { RECORDS_PER_TURN, RecordIterator, type RecordStream } from './record-iterator.ts'
 import { Ring } from './ring.ts'
 
 /** What a reader needs of a map; any `BpfMap` is one. */
@@ -81,6 +81,7 @@ export class RingBuffer implements Disposable {
         return isClosed()
       },
       readiness: this.#readiness,
+      left: RECORDS_PER_TURN,
       waiting: this.#waiting,
     }
   }
@@ -90,6 +91,7 @@ export class RingBuffer implements Disposable {
    *
    * @throws TypeError when a map is not of type `'ringbuf'`, or there is none
    * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
+   * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
    */
   static open(source: RingBufferMap | Iterable<RingBufferMap>, options: RingBufferOptions = {}): RingBuffer {
     // A BpfMap is iterable too.
@@ -113,14 +115,19 @@ export class RingBuffer implements Disposable {
     const { fd, name, maxEntries } = map
     const page = pageSize()
     const dataLength = page + 2 * maxEntries
-    // The kernel allows writing to the consumer's page only, and only when it is mapped alone.
-    const mapping = SharedMapping.create(page + dataLength, [
-      { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
-      { offset: page, length: dataLength, access: 'read', fd, fileOffset: page },
-    ])
-    const ring = new Ring(mapping.buffer, page, maxEntries, recordSource(name, map.spec, codec))
-    this.#sources.push({ mapping, ring })
-    this.#readiness.add(ring, fd)
+    const source = recordSource(name, map.spec, codec)
+    try {
+      // The kernel allows writing to the consumer's page only, and only when it is mapped alone.
+      const mapping = SharedMapping.create(page + dataLength, [
+        { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
+        { offset: page, length: dataLength, access: 'read', fd, fileOffset: page },
+      ])
+      const ring = new Ring(mapping.buffer, page, maxEntries, source)
+      this.#sources.push({ mapping, ring })
+      this.#readiness.add(ring, fd)
+    } catch (error) {
+      throw openError(name, error)
+    }
   }
 
   /**
@@ -168,7 +175,7 @@ export class RingBuffer implements Disposable {
    *
    * @throws BpfError `ERR_CLOSED`
    */
-  records(options: RecordsOptions = {}): AsyncIterableIterator<RingRecord> {
+  records(options: RecordsOptions = {}): AsyncIterableIterator<RingRecord, undefined> {
     if (this.#closed) throw closedError(`Ring buffer ${this.#names}`)
     return new RecordIterator(this.#stream, options.signal)
   }
@@ -247,6 +254,20 @@ export class RingBuffer implements Disposable {
   get #names(): string {
     return this.maps.join(', ')
   }
+}
+
+/** The same error, with the map before its message. */
+function openError(name: string, cause: unknown): unknown {
+  const message = `Cannot open ring buffer ${name}: ${cause instanceof Error ? cause.message : cause}`
+  if (cause instanceof RangeError) return new RangeError(message, { cause })
+  if (!(cause instanceof BpfError)) return cause
+  const { code, errno, syscall } = cause
+  return new BpfError(message, {
+    code,
+    ...(errno !== undefined && { errno }),
+    ...(syscall !== undefined && { syscall }),
+    cause,
+  })
 }
 
 /** The source of a map's records; its codec is made once, when it is first needed. */

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, helpers, type ProgramType } from '../../src/abi/index.ts'
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, helpers } from '../../src/abi/index.ts'
 import { type Instruction, LDIMM64 } from '../../src/asm/instruction.ts'
 import { answerOf, tryMap } from '../../src/kernel/experiment.ts'
 import { defineFeature, type Feature } from '../../src/kernel/index.ts'
 import { BpfMap } from '../../src/maps/map.ts'
 import { Program } from '../../src/programs/program.ts'
+import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { pageSize } from '../../src/syscalls/index.ts'
 
 export const ringBuffers: Feature = defineFeature('Ring buffers', '5.8', () =>
@@ -21,8 +22,8 @@ export const mayGoto: Feature = defineFeature('The instruction may_goto', '6.9',
   try {
     Program.load({ type: 'socket_filter', instructions: [op(0xe5), set(0, 0), EXIT] }).close()
     return 'yes'
-  } catch {
-    return 'no'
+  } catch (error) {
+    return error instanceof VerifierError ? 'no' : 'unknown'
   }
 })
 
@@ -52,8 +53,8 @@ const ETHERNET = 14
 /** Greatest record of {@link outputProgram}. */
 export const MAX_RECORD = 256
 
-function load(name: string, instructions: Instruction[], type: ProgramType = 'socket_filter'): Program {
-  return Program.load({ name, type, instructions, license: 'GPL' })
+function load(name: string, instructions: Instruction[]): Program {
+  return Program.load({ name, type: 'socket_filter', instructions, license: 'GPL' })
 }
 
 /** A program that writes a record of what it is given; returns what `bpf_ringbuf_output` did. */

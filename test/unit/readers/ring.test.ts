@@ -187,6 +187,7 @@ test('the view is one object over all records', t => {
   const read: unknown[] = []
   fake.ring.drain(record => {
     views.add(record).add(record.view)
+    t.is(record.data.buffer, record.view.buffer)
     t.is(record.source, 'fake')
     read.push([record.offset, record.length, record.view.getUint8(record.offset), record.decode()])
   }, all)

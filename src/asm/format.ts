@@ -220,8 +220,8 @@ function formatAtomic({ opcode, dst, src, offset, imm }: Narrow): string | undef
   if (operation === 'store_release') return `store_release((u${bits} *)(${at}), r${src})`
   if (typeof operation === 'number' || bits < 32) return undefined
   const sign = locked[operation]
-  if (sign !== undefined) return `lock *(u${bits} *)(${at}) ${sign} r${src}`
   const file = bits === 64 ? 'r' : 'w'
+  if (sign !== undefined) return `lock *(u${bits} *)(${at}) ${sign} ${file}${src}`
   const exchange = bits === 64 ? '_64' : '32_32'
   switch (operation) {
     case 'xchg':

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MapType } from '../abi/index.ts'
+import { BPF_F_RB_OVERWRITE, type MapType } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
 import { btfCodec } from '../btf/codec.ts'
 import type { Codec } from '../codec.ts'
@@ -24,6 +24,8 @@ export interface RingBufferMap {
   readonly type: MapType | number
   /** Bytes of its data. */
   readonly maxEntries: number
+  /** `BPF_F_*` flags of map creation. */
+  readonly flags?: number
   /** Where the type of its records is: the value type of its BTF. */
   readonly spec?: { readonly btf?: Btf; readonly valueTypeId?: number } | undefined
 }
@@ -89,7 +91,7 @@ export class RingBuffer implements Disposable {
   /**
    * Maps the memory of ring buffers. The maps may be closed afterwards. On failure nothing stays open.
    *
-   * @throws TypeError when a map is not of type `'ringbuf'`, or there is none
+   * @throws TypeError when a map is not of type `'ringbuf'`, overwrites its records, or there is none
    * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
    * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
    */
@@ -97,10 +99,7 @@ export class RingBuffer implements Disposable {
     // A BpfMap is iterable too.
     const maps = 'fd' in source ? [source] : [...source]
     if (maps.length === 0) throw new TypeError('Cannot open a ring buffer: no map was given')
-    for (const { name, type } of maps) {
-      if (type !== 'ringbuf')
-        throw new TypeError(`Cannot read map ${name}: it is of type ${type}, not ringbuf`)
-    }
+    for (const map of maps) checkMap(map)
     const reader = new RingBuffer()
     try {
       for (const map of maps) reader.#add(map, options.codec)
@@ -253,6 +252,14 @@ export class RingBuffer implements Disposable {
 
   get #names(): string {
     return this.maps.join(', ')
+  }
+}
+
+/** In the overwrite mode (6.19) producers change what is being read, and the positions mean something else. */
+function checkMap({ name, type, flags = 0 }: RingBufferMap): void {
+  if (type !== 'ringbuf') throw new TypeError(`Cannot read map ${name}: it is of type ${type}, not ringbuf`)
+  if ((flags & BPF_F_RB_OVERWRITE) !== 0) {
+    throw new TypeError(`Cannot read map ${name}: it overwrites its records (BPF_F_RB_OVERWRITE)`)
   }
 }
 

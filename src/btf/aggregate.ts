@@ -145,8 +145,9 @@ function encodeGroup(group: Group, value: BtfObject, view: DataView, offset: num
 }
 
 /**
- * Several members of a union are given, as in a value that was decoded: one of them is written, such that all the
- * others read as they were given. Each may leave bits open, as text does behind its NUL, so each is tried.
+ * Several members of a union are given, as in a value that was decoded: what is written must read as all of them were
+ * given. Each may leave bits open, as text does behind its NUL and a struct between its members, so each is tried, and
+ * in the end all of them together.
  */
 function encodeUnion(
   given: readonly Part[],
@@ -155,15 +156,24 @@ function encodeUnion(
   offset: number,
   size: number,
 ): void {
-  for (const chosen of given) {
-    const trial = written(chosen, value, size)
-    if (given.every(other => other === chosen || agrees(other, value, trial, size))) {
+  const alone = given.map(part => written(part, value, size))
+  for (const trial of [...alone, merged(alone, size)]) {
+    if (given.every((part, i) => alone[i] === trial || agrees(part, value, trial, size))) {
       for (let i = 0; i < size; i++) view.setUint8(offset + i, view.getUint8(offset + i) | trial.getUint8(i))
       return
     }
   }
   const names = given.flatMap(fieldsOf).map(({ name }) => name)
   throw new TypeError(`union members ${names.join(', ')} contradict each other; give only one of them`)
+}
+
+/** Memory with every bit that is set in one of several. */
+function merged(memories: readonly DataView[], size: number): DataView {
+  const view = new DataView(new ArrayBuffer(size))
+  for (const memory of memories) {
+    for (let i = 0; i < size; i++) view.setUint8(i, view.getUint8(i) | memory.getUint8(i))
+  }
+  return view
 }
 
 /** Memory in which nothing but this part is written. */

@@ -74,6 +74,14 @@ interface Built {
   /** Codec of some `BtfValue`s; encoding checks that it is given one of them. */
   codec: AlignedCodec<BtfValue>
   values: number
+  /** How deep structs and arrays are nested in it; 0 for a scalar. */
+  levels: number
+}
+
+/** What the members of an aggregate add up to. */
+interface Sum {
+  values: number
+  levels: number
 }
 
 class CodecBuilder {
@@ -99,6 +107,8 @@ class CodecBuilder {
     const done = this.#done.get(id)
     if (done !== undefined) return done
     const built = this.#make(id, depth, outermost)
+    // A member that was built before is not looked into again, so its own depth counts.
+    if (built.levels > MAX_NESTING) throw impossible(`BTF type ${typeId} nests deeper than ${MAX_NESTING}`)
     if (built.values > this.#maxValues) {
       throw impossible(`BTF type ${id} consists of more than ${this.#maxValues} values`)
     }
@@ -138,8 +148,8 @@ class CodecBuilder {
   #array({ type: elementId, count }: BtfTypeOf<'array'>, depth: number): Built {
     const text = this.#textual(elementId)
     if (text !== undefined) return one(text === 'char' ? cString(count) : bytes(count))
-    const { codec, values } = this.#build(elementId, depth + 1)
-    return { codec: array(codec, count), values: 1 + values * count }
+    const { codec, values, levels } = this.#build(elementId, depth + 1)
+    return { codec: array(codec, count), values: 1 + values * count, levels: levels + 1 }
   }
 
   /** Whether arrays of a type are text or bytes. C's `char` is known by its name: compilers call it signed. */
@@ -151,27 +161,22 @@ class CodecBuilder {
   }
 
   #aggregate(type: BtfStruct, depth: number, outermost: boolean): Built {
-    const counter = { values: 1 }
+    const sum: Sum = { values: 1, levels: 0 }
     const flexible = outermost && type.kind === 'struct' ? this.#flexible(type, depth) : undefined
     const members = flexible === undefined ? type.members : type.members.slice(0, -1)
-    const group = this.#group({ ...type, members }, 0, type.size * 8, depth, counter)
+    const group = this.#group({ ...type, members }, 0, type.size * 8, depth, sum)
     const fields = fieldsOf(group)
     const names = fields.map(({ name }) => name)
     if (flexible !== undefined) names.push(flexible.name)
     checkUnique(names, describe(type))
     return {
       codec: aggregate({ size: type.size, align: alignment(fields, type.size), group, flexible }),
-      values: counter.values,
+      values: sum.values,
+      levels: sum.levels + 1,
     }
   }
 
-  #group(
-    type: BtfStruct,
-    bitBase: number,
-    bitEnd: number,
-    depth: number,
-    counter: { values: number },
-  ): Group {
+  #group(type: BtfStruct, bitBase: number, bitEnd: number, depth: number, sum: Sum): Group {
     if (depth > MAX_NESTING) throw impossible(`BTF ${describe(type)} nests deeper than ${MAX_NESTING}`)
     const parts: Part[] = []
     for (const member of type.members) {
@@ -180,11 +185,12 @@ class CodecBuilder {
       }
       const bitOffset = bitBase + member.bitOffset
       if (member.name !== '') {
-        const { codec, values, offset, bits } = this.#member(type, member, bitOffset, depth)
+        const { codec, values, levels, offset, bits } = this.#member(type, member, bitOffset, depth)
         if (bitOffset + bits > bitEnd) {
           throw impossible(`Member ${shown(member.name)} of BTF ${describe(type)} lies outside of it`)
         }
-        counter.values += values
+        sum.values += values
+        sum.levels = Math.max(sum.levels, levels)
         parts.push({ name: member.name, offset, codec })
         continue
       }
@@ -193,7 +199,7 @@ class CodecBuilder {
       if (inner.kind !== 'struct' && inner.kind !== 'union') continue
       const innerEnd = bitOffset + inner.size * 8
       if (innerEnd > bitEnd) throw impossible(`Anonymous member of BTF ${describe(type)} lies outside of it`)
-      parts.push(this.#group(inner, bitOffset, innerEnd, depth + 1, counter))
+      parts.push(this.#group(inner, bitOffset, innerEnd, depth + 1, sum))
     }
     return { union: type.kind === 'union', parts }
   }
@@ -239,7 +245,7 @@ class CodecBuilder {
   #section(section: BtfTypeOf<'datasec'>, depth: number): Built {
     const parts: Field[] = []
     let size = section.size
-    let values = 1
+    const sum: Sum = { values: 1, levels: 0 }
     for (const { type: id, offset } of section.variables) {
       const variable = this.#btf.type(id)
       // A section of externs lists functions too, which have no value.
@@ -247,7 +253,8 @@ class CodecBuilder {
       const built = this.#build(variable.type, depth + 1)
       parts.push({ name: variable.name, offset, codec: built.codec })
       size = Math.max(size, offset + built.codec.size)
-      values += built.values
+      sum.values += built.values
+      sum.levels = Math.max(sum.levels, built.levels)
     }
     checkUnique(
       parts.map(({ name }) => name),
@@ -255,7 +262,8 @@ class CodecBuilder {
     )
     return {
       codec: aggregate({ size, align: alignment(parts, size), group: { union: false, parts } }),
-      values,
+      values: sum.values,
+      levels: sum.levels + 1,
     }
   }
 
@@ -284,7 +292,7 @@ class CodecBuilder {
 }
 
 function one(codec: AlignedCodec<BtfValue>): Built {
-  return { codec, values: 1 }
+  return { codec, values: 1, levels: 0 }
 }
 
 function impossible(reason: string): ObjectFileError {

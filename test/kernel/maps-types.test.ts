@@ -1,7 +1,7 @@
 import { Btf } from '../../src/btf/btf.ts'
-import { BtfBuilder } from '../../src/btf/builder.ts'
 import { BtfObject, features, possibleCpus } from '../../src/kernel/index.ts'
 import { BpfMap, cString, type MapSpec, perCpu, struct, u16, u32, u64 } from '../../src/maps/index.ts'
+import { BtfMaker } from '../support/btf-maker.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { bloomFilters } from '../support/map-features.ts'
 
@@ -11,30 +11,16 @@ const usage = struct({ bytes: u64, comm: cString(16) })
 
 /** BTF of `struct flow { u32 address; u16 port; }` and `struct usage { u64 bytes; char comm[16]; }`. */
 function flowBtf(): { btf: Btf; raw: Uint8Array; keyTypeId: number; valueTypeId: number } {
-  const builder = new BtfBuilder()
-  const int = (name: string, size: number): number =>
-    builder.add({ kind: 'int', name, size, encoding: 'unsigned', bitOffset: 0, bits: size * 8 })
-  const [charType, u16Type, u32Type, u64Type] = [int('char', 1), int('u16', 2), int('u32', 4), int('u64', 8)]
-  const comm = builder.add({ kind: 'array', name: '', type: charType, indexType: u32Type, count: 16 })
-  const member = (name: string, type: number, offset: number) => ({
-    name,
-    type,
-    bitOffset: offset * 8,
-    bitSize: 0,
-  })
-  const keyTypeId = builder.add({
-    kind: 'struct',
-    name: 'flow',
-    size: 8,
-    members: [member('address', u32Type, 0), member('port', u16Type, 4)],
-  })
-  const valueTypeId = builder.add({
-    kind: 'struct',
-    name: 'usage',
-    size: 24,
-    members: [member('bytes', u64Type, 0), member('comm', comm, 8)],
-  })
-  const raw = builder.build()
+  const maker = new BtfMaker()
+  const keyTypeId = maker.struct(
+    'flow',
+    8,
+    ['address', maker.int('u32', 4), 0],
+    ['port', maker.int('u16', 2), 4],
+  )
+  const comm = maker.array(maker.int('char', 1), 16)
+  const valueTypeId = maker.struct('usage', 24, ['bytes', maker.int('u64', 8), 0], ['comm', comm, 8])
+  const raw = maker.builder.build()
   return { btf: Btf.parse(raw), raw, keyTypeId, valueTypeId }
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
+import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -122,15 +123,17 @@ kernelTest('nor does a ring that is asked for one record after the other', [ring
   t.true(turned)
 })
 
+/** How often the event loop turned so far: thousands of times in 100 ms when something keeps it busy. */
+const turns = (): number => performance.nodeTiming.uvMetricsInfo.loopCount
+
 kernelTest('waiting does not keep the event loop busy', [ringBuffers], async t => {
   const { ring } = setUp(t)
   const iterator = ring.records()
   const next = iterator.next()
   await sleep(20)
-  const before = process.cpuUsage()
-  await sleep(300)
-  const { user, system } = process.cpuUsage(before)
-  t.true(user + system < 150_000, `${user + system} µs of CPU in 300 ms`)
+  const before = turns()
+  await sleep(200)
+  t.true(turns() - before < 100, `${turns() - before} turns`)
   await iterator.return?.()
   t.true((await next).done)
 })
@@ -141,18 +144,20 @@ kernelTest(
   async t => {
     const { map, ring } = setUp(t)
     using program = slowProgram(map, 150)
-    const worker = runInWorker(program, { repeat: 1, rounds: 1 })
-    while (ring.availableBytes[0] === 0) await sleep(1)
-    t.is(
-      ring.drain(() => {}),
-      0,
-    )
-    const before = performance.eventLoopUtilization()
-    const { value } = await ring.records().next()
-    const { utilization } = performance.eventLoopUtilization(before)
-    t.deepEqual(value?.data, bytes(7, 0, 0, 0, 0, 0, 0, 0))
-    t.true(utilization < 0.5, `utilization ${utilization}`)
-    await worker
+    for (;;) {
+      const producer = runInWorker(program, { repeat: 1, rounds: 1 })
+      while (ring.availableBytes[0] === 0) await sleep(1)
+      // The program may have run on this thread's CPU, and be through: then once more.
+      const missed = ring.drain(() => {}) > 0
+      if (!missed) {
+        const before = turns()
+        const { value } = await ring.records().next()
+        t.deepEqual(value?.data, bytes(7, 0, 0, 0, 0, 0, 0, 0))
+        t.true(turns() - before < 100, `${turns() - before} turns`)
+      }
+      await producer
+      if (!missed) break
+    }
   },
 )
 

@@ -144,6 +144,12 @@ function encodeGroup(group: Group, value: BtfObject, view: DataView, offset: num
   else for (const part of given) encodePart(part, value, view, offset, size)
 }
 
+/** Unions in unions multiply the trials: a bound for types that are not trusted. */
+const MAX_TRIALS = 1 << 18
+/** Trials of the outermost union that is being written, and how many unions are. Encoding is never interrupted. */
+let trials = 0
+let unions = 0
+
 /**
  * Several members of a union are given, as in a value that was decoded: what is written must read as all of them were
  * given. Each may leave bits open, as text does behind its NUL and a struct between its members, so each is tried, and
@@ -156,12 +162,18 @@ function encodeUnion(
   offset: number,
   size: number,
 ): void {
-  const alone = given.map(part => written(part, value, size))
-  for (const trial of [...alone, merged(alone, size)]) {
-    if (given.every((part, i) => alone[i] === trial || agrees(part, value, trial, size))) {
-      for (let i = 0; i < size; i++) view.setUint8(offset + i, view.getUint8(offset + i) | trial.getUint8(i))
-      return
+  if (unions++ === 0) trials = 0
+  try {
+    const alone = given.map(part => written(part, value, size))
+    for (const trial of [...alone, merged(alone, size)]) {
+      if (given.every((part, i) => alone[i] === trial || agrees(part, value, trial, size))) {
+        for (let i = 0; i < size; i++)
+          view.setUint8(offset + i, view.getUint8(offset + i) | trial.getUint8(i))
+        return
+      }
     }
+  } finally {
+    unions--
   }
   const names = given.flatMap(fieldsOf).map(({ name }) => name)
   throw new TypeError(`union members ${names.join(', ')} contradict each other; give only one of them`)
@@ -176,8 +188,15 @@ function merged(memories: readonly DataView[], size: number): DataView {
   return view
 }
 
-/** Memory in which nothing but this part is written. */
+/**
+ * Memory in which nothing but this part is written.
+ *
+ * @throws RangeError when a value took too many of them
+ */
 function written(part: Part, value: BtfObject, size: number): DataView {
+  if (++trials > MAX_TRIALS) {
+    throw new RangeError('too many unions are in each other; give only one member of each')
+  }
   const view = new DataView(new ArrayBuffer(size))
   encodePart(part, value, view, 0, size)
   return view

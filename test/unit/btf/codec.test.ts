@@ -173,6 +173,28 @@ test('members of a union may fill what others leave open', t => {
   t.deepEqual(encoded(codec, { first: { a: 1 }, second: { b: 2 } }), [1, 2])
 })
 
+/** A union of unions of unions, each with two members over the same byte. */
+const nestedUnions =
+  (depth: number) =>
+  (btf: BtfMaker): number => {
+    let inner = btf.union('u0', 1, ['flag', btf.int('_Bool', 1, 'bool'), 0], ['number', btf.int('u8', 1), 0])
+    for (let i = 1; i <= depth; i++) inner = btf.union(`u${i}`, 1, ['a', inner, 0], ['b', inner, 0])
+    return inner
+  }
+
+test('unions in unions are written back, and given up when there are too many', t => {
+  const few = codecOf(nestedUnions(4))
+  t.deepEqual(encoded(few, decoded(few, 2)), [2])
+
+  const many = codecOf(nestedUnions(12))
+  const value = decoded(many, 2)
+  t.throws(() => encoded(many, value), {
+    instanceOf: RangeError,
+    message: /too many unions are in each other; give only one member of each$/,
+  })
+  t.deepEqual(encoded(few, decoded(few, 2)), [2], 'the next value starts anew')
+})
+
 test('bitfields up to 32 bits are numbers, above bigints', t => {
   const codec = codecOf(btf => {
     const u64 = btf.int('unsigned long', 8)

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { features } from '../../src/kernel/index.ts'
@@ -8,16 +9,19 @@ import { bpf, OwnedFd } from '../../src/syscalls/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { TapReader, type TapTest } from '../support/tap.ts'
 
-const build = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const build = new URL('../..', import.meta.url)
+const modules = fileURLToPath(new URL('../node_modules', build))
 
 /** Runs ava, in a project of its own, on tests that are meant to fail or to be skipped. */
 function runCases(source: string): TapTest[] {
-  const project = mkdtempSync(join(build, 'test/cases-'))
+  const project = mkdtempSync(join(tmpdir(), 'ebpf-ts-cases-'))
   try {
-    writeFileSync(join(project, 'package.json'), '{ "type": "module", "ava": { "workerThreads": false } }')
+    symlinkSync(modules, join(project, 'node_modules'))
+    const ava = { workerThreads: false, cache: false }
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', ava }))
     writeFileSync(join(project, 'test.js'), source)
-    const ava = join(build, '../node_modules/ava/entrypoints/cli.mjs')
-    const { stdout } = spawnSync(process.execPath, [ava, '--tap'], { cwd: project, encoding: 'utf8' })
+    const args = [join(modules, 'ava/entrypoints/cli.mjs'), '--tap']
+    const { stdout } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
     const reader = new TapReader()
     for (const line of stdout.split('\n')) reader.line(line)
     reader.end()
@@ -46,10 +50,10 @@ kernelTest('a teardown may close what the test made', [], t => {
 kernelTest('a test that leaves a descriptor or an object behind fails', ['root'], t => {
   const [descriptor, object, clean, ...more] = runCases(`
     import test from 'ava'
-    import { bpf } from '../../src/syscalls/index.js'
+    import { bpf } from '${build}src/syscalls/index.js'
     import { closeSync } from 'node:fs'
-    import { temporaryBpffs } from '../support/bpffs.js'
-    import { kernelTest } from '../support/kernel-test.js'
+    import { temporaryBpffs } from '${build}test/support/bpffs.js'
+    import { kernelTest } from '${build}test/support/kernel-test.js'
 
     const bpffs = temporaryBpffs()
     test.after(() => bpffs[Symbol.dispose]())
@@ -79,7 +83,7 @@ test('a test is skipped, with the reason, only for what is missing for certain',
   const feature = (name: string, answer: string): string =>
     `{ name: '${name}', since: '99.1', probe: () => '${answer}', require() {} }`
   const tests = runCases(`
-    import { kernelTest } from '../support/kernel-test.js'
+    import { kernelTest } from '${build}test/support/kernel-test.js'
     process.getuid = () => 0
     const pass = t => t.pass()
     kernelTest('missing', ['root', ${feature('Time travel', 'no')}], pass)

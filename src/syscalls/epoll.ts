@@ -12,9 +12,13 @@ import type { SyscallEntry } from './entry.ts'
 import { errnoName, systemError } from './errno.ts'
 import { nr } from './numbers.ts'
 
+/** `epoll_ctl`: watch a descriptor. */
 export const EPOLL_CTL_ADD = 1
+/** `epoll_ctl`: watch a descriptor no longer. */
 export const EPOLL_CTL_DEL = 2
+/** Event: there is something to read. */
 export const EPOLLIN = 0x001
+/** `epoll_create1`: close on exec. */
 export const EPOLL_CLOEXEC = 0o2000000
 
 const DATA_OFFSET = process.arch === 'x64' ? 4 : 8

@@ -62,6 +62,19 @@ export function needsAttachTarget(spec: ProgramSpec): boolean {
   }
 }
 
+/** Whether a program is reached through a trampoline: the kernel patches a call to it into a function. */
+export function needsTrampoline(spec: ProgramSpec): boolean {
+  switch (programTypeOf(spec)) {
+    case programTypes.tracing:
+      return attachTypeOf(spec) !== attachTypes.trace_raw_tp && attachTypeOf(spec) !== attachTypes.trace_iter
+    case programTypes.lsm:
+    case programTypes.ext:
+      return true
+    default:
+      return false
+  }
+}
+
 /**
  * Resolves the attach target of a program. The caller disposes of the result once the program is loaded.
  *
@@ -85,11 +98,16 @@ export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
   }
   if (moduleName !== 'vmlinux') {
     for (const module of BtfObject.modules()) {
-      if (moduleName === undefined || module.name === moduleName) {
-        const btfId = findUnique(module.types(), wanted, kind, module.name)
-        if (btfId !== undefined) return target(btfId, module)
+      let found: AttachTarget | undefined
+      try {
+        if (moduleName === undefined || module.name === moduleName) {
+          const btfId = findUnique(module.types(), wanted, kind, module.name)
+          if (btfId !== undefined) found = target(btfId, module)
+        }
+      } finally {
+        if (found === undefined) module.close()
       }
-      module.close()
+      if (found !== undefined) return found
     }
   }
   throw notFound(spec, wanted, kind)

@@ -11,8 +11,8 @@ import { encodeInstructions } from '../asm/encode.ts'
 import { type Instruction, slotCount } from '../asm/instruction.ts'
 import { type CoreFailure, describePoison } from '../btf/core.ts'
 import { cString, hostByteOrder } from '../bytes.ts'
-import { BpfError } from '../errors.ts'
-import { failure, kernelVersion, objectName, raiseMemlockLimit } from '../kernel/index.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
+import { failure, features, kernelVersion, objectName, raiseMemlockLimit } from '../kernel/index.ts'
 import {
   type AttrFields,
   allocate,
@@ -27,6 +27,7 @@ import {
   attachTypeOf,
   describe,
   needsAttachTarget,
+  needsTrampoline,
   programTypeOf,
   resolveAttachTarget,
 } from './attach-target.ts'
@@ -59,7 +60,10 @@ export interface LoadResult {
   verifierLog: string
 }
 
+const LOAD_SYSCALL = 'bpf(BPF_PROG_LOAD)'
 const FIRST_LOG_SIZE = 64 << 10
+/** Kernels before 6.4 refuse a smaller log. */
+const LEAST_LOG_SIZE = 128
 /** The kernel's limit for `log_size` since 5.2. */
 const LAST_LOG_SIZE = 0xffffffff >>> 2
 /** The verifier gives up with EAGAIN when a signal is pending; libbpf tries five times. */
@@ -105,13 +109,17 @@ export async function loadProgramAsync(spec: ProgramSpec, options: LoadOptions):
 
 function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
   checkLoadable(spec)
-  const instructions = resolveReferences(spec.instructions, options.maps ?? (() => undefined))
+  const instructions = resolveReferences(
+    spec.instructions,
+    options.maps ?? (() => undefined),
+    `Cannot load program ${describe(spec)}`,
+  )
   raiseMemlockLimit()
   using target = needsAttachTarget(spec) ? resolveAttachTarget(spec) : undefined
   const fields = loadFields(spec, instructions, options.btf, target)
 
   let logLevel = options.logLevel ?? 0
-  let logSize = options.logSize ?? FIRST_LOG_SIZE
+  let logSize = firstLogSize(options)
   let log: NativeMemory | undefined
   for (let interrupted = 0; ; ) {
     log = logLevel === 0 ? undefined : allocate(logSize)
@@ -138,9 +146,16 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
   }
 }
 
-/** Whether the verifier may have a word to say; a repeated load cannot mend the others. */
+function firstLogSize({ logSize = FIRST_LOG_SIZE }: LoadOptions): number {
+  if (!(Number.isInteger(logSize) && logSize > 0 && logSize <= LAST_LOG_SIZE)) {
+    throw new RangeError(`Cannot load a program: logSize ${logSize} is not from 1 to ${LAST_LOG_SIZE}`)
+  }
+  return Math.max(logSize, LEAST_LOG_SIZE)
+}
+
+/** Whether the verifier may have a word to say (`E2BIG`: too complex); a repeated load cannot mend the others. */
 function isVerdict(code: string): boolean {
-  return code !== 'EAGAIN' && code !== 'ENOMEM' && code !== 'E2BIG' && code !== 'EMFILE' && code !== 'ENFILE'
+  return code !== 'EAGAIN' && code !== 'ENOMEM' && code !== 'EMFILE' && code !== 'ENFILE'
 }
 
 function checkLoadable(spec: ProgramSpec): void {
@@ -202,9 +217,9 @@ function loadError(
   poisoned: readonly CoreFailure[],
 ): BpfError {
   const what = `Cannot load program ${describe(spec)}`
-  const syscall = 'bpf(BPF_PROG_LOAD)'
-  const base = failure(what, result, syscall)
-  if (log.trim() === '') return base
+  const base = failure(what, result, LOAD_SYSCALL)
+  if (log.trim() === '')
+    return needsRefusedTrampoline(spec, base) ? refusedTrampoline(spec, result, base) : base
 
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
@@ -214,6 +229,29 @@ function loadError(
   return new VerifierError(
     lines.join('\n'),
     { log, reason, slot, source },
-    { code: base.code, errno: -result, syscall, cause: base },
+    { code: base.code, errno: -result, syscall: LOAD_SYSCALL, cause: base },
   )
+}
+
+/**
+ * Whether a program was refused because the kernel has no trampolines: an architecture without them says `ENOTSUPP`, a
+ * locked-down kernel `EPERM`, and both say so before the verifier writes a log.
+ */
+function needsRefusedTrampoline(spec: ProgramSpec, { code }: BpfError): boolean {
+  if (code !== 'EPERM' && code !== 'ENOTSUPP') return false
+  return needsTrampoline(spec) && features.trampoline.probe() === 'no'
+}
+
+function refusedTrampoline(spec: ProgramSpec, result: number, cause: BpfError): BpfError {
+  const hint =
+    cause.code === 'EPERM'
+      ? 'it refuses trampolines (fentry, fexit, fmod_ret, lsm, freplace) to everybody, as locked-down kernels do'
+      : 'it has no trampolines on this architecture'
+  return new NotSupportedError(`Loading program ${describe(spec)}`, undefined, {
+    code: cause.code,
+    errno: -result,
+    syscall: LOAD_SYSCALL,
+    cause,
+    hint,
+  })
 }

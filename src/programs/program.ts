@@ -7,7 +7,7 @@
 import { enumName, type ProgramType, programTypes } from '../abi/index.ts'
 import type { Instruction } from '../asm/instruction.ts'
 import { BpfError } from '../errors.ts'
-import { failure, getPinned, type OpenPinOptions, pinObject, unpinPath } from '../kernel/index.ts'
+import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
 import { bpf, nextId, OwnedFd } from '../syscalls/index.ts'
 import { programTypeOf } from './attach-target.ts'
 import { type ProgramInfo, readProgramInfo, readTranslated } from './info.ts'
@@ -71,11 +71,17 @@ export class Program implements Disposable {
   /**
    * Takes over a file descriptor of a program (4.13); `close` will close it.
    *
-   * @throws BpfError when it is not one
+   * @throws BpfError when it is not one (`ERR_NOT_A_PROGRAM`); it is closed then
    */
   static fromFd(fd: number): Program {
     const owned = OwnedFd.adopt(fd, 'program')
     try {
+      const kind = objectKind(owned.fd) ?? 'program'
+      if (kind !== 'program') {
+        throw new BpfError(`Cannot use descriptor ${fd} as a program: it is of a ${kind}`, {
+          code: 'ERR_NOT_A_PROGRAM',
+        })
+      }
       const info = readProgramInfo(owned.fd)
       return new Program(owned, info.name, info.type)
     } catch (error) {

@@ -17,9 +17,19 @@ export type MapResolver = (name: string) => { readonly fd: number } | undefined
 /**
  * Copies instructions with labels resolved to offsets and map names to file descriptors.
  *
+ * @param action what fails without them: `'Cannot load program p'`
  * @throws BpfError when a map does not exist, or a reference is of a kind that only a collection resolves
  */
-export function resolveReferences(instructions: readonly Instruction[], maps: MapResolver): Instruction[] {
+export function resolveReferences(
+  instructions: readonly Instruction[],
+  maps: MapResolver,
+  action: string,
+): Instruction[] {
+  const mapFd = (name: string): number => {
+    const map = maps(name)
+    if (map === undefined) throw unresolved(`${action}: there is no map ${JSON.stringify(name)}`)
+    return map.fd
+  }
   const resolved = assemble(instructions)
   for (let i = 0; i < resolved.length; i++) {
     const instruction = resolved[i]!
@@ -27,44 +37,28 @@ export function resolveReferences(instructions: readonly Instruction[], maps: Ma
     if (reference === undefined) continue
     switch (reference.kind) {
       case 'map':
-        resolved[i] = patchMap(instruction, BPF_PSEUDO_MAP_FD, mapFd(maps, reference.name), 0)
+        resolved[i] = patchMap(instruction, BPF_PSEUDO_MAP_FD, mapFd(reference.name), 0)
         break
       case 'map_value':
-        resolved[i] = patchMap(
-          instruction,
-          BPF_PSEUDO_MAP_VALUE,
-          mapFd(maps, reference.name),
-          reference.offset,
-        )
+        resolved[i] = patchMap(instruction, BPF_PSEUDO_MAP_VALUE, mapFd(reference.name), reference.offset)
         break
       default:
-        throw new BpfError(
-          `Cannot resolve the ${reference.kind} reference to ${JSON.stringify(reference.name)}`,
-          {
-            code: 'ERR_UNRESOLVED',
-          },
+        throw unresolved(
+          `${action}: the ${reference.kind} reference to ${JSON.stringify(reference.name)} is not resolved`,
         )
     }
   }
   return resolved
 }
 
-function mapFd(maps: MapResolver, name: string): number {
-  const map = maps(name)
-  if (map === undefined) {
-    throw new BpfError(`Cannot resolve the reference to map ${JSON.stringify(name)}: there is no such map`, {
-      code: 'ERR_UNRESOLVED',
-    })
-  }
-  return map.fd
+function unresolved(message: string): BpfError {
+  return new BpfError(message, { code: 'ERR_UNRESOLVED' })
 }
 
 /** The low half of the immediate is the fd, the high half the offset in the value. */
 function patchMap(instruction: Instruction, pseudo: number, fd: number, offset: number): Instruction {
   if (instruction.opcode !== LDIMM64) {
-    throw new BpfError('Cannot refer to a map from an instruction that is not a 64-bit immediate load', {
-      code: 'ERR_UNRESOLVED',
-    })
+    throw unresolved('Cannot refer to a map from an instruction that is not a 64-bit immediate load')
   }
   const { reference: _, ...rest } = instruction
   return { ...rest, src: pseudo, imm: (BigInt.asUintN(32, BigInt(offset)) << 32n) | BigInt(fd) }

@@ -62,7 +62,7 @@ export function summarizeVerifierLog(log: string): VerifierSummary {
 /** Register states, source lines and precision notes between instruction and verdict. */
 function isState(line: string): boolean {
   return (
-    /^(; |\d+: R\d|from \d+ to \d+|last_idx |regs=|parent |mark_precise|caller:|callee:| ?R\d+(_\w+)?=)/.test(
+    /^(; |\d+: R\d|from \d+ to \d+|last_idx |regs=|parent |mark_precise|caller:|callee:|(cur|old) state:| ?R\d+(_\w+)?=)/.test(
       line,
     ) || line.trim() === ''
   )

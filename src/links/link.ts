@@ -8,7 +8,7 @@
 
 import { BPF_F_REPLACE } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
-import { failure, getPinned, type OpenPinOptions, pinObject, unpinPath } from '../kernel/index.ts'
+import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
 import { type AttrFields, bpf, nextId, OwnedFd } from '../syscalls/index.ts'
 import { type LinkInfo, readLinkInfo } from './info.ts'
 
@@ -32,17 +32,16 @@ export abstract class Link implements Disposable {
   /**
    * Takes over a file descriptor of a link (5.7); `close` will close it.
    *
-   * @throws BpfError when it is not one
+   * @throws BpfError when it is not one (`ERR_NOT_A_LINK`); it is closed then
    */
   static fromFd(fd: number): Link {
     const owned = OwnedFd.adopt(fd, 'link')
-    try {
-      readLinkInfo(owned.fd)
-      return new KernelLink(owned)
-    } catch (error) {
-      owned.close()
-      throw error
-    }
+    const kind = objectKind(owned.fd) ?? 'link'
+    if (kind === 'link') return new KernelLink(owned)
+    owned.close()
+    throw new BpfError(`Cannot use descriptor ${fd} as a link: it is of a ${kind}`, {
+      code: 'ERR_NOT_A_LINK',
+    })
   }
 
   /**

@@ -54,7 +54,8 @@ export class Attachments implements Disposable, Iterable<Link> {
 
   /** Detaches everything, in reverse order. */
   close(): void {
-    for (const { link } of this.links.toReversed()) link.close()
+    using cleanup = new Cleanup()
+    for (const { link } of this.links) cleanup.add(link)
   }
 
   [Symbol.dispose](): void {

@@ -9,7 +9,15 @@
 import { type CoreFailure, relocateCore } from '../btf/core.ts'
 import { BpfError } from '../errors.ts'
 import { kernelBtf, moduleBtfs } from '../kernel/index.ts'
-import { BpfMap, type CreateMapOptions, isMapOfMaps, type MapContent, type MapSpec } from '../maps/index.ts'
+import {
+  BpfMap,
+  type CreateMapOptions,
+  createdSpec,
+  incompatibilities,
+  isMapOfMaps,
+  type MapContent,
+  type MapSpec,
+} from '../maps/index.ts'
 import type { LoadOptions, Program, ProgramSpec } from '../programs/index.ts'
 import type { Cleanup } from './cleanup.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
@@ -22,7 +30,7 @@ export interface CollectionOptions {
   pinPath?: string
   /**
    * Maps to use instead of creating those of the spec, by name. They stay the caller's: the collection works with a
-   * descriptor of its own.
+   * descriptor of its own. Type, sizes and flags must be those of the spec (`ERR_MAP_INCOMPATIBLE`).
    */
   maps?: Readonly<Record<string, BpfMap>>
   /** What the verifier logs of successful loads; as `LoadOptions.logLevel`. */
@@ -98,10 +106,21 @@ function createMaps(
   )
   for (const [name, map] of ordered) {
     const replacement = Object.hasOwn(given, name) ? given[name] : undefined
-    maps.set(name, cleanup.add(replacement?.clone() ?? createMap(map, options, types, maps)))
+    const handle =
+      replacement === undefined ? createMap(map, options, types, maps) : takeReplacement(map, replacement)
+    maps.set(name, cleanup.add(handle))
   }
   // Back in the order of the spec.
   return new Map([...spec.maps.keys()].map(name => [name, maps.get(name)!]))
+}
+
+/** A handle of our own for a map that the caller gave: programs were compiled for its sizes, so it must have them. */
+function takeReplacement(spec: MapSpec, map: BpfMap): BpfMap {
+  const differences = incompatibilities(createdSpec(spec), map.info())
+  if (differences.length === 0) return map.clone()
+  throw new BpfError(`Cannot use map ${map.name} as map ${spec.name}: ${differences.join(', ')}`, {
+    code: 'ERR_MAP_INCOMPATIBLE',
+  })
 }
 
 function createMap(

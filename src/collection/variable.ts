@@ -62,9 +62,20 @@ export class Variable {
         code: 'ERR_READ_ONLY',
       })
     }
-    if (this.#codec !== undefined) this.#codec.encode(value, this.#memory(), 0)
+    if (this.#codec !== undefined) this.#encode(this.#codec, value)
     else if (value instanceof Uint8Array && value.length === this.size) this.bytes.set(value)
     else throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
+  }
+
+  #encode(codec: Codec<unknown>, value: unknown): void {
+    const memory = this.#memory()
+    // Numbers are written at once; of anything larger nothing may be written when a part of it does not fit.
+    if (this.size <= 8) codec.encode(value, memory, 0)
+    else {
+      const scratch = new DataView(new ArrayBuffer(this.size))
+      codec.encode(value, scratch, 0)
+      this.bytes.set(new Uint8Array(scratch.buffer))
+    }
   }
 
   #memory(): DataView {

@@ -1,0 +1,33 @@
+/**
+ * What kernels can do with programs, beyond what the library itself depends on: for tests to be skipped by.
+ *
+ * @module
+ */
+
+import { defineFeature, type Feature, features, kernelVersion, versionOf } from '../../src/kernel/index.ts'
+
+/** Something that came with a version and is not worth an experiment; a backport is skipped too. */
+export function since(version: `${number}.${number}`, name: string): Feature {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return defineFeature(name, version, () =>
+    kernelVersion().code >= versionOf(major, minor, 0).code ? 'yes' : 'no',
+  )
+}
+
+/** `bpf_for_each_map_elem`. */
+export const forEachMapElem: Feature = since('5.13', 'The helper bpf_for_each_map_elem')
+/** Programs of type `syscall`. */
+export const syscallPrograms: Feature = since('5.14', 'A syscall program')
+/** `bpf_loop`. */
+export const bpfLoop: Feature = since('5.17', 'The helper bpf_loop')
+/** Programs of type `netfilter`. */
+export const netfilterPrograms: Feature = since('6.4', 'A netfilter program')
+/** Maps of type `arena`. */
+export const arenas: Feature = since('6.9', 'An arena')
+
+/** Trampolines that the kernel refuses to everybody: for tests of what the error says then. */
+export const refusedTrampolines: Feature = defineFeature(
+  'A kernel that refuses trampolines',
+  undefined,
+  () => (features.trampoline.probe() === 'no' ? 'yes' : 'no'),
+)

@@ -107,3 +107,14 @@ function placeOf(where: ObjectFileLocation): string {
 export function closedError(what: string): BpfError {
   return new BpfError(`${what} is closed`, { code: 'ERR_CLOSED' })
 }
+
+/** The same error with a reason behind its message. */
+export function withReason(error: BpfError, reason: string): BpfError {
+  const { code, errno, syscall } = error
+  return new BpfError(`${error.message}: ${reason}`, {
+    code,
+    cause: error,
+    ...(errno === undefined ? {} : { errno }),
+    ...(syscall === undefined ? {} : { syscall }),
+  })
+}

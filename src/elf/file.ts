@@ -9,6 +9,7 @@
 
 import { type ByteOrder, ByteReader } from '../bytes.ts'
 import { ObjectFileError } from '../errors.ts'
+import { readVersions } from './versions.ts'
 
 const ELF_HEADER_SIZE = 64
 const SECTION_HEADER_SIZE = 64
@@ -29,7 +30,19 @@ export const EM_BPF = 247
 export const ET_REL = 1
 
 /** `sh_type` of the sections that matter here. */
-export const sectionTypes = { progbits: 1, symtab: 2, strtab: 3, rela: 4, nobits: 8, rel: 9 } as const
+export const sectionTypes = {
+  progbits: 1,
+  symtab: 2,
+  strtab: 3,
+  rela: 4,
+  nobits: 8,
+  rel: 9,
+  dynsym: 11,
+  /** `SHT_GNU_verdef`: names of versions. */
+  versionDefinitions: 0x6ffffffd,
+  /** `SHT_GNU_versym`: version of each dynamic symbol. */
+  versions: 0x6fffffff,
+} as const
 /** `sh_flags` bit of sections with instructions. */
 export const SHF_EXECINSTR = 4
 
@@ -40,6 +53,8 @@ export interface ElfSection {
   /** `sh_type`, one of `sectionTypes` or another number. */
   readonly type: number
   readonly flags: number
+  /** Where it lies in memory; 0 in objects that are not linked. */
+  readonly address: number
   /** Where it lies in the file. */
   readonly offset: number
   /** Bytes; those of a `nobits` section are not in the file. */
@@ -70,6 +85,17 @@ export interface ElfRelocation {
   /** Byte offset in the section. */
   readonly offset: number
   readonly type: number
+  readonly symbol: ElfSymbol
+}
+
+/** A function symbol with its version. */
+export interface VersionedSymbol {
+  /** Name without version. */
+  readonly name: string
+  /** `undefined` when it has none. */
+  readonly version: string | undefined
+  /** Whether the linker takes it only for programs that ask for its version. */
+  readonly hidden: boolean
   readonly symbol: ElfSymbol
 }
 
@@ -186,9 +212,33 @@ export class ElfFile {
     return relocations
   }
 
+  /**
+   * The functions that the file defines, from its dynamic symbols and its symbol table, in this order.
+   *
+   * @throws ObjectFileError when a table is truncated or inconsistent
+   */
+  *functionSymbols(): Generator<VersionedSymbol> {
+    const dynamic = this.sections.find(each => each.type === sectionTypes.dynsym)
+    if (dynamic !== undefined) {
+      const versions = readVersions(this)
+      for (const [index, symbol] of this.#readTable(dynamic).entries()) {
+        const { version, hidden } = versions(index)
+        if (isDefinedFunction(symbol)) yield { name: symbol.name, version, hidden, symbol }
+      }
+    }
+    for (const symbol of this.symbols) {
+      if (!isDefinedFunction(symbol)) continue
+      const [name = '', version] = symbol.name.split(/@+/)
+      yield { name, version, hidden: version !== undefined && !symbol.name.includes('@@'), symbol }
+    }
+  }
+
   #readSymbols(): ElfSymbol[] {
     const table = this.sections.find(each => each.type === sectionTypes.symtab)
-    if (table === undefined) return []
+    return table === undefined ? [] : this.#readTable(table)
+  }
+
+  #readTable(table: ElfSection): ElfSymbol[] {
     const names = this.sections[table.link]
     if (names?.type !== sectionTypes.strtab) throw this.error('Symbol table without a string table', table)
     const reader = this.reader(table)
@@ -217,6 +267,10 @@ export class ElfFile {
   }
 }
 
+function isDefinedFunction({ type, section }: ElfSymbol): boolean {
+  return type === 'func' && section !== 0
+}
+
 function readSections(header: ByteReader): ElfSection[] {
   const tableAt = header.size(40)
   const entrySize = header.u16(58)
@@ -236,6 +290,7 @@ function readSections(header: ByteReader): ElfSection[] {
       nameOffset: header.u32(at),
       type: header.u32(at + 4),
       flags: Number(header.u64(at + 8) & 0xffff_ffffn),
+      address: Number(header.u64(at + 16)),
       offset: header.size(at + 24),
       size: header.size(at + 32),
       link: header.u32(at + 40),

@@ -14,5 +14,7 @@ export {
   ET_REL,
   SHF_EXECINSTR,
   sectionTypes,
+  type VersionedSymbol,
 } from './file.ts'
 export { type ObjectFile, parseObject } from './object.ts'
+export { functionOffset, functionOffsets } from './symbol-offset.ts'

@@ -41,6 +41,20 @@ function tryLink(load: () => number, link: (fd: number) => number, ...yes: strin
   return answerOf(discard(result), ...yes)
 }
 
+function tryUprobeMulti(attachType: 'trace_uprobe_multi' | 'trace_uprobe_session'): ProbeAnswer {
+  return tryLink(
+    () => loadCode('kprobe', NOTHING, attachType),
+    fd =>
+      bpf('link_create', {
+        prog_fd: fd,
+        attach_type: attachTypes[attachType],
+        uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 },
+      }),
+    // A directory is found unfit after everything else was found good.
+    'EBADF',
+  )
+}
+
 /** A symbol that no kernel has. */
 const NO_SYMBOL = new TextEncoder().encode('ebpf_ts_no_such_symbol\0')
 
@@ -123,6 +137,7 @@ export type FeatureName =
   | 'kprobeMulti'
   | 'kprobeSession'
   | 'uprobeMulti'
+  | 'uprobeSession'
   | 'rawTracepointCookie'
   | 'tcx'
   | 'token'
@@ -232,19 +247,9 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   /** One program at the entry and return of many functions. */
   kprobeSession: defineFeature('A kprobe session', '6.10', () => tryKprobeMulti('trace_kprobe_session')),
   /** Many uprobes in one link. */
-  uprobeMulti: defineFeature('A uprobe_multi link', '6.6', () =>
-    tryLink(
-      () => loadCode('kprobe', NOTHING, 'trace_uprobe_multi'),
-      fd =>
-        bpf('link_create', {
-          prog_fd: fd,
-          attach_type: attachTypes.trace_uprobe_multi,
-          uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 },
-        }),
-      // A directory is found unfit after everything else was found good.
-      'EBADF',
-    ),
-  ),
+  uprobeMulti: defineFeature('A uprobe_multi link', '6.6', () => tryUprobeMulti('trace_uprobe_multi')),
+  /** One program at the entry and return of many functions in user space. */
+  uprobeSession: defineFeature('A uprobe session', '6.13', () => tryUprobeMulti('trace_uprobe_session')),
   /** Cookies of raw tracepoints. */
   rawTracepointCookie: defineFeature('A cookie of a raw tracepoint', '6.10', () =>
     answerOf(bpf('raw_tracepoint_open', { prog_fd: -1, cookie: 1n }), 'EBADF'),

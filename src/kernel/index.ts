@@ -3,8 +3,10 @@
 export { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from './btf.ts'
 export { BtfObject, type BtfObjectInfo } from './btf-object.ts'
 export { onlineCpus, parseCpuList, possibleCpus } from './cpus.ts'
+export { explainFunction, type FunctionFacts, functionFacts, type ProbeKind } from './explain-function.ts'
 export { failure } from './failure.ts'
 export { type FeatureName, features } from './features.ts'
+export { type KernelSymbol, KernelSymbols, type SymbolAt, splitModule } from './kallsyms.ts'
 export { countsMemlock, raiseMemlockLimit } from './memlock.ts'
 export { type ObjectKind, objectKind } from './object-kind.ts'
 export { objectName } from './object-name.ts'
@@ -18,6 +20,12 @@ export {
   unpinPath,
 } from './pin.ts'
 export { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
+export {
+  kprobeBlacklist,
+  parseTraceableFunctions,
+  type TraceableFunction,
+  traceableFunctions,
+} from './traceable.ts'
 export { traceEventId, tracefsPath } from './tracefs.ts'
 export {
   type KernelVersion,

@@ -9,11 +9,16 @@
 import { BpfError } from '../errors.ts'
 import { type Hook, type Program, parseSectionName } from '../programs/index.ts'
 import { iter } from './iter.ts'
+import { kprobe, kretprobe } from './kprobe.ts'
+import { kprobeMulti, kprobeSession } from './kprobe-multi.ts'
+import { kretsyscall, ksyscall } from './ksyscall.ts'
 import type { Link } from './link.ts'
 import { flowDissector, skLookup } from './network.ts'
 import { rawTracepoint, tpBtf } from './raw-tracepoint.ts'
 import { tracepoint } from './tracepoint.ts'
-import { fentry, fexit, fmodRet, freplace, lsm } from './tracing.ts'
+import { fentry, fexit, fmodRet, freplace, fsession, lsm } from './tracing.ts'
+import { uprobe, uretprobe } from './uprobe.ts'
+import { uprobeMulti, uprobeSession } from './uprobe-multi.ts'
 
 /** What came of it: a link, or why the name alone is not enough. */
 export type Attached =
@@ -85,6 +90,30 @@ const attachFunctions: Partial<Record<Hook, AttachFunction>> = {
   freplace: (program, target) => ({ link: freplace(program), target: `function ${target}` }),
   iter: (program, target) => ({ link: iter(program), target: `iterator ${target}` }),
   lsm: (program, target) => ({ link: lsm(program), target: `LSM hook ${target}` }),
+  fsession: (program, target) => ({ link: fsession(program), target: `entry and return of ${target}` }),
+  kprobe(program, target) {
+    const { name, offset } = splitOffset(program, target)
+    return { link: kprobe(program, name, { offset }), target: `kprobe ${target}` }
+  },
+  kretprobe: (program, target) => ({ link: kretprobe(program, target), target: `kretprobe ${target}` }),
+  kprobe_multi: (program, pattern) => multi(kprobeMulti(program, { pattern }), 'kprobes', pattern),
+  kretprobe_multi: (program, pattern) =>
+    multi(kprobeMulti(program, { pattern, returns: true }), 'kretprobes', pattern),
+  kprobe_session: (program, pattern) =>
+    multi(kprobeSession(program, { pattern }), 'kprobe sessions', pattern),
+  ksyscall: (program, target) => ({ link: ksyscall(program, target), target: `system call ${target}` }),
+  kretsyscall: (program, target) => ({
+    link: kretsyscall(program, target),
+    target: `return of system call ${target}`,
+  }),
+  uprobe: (program, target) => userProbe(program, target, uprobe),
+  uretprobe: (program, target) => userProbe(program, target, uretprobe),
+  uprobe_multi: (program, target) => userProbes(program, target, uprobeMulti),
+  uretprobe_multi: (program, target) =>
+    userProbes(program, target, (handle, path, options) =>
+      uprobeMulti(handle, path, { ...options, returns: true }),
+    ),
+  uprobe_session: (program, target) => userProbes(program, target, uprobeSession),
   raw_tracepoint: (program, target) => ({
     link: rawTracepoint(program, target),
     target: `raw tracepoint ${target}`,
@@ -99,4 +128,42 @@ const attachFunctions: Partial<Record<Hook, AttachFunction>> = {
     const [category, name] = [target.slice(0, slash), target.slice(slash + 1)]
     return { link: tracepoint(program, category, name), target: `tracepoint ${category}/${name}` }
   },
+}
+
+/** `'function+8'` and `'function+0x8'`. */
+function splitOffset(program: Program, text: string): { name: string; offset: number } {
+  const plus = text.indexOf('+')
+  if (plus === -1) return { name: text, offset: 0 }
+  const offset = text.slice(plus + 1)
+  if (!/^(?:\d+|0x[0-9a-f]+)$/i.test(offset)) throw cannot(program, `${JSON.stringify(offset)} is no offset`)
+  return { name: text.slice(0, plus), offset: Number(offset) }
+}
+
+function multi(link: Link & { readonly count: number }, what: string, pattern: string): Attached {
+  return { link, target: `${link.count} ${what} ${pattern}` }
+}
+
+/** `'PATH:REST'`; the path itself may contain colons. */
+function splitPath(program: Program, text: string, rest: string): [path: string, rest: string] {
+  const colon = text.lastIndexOf(':')
+  if (colon <= 0 || colon === text.length - 1)
+    throw cannot(program, `${JSON.stringify(text)} is not PATH:${rest}`)
+  return [text.slice(0, colon), text.slice(colon + 1)]
+}
+
+function userProbe(program: Program, target: string, attach: typeof uprobe): Attached {
+  const [path, place] = splitPath(program, target, 'FUNCTION')
+  const { name, offset } = splitOffset(program, place)
+  const address = /^(?:\d+|0x[0-9a-f]+)$/i.test(name)
+  const options = address ? { offset: Number(name) + offset } : { symbol: name, offset }
+  return { link: attach(program, path, options), target: `${target} in user space` }
+}
+
+function userProbes(
+  program: Program,
+  target: string,
+  attach: (program: Program, path: string, options: { pattern: string }) => Link & { readonly count: number },
+): Attached {
+  const [path, pattern] = splitPath(program, target, 'PATTERN')
+  return multi(attach(program, path, { pattern }), `uprobes of ${path}:`, pattern)
 }

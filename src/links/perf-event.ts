@@ -13,9 +13,10 @@
 import { attachTypes, perfEventAttr } from '../abi/index.ts'
 import { NotSupportedError } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
-import { allocate, ioctl, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
-import type { LinkInfo } from './info.ts'
+import { allocate, ioctl, type NativeMemory, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
+import type { LinkInfo, PerfEventDetails } from './info.ts'
 import { createLink, Link, type ProgramHandle } from './link.ts'
+import { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
 
 /** `_IO('$', 0)`: enable the event. */
 const PERF_EVENT_IOC_ENABLE = 0x2400
@@ -30,9 +31,16 @@ export type PerfEventFields = readonly (readonly [offset: number, value: number 
  * Opens a perf event on all CPUs (`cpu` 0 stands for all where the event is a trace event).
  *
  * @param what names the event in errors
+ * @param _pointees memory that fields point to: a reference here keeps it until the kernel has read it
  * @throws BpfError when the kernel refuses
  */
-export function openPerfEvent(what: string, fields: PerfEventFields, pid = -1, cpu = 0): OwnedFd {
+export function openPerfEvent(
+  what: string,
+  fields: PerfEventFields,
+  pid = -1,
+  cpu = 0,
+  _pointees: readonly NativeMemory[] = [],
+): OwnedFd {
   const attr = allocate(perfEventAttr.$size)
   attr.view.setUint32(perfEventAttr.size, perfEventAttr.$size, true)
   for (const [offset, value] of fields) {
@@ -114,7 +122,9 @@ class PerfEventLink extends Link {
   }
 
   info(): LinkInfo {
-    throw new NotSupportedError('Info of an attachment to a perf event without a link', '5.15')
+    const { programId, kind, name, offset, address } = taskFdQuery(this.fd)
+    // No link, hence no id; what cannot be asked for is 0.
+    return { type: 'perf_event', id: 0, programId, event: detailsOf(kind, name, Number(offset), address) }
   }
 
   update(): void {
@@ -132,5 +142,25 @@ class PerfEventLink extends Link {
   close(): void {
     if (this.#event.closed) return
     for (const each of this.#owned) each[Symbol.dispose]()
+  }
+}
+
+function detailsOf(
+  kind: TaskFdInfo['kind'],
+  name: string,
+  offset: number,
+  address: bigint,
+): PerfEventDetails {
+  switch (kind) {
+    case 'tracepoint':
+      return { type: kind, name, cookie: 0n }
+    case 'kprobe':
+    case 'kretprobe':
+      return { type: kind, function: name, offset, address, missed: 0n, cookie: 0n }
+    case 'uprobe':
+    case 'uretprobe':
+      return { type: kind, file: name, offset, refCtrOffset: 0n, cookie: 0n }
+    default:
+      return { type: 'unspec' }
   }
 }

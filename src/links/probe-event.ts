@@ -35,11 +35,16 @@ export const PROBE_GROUP_PREFIX = 'ebpf_ts_'
 /** The kernel's limit for names of groups and events, with the terminating NUL. */
 const MAX_EVENT_NAME = 64
 
-/** A group of this process, and a name that no other event has. */
-export function newProbeEvent(kind: ProbeEventKind, label: string): ProbeEvent {
+/**
+ * A group of this process, and a name that no other event has.
+ *
+ * @param label what is probed; cut to fit the name
+ */
+export function newProbeEvent(kind: ProbeEventKind, prefix: 'p' | 'r', label: string): ProbeEvent {
   const suffix = `_${randomBytes(4).toString('hex')}`
-  const readable = label.replace(/[^A-Za-z0-9_]/g, '_').slice(0, MAX_EVENT_NAME - 1 - suffix.length - 2)
-  return { kind, group: `${PROBE_GROUP_PREFIX}${process.pid}`, name: `p_${readable}${suffix}` }
+  const room = MAX_EVENT_NAME - 1 - prefix.length - 1 - suffix.length
+  const readable = label.replace(/[^A-Za-z0-9_]/g, '_').slice(0, room)
+  return { kind, group: `${PROBE_GROUP_PREFIX}${process.pid}`, name: `${prefix}_${readable}${suffix}` }
 }
 
 /**

@@ -30,6 +30,14 @@ export function fexit(program: ProgramHandle, options: TracingOptions = {}): Lin
 }
 
 /**
+ * Attaches a `tracing` program of attach type `trace_fsession`: it runs when the function is entered and
+ * when it returns; `bpf_session_is_return` tells which (7.0).
+ */
+export function fsession(program: ProgramHandle, options: TracingOptions = {}): Link {
+  return attach(program, 'fsession', attachTypes.trace_fsession, options)
+}
+
+/**
  * Attaches a `tracing` program of attach type `modify_return`: a value other than 0 is returned instead of
  * running the function, which must allow it (5.7).
  */

@@ -21,7 +21,7 @@ const arrows: Record<string, readonly string[]> = {
   maps: [...specs, 'syscalls', 'kernel'],
   programs: [...specs, 'syscalls', 'kernel', 'maps'],
   readers: [...specs, 'syscalls', 'kernel', 'maps'],
-  links: [...specs, 'syscalls', 'kernel', 'maps', 'programs'],
+  links: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs'],
   collection: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs', 'readers', 'links'],
   door: ['base', 'collection', 'elf', 'kernel', 'links', 'maps', 'programs', 'readers', 'syscalls'],
   cli: ['door', 'abi', 'asm', 'btf', 'elf', 'kernel', 'links', 'maps', 'programs', 'readers', 'syscalls'],

@@ -1,0 +1,79 @@
+/**
+ * Why a probe cannot be put on a function, in words: the kernel has but an errno for it.
+ *
+ * @module
+ */
+
+import { BpfError } from '../errors.ts'
+import { KernelSymbols, splitModule } from './kallsyms.ts'
+import { kprobeBlacklist, traceableFunctions } from './traceable.ts'
+
+/** What is asked of a function. */
+export type ProbeKind = 'kprobe' | 'ftrace'
+
+/** Facts about a function's name; what cannot be read is left empty. */
+export interface FunctionFacts {
+  /** Symbols of that name that are functions, with the module that has each. */
+  modules: (string | undefined)[]
+  /** Symbols that the compiler made of a function of that name: `name.isra.0`, `name.cold`. */
+  variants: string[]
+  blacklisted: boolean
+  /** Whether ftrace can trace it; `undefined` when the list cannot be read. */
+  traceable: boolean | undefined
+}
+
+/** Reads what is known of a function. */
+export function functionFacts(name: string): FunctionFacts {
+  const [, plain] = splitModule(name)
+  const symbols = attempt(() => KernelSymbols.read())
+  const isFunction = ({ type }: { type: string }): boolean => /[tTwW]/.test(type)
+  const variants = new Set<string>()
+  for (const { name: other } of symbols?.functions() ?? []) {
+    if (other.startsWith(`${plain}.`)) variants.add(other)
+  }
+  return {
+    modules: (symbols?.find(name) ?? []).filter(isFunction).map(({ module }) => module),
+    variants: [...variants],
+    blacklisted: kprobeBlacklist().has(plain),
+    traceable: attempt(() => traceableFunctions().some(each => each.name === plain)),
+  }
+}
+
+/**
+ * Says what is in the way of a probe.
+ *
+ * @param name of the function, as the caller gave it
+ * @returns `undefined` when nothing is known to be
+ */
+export function explainFunction(
+  name: string,
+  kind: ProbeKind,
+  facts: FunctionFacts = functionFacts(name),
+): string | undefined {
+  const { modules, variants, blacklisted, traceable } = facts
+  if (modules.length === 0) {
+    const made =
+      variants.length === 0
+        ? 'there is no such function, or the compiler inlined it everywhere, or its module is not loaded'
+        : `the compiler inlined it or made other functions of it: ${variants.slice(0, 5).join(', ')}`
+    return `the kernel has no symbol ${name}: ${made}`
+  }
+  if (modules.length > 1) {
+    const places = modules.map(module => module ?? 'the kernel itself').join(', ')
+    return `${modules.length} functions are called ${name} (in ${places}): give an address, or MODULE:NAME where that tells them apart`
+  }
+  if (blacklisted) return `${name} is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)`
+  if (kind === 'ftrace' && traceable === false) {
+    return `${name} cannot be traced: it is marked notrace, or in a section that ftrace leaves alone`
+  }
+  return undefined
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof BpfError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Which functions of the kernel can be traced.
+ *
+ * Source: Documentation/trace/ftrace.rst (`available_filter_functions`), Documentation/trace/kprobes.rst
+ * (`kprobes/blacklist`).
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BpfError } from '../errors.ts'
+import { tracefsPath } from './tracefs.ts'
+
+/** A function that ftrace can trace, and so kprobe_multi and fentry can attach to. */
+export interface TraceableFunction {
+  readonly name: string
+  /** Address of its trace site (6.5); `undefined` on kernels that do not tell. */
+  readonly address: bigint | undefined
+  readonly module: string | undefined
+}
+
+const BLACKLIST = '/sys/kernel/debug/kprobes/blacklist'
+/** Stands for functions that were weak and lost against others (6.1). */
+const INVALID = '__ftrace_invalid_address__'
+
+/**
+ * Reads which functions can be traced; some ten thousand.
+ *
+ * @throws BpfError when tracefs is not mounted, or the kernel has no function tracer
+ */
+export function traceableFunctions(): TraceableFunction[] {
+  const root = tracefsPath()
+  const withAddresses = tryRead(join(root, 'available_filter_functions_addrs'))
+  if (withAddresses !== undefined) return parseTraceableFunctions(withAddresses, true)
+  const text = tryRead(join(root, 'available_filter_functions'))
+  if (text !== undefined) return parseTraceableFunctions(text, false)
+  throw new BpfError('Cannot list the functions that can be traced: this kernel has no function tracer', {
+    code: 'ENOENT',
+  })
+}
+
+/** Parses lines `[ADDRESS] NAME [MODULE]`, the module in brackets. */
+export function parseTraceableFunctions(text: string, addresses: boolean): TraceableFunction[] {
+  const functions: TraceableFunction[] = []
+  for (const line of text.split('\n')) {
+    const match = (addresses ? /^([0-9a-f]+) (\S+)(?: \[(.+)\])?/ : /^()(\S+)(?: \[(.+)\])?/).exec(line)
+    if (match === null) continue
+    const [, address, name = '', module] = match
+    if (name.startsWith(INVALID)) continue
+    functions.push({ name, address: addresses ? BigInt(`0x${address}`) : undefined, module })
+  }
+  return functions
+}
+
+/**
+ * Names of functions that kprobes must not touch, such as those that kprobes are made of; empty when debugfs is not
+ * mounted.
+ */
+export function kprobeBlacklist(): Set<string> {
+  const names = new Set<string>()
+  for (const line of (tryRead(BLACKLIST) ?? '').split('\n')) {
+    const name = line.split('\t')[1]
+    if (name !== undefined) names.add(name.replace(/ \[.*\]$/, ''))
+  }
+  return names
+}
+
+function tryRead(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}

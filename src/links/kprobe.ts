@@ -1,0 +1,157 @@
+/**
+ * Kprobes: programs at any instruction of the kernel, and at the return of functions.
+ *
+ * Source: libbpf `bpf_program__attach_kprobe_opts`; kernel/events/core.c `perf_kprobe_event_init`;
+ * Documentation/trace/kprobetrace.rst.
+ *
+ * @module
+ */
+
+import { perfEventAttr } from '../abi/index.ts'
+import { BpfError, withReason } from '../errors.ts'
+import { explainFunction, KernelSymbols, splitModule } from '../kernel/index.ts'
+import type { Link, ProgramHandle } from './link.ts'
+import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from './probe.ts'
+
+/** How to attach a kprobe. */
+export interface KprobeOptions {
+  /** Bytes behind the start of the function; must be the start of an instruction. Default: 0. */
+  offset?: number
+  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  cookie?: bigint
+  /** Default: `'auto'`. */
+  mode?: ProbeMode
+}
+
+/** How to attach a kretprobe. */
+export interface KretprobeOptions {
+  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  cookie?: bigint
+  /** Default: `'auto'`. */
+  mode?: ProbeMode
+  /**
+   * How many calls may be under way at a time; further ones are missed. Takes the way through tracefs (4.12).
+   * Default: the kernel decides.
+   */
+  maxactive?: number
+}
+
+/** What to probe: a function's name, also `'module:name'`, or the address of an instruction. */
+export type KprobeTarget = string | bigint
+
+/** The kernel's limit for `maxactive`. Source: kernel/trace/trace_kprobe.c `KRETPROBE_MAXACTIVE_MAX`. */
+const MAX_MAXACTIVE = 4096
+
+/**
+ * Attaches a `kprobe` program to an instruction of the kernel (4.1).
+ *
+ * @param target function, or address
+ * @throws BpfError when the kernel refuses; the message says why: no such symbol, several of that name, on the
+ *   blacklist
+ * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
+ */
+export function kprobe(program: ProgramHandle, target: KprobeTarget, options: KprobeOptions = {}): Link {
+  const { offset = 0 } = options
+  if (!Number.isInteger(offset) || offset < 0 || offset > 0xffff_ffff) {
+    throw new RangeError(`Cannot attach a kprobe: offset ${offset} is not a 32-bit number`)
+  }
+  const name = nameOf(target)
+  return attach(program, target, offset, options, {
+    returns: false,
+    target: `kprobe ${offset === 0 ? name : `${name}+${offset}`}`,
+    place: typeof target === 'bigint' ? nameOf(target + BigInt(offset)) : `${target}+${offset}`,
+    maxactive: 0,
+  })
+}
+
+/**
+ * Attaches a `kprobe` program to the return of a function (4.1). Throws as `kprobe` does.
+ *
+ * @param target function, or its address
+ */
+export function kretprobe(
+  program: ProgramHandle,
+  target: KprobeTarget,
+  options: KretprobeOptions = {},
+): Link {
+  const { maxactive = 0, mode = 'auto' } = options
+  if (!Number.isInteger(maxactive) || maxactive < 0 || maxactive > MAX_MAXACTIVE) {
+    throw new RangeError(
+      `Cannot attach a kretprobe: maxactive ${maxactive} is not from 1 to ${MAX_MAXACTIVE}`,
+    )
+  }
+  if (maxactive > 0 && mode !== 'auto' && mode !== 'legacy') {
+    throw new TypeError(`Cannot attach a kretprobe: maxactive needs mode 'legacy' or 'auto', not '${mode}'`)
+  }
+  const name = nameOf(target)
+  return attach(program, target, 0, options, {
+    returns: true,
+    target: `kretprobe ${name}`,
+    place: name,
+    maxactive,
+  })
+}
+
+function attach(
+  program: ProgramHandle,
+  target: KprobeTarget,
+  offset: number,
+  { cookie, mode = 'auto' }: { cookie?: bigint; mode?: ProbeMode },
+  request: Pick<ProbeRequest, 'returns' | 'target' | 'place' | 'maxactive'>,
+): Link {
+  return attachProbe(program, {
+    ...request,
+    kind: 'kprobe',
+    pid: -1,
+    cookie,
+    mode,
+    pmu: () => ({ config: 0n, ...pmuPlace(target, offset) }),
+    explain: error => (typeof target === 'string' ? explain(error, target) : error),
+  })
+}
+
+function nameOf(target: KprobeTarget): string {
+  return typeof target === 'bigint' ? `0x${target.toString(16)}` : target
+}
+
+/** The PMU takes plain symbols and addresses; what is qualified by a module becomes an address. */
+function pmuPlace(target: KprobeTarget, offset: number): Omit<ReturnType<ProbeRequest['pmu']>, 'config'> {
+  if (typeof target === 'string' && splitModule(target)[0] === undefined) {
+    const symbol = nativeString(target)
+    const fields = [
+      [perfEventAttr.kprobe_func, BigInt(symbol.address)],
+      [perfEventAttr.probe_offset, BigInt(offset)],
+    ] as const
+    return { fields, pointees: [symbol] }
+  }
+  const start = typeof target === 'bigint' ? target : addressOf(target)
+  return { fields: [[perfEventAttr.kprobe_addr, start + BigInt(offset)]], pointees: [] }
+}
+
+function addressOf(name: string): bigint {
+  const [symbol, ...others] = KernelSymbols.read().find(name)
+  if (symbol === undefined || others.length > 0) {
+    throw new BpfError(`Cannot find function ${name}`, {
+      code: symbol === undefined ? 'ENOENT' : 'EADDRNOTAVAIL',
+    })
+  }
+  if (symbol.address === 0n) {
+    throw new BpfError(
+      `Cannot find function ${name}: the kernel hides addresses from this user (kptr_restrict)`,
+      {
+        code: 'EPERM',
+      },
+    )
+  }
+  return symbol.address
+}
+
+/** What the kernel answers for a symbol that it cannot find, or may not probe. */
+const EXPLAINED: ReadonlySet<string> = new Set(['ENOENT', 'EADDRNOTAVAIL', 'EINVAL', 'ESRCH'])
+
+/** Adds why the kernel does not probe a function. */
+function explain(error: unknown, target: string): unknown {
+  if (!(error instanceof BpfError) || !EXPLAINED.has(error.code)) return error
+  const reason = explainFunction(target, 'kprobe')
+  return reason === undefined ? error : withReason(error, reason)
+}

@@ -1,0 +1,123 @@
+/**
+ * What kprobes and uprobes have in common: three ways to make a probe and attach a program to it.
+ *
+ * The probe PMU makes it with `perf_event_open` (4.17), and the program is attached by a link (5.15) or an ioctl. The
+ * classic way appends a line to `kprobe_events` or `uprobe_events` in tracefs, and opens the resulting event.
+ *
+ * Source: libbpf `bpf_program__attach_kprobe_opts`, `bpf_program__attach_uprobe_opts`.
+ *
+ * @module
+ */
+
+import { perfEventAttr, perfTypes } from '../abi/index.ts'
+import { NotSupportedError } from '../errors.ts'
+import { features, traceEventId } from '../kernel/index.ts'
+import { allocate, type NativeMemory, type OwnedFd } from '../syscalls/index.ts'
+import type { Link, ProgramHandle } from './link.ts'
+import { attachPerfEvent, openPerfEvent, type PerfEventFields } from './perf-event.ts'
+import { createProbeEvent, newProbeEvent, type ProbeEventKind, removeProbeEvent } from './probe-event.ts'
+import { type ProbePmu, probePmu } from './probe-pmu.ts'
+
+/** How a probe is made and the program attached to it. */
+export type ProbeMode =
+  /** The best that the kernel has. */
+  | 'auto'
+  /** The PMU, and a BPF link (5.15). */
+  | 'link'
+  /** The PMU, and an ioctl (4.17). */
+  | 'perf'
+  /** A line in tracefs, and an ioctl. */
+  | 'legacy'
+
+/** A probe to make. */
+export interface ProbeRequest {
+  readonly kind: ProbeEventKind
+  /** Whether it is on the return of a function. */
+  readonly returns: boolean
+  /** What is probed, in words. */
+  readonly target: string
+  /** The event's `config`, apart from the bit for return probes, and the rest of what the PMU must be told. */
+  readonly pmu: () => { config: bigint; fields: PerfEventFields; pointees: readonly NativeMemory[] }
+  /** The place, in the syntax of tracefs. */
+  readonly place: string
+  /** Calls that a return probe follows at a time; 0 leaves it to the kernel. Only tracefs takes others. */
+  readonly maxactive: number
+  /** Process to watch; -1 for all. */
+  readonly pid: number
+  readonly cookie: bigint | undefined
+  readonly mode: ProbeMode
+  /** What to throw instead of an error of making the probe. */
+  readonly explain: (error: unknown) => unknown
+}
+
+/**
+ * Makes a probe and attaches a program to it.
+ *
+ * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
+ * @throws BpfError when the kernel refuses
+ */
+export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link {
+  const { kind, mode, cookie, maxactive } = request
+  const what = `program ${program.name} to ${request.target}`
+  if (cookie !== undefined && (mode === 'perf' || mode === 'legacy')) {
+    throw new TypeError(`Cannot attach ${what}: a cookie needs mode 'link' or 'auto', not '${mode}'`)
+  }
+  if (mode === 'link') features.perfEventLink.require()
+  const way = mode === 'perf' || mode === 'legacy' ? 'ioctl' : mode
+  const pmu = mode === 'legacy' || maxactive > 0 ? undefined : probePmu(kind)
+  if (pmu !== undefined) {
+    return attachPerfEvent(program, openPmuEvent(request, pmu, what), what, { cookie, way })
+  }
+  if (mode === 'link' || mode === 'perf') throw new NotSupportedError(`The ${kind} PMU`, '4.17')
+  const { event, held } = openTraceEvent(request, what)
+  return attachPerfEvent(program, event, what, { cookie, way, held })
+}
+
+function openPmuEvent(request: ProbeRequest, pmu: ProbePmu, what: string): OwnedFd {
+  try {
+    const { config, fields, pointees } = request.pmu()
+    const own: PerfEventFields = [
+      [perfEventAttr.type, pmu.type],
+      [perfEventAttr.config, config | (request.returns ? 1n << BigInt(pmu.returnBit) : 0n)],
+    ]
+    return openPerfEvent(what, [...own, ...fields], request.pid, cpuOf(request), pointees)
+  } catch (error) {
+    throw request.explain(error)
+  }
+}
+
+function openTraceEvent(request: ProbeRequest, what: string): { event: OwnedFd; held: Disposable } {
+  const { kind, returns, maxactive, target, place } = request
+  const name = newProbeEvent(kind, returns ? 'r' : 'p', target)
+  try {
+    createProbeEvent(name, returns ? `r${maxactive > 0 ? maxactive : ''}` : 'p', place)
+  } catch (error) {
+    throw request.explain(error)
+  }
+  const held = { [Symbol.dispose]: () => removeProbeEvent(name) }
+  try {
+    const fields: PerfEventFields = [
+      [perfEventAttr.type, perfTypes.tracepoint],
+      [perfEventAttr.config, BigInt(traceEventId(name.group, name.name))],
+      [perfEventAttr.sample_period, 1n],
+      [perfEventAttr.wakeup_events, 1],
+    ]
+    return { event: openPerfEvent(what, fields, request.pid, cpuOf(request)), held }
+  } catch (error) {
+    held[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** An event of all processes is opened on one CPU, which stands for all; that of one process on none. */
+function cpuOf({ pid }: ProbeRequest): number {
+  return pid === -1 ? 0 : -1
+}
+
+/** A string in memory whose address the kernel can be told. */
+export function nativeString(text: string): NativeMemory {
+  const bytes = new TextEncoder().encode(`${text}\0`)
+  const memory = allocate(bytes.length)
+  memory.bytes.set(bytes)
+  return memory
+}

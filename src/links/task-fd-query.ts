@@ -1,0 +1,52 @@
+/**
+ * What hangs on a perf event of a process: the only way to ask, where there is no link.
+ *
+ * Source: kernel/bpf/syscall.c `bpf_task_fd_query`.
+ *
+ * @module
+ */
+
+import { attr, enumName, type TaskFdType, taskFdTypes } from '../abi/index.ts'
+import { cString } from '../bytes.ts'
+import { failure } from '../kernel/index.ts'
+import { allocate, attrResult32, attrResult64, bpf } from '../syscalls/index.ts'
+
+/** What a descriptor of a perf event is for. */
+export interface TaskFdInfo {
+  /** Id of the program that is attached. */
+  programId: number
+  /** What kind of event it is. */
+  kind: TaskFdType | number
+  /** Name of the tracepoint or function, or path of the file; `''` where an address was given. */
+  name: string
+  /** Bytes behind the start of the function, or offset in the file. */
+  offset: bigint
+  /** Address that was given instead of a name; 0 without one. */
+  address: bigint
+}
+
+const NAME_SIZE = 4096
+
+/**
+ * Asks what a perf event of a process has attached (4.18).
+ *
+ * @param fd descriptor in that process
+ * @param pid process; default: this one
+ * @throws BpfError with code `ENOTSUPP` when the descriptor is no perf event of a probe or tracepoint, or nothing is
+ *   attached
+ */
+export function taskFdQuery(fd: number, pid: number = process.pid): TaskFdInfo {
+  const name = allocate(NAME_SIZE)
+  const result = bpf('task_fd_query', { pid, fd, buf_len: NAME_SIZE, buf: name.bytes })
+  if (result < 0) {
+    throw failure(`Cannot query descriptor ${fd} of process ${pid}`, result, 'bpf(BPF_TASK_FD_QUERY)')
+  }
+  const { prog_id, fd_type, probe_offset, probe_addr } = attr.task_fd_query
+  return {
+    programId: attrResult32(prog_id),
+    kind: enumName(taskFdTypes, attrResult32(fd_type)),
+    name: cString(name.bytes),
+    offset: attrResult64(probe_offset),
+    address: attrResult64(probe_addr),
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Uprobes on many functions of one file in one link.
+ *
+ * Source: kernel/trace/bpf_trace.c `bpf_uprobe_multi_link_attach`; libbpf `bpf_program__attach_uprobe_multi`.
+ *
+ * @module
+ */
+
+import { attachTypes } from '../abi/index.ts'
+import { BpfError, withReason } from '../errors.ts'
+import { failure, features } from '../kernel/index.ts'
+import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { binaryFunctionOffset, binaryFunctionOffsets, resolveBinary } from './binary.ts'
+import { type FunctionPattern, functionMatcher } from './function-pattern.ts'
+import { KernelLink, type Link, type ProgramHandle } from './link.ts'
+
+const BPF_F_UPROBE_MULTI_RETURN = 1
+
+/** What to attach to, and how. Give one of `symbols`, `offsets` and `pattern`. */
+export interface UprobeMultiOptions {
+  /** Functions, also with versions. */
+  symbols?: readonly string[]
+  /** Offsets in the file. */
+  offsets?: readonly number[]
+  /** A glob or regular expression. */
+  pattern?: FunctionPattern
+  /** For each symbol or offset, the offset in the file of a reference counter; 0 for none. */
+  refCtrOffsets?: readonly number[]
+  /** For each symbol or offset, the number that the program reads there with `bpf_get_attach_cookie`. */
+  cookies?: readonly bigint[]
+  /** Watch only this process. Default: all. */
+  pid?: number
+  /** Run at the return of the functions instead of their entry. Default: `false`. */
+  returns?: boolean
+}
+
+/** A link to many places of a file. */
+export interface UprobeMultiLink extends Link {
+  /** Number of places that it is attached to. */
+  readonly count: number
+}
+
+/**
+ * Attaches a `kprobe` program with attach type `trace_uprobe_multi` to many functions of a file (6.6).
+ *
+ * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`
+ * @throws NotSupportedError when the kernel lacks it
+ * @throws ObjectFileError when the file has no such function
+ * @throws BpfError when the kernel refuses, or no function matches
+ */
+export function uprobeMulti(
+  program: ProgramHandle,
+  binary: string,
+  options: UprobeMultiOptions,
+): UprobeMultiLink {
+  return attach(program, binary, options, 'trace_uprobe_multi')
+}
+
+/**
+ * Attaches a `kprobe` program with attach type `trace_uprobe_session`: it runs at the entry of the functions and,
+ * unless it returns 1 there, at their return (6.13). Throws as `uprobeMulti` does.
+ */
+export function uprobeSession(
+  program: ProgramHandle,
+  binary: string,
+  options: Omit<UprobeMultiOptions, 'returns'>,
+): UprobeMultiLink {
+  return attach(program, binary, options, 'trace_uprobe_session')
+}
+
+function attach(
+  program: ProgramHandle,
+  binary: string,
+  options: UprobeMultiOptions,
+  attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
+): UprobeMultiLink {
+  const { cookies, refCtrOffsets, pid = 0, returns } = options
+  const path = resolveBinary(binary)
+  const what = `program ${program.name} to functions of ${path}`
+  const offsets = offsetsOf(what, path, options)
+  for (const [name, list] of [['cookies', cookies] as const, ['refCtrOffsets', refCtrOffsets] as const]) {
+    if (list === undefined) continue
+    if (options.pattern !== undefined)
+      throw new TypeError(`Cannot attach ${what}: ${name} need symbols or offsets`)
+    if (list.length !== offsets.length) {
+      throw new RangeError(`Cannot attach ${what}: ${list.length} ${name} for ${offsets.length} functions`)
+    }
+  }
+  const feature = attachType === 'trace_uprobe_multi' ? features.uprobeMulti : features.uprobeSession
+  feature.require()
+  const result = bpf('link_create', {
+    prog_fd: program.fd,
+    attach_type: attachTypes[attachType],
+    uprobe_multi: {
+      path,
+      offsets: BigUint64Array.from(offsets, BigInt),
+      cnt: offsets.length,
+      pid,
+      flags: returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0,
+      ...(refCtrOffsets === undefined ? {} : { ref_ctr_offsets: BigUint64Array.from(refCtrOffsets, BigInt) }),
+      ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
+    },
+  })
+  if (result < 0) {
+    const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
+    if (error.code !== 'EINVAL') throw error
+    throw withReason(error, 'the program must be loaded with the attach type of the link')
+  }
+  const link = new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+  return Object.assign(link, { count: offsets.length })
+}
+
+function offsetsOf(what: string, path: string, options: UprobeMultiOptions): readonly number[] {
+  const { symbols, offsets, pattern } = options
+  if ([symbols, offsets, pattern].filter(each => each !== undefined).length !== 1) {
+    throw new TypeError(`Cannot attach ${what}: give one of symbols, offsets and pattern`)
+  }
+  const found = offsets ??
+    symbols?.map(symbol => binaryFunctionOffset(path, symbol)) ?? [
+      ...binaryFunctionOffsets(path, functionMatcher(pattern!)).values(),
+    ]
+  if (found.length === 0) {
+    throw new BpfError(`Cannot attach ${what}: no function matches ${pattern ?? 'an empty list'}`, {
+      code: 'ENOENT',
+    })
+  }
+  return found
+}

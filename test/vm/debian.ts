@@ -115,7 +115,7 @@ function compareVersions(a: string, b: string): number {
 /** The mirror that the host itself uses for a suite; `DEBIAN_MIRROR` overrides it. */
 function mirror(suite: string): string {
   const security = suite.endsWith('-security')
-  const base = process.env['DEBIAN_MIRROR']
+  const base = process.env.DEBIAN_MIRROR
   if (base !== undefined) return security ? base.replace(/\/debian\/?$/, '/debian-security') : base
   if (!existsSync('/usr/bin/apt-get'))
     throw new Error('Fetching kernels needs apt-get, on Debian or a relative of it')

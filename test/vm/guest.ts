@@ -82,7 +82,9 @@ function foreignPackage(arch: GuestArch, name: string, version: string, file: st
     if (!existsSync(join(at, 'package.json'))) writeFileSync(join(at, 'package.json'), '{"private":true}\n')
     const target = ['--os', 'linux', '--cpu', arch, '--force']
     const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--save-exact']
-    execFileSync('npm', ['install', '--prefix', at, ...target, ...quiet, `${name}@${version}`], { stdio: 'pipe' })
+    execFileSync('npm', ['install', '--prefix', at, ...target, ...quiet, `${name}@${version}`], {
+      stdio: 'pipe',
+    })
   }
   return path
 }
@@ -107,6 +109,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /lib/modules /boot
 mount -t ext4 -o ro /dev/vdb ${GUEST_PROJECT}
 mount --bind ${GUEST_PROJECT}/.guest/modules /lib/modules
+mount -t tmpfs cache ${GUEST_PROJECT}/node_modules/.cache
 cp ${GUEST_PROJECT}/.guest/config /boot/config-$(uname -r) 2>/dev/null
 ip link set lo up
 echo 1 > /proc/sys/kernel/panic_on_oops
@@ -183,13 +186,17 @@ export function makeProjectImage(
   const tree = join(directory, 'project')
   rmSync(tree, { recursive: true, force: true })
   mkdirSync(join(tree, '.guest/modules'), { recursive: true })
+  // ava writes there; the guest mounts memory over it.
+  mkdirSync(join(tree, 'node_modules/.cache'), { recursive: true })
   for (const each of [...PROJECT_FILES, ...runtimePackages()]) {
     if (existsSync(each))
       cpSync(each, join(tree, each), { recursive: true, filter: path => !path.endsWith('/target') })
   }
   const koffi = `@koromix/koffi-linux-${kernel.arch}`
   if (!existsSync(join(tree, 'node_modules', koffi))) {
-    const { version } = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as { version: string }
+    const { version } = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as {
+      version: string
+    }
     const binary = foreignPackage(kernel.arch, koffi, version, 'package.json')
     cpSync(dirname(binary), join(tree, 'node_modules', koffi), { recursive: true })
   }

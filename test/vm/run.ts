@@ -1,0 +1,110 @@
+/**
+ * Runs the kernel tests on every kernel of the matrix, and prints one table.
+ *
+ *     npm run test:vm [-- [--kernel NAME]... [-- AVA ARGUMENTS...]]
+ *
+ * AVA ARGUMENTS may name test files (`test/kernel/maps-create.test.ts`) and options of ava (`--match='*hash*'`).
+ *
+ * @module
+ */
+
+import { parseArgs } from 'node:util'
+import { addTally, emptyTally, exitCodeOf, tallyLine } from '../../tools/tally.ts'
+import { pickFiles, testFiles } from '../../tools/test-files.ts'
+import { TapReader } from '../support/tap.ts'
+import { runInGuest } from './boot.ts'
+import { type GuestKernel, type KernelChoice, kernels, prepareKernel } from './kernels.ts'
+import { formatMatrix, type KernelResult, neverRun } from './matrix.ts'
+
+/** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
+const TIMEOUT = 1500
+/** ava's own limit for a test file that does nothing. */
+const IDLE = '10m'
+
+/** The command in a guest: all test files in one run of ava, one at a time. */
+function guestCommand(args: readonly string[]): string {
+  const files = args.filter(each => !each.startsWith('-'))
+  const options = args.filter(each => each.startsWith('-'))
+  const chosen = pickFiles(testFiles('build/test/kernel'), files)
+  const quoted = [...options, ...chosen].map(each => `'${each.replaceAll("'", `'\\''`)}'`)
+  return `node node_modules/ava/entrypoints/cli.mjs --tap --concurrency=1 --timeout=${IDLE} ${quoted.join(' ')}`
+}
+
+async function testKernel(kernel: GuestKernel, command: string): Promise<KernelResult> {
+  const reader = new TapReader(({ name, outcome, detail }) => {
+    if (outcome === 'failed') console.log(`  FAILED on ${kernel.name}: ${name}\n${detail}`)
+  })
+  const {
+    output,
+    failure,
+    console: lines,
+    exitCode,
+    seconds,
+  } = await runInGuest(kernel, command, {
+    timeout: TIMEOUT,
+    onLine: line => reader.line(line),
+  })
+  reader.end()
+  const { name, release } = kernel
+  const { tests } = reader
+  const failed = tests.some(each => each.outcome === 'failed')
+  // ava may fail without a failed test, such as when a file does not load.
+  const unexplained = exitCode !== 0 && !failed ? `ava ended with exit code ${exitCode}` : undefined
+  const reason = failure ?? unexplained ?? (tests.length === 0 ? 'no test ran' : undefined)
+  const last = failure === undefined ? output.slice(-40) : lines
+  return {
+    name,
+    release,
+    tests,
+    seconds,
+    failure: reason === undefined ? undefined : `${reason}; last lines:\n    ${last.join('\n    ')}`,
+  }
+}
+
+function choose(names: readonly string[] | undefined): readonly KernelChoice[] {
+  if (names === undefined) return kernels
+  return names.map(name => {
+    const choice = kernels.find(each => each.name === name)
+    if (choice === undefined) {
+      throw new RangeError(
+        `There is no kernel ${name}; there are ${kernels.map(each => each.name).join(', ')}`,
+      )
+    }
+    return choice
+  })
+}
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2)
+  const separator = args.indexOf('--')
+  const own = separator === -1 ? args : args.slice(0, separator)
+  const avaArguments = separator === -1 ? [] : args.slice(separator + 1)
+  const { values } = parseArgs({ args: own, options: { kernel: { type: 'string', multiple: true } } })
+  const command = guestCommand(avaArguments)
+  const results: KernelResult[] = []
+  for (const choice of choose(values.kernel)) {
+    const kernel = prepareKernel(choice)
+    console.log(`${kernel.name}: booting ${kernel.release}`)
+    const result = await testKernel(kernel, command)
+    if (result.failure !== undefined) console.log(`  FAILED ${kernel.name}: ${result.failure}`)
+    results.push(result)
+  }
+  console.log(`\n${formatMatrix(results)}\n`)
+
+  const total = emptyTally()
+  for (const { tests, failure } of results) {
+    for (const { outcome } of tests) total[outcome]++
+    if (failure !== undefined) addTally(total, { passed: 0, failed: 1, skipped: 0 })
+  }
+  // Only the whole matrix can tell that a test runs nowhere.
+  if (values.kernel === undefined && avaArguments.length === 0) {
+    for (const name of neverRun(results)) {
+      console.log(`  FAILED ${name}: it is skipped on every kernel`)
+      total.failed++
+    }
+  }
+  console.log(tallyLine(total))
+  return exitCodeOf(total)
+}
+
+process.exitCode = await main()

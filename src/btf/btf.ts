@@ -10,7 +10,7 @@
 
 import { type ByteOrder, ByteReader, cString, hostByteOrder } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
-import { essentialName } from './flavor.ts'
+import { isFlavorSuffix } from './flavor.ts'
 import {
   type BtfEnum,
   type BtfEnumerator,
@@ -28,7 +28,7 @@ const BTF_MAGIC = 0xeb9f
 const BTF_VERSION = 1
 const HEADER_MIN = 24
 
-/** Longest chain of modifiers, typedefs and arrays that is followed; a longer one is a loop (libbpf's limit). */
+/** Longest chain of modifiers, typedefs and arrays that is followed; as long a one is a loop (libbpf's limit). */
 export const MAX_RESOLVE_DEPTH = 32
 
 /** Index into `btfKinds`. */
@@ -143,9 +143,10 @@ export class Btf {
     while (at < words.length) {
       const info = words[at + 1]
       if (info === undefined || at + 3 > words.length) throw this.#errorAt(at, 'Truncated BTF type')
-      const trailer = TRAILER[(info >>> 24) & 0x1f]
-      if (trailer === undefined || info >>> 24 === 0) {
-        throw this.#errorAt(at, `Unknown BTF kind ${(info >>> 24) & 0x1f} of type ${this.firstId + count}`)
+      const kind = (info >>> 24) & 0x1f
+      const trailer = TRAILER[kind]
+      if (trailer === undefined || kind === 0) {
+        throw this.#errorAt(at, `Unknown BTF kind ${kind} of type ${this.firstId + count}`)
       }
       starts[count++] = at
       at += 3 + trailer[0] + trailer[1] * (info & 0xffff)
@@ -332,8 +333,9 @@ export class Btf {
    */
   findFlavors(name: string): number[] {
     if (name === '') return []
-    const names = this.#stringsLike(name, text => text === name || essentialName(text) === name)
-    return names.size === 0 ? [] : this.#idsOfOffsets(names)
+    return this.#idsOfOffsets(
+      this.#offsetsOf(name, (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end)),
+    )
   }
 
   #idsOfName(name: string): readonly number[] {
@@ -341,25 +343,20 @@ export class Btf {
     if (this.#idsByName === undefined && ++this.#finds > FINDS_BEFORE_INDEX) {
       this.#idsByName = this.#buildNameIndex()
     }
-    return this.#idsByName === undefined ? this.#scan(name) : (this.#idsByName.get(name) ?? [])
+    if (this.#idsByName !== undefined) return this.#idsByName.get(name) ?? []
+    return this.#idsOfOffsets(this.#offsetsOf(name, (bytes, end) => bytes[end] === 0))
   }
 
-  #scan(name: string): number[] {
-    const offsets = this.#stringsLike(name, text => text === name)
-    return offsets.size === 0 ? [] : this.#idsOfOffsets(offsets)
-  }
-
-  /** Offsets of the strings that begin with a name and that `accept` takes. */
-  #stringsLike(name: string, accept: (text: string) => boolean): Set<number> {
+  /** Offsets of the strings that begin with a name, and of whose rest, from `end`, `accept` approves. */
+  #offsetsOf(name: string, accept: (bytes: Uint8Array, end: number) => boolean): Set<number> {
     // A name offset may point into the middle of a longer string, so every occurrence counts.
     const offsets = new Set<number>()
     const needle = Buffer.from(name)
+    if (needle.includes(0)) return offsets
     for (let owner: Btf | undefined = this; owner !== undefined; owner = owner.base) {
       const haystack = Buffer.from(owner.#strings.buffer, owner.#strings.byteOffset, owner.#strings.length)
       for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
-        const next = haystack[at + needle.length]
-        if ((next === 0 || next === UNDERSCORE) && accept(cString(haystack, at)))
-          offsets.add(owner.#stringBase + at)
+        if (accept(haystack, at + needle.length)) offsets.add(owner.#stringBase + at)
       }
     }
     return offsets
@@ -367,6 +364,7 @@ export class Btf {
 
   #idsOfOffsets(offsets: ReadonlySet<number>): number[] {
     const ids: number[] = []
+    if (offsets.size === 0) return ids
     const words = this.#words
     const starts = this.#starts
     for (let i = 0; i < starts.length; i++) {
@@ -397,7 +395,7 @@ export class Btf {
    * Follows typedefs, `const`, `volatile`, `restrict` and type tags to what lies below.
    *
    * @returns the id of the first type that is none of these
-   * @throws ObjectFileError when the chain is longer than 32, which means a loop
+   * @throws ObjectFileError when 32 of them follow each other, which means a loop
    */
   resolve(id: number): number {
     for (let depth = 0; depth < MAX_RESOLVE_DEPTH; depth++) {
@@ -424,9 +422,11 @@ export class Btf {
   /**
    * Size of a type in bytes.
    *
-   * @throws ObjectFileError for a type without a size (`void`, `func`, `func_proto`, `fwd`) and for loops
+   * @throws ObjectFileError for a type without a size (`void`, `func`, `func_proto`, `fwd`), for loops, and for sizes
+   *   that do not fit 32 bits
    */
   sizeOf(id: number): number {
+    const whole = id
     let count = 1
     for (let depth = 0; depth < MAX_RESOLVE_DEPTH; depth++) {
       const type = this.resolved(id)
@@ -438,9 +438,9 @@ export class Btf {
         case 'enum64':
         case 'datasec':
         case 'float':
-          return count * type.size
+          return this.#checkedSize(whole, count * type.size)
         case 'ptr':
-          return count * this.pointerSize
+          return this.#checkedSize(whole, count * this.pointerSize)
         case 'array':
           count *= type.count
           id = type.type
@@ -455,6 +455,11 @@ export class Btf {
     throw new ObjectFileError(`BTF type ${id} refers to itself`, this.#where)
   }
 
+  #checkedSize(id: number, size: number): number {
+    if (size <= MAX_SIZE) return size
+    throw new ObjectFileError(`BTF type ${id} is too large`, this.#where)
+  }
+
   /** Bytes of a pointer: 8, since only 64-bit targets are handled. */
   get pointerSize(): number {
     return 8
@@ -462,7 +467,8 @@ export class Btf {
 }
 
 const FINDS_BEFORE_INDEX = 16
-const UNDERSCORE = 0x5f
+/** Sizes have 32 bits, also those of arrays of arrays. */
+const MAX_SIZE = 0xffff_ffff
 
 const INT_ENCODINGS: readonly (BtfTypeOf<'int'>['encoding'] | undefined)[] = [
   'unsigned',

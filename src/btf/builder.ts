@@ -169,7 +169,9 @@ export class BtfBuilder {
         return
       case 'int':
         head(type.size)
-        words.push((INT_ENCODING[type.encoding] << 24) | (type.bitOffset << 16) | type.bits)
+        words.push(
+          (INT_ENCODING[type.encoding] << 24) | (field(type.bitOffset, 8) << 16) | field(type.bits, 8),
+        )
         return
       case 'ptr':
       case 'const':
@@ -197,13 +199,13 @@ export class BtfBuilder {
       case 'enum':
         head(type.size, type.values.length, type.signed)
         for (const { name, value } of type.values) {
-          words.push(this.addString(name), Number(BigInt.asUintN(32, BigInt(value))))
+          words.push(this.addString(name), Number(BigInt.asUintN(32, enumerator(value, 32n))))
         }
         return
       case 'enum64':
         head(type.size, type.values.length, type.signed)
         for (const { name, value } of type.values) {
-          const wide = BigInt.asUintN(64, BigInt(value))
+          const wide = BigInt.asUintN(64, enumerator(value, 64n))
           words.push(this.addString(name), Number(wide & 0xffff_ffffn), Number(wide >> 32n))
         }
         return
@@ -230,7 +232,7 @@ export class BtfBuilder {
         return
       case 'decl_tag':
         head(type.type, 0, type.attribute)
-        words.push(type.component >>> 0)
+        words.push(type.component === -1 ? 0xffff_ffff : word(type.component))
         return
     }
   }
@@ -239,16 +241,29 @@ export class BtfBuilder {
 const encoder = new TextEncoder()
 
 function word(value: number): number {
-  if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff)) {
-    throw new RangeError(`${value} is not a 32-bit number`)
+  return field(value, 32)
+}
+
+function field(value: number, bits: number): number {
+  if (!(Number.isInteger(value) && value >= 0 && value < 2 ** bits)) {
+    throw new RangeError(`${value} is not ${bits === 8 ? 'an' : 'a'} ${bits}-bit number`)
   }
   return value
 }
 
+/** Either sign is taken, since an enum of a kernel without signed enums has negative values too. */
+function enumerator(value: number | bigint, bits: bigint): bigint {
+  const whole = BigInt(value)
+  if (whole < -(1n << (bits - 1n)) || whole >= 1n << bits) {
+    throw new RangeError(`${value} is not a ${bits}-bit number`)
+  }
+  return whole
+}
+
 function memberOffset({ name, bitOffset, bitSize }: BtfMember, bitfields: boolean): number {
   if (!bitfields) return word(bitOffset)
-  if (bitOffset >= 1 << BITFIELD_SHIFT || bitSize > 0xff) {
+  if (bitOffset >= 1 << BITFIELD_SHIFT) {
     throw new RangeError(`member ${name} at bit ${bitOffset} is too far away for a struct with bitfields`)
   }
-  return ((bitSize << BITFIELD_SHIFT) | bitOffset) >>> 0
+  return ((field(bitSize, 8) << BITFIELD_SHIFT) | word(bitOffset)) >>> 0
 }

@@ -64,6 +64,8 @@ const LOAD_SYSCALL = 'bpf(BPF_PROG_LOAD)'
 const FIRST_LOG_SIZE = 64 << 10
 /** Kernels before 6.4 refuse a smaller log. */
 const LEAST_LOG_SIZE = 128
+/** Each try runs the verifier again, so there should be few. */
+const LOG_GROWTH = 8
 /** The kernel's limit for `log_size` since 5.2. */
 const LAST_LOG_SIZE = 0xffffffff >>> 2
 /** The verifier gives up with EAGAIN when a signal is pending; libbpf tries five times. */
@@ -133,7 +135,7 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     if (log === undefined && isVerdict(code)) {
       logLevel = 1
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
-      logSize = trueSize > logSize ? trueSize : Math.min(logSize * 2, LAST_LOG_SIZE)
+      logSize = trueSize > logSize ? trueSize : Math.min(logSize * LOG_GROWTH, LAST_LOG_SIZE)
     } else {
       throw loadError(
         spec,

@@ -6,26 +6,24 @@
  * @module
  */
 
-import { closeSync, constants, openSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { type AttachType, attachTypes, enumNumber } from '../abi/index.ts'
-import { createLink, type Link, type ProgramHandle } from './link.ts'
+import { createLink, type Link, type ProgramHandle, withOpen } from './link.ts'
 
 /**
  * Attaches a cgroup program to a cgroup of version 2 and all below it (5.7).
  *
  * @param path directory of the cgroup
  * @param attachType the hook, such as `'cgroup_inet_ingress'`
- * @throws BpfError with `EBADF` when the directory is not of cgroup version 2
+ * @throws BpfError with `EBADF` when the directory is not of cgroup version 2, `ENOENT` when there is none
  */
 export function cgroup(program: ProgramHandle, path: string, attachType: AttachType | number): Link {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    return createLink(`program ${program.name} to ${attachType} of ${path}`, {
+  const what = `program ${program.name} to ${attachType} of ${path}`
+  return withOpen(what, path, constants.O_RDONLY | constants.O_DIRECTORY, fd =>
+    createLink(what, {
       prog_fd: program.fd,
       target_fd: fd,
       attach_type: enumNumber(attachTypes, attachType, 'attach type'),
-    })
-  } finally {
-    closeSync(fd)
-  }
+    }),
+  )
 }

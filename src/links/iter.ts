@@ -77,11 +77,25 @@ function readIterator(link: KernelLink): Buffer {
     const chunks: Buffer[] = []
     for (;;) {
       const chunk = Buffer.alloc(CHUNK)
-      const length = readSync(fd, chunk)
+      const length = readChunk(fd, chunk)
       if (length === 0) return Buffer.concat(chunks)
       chunks.push(chunk.subarray(0, length))
     }
   } finally {
     closeSync(fd)
+  }
+}
+
+/** `read(2)`; goes on after a million objects of which the program wrote nothing, where the kernel pauses. */
+function readChunk(fd: number, chunk: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, chunk)
+    } catch (error) {
+      const { errno, code } = error as NodeJS.ErrnoException
+      if (code === 'EAGAIN' || code === 'EINTR') continue
+      if (errno === undefined) throw error
+      throw failure('Cannot read the iterator', errno, 'read')
+    }
   }
 }

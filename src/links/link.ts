@@ -6,6 +6,7 @@
  * @module
  */
 
+import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
 import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
@@ -159,6 +160,29 @@ export class KernelLink extends Link {
     if (this.#fd.closed) return
     this.#fd.close()
     for (const each of this.#held) each[Symbol.dispose]()
+  }
+}
+
+/**
+ * Opens a file or directory that is attached to, for as long as `use` runs.
+ *
+ * @internal
+ * @param what names the attachment in errors
+ * @throws BpfError with the errno's name as code when it cannot be opened
+ */
+export function withOpen<T>(what: string, path: string, flags: number, use: (fd: number) => T): T {
+  let fd: number
+  try {
+    fd = openSync(path, flags)
+  } catch (error) {
+    const { errno, syscall } = error as NodeJS.ErrnoException
+    if (errno === undefined) throw error
+    throw failure(`Cannot attach ${what}`, errno, syscall ?? 'open')
+  }
+  try {
+    return use(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 

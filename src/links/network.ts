@@ -7,28 +7,51 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { attachTypes } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
+import { failure } from '../kernel/index.ts'
+import { allocate, ioctl, nr, OwnedFd, syscallEntry } from '../syscalls/index.ts'
 import { type Anchor, anchorFields } from './anchor.ts'
-import { createLink, type Link, type ProgramHandle } from './link.ts'
+import { createLink, type Link, type ProgramHandle, withOpen } from './link.ts'
 
 /** A network device: its name in this network namespace, or its index. */
 export type Device = string | number
 
+const AF_UNIX = 1
+const SOCK_DGRAM = 2
+const SOCK_CLOEXEC = 0o2000000
+const SIOCGIFINDEX = 0x8933
+/** `IFNAMSIZ` of include/uapi/linux/if.h, its terminating zero included. */
+const NAME_SIZE = 16
+/** `struct ifreq`: the name, then a union of 24 bytes. */
+const IFREQ_SIZE = 40
+
 /**
- * Index of a network device.
+ * Index of a network device of this network namespace. sysfs would not do: it shows the namespace of its mount.
  *
+ * @throws RangeError when an index is not a positive number
  * @throws BpfError with code `ENODEV` when this network namespace has no such device
  */
 export function deviceIndex(device: Device): number {
-  if (typeof device === 'number') return device
-  try {
-    if (/^[^/\s]+$/.test(device)) {
-      return Number(readFileSync(`/sys/class/net/${device}/ifindex`, 'utf8'))
-    }
-  } catch {}
-  throw new BpfError(`There is no network device ${JSON.stringify(device)}`, { code: 'ENODEV' })
+  if (typeof device === 'number') {
+    if (Number.isInteger(device) && device > 0 && device < 2 ** 31) return device
+    throw new RangeError(`Cannot find network device ${device}: it is no index`)
+  }
+  const name = Buffer.from(device)
+  if (name.length === 0 || name.length >= NAME_SIZE || name.includes(0)) throw noDevice(device)
+  const made = syscallEntry().syscall(nr.socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  if (made < 0) throw failure(`Cannot find network device ${device}`, made, 'socket')
+  using socket = OwnedFd.adopt(made, 'socket')
+  const request = allocate(IFREQ_SIZE)
+  request.bytes.set(name)
+  const result = ioctl(socket.fd, SIOCGIFINDEX, request.address)
+  if (result < 0) throw noDevice(device)
+  return request.view.getInt32(NAME_SIZE, true)
+}
+
+function noDevice(name: string): BpfError {
+  return new BpfError(`There is no network device ${JSON.stringify(name)}`, { code: 'ENODEV' })
 }
 
 /** How an XDP program is run: by the driver, by the generic stack, by the device. Default: the kernel decides. */
@@ -137,14 +160,8 @@ export function flowDissector(program: ProgramHandle, namespace?: string): Link 
 }
 
 function netns(program: ProgramHandle, attachType: number, hook: string, path = '/proc/self/ns/net'): Link {
-  const fd = openSync(path, 'r')
-  try {
-    return createLink(`program ${program.name} to ${hook} of ${path}`, {
-      prog_fd: program.fd,
-      target_fd: fd,
-      attach_type: attachType,
-    })
-  } finally {
-    closeSync(fd)
-  }
+  const what = `program ${program.name} to ${hook} of ${path}`
+  return withOpen(what, path, constants.O_RDONLY, fd =>
+    createLink(what, { prog_fd: program.fd, target_fd: fd, attach_type: attachType }),
+  )
 }

@@ -89,7 +89,7 @@ function matchFields(local: CoreAccess, target: CoreAccess): CoreAccess | undefi
     id = btf.resolve(id)
     if (step.name !== undefined) {
       const wanted = { name: step.name, type: memberOf(local.btf, step).type }
-      const next = matchMember(local.btf, wanted, target, id, 0)
+      const next = matchMember(local.btf, wanted, target, id, new Set())
       if (next === undefined) return undefined
       id = next
       continue
@@ -110,6 +110,7 @@ function matchFields(local: CoreAccess, target: CoreAccess): CoreAccess | undefi
 /**
  * Finds a member by name, also in anonymous structs and unions, and adds it to the access.
  *
+ * @param searched types that were searched in vain; without it, nesting could make the search take forever
  * @returns the member's type, or `undefined` when there is none or its type is not compatible
  */
 function matchMember(
@@ -117,16 +118,20 @@ function matchMember(
   wanted: { name: string; type: number },
   target: CoreAccess,
   structId: number,
-  depth: number,
+  searched: Set<number>,
+  depth = 0,
 ): number | undefined {
   if (depth === MAX_ACCESS_LENGTH) throw coreError('the target type is nested too deep')
   const { btf } = target
   const typeId = btf.resolve(structId)
+  // What a type lacks in one place it lacks in all.
+  if (searched.has(typeId)) return undefined
+  searched.add(typeId)
   const type = btf.type(typeId)
   if (!isComposite(type)) return undefined
   for (const [index, member] of type.members.entries()) {
     if (member.name === '') {
-      const found = matchMember(localBtf, wanted, target, member.type, depth + 1)
+      const found = matchMember(localBtf, wanted, target, member.type, searched, depth + 1)
       if (found === undefined) continue
       target.bitOffset += member.bitOffset
       return found
@@ -183,7 +188,7 @@ function typesAreCompatible(
   targetId: number,
   level = MAX_DEPTH,
 ): boolean {
-  if (level <= 0) throw coreError('the types are nested too deep')
+  if (level < 0) throw coreError('the types are nested too deep')
   if (!sameKind(localBtf.kind(localId), targetBtf.kind(targetId))) return false
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const local = localBtf.resolved(localId)

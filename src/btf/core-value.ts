@@ -111,7 +111,8 @@ function storage(
   for (;;) {
     const offset = Math.floor(bitOffset / 8 / size) * size
     if (bitOffset + bitSize - offset * 8 <= size * 8) return { offset, size, bits: bitSize }
-    if (size >= 8) throw coreError(`bitfield ${describeAccess(access)} does not fit a 64-bit load`)
+    if (size >= 8 || size === 0)
+      throw coreError(`bitfield ${describeAccess(access)} does not fit a 64-bit load`)
     size *= 2
   }
 }

@@ -15,6 +15,7 @@ import type { Btf } from './btf.ts'
 import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './core-access.ts'
 import { type Candidate, candidatesIn, matchAccess } from './core-match.ts'
 import { type CoreValue, coreValue } from './core-value.ts'
+import type { BtfType } from './types.ts'
 
 /** Where to look for the kernel's types. Called when the first relocation needs them. */
 export interface CoreTargets {
@@ -51,8 +52,11 @@ const SOURCE_REGISTER = 0x08
 /** Bits of the size in the opcode of a load or store, by bytes. */
 const SIZES: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 }
 
-/** Bounds the search when each type name is asked for many times. */
-type CandidateCache = Map<string, Candidate[]>
+/**
+ * Candidates by local type. Those that lack what one relocation asks for are not asked again, unless all lack it:
+ * later relocations of the same type are about the same kernel type.
+ */
+type CandidateCache = Map<number, Candidate[]>
 
 /**
  * Applies all relocations of a program.
@@ -98,11 +102,11 @@ function resolve(
 
   const name = local.name(relocation.typeId)
   if (name === '') throw coreError(`${describeType(local, relocation.typeId)} has no name to search for`)
-  const matches: { target: CoreAccess; value: CoreValue }[] = []
+  const matches: { candidate: Candidate; target: CoreAccess; value: CoreValue }[] = []
   const found = candidates(name, relocation.typeId, local, targets, cache)
   for (const candidate of found) {
     const target = matchAccess(access, candidate)
-    if (target !== undefined) matches.push({ target, value: coreValue(kind, target)! })
+    if (target !== undefined) matches.push({ candidate, target, value: coreValue(kind, target)! })
   }
   const [first, ...others] = matches
   if (first === undefined) {
@@ -118,6 +122,10 @@ function resolve(
       )
     }
   }
+  cache.set(
+    relocation.typeId,
+    matches.map(({ candidate }) => candidate),
+  )
   return { access, before, after: first.value }
 }
 
@@ -128,15 +136,14 @@ function candidates(
   targets: CoreTargets,
   cache: CandidateCache,
 ): readonly Candidate[] {
-  const kind = local.kind(typeId)
-  const key = `${kind} ${name}`
-  let found = cache.get(key)
+  let found = cache.get(typeId)
   if (found === undefined) {
+    const kind = local.kind(typeId)
     found = candidatesIn(targets.kernel(), name, kind)
     if (found.length === 0) {
       for (const module of targets.modules?.() ?? []) found.push(...candidatesIn(module, name, kind))
     }
-    cache.set(key, found)
+    cache.set(typeId, found)
   }
   return found
 }
@@ -188,14 +195,14 @@ function unexpected(opcode: number): Error {
 
 /** The opcode with the size of the kernel's field; `undefined` when the value would change. */
 function resize(opcode: number, before: CoreValue, after: CoreValue): number | undefined {
-  if (before.field === undefined || after.field === undefined) return opcode
-  const { type: oldType, size: oldSize } = before.field
-  const { type: newType, size: newSize } = after.field
+  // Only one of them is a bitfield: such a field has no size of its own.
+  const { type: oldType, size: oldSize } = before.field ?? NO_FIELD
+  const { type: newType, size: newSize } = after.field ?? NO_FIELD
   if (oldSize === newSize) return opcode
-  const pointers = oldType.kind === 'ptr' && newType.kind === 'ptr'
+  const pointers = oldType?.kind === 'ptr' && newType?.kind === 'ptr'
   const unsigned =
-    oldType.kind === 'int' &&
-    newType.kind === 'int' &&
+    oldType?.kind === 'int' &&
+    newType?.kind === 'int' &&
     oldType.encoding !== 'signed' &&
     newType.encoding !== 'signed'
   if (!pointers && !unsigned) return undefined
@@ -208,10 +215,13 @@ function resize(opcode: number, before: CoreValue, after: CoreValue): number | u
   return (opcode & ~SIZE_MASK) | size
 }
 
+const NO_FIELD: { type?: BtfType; size: number } = { size: 0 }
+
 /** Every slot becomes a call, so that jumps over a 64-bit load stay right. */
 function poison(instruction: Instruction, number: number): Instruction[] {
   const call: Instruction = { opcode: CALL, dst: 0, src: 0, offset: 0, imm: POISON + number }
-  const first = { ...instruction, ...call }
+  const { reference: _, ...kept } = instruction
+  const first = { ...kept, ...call }
   return instruction.opcode === LDIMM64 ? [first, call] : [first]
 }
 

@@ -1,0 +1,194 @@
+import test from 'ava'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { describePoison, relocateCore } from '../../../src/btf/core.ts'
+import type { BtfType } from '../../../src/btf/types.ts'
+import { btfOf, int, member, struct } from '../../support/btf-types.ts'
+import {
+  array,
+  enumOf,
+  holders,
+  i32,
+  i64,
+  kernel,
+  local,
+  missing,
+  refuses,
+  relocate,
+  relocated,
+  targets,
+  u8,
+  u32,
+  u64,
+  value,
+  x,
+} from '../../support/core.ts'
+
+test('instructions are patched where they hold the value, and nowhere else', t => {
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  const patched = (before: Instruction) => relocate({ local, kernel }, relocation, before).instructions
+  t.deepEqual(patched(holders.mov(0)), [holders.mov(16)])
+  t.deepEqual(patched({ ...holders.mov(0), opcode: 0xb4 }), [{ ...holders.mov(16), opcode: 0xb4 }])
+  t.deepEqual(patched({ ...holders.mov(0), opcode: 0x07 }), [{ ...holders.mov(16), opcode: 0x07 }])
+  t.deepEqual(patched(holders.load64(0)), [holders.load64(16)])
+  t.deepEqual(patched(holders.ldx32(0)), [holders.ldx32(16)])
+  t.deepEqual(patched(holders.stx32(0)), [holders.stx32(16)])
+  t.deepEqual(patched(holders.st32(0)), [holders.st32(16)])
+})
+
+test('instructions without relocation stay the same objects', t => {
+  const one = holders.mov(1)
+  const { instructions, failures } = relocateCore([one], btfOf([]), { kernel: () => btfOf([]) })
+  t.is(instructions[0], one)
+  t.deepEqual(failures, [])
+})
+
+test('an instruction that holds another value than expected is refused', t => {
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  for (const holder of [holders.mov, holders.load64, holders.ldx32, holders.stx32, holders.st32]) {
+    refuses(
+      t,
+      () => relocate({ local, kernel }, relocation, holder(5)),
+      'the instruction for struct s.x has 5, not 0',
+    )
+  }
+})
+
+test('instructions that hold no value are refused', t => {
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  const refused: Instruction[] = [
+    { ...holders.mov(0), opcode: 0xbf },
+    { ...holders.mov(0), opcode: 0x05 },
+    { ...holders.mov(0), opcode: 0x85 },
+    { ...holders.mov(0), opcode: 0x20 },
+    { ...holders.load64(0), src: 1 },
+    { ...holders.load64(0), offset: 1 },
+  ]
+  for (const instruction of refused) {
+    const opcode = instruction.opcode.toString(16)
+    refuses(
+      t,
+      () => relocate({ local, kernel }, relocation, instruction),
+      `opcode 0x${opcode} holds no relocatable value`,
+    )
+  }
+})
+
+test('an offset that does not fit 16 bits fits an immediate only', t => {
+  const at = (offset: number) => [u32, struct('s', 4, member('x', 1, offset * 8))]
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  const load = (offset: number) => relocate({ local, kernel: at(offset) }, relocation, holders.ldx32(0))
+  t.is(load(0x7fff).instructions[0]!.offset, 0x7fff)
+  refuses(t, () => load(0x8000), 'the offset of struct s.x is 32768, more than an instruction holds')
+  t.is(value({ local, kernel: at(0x8000) }, relocation), 0x8000)
+})
+
+test('loads and stores get the size of the field in the kernel', t => {
+  const field = (type: BtfType, offset = 0) => [type, struct('s', 64, member('x', 1, offset * 8))]
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  const patched = (one: BtfType, other: BtfType, instruction: Instruction) =>
+    relocate({ local: field(one), kernel: field(other, 8) }, relocation, instruction)
+  t.is(patched(u32, u64, holders.ldx32(0)).instructions[0]!.opcode, 0x79)
+  t.is(patched(u64, u8, holders.ldx64(0)).instructions[0]!.opcode, 0x71)
+  t.is(patched(u64, int('short', 2), holders.ldx64(0)).instructions[0]!.opcode, 0x69)
+  t.is(patched(u32, u8, holders.stx32(0)).instructions[0]!.opcode, 0x73)
+  t.is(patched(u32, u8, holders.st32(0)).instructions[0]!.opcode, 0x72)
+  t.is(patched(u32, int('bool', 1, 'bool'), holders.ldx32(0)).instructions[0]!.opcode, 0x71)
+  // Signs do not matter as long as the size is the same.
+  t.is(patched(u32, i32, holders.ldx32(0)).instructions[0]!.opcode, 0x61)
+  for (const [one, other] of [
+    [i32, i64],
+    [u32, i64],
+    [i32, u64],
+    [struct('a', 4), struct('a', 8)],
+    [enumOf('e', []), enumOf('e', [], { kind: 'enum64', size: 8 })],
+  ] as const) {
+    const { failures, instructions } = patched(one, other, holders.ldx32(0))
+    t.is(failures.length, 1, `${one.name} to ${other.name}`)
+    t.is(instructions[0]!.opcode, 0x85)
+    t.is(value({ local: field(one), kernel: field(other, 8) }, relocation), 8)
+  }
+})
+
+test('a load of another size than its field cannot be resized', t => {
+  const wide = [u64, struct('s', 8, member('x', 1, 0))]
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  refuses(
+    t,
+    () => relocate({ local, kernel: wide }, relocation, holders.ldx8(0)),
+    "an access of another size than the field's 4 bytes cannot be resized to 8",
+  )
+  const odd = [int('__int128', 16), struct('s', 16, member('x', 1, 0))]
+  refuses(
+    t,
+    () => relocate({ local, kernel: odd }, relocation, holders.ldx32(0)),
+    "an access of another size than the field's 4 bytes cannot be resized to 16",
+  )
+  t.is(relocate({ local, kernel }, relocation, holders.ldx8(0)).instructions[0]!.offset, 16)
+})
+
+test('elements of arrays are resized by the size of an element', t => {
+  const of = (type: BtfType) => [type, array(1, 4), struct('s', 64, member('x', 2, 0))]
+  const element = { kind: 'field_byte_offset', typeId: 3, access: '0:0:1' } as const
+  const types = { local: of(u32), kernel: of(u64) }
+  const [load] = relocate(types, element, holders.ldx32(4)).instructions
+  t.is(load!.opcode, 0x79)
+  t.is(load!.offset, 8)
+  // The whole array is no integer, though its elements are.
+  const whole = { ...element, access: '0:0' }
+  t.is(relocate(types, whole, holders.ldx32(0)).failures.length, 1)
+  t.is(relocate({ local: of(u32), kernel: of(u32) }, whole, holders.ldx32(0)).failures.length, 0)
+})
+
+test('what the kernel lacks poisons the instruction', t => {
+  const source = { file: 'a.c', text: 'return s->x;', line: 7, column: 3 }
+  const instruction = { ...holders.ldx32(0), symbol: 'f', source }
+  const relocation = { kind: 'field_byte_offset', ...x } as const
+  const { instructions, failures } = relocate({ local, kernel: missing }, relocation, instruction)
+  t.deepEqual(instructions, [
+    { opcode: 0x85, dst: 0, src: 0, offset: 0, imm: 0xbad2310, symbol: 'f', source },
+  ])
+  t.deepEqual(failures, [
+    { kind: 'field_byte_offset', subject: 'struct s.x', reason: 'the kernel has no struct s.x', source },
+  ])
+  const [whole] = relocate({ local, kernel: [] }, relocation, instruction).failures
+  t.is(whole!.reason, 'the kernel has no struct s')
+})
+
+test('both slots of a 64-bit load are poisoned, and the reference goes', t => {
+  const relocation = { kind: 'enumval_value', typeId: 1, access: '0' } as const
+  const own = [enumOf('e', [['A', 1]])]
+  const before: Instruction = { ...holders.load64(1), reference: { kind: 'map', name: 'm' } }
+  const call = { opcode: 0x85, dst: 0, src: 0, offset: 0, imm: 0xbad2310 }
+  const { instructions, failures } = relocate({ local: own, kernel: [] }, relocation, before)
+  t.deepEqual(instructions, [call, call])
+  t.is(failures[0]!.subject, 'enum e.A')
+})
+
+test('a poisoned instruction leads back to what it needed', t => {
+  const own = btfOf([...local, enumOf('e', [['A', 1]])])
+  const { failures, instructions } = relocateCore(
+    [
+      { ...holders.mov(9), source: { file: 'a.c', text: '', line: 1, column: 0 } },
+      relocated(holders.mov(0), { kind: 'field_byte_offset', ...x }),
+      relocated(holders.mov(1), { kind: 'enumval_value', typeId: 3 }),
+    ],
+    own,
+    targets({ kernel: [] }),
+  )
+  t.deepEqual(
+    instructions.slice(1).map(({ imm }) => imm),
+    [195896080, 195896081],
+  )
+  t.is(failures[0]!.source?.line, 1)
+  t.is(
+    describePoison('0: (85) call unknown#195896080\ninvalid func unknown#195896080', failures),
+    'it needs field_byte_offset of struct s.x, but the kernel has no struct s',
+  )
+  t.is(
+    describePoison('invalid func unknown#195896081', failures),
+    'it needs enumval_value of enum e.A, but the kernel has no enum e',
+  )
+  t.is(describePoison('invalid func unknown#195896082', failures), undefined)
+  t.is(describePoison('invalid func unknown#7', failures), undefined)
+  t.is(describePoison('R1 invalid mem access', failures), undefined)
+})

@@ -10,7 +10,7 @@ import { btfInfo, progInfo } from '../abi/index.ts'
 import { Btf } from '../btf/btf.ts'
 import { cString } from '../bytes.ts'
 import { BpfError } from '../errors.ts'
-import { allocate, bpf, getInfo, nextId, OwnedFd } from '../syscalls/index.ts'
+import { allocate, bpf, errnoName, getInfo, nextId, OwnedFd } from '../syscalls/index.ts'
 import { kernelBtf } from './btf.ts'
 import { failure } from './failure.ts'
 
@@ -132,11 +132,16 @@ export class BtfObject implements Disposable {
   }
 
   #readInfo(): BtfObjectInfo {
-    const info = allocate(btfInfo.$size)
     const name = allocate(NAME_SIZE)
+    const info = allocate(btfInfo.$size)
     info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
     info.view.setUint32(btfInfo.name_len, NAME_SIZE, true)
-    const result = getInfo(this.fd, info)
+    let result = getInfo(this.fd, info)
+    if (errnoName(-result) === 'E2BIG') {
+      // Before 5.11 the kernel knows no names, and refuses what it does not know unless it is zero.
+      info.bytes.fill(0)
+      result = getInfo(this.fd, info)
+    }
     if (result < 0) throw failure('Cannot read BTF info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
     return {
       id: info.view.getUint32(btfInfo.id, true),

@@ -10,7 +10,7 @@ export { type KernelSymbol, KernelSymbols, type SymbolAt, splitModule } from './
 export { countsMemlock, raiseMemlockLimit } from './memlock.ts'
 export { type ObjectKind, objectKind } from './object-kind.ts'
 export { objectName } from './object-name.ts'
-export { explainPermission, type PermissionFacts, permissionFacts } from './permission.ts'
+export { explainPermission, explainPrivileges, type PermissionFacts, permissionFacts } from './permission.ts'
 export {
   getPinned,
   type OpenPinOptions,

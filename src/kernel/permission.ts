@@ -23,23 +23,29 @@ export interface PermissionFacts {
   countsMemlock?: boolean
 }
 
-/** Says what stands in the way of BPF, in words; `undefined` when nothing that can be seen does. */
-export function explainPermission(facts: PermissionFacts): string | undefined {
+/** Says which privileges of this process do not reach BPF; `undefined` when all do. */
+export function explainPrivileges(facts: PermissionFacts): string | undefined {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(facts.status)?.[1] ?? '0'}`)
   const has = (name: keyof typeof CAPABILITIES): boolean =>
     ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n
-  const reasons: string[] = []
   if (!has('CAP_SYS_ADMIN')) {
     const missing = (['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'] as const).filter(name => !has(name))
-    if (missing.length > 0) {
-      const disabled = /^[12]/.test(facts.unprivilegedBpfDisabled ?? '')
-        ? ', and unprivileged BPF is disabled'
-        : ''
-      reasons.push(`this process lacks ${missing.join(', ')} and CAP_SYS_ADMIN${disabled}; run as root`)
-    }
-  } else if (facts.uidMap !== undefined && !/^\s*0\s+0\s+4294967295\s*$/.test(facts.uidMap)) {
-    reasons.push('this process is in a user namespace, whose capabilities do not reach BPF')
+    if (missing.length === 0) return undefined
+    const disabled = /^[12]/.test(facts.unprivilegedBpfDisabled ?? '')
+      ? ', and unprivileged BPF is disabled'
+      : ''
+    return `this process lacks ${missing.join(', ')} and CAP_SYS_ADMIN${disabled}; run as root`
   }
+  if (facts.uidMap !== undefined && !/^\s*0\s+0\s+4294967295\s*$/.test(facts.uidMap)) {
+    return 'this process is in a user namespace, whose capabilities do not reach BPF'
+  }
+  return undefined
+}
+
+/** Says what stands in the way of BPF, in words; `undefined` when nothing that can be seen does. */
+export function explainPermission(facts: PermissionFacts): string | undefined {
+  const privileges = explainPrivileges(facts)
+  const reasons = privileges === undefined ? [] : [privileges]
   const lockdown = /\[(integrity|confidentiality)\]/.exec(facts.lockdown ?? '')?.[1]
   if (lockdown !== undefined) reasons.push(`the kernel is locked down (${lockdown})`)
   const seccomp = /^Seccomp:\s*([12])/m.exec(facts.status)?.[1]

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { join } from 'node:path'
+import { resolve as resolvePath } from 'node:path'
 import {
   BPF_F_MMAPABLE,
   BPF_F_NO_PREALLOC,
@@ -43,7 +43,7 @@ export interface CreateMapOptions {
   btfFd?: number
   /** Template of the inner maps of a map of maps, instead of `spec.innerMap`. */
   innerMapFd?: number
-  /** Directory on a bpffs of the pins of maps with `pinning: 'by_name'`. Default: `/sys/fs/bpf`. */
+  /** Directory on a bpffs that pins are below: those by name, and of specs with a relative `pinPath`. Default: `/sys/fs/bpf`. */
   pinPath?: string
   /** How to open a pin that exists. */
   pin?: OpenPinOptions
@@ -54,14 +54,13 @@ export interface CreateMapOptions {
 const DEFAULT_PIN_PATH = '/sys/fs/bpf'
 
 /**
- * Creates a map with its contents, or opens its pin when the spec says `pinning: 'by_name'` and there is one. On
- * failure nothing stays behind.
+ * Creates a map with its contents, or opens its pin when the spec asks for one and it is there. On failure nothing
+ * stays behind.
  */
 export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
   const complete = createdSpec(spec)
-  if (spec.pinning !== 'by_name') return createFilled(complete, options)
-
-  const path = join(options.pinPath ?? DEFAULT_PIN_PATH, spec.name)
+  const path = pinOf(spec, options)
+  if (path === undefined) return createFilled(complete, options)
   const existing = openCompatible(complete, path, options)
   if (existing !== undefined) return existing
   const handle = createFilled(complete, options)
@@ -75,6 +74,13 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
     if (theirs === undefined) throw error
     return theirs
   }
+}
+
+/** Path of the pin that a spec asks for. */
+function pinOf({ name, pinning, pinPath }: MapSpec, options: CreateMapOptions): string | undefined {
+  if (pinning === 'none') return undefined
+  const relative = pinPath ?? (pinning === 'by_name' ? `./${name}` : undefined)
+  return relative === undefined ? undefined : resolvePath(options.pinPath ?? DEFAULT_PIN_PATH, relative)
 }
 
 /** Opens the pin of a map; `undefined` when there is none. */

@@ -5,7 +5,8 @@
  */
 
 import { BpfError, NotSupportedError } from '../errors.ts'
-import { failure } from '../kernel/index.ts'
+import { explainPrivileges, permissionFacts } from '../kernel/index.ts'
+import { systemError } from '../syscalls/index.ts'
 import type { MapFacts } from './handle.ts'
 import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
 
@@ -34,11 +35,11 @@ export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
  */
 export function mapError(facts: MapFacts, verb: string, result: number, command: string): BpfError {
   const action = `Cannot ${verb} ${describeMap(facts)}`
-  const error = failure(action, result, `bpf(${command})`)
-  const reason = reasonOf(facts, -result, command)
+  const error = systemError(action, result, `bpf(${command})`)
   // What the process lacks is a better reason than anything about the map.
-  const explained = result === -EPERM && !error.message.endsWith(`(${error.code})`)
-  if (reason === undefined || explained) return error
+  const lacking = result === -EPERM ? explainPrivileges(permissionFacts()) : undefined
+  const reason = lacking ?? reasonOf(facts, -result, command)
+  if (reason === undefined) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
   return new BpfError(`${action}: ${reason} (${error.code})`, options)
 }

@@ -43,6 +43,11 @@ export interface MapSpec {
   freeze?: boolean
   /** `'by_name'`: reuse or create a pin named like the map below the pin path. */
   pinning?: 'none' | 'by_name'
+  /**
+   * Where on a bpffs to reuse or create a pin, instead of by name; unless absolute, below the pin path. With
+   * `pinning: 'none'` there is no pin all the same.
+   */
+  pinPath?: string
   /** BTF that `keyTypeId` and `valueTypeId` belong to. */
   btf?: Btf
   /** BTF type of the key; 0 or absent when unknown. */

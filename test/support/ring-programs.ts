@@ -65,7 +65,8 @@ export function outputProgram(ring: BpfMap, flags = 0): Program {
     // r7 = skb->len, from 1 to MAX_RECORD
     op(0x61, { dst: 7, src: 1 }),
     set(0, 1),
-    jump(0x15, 'exit', { dst: 7, imm: 0 }),
+    // Not "== 0": before 5.11 the verifier does not learn from that.
+    jump(0xa5, 'exit', { dst: 7, imm: 1 }),
     jump(0x25, 'exit', { dst: 7, imm: MAX_RECORD }),
     set(2, 0),
     move(3, 10),

@@ -22,24 +22,31 @@ export function linkFunctions(
 ): Instruction[] {
   const linked = [...main]
   const present = new Set(main.map(each => each.symbol))
-  const follow = (body: readonly Instruction[]): void => {
-    for (const { reference } of body) {
-      if (reference?.kind !== 'call' && reference?.kind !== 'function') continue
-      if (present.has(reference.name)) continue
-      if (!functions.has(reference.name)) {
-        throw new BpfError(
-          `Cannot link the program: there is no function ${JSON.stringify(reference.name)}`,
-          {
-            code: 'ERR_UNRESOLVED',
-          },
-        )
-      }
-      const callee = functions.get(reference.name)!
-      present.add(reference.name)
-      linked.push(...callee)
-      follow(callee)
+  // The bodies being read, innermost last; not the call stack, which a long chain of functions would overflow.
+  const open = [main.values()]
+  for (let body = open.at(-1); body !== undefined; body = open.at(-1)) {
+    const next = body.next()
+    if (next.done === true) {
+      open.pop()
+      continue
     }
+    const { reference } = next.value
+    if (reference?.kind !== 'call' && reference?.kind !== 'function') continue
+    if (present.has(reference.name)) continue
+    const callee = find(functions, reference.name)
+    present.add(reference.name)
+    for (const instruction of callee) linked.push(instruction)
+    open.push(callee.values())
   }
-  follow(main)
   return linked
+}
+
+function find(functions: ReadonlyMap<string, readonly Instruction[]>, name: string): readonly Instruction[] {
+  // Before `get`, which throws where the map is one of named things.
+  if (!functions.has(name)) {
+    throw new BpfError(`Cannot link the program: there is no function ${JSON.stringify(name)}`, {
+      code: 'ERR_UNRESOLVED',
+    })
+  }
+  return functions.get(name)!
 }

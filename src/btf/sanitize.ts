@@ -58,8 +58,8 @@ function replace(type: BtfType, support: BtfSupport, placeholder: () => number):
       if (support.datasec) return type
       return {
         kind: 'struct',
-        // Dots are not allowed in the names of structs.
-        name: type.name.replaceAll('.', '_'),
+        // Neither dots nor question marks are allowed in the names of structs.
+        name: type.name.replaceAll(/[.?]/g, '_'),
         size: type.size,
         members: type.variables.map(({ type: member, offset }) => ({
           name: '',

@@ -10,7 +10,7 @@ import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
 import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
-import { type AttrFields, bpf, nextId, OwnedFd } from '../syscalls/index.ts'
+import { type AttrFields, bpf, errnoName, nextId, OwnedFd } from '../syscalls/index.ts'
 import { type LinkInfo, readLinkInfo } from './info.ts'
 
 /** Anything that holds a program's descriptor, such as a `Program`. */
@@ -142,9 +142,18 @@ export class KernelLink extends Link {
       fields.old_prog_fd = options.expected.fd
     }
     const result = bpf('link_update', fields)
-    if (result < 0) {
-      throw failure(`Cannot update the link to program ${program.name}`, result, 'bpf(BPF_LINK_UPDATE)')
+    if (result >= 0) return
+    const action = `Cannot update the link to program ${program.name}`
+    const syscall = 'bpf(BPF_LINK_UPDATE)'
+    // An update asks for no capability: this is all that EPERM means here.
+    if (options.expected !== undefined && errnoName(-result) === 'EPERM') {
+      throw new BpfError(`${action}: another program than the expected one is attached (EPERM)`, {
+        code: 'EPERM',
+        errno: -result,
+        syscall,
+      })
     }
+    throw failure(action, result, syscall)
   }
 
   detach(): void {

@@ -1,0 +1,20 @@
+/**
+ * Waiting for what the kernel does in its own time.
+ *
+ * @module
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Milliseconds after which a test gives up; no test depends on how long something takes. */
+const PATIENCE = 20_000
+
+/** Waits until something is true, looking again and again; `false` when it never was. */
+export async function eventually(condition: () => boolean): Promise<boolean> {
+  const deadline = performance.now() + PATIENCE
+  for (;;) {
+    if (condition()) return true
+    if (performance.now() > deadline) return false
+    await sleep(5)
+  }
+}

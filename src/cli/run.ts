@@ -6,6 +6,7 @@
 
 import { inspect } from 'node:util'
 import {
+  BpfError,
   Collection,
   CollectionSpec,
   jsonReplacer,
@@ -18,7 +19,8 @@ import { type Command, parseCommandLine, parseCount, UsageError } from './comman
 const help = `Usage: ebpf-ts run OBJECT [--set NAME=VALUE]... [--count N] [--json]
 
 Loads a compiled BPF object, attaches every program by its section name, and prints
-the records of every ring buffer, decoded through the object's BTF, until Ctrl-C.
+the records of every ring buffer, decoded through the type that the map names as its
+value (bytes without one), until Ctrl-C.
 Notes on what was attached go to standard error. Needs root.
 
   --set NAME=VALUE  give a global variable a value before the object is loaded:
@@ -106,11 +108,21 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 function jsonLine(record: RingRecord): string {
-  return JSON.stringify({ map: record.source, record: record.decode() }, jsonReplacer)
+  return JSON.stringify({ map: record.source, record: valueOf(record) }, jsonReplacer)
 }
 
 function textLine(record: RingRecord): string {
-  return `${record.source} ${inspect(record.decode(), { breakLength: Number.POSITIVE_INFINITY, depth: null })}`
+  return `${record.source} ${inspect(valueOf(record), { breakLength: Number.POSITIVE_INFINITY, depth: null })}`
+}
+
+/** The record decoded, or its bytes when the object does not say of what type it is. */
+function valueOf(record: RingRecord): unknown {
+  try {
+    return record.decode()
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'ERR_NO_BTF') return record.data
+    throw error
+  }
 }
 
 /** Applies `NAME=VALUE`, reading the text as what the variable holds now. */

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { funcInfo, lineInfo } from '../abi/index.ts'
-import { type Instruction, slotCount } from '../asm/instruction.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, funcInfo, lineInfo } from '../abi/index.ts'
+import { type Instruction, LDIMM64, slotCount } from '../asm/instruction.ts'
 
 /** BTF that was loaded into the kernel, with the strings that line information points to. */
 export interface LoadedBtf {
@@ -18,6 +18,9 @@ export interface LoadedBtf {
   stringOffset(text: string): number | undefined
 }
 
+/** Opcode of `call`. */
+const CALL = 0x85
+
 /** Arrays of records for `BPF_PROG_LOAD`. */
 export interface ExtInfo {
   /** `struct bpf_func_info` per function, in the order of the instructions; empty when not every one has a type. */
@@ -26,16 +29,20 @@ export interface ExtInfo {
   lines: Uint8Array
 }
 
-/** Makes the records of a program. */
+/**
+ * Makes the records of a program.
+ *
+ * @param instructions as they are loaded: references resolved
+ */
 export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): ExtInfo {
   const functions: [slot: number, typeId: number][] = []
   const lines: [slot: number, file: number, text: number, position: number][] = []
   let functionsComplete = true
   let linesComplete = true
+  const starts = functionStarts(instructions)
   let slot = 0
   for (const each of instructions) {
-    const starts = slot === 0 || each.symbol !== undefined
-    if (starts) {
+    if (starts.has(slot)) {
       if (each.funcTypeId === undefined) functionsComplete = false
       else functions.push([slot, each.funcTypeId])
       // Every function must begin with a line.
@@ -54,6 +61,19 @@ export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): E
     functions: functionsComplete ? records(functions, funcInfo.$size) : new Uint8Array(0),
     lines: functionsComplete && linesComplete ? records(lines, lineInfo.$size) : new Uint8Array(0),
   }
+}
+
+/** Slots where functions start: the first, and what is called or has its address taken. Other symbols are labels. */
+function functionStarts(instructions: readonly Instruction[]): Set<number> {
+  const starts = new Set([0])
+  let slot = 0
+  for (const { opcode, src, imm } of instructions) {
+    const calls = opcode === CALL && src === BPF_PSEUDO_CALL
+    const takesAddress = opcode === LDIMM64 && src === BPF_PSEUDO_FUNC
+    if (calls || takesAddress) starts.add(slot + 1 + Number(BigInt.asIntN(32, BigInt(imm))))
+    slot += opcode === LDIMM64 ? 2 : 1
+  }
+  return starts
 }
 
 /** Both records are nothing but 32-bit words in host order. */

@@ -108,15 +108,15 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 function jsonLine(record: RingRecord): string {
-  return JSON.stringify({ map: record.source, record: valueOf(record) }, jsonReplacer)
+  return JSON.stringify({ map: record.source, record: contentOf(record) }, jsonReplacer)
 }
 
 function textLine(record: RingRecord): string {
-  return `${record.source} ${inspect(valueOf(record), { breakLength: Number.POSITIVE_INFINITY, depth: null })}`
+  return `${record.source} ${inspect(contentOf(record), { breakLength: Number.POSITIVE_INFINITY, depth: null })}`
 }
 
 /** The record decoded, or its bytes when the object does not say of what type it is. */
-function valueOf(record: RingRecord): unknown {
+function contentOf(record: RingRecord): unknown {
   try {
     return record.decode()
   } catch (error) {

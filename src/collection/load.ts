@@ -26,7 +26,7 @@ import type { CollectionSpec } from './spec.ts'
 
 /** How to load a collection. */
 export interface CollectionOptions {
-  /** Directory on a bpffs for maps with `pinning: 'by_name'`. Default: `/sys/fs/bpf`. */
+  /** Directory on a bpffs that pins of maps are below: by name, or at a relative `pinPath`. Default: `/sys/fs/bpf`. */
   pinPath?: string
   /**
    * Maps to use instead of creating those of the spec, by name. They stay the caller's: the collection works with a

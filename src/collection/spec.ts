@@ -9,7 +9,7 @@ import { basename } from 'node:path'
 import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type ByteOrder, hostByteOrder } from '../bytes.ts'
-import { type DataVariable, parseObject } from '../elf/index.ts'
+import { type DataVariable, type ObjectOptions, parseObject } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import { copyMapSpec, type MapSpec } from '../maps/spec.ts'
 import { copyInstructions, copyProgramSpec, type ProgramSpec } from '../programs/spec.ts'
@@ -68,8 +68,8 @@ export class CollectionSpec {
    * @param file name for error messages
    * @throws ObjectFileError when it is truncated, malformed, or not a BPF object
    */
-  static parse(bytes: Uint8Array, file?: string): CollectionSpec {
-    return new CollectionSpec(parseObject(bytes, file))
+  static parse(bytes: Uint8Array, file?: string, options?: ObjectOptions): CollectionSpec {
+    return new CollectionSpec(parseObject(bytes, file, options))
   }
 
   /**
@@ -77,7 +77,7 @@ export class CollectionSpec {
    *
    * @throws BpfError with the errno's name as code when the file cannot be read
    */
-  static fromFile(path: string): CollectionSpec {
+  static fromFile(path: string, options?: ObjectOptions): CollectionSpec {
     let bytes: Uint8Array
     try {
       bytes = readFileSync(path)
@@ -85,7 +85,7 @@ export class CollectionSpec {
       const { code = 'EIO', message } = error as NodeJS.ErrnoException
       throw new BpfError(`Cannot read ${path}: ${message}`, { code, cause: error })
     }
-    return CollectionSpec.parse(bytes, basename(path))
+    return CollectionSpec.parse(bytes, basename(path), options)
   }
 
   /** A deep copy that can be edited alone. */

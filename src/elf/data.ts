@@ -30,9 +30,7 @@ export interface DataVariable {
 
 /** The map of a data section. */
 export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined): MapSpec {
-  if (section.type === sectionTypes.nobits && section.size > MAX_BSS) {
-    throw elf.error(`${section.size} bytes of variables are more than ${MAX_BSS}`, section)
-  }
+  checkSize(elf, section)
   const constant = isConstant(section)
   const value = new Uint8Array(section.size)
   value.set(elf.data(section))
@@ -49,6 +47,12 @@ export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined)
   const typeId = btf?.find(section.name, 'datasec')
   if (btf !== undefined && typeId !== undefined) Object.assign(spec, { btf, valueTypeId: typeId })
   return spec
+}
+
+function checkSize(elf: ElfFile, section: ElfSection): void {
+  if (section.type === sectionTypes.nobits && section.size > MAX_BSS) {
+    throw elf.error(`${section.size} bytes of variables are more than ${MAX_BSS}`, section)
+  }
 }
 
 /** Whether programs must not write to a section's variables. */
@@ -109,12 +113,15 @@ function completeSection(
   section: ElfSection,
   symbols: ReadonlyMap<string, ElfSymbol>,
 ): BtfDatasec {
+  checkSize(elf, section)
   const variables = type.variables.map(each => {
     const variable = btf.type(each.type)
     // Static variables have no symbol of their own, and their offset in the file.
     if (variable.kind !== 'var' || variable.linkage === 'static') return each
     const symbol = symbols.get(variable.name)
     if (symbol?.section !== section.index) throw elf.error(`Variable ${variable.name} has no symbol`, section)
+    if (symbol.value > section.size)
+      throw elf.error(`Variable ${variable.name} lies behind its section`, section)
     return { ...each, offset: symbol.value }
   })
   // The kernel wants them in the order of their offsets.

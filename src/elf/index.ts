@@ -14,7 +14,8 @@ export {
   ET_REL,
   SHF_EXECINSTR,
   sectionTypes,
-  type VersionedSymbol,
 } from './file.ts'
-export { type ObjectFile, parseObject } from './object.ts'
-export { functionOffset, functionOffsets } from './symbol-offset.ts'
+export { functionSymbols, type VersionedSymbol } from './functions.ts'
+export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './legacy-maps.ts'
+export { type ObjectFile, type ObjectOptions, parseObject } from './object.ts'
+export { functionOffset, functionOffsets, matchingFunctions } from './symbol-offset.ts'

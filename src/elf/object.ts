@@ -17,13 +17,21 @@ import type { ProgramSpec } from '../programs/spec.ts'
 import { type ObjectFunction, readFunctions } from './code.ts'
 import { completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
 import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
+import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
 
 /** Functions without a section of their own are called by programs. */
 const TEXT = '.text'
-/** Sections of maps as they were before BTF. */
-const LEGACY_MAPS = /^maps(?:\/|$)/
+
+/** How to read an object file. */
+export interface ObjectOptions {
+  /**
+   * Reads what definitions of maps from before BTF say behind their flags, where their size does not tell, or tells
+   * something else than it means.
+   */
+  legacyMap?: LegacyMapDecoder
+}
 
 /** What an object file contains. */
 export interface ObjectFile {
@@ -51,7 +59,7 @@ export interface ObjectFile {
  * @param file name for error messages
  * @throws ObjectFileError when it is truncated, malformed, not for BPF, or uses something that cannot be loaded
  */
-export function parseObject(bytes: Uint8Array, file?: string): ObjectFile {
+export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOptions = {}): ObjectFile {
   const elf = ElfFile.parse(bytes, file)
   const where = file === undefined ? {} : { file }
   if (elf.machine !== EM_BPF) {
@@ -61,14 +69,10 @@ export function parseObject(bytes: Uint8Array, file?: string): ObjectFile {
     throw new ObjectFileError(`Not a relocatable object: its type is ${elf.type}`, where)
   if (!elf.symbols.some(each => each.name !== ''))
     throw new ObjectFileError('The object has no symbols', where)
-  const legacy = elf.sections.find(each => LEGACY_MAPS.test(each.name))
-  if (legacy !== undefined) {
-    throw elf.error('Maps in the form from before BTF cannot be loaded; define them in .maps', legacy)
-  }
 
   const symbols = new ObjectSymbols(elf)
   const { btf, info } = readTypes(elf)
-  const maps = readAllMaps(elf, btf, symbols)
+  const maps = readAllMaps(elf, btf, symbols, options)
   const code = elf.sections.filter(each => each.size > 0 && symbols.isCode(each))
   const functions = readFunctions(elf, code, symbols, info)
   const license = readLicense(elf)
@@ -98,7 +102,12 @@ function readTypes(elf: ElfFile): { btf?: Btf; info?: ExtInfo } {
   return ext === undefined ? { btf } : { btf, info: parseExtInfo(elf.data(ext), original, where) }
 }
 
-function readAllMaps(elf: ElfFile, btf: Btf | undefined, symbols: ObjectSymbols): Map<string, MapSpec> {
+function readAllMaps(
+  elf: ElfFile,
+  btf: Btf | undefined,
+  symbols: ObjectSymbols,
+  { legacyMap }: ObjectOptions,
+): Map<string, MapSpec> {
   const section = elf.section(MAPS_SECTION)
   if (section !== undefined && btf === undefined) {
     throw elf.error('The object has maps, but no BTF that defines them; compile it with -g', section)
@@ -107,6 +116,10 @@ function readAllMaps(elf: ElfFile, btf: Btf | undefined, symbols: ObjectSymbols)
     section === undefined || btf === undefined
       ? new Map<string, MapSpec>()
       : readMaps(elf, section, btf, symbols)
+  for (const [name, spec] of readLegacyMaps(elf, btf, symbols, legacyMap)) {
+    if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section!)
+    maps.set(name, spec)
+  }
   for (const each of elf.sections) {
     if (!symbols.isData(each) || each.size === 0) continue
     if (maps.has(each.name)) throw elf.error('Two sections of variables have this name', each)

@@ -16,16 +16,17 @@ export interface NamedSymbol {
 const DATA = /^\.(?:rodata|data|bss)(?:\..*)?$/
 /** Section of BTF-defined maps. */
 export const MAPS_SECTION = '.maps'
+/** Sections of maps as they were before BTF. */
+const LEGACY_MAPS = /^maps(?:\/|$)/
 
 /** Finds what lies where. */
 export class ObjectSymbols {
   readonly #functions = new Map<ElfSection, NamedSymbol[]>()
   readonly #names = new Map<ElfSection, Map<number, string>>()
-  readonly #maps = new Map<number, string>()
-  readonly #mapsSection: ElfSection | undefined
+  readonly #maps = new Map<ElfSection, Map<number, string>>()
+  readonly #legacyMaps = new Map<ElfSection, ElfSymbol[]>()
 
   constructor(elf: ElfFile) {
-    this.#mapsSection = elf.section(MAPS_SECTION)
     const taken = new Set<string>()
     // Global names are unique as they are; static functions of several files may share theirs.
     const byBinding = (local: boolean): ElfSymbol[] =>
@@ -40,12 +41,26 @@ export class ObjectSymbols {
     }
     for (const functions of this.#functions.values())
       functions.sort((a, b) => a.symbol.value - b.symbol.value)
-    if (this.#mapsSection === undefined) return
+    this.#findMaps(elf)
+  }
+
+  #findMaps(elf: ElfFile): void {
+    const defined = elf.section(MAPS_SECTION)
     for (const symbol of elf.symbols) {
-      if (symbol.section === this.#mapsSection.index && symbol.type === 'object') {
-        this.#maps.set(symbol.value, symbol.name)
-      }
+      const section = elf.sectionOf(symbol)
+      if (section === undefined || symbol.name === '') continue
+      const legacy = this.isLegacyMaps(section)
+      // Compilers before LLVM 8 gave variables no type.
+      const variable = symbol.type === 'object' || (legacy && symbol.type === 'notype')
+      if (!variable || (section !== defined && !legacy)) continue
+      const names = this.#maps.get(section) ?? new Map<number, string>()
+      this.#maps.set(section, names.set(symbol.value, symbol.name))
+      if (!legacy) continue
+      const symbols = this.#legacyMaps.get(section) ?? []
+      this.#legacyMaps.set(section, symbols)
+      symbols.push(symbol)
     }
+    for (const symbols of this.#legacyMaps.values()) symbols.sort((a, b) => a.value - b.value)
   }
 
   #add(section: ElfSection, named: NamedSymbol): void {
@@ -68,6 +83,16 @@ export class ObjectSymbols {
     return (type === sectionTypes.progbits || type === sectionTypes.nobits) && DATA.test(section.name)
   }
 
+  /** Whether a section holds definitions of maps from before BTF. */
+  isLegacyMaps(section: ElfSection): boolean {
+    return LEGACY_MAPS.test(section.name) && section.type === sectionTypes.progbits && !this.isCode(section)
+  }
+
+  /** The symbols of the maps in such a section, in order. */
+  legacyMapsIn(section: ElfSection): readonly ElfSymbol[] {
+    return this.#legacyMaps.get(section) ?? []
+  }
+
   /** The functions of a section, in order. */
   functionsIn(section: ElfSection): readonly NamedSymbol[] {
     return this.#functions.get(section) ?? []
@@ -78,8 +103,8 @@ export class ObjectSymbols {
     return this.#names.get(section)?.get(offset)
   }
 
-  /** Name of the map whose definition lies at an offset of the `.maps` section. */
+  /** Name of the map whose definition lies at an offset of a section of maps. */
   mapAt(section: ElfSection, offset: number): string | undefined {
-    return section === this.#mapsSection ? this.#maps.get(offset) : undefined
+    return this.#maps.get(section)?.get(offset)
   }
 }

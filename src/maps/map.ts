@@ -71,8 +71,8 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   }
 
   /**
-   * Creates a map, fills it with its contents and freezes it, as the spec says. With `pinning: 'by_name'` it opens
-   * the pin instead when there is one.
+   * Creates a map, fills it with its contents and freezes it, as the spec says. When the spec asks for a pin
+   * (`pinning: 'by_name'` or `pinPath`) and it is there, it is opened instead.
    *
    * @throws BpfError when the kernel refuses; the message says what is wrong with the spec, where that can be known
    * @throws BpfError `ERR_MAP_INCOMPATIBLE` when another kind of map is pinned at its place

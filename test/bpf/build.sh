@@ -17,7 +17,7 @@
 set -eu
 
 release=19
-big_endian='core data events'
+big_endian='core data events legacy-iproute2 legacy-maps'
 
 clang=${CLANG:-clang-$release}
 strip=${LLVM_STRIP:-llvm-strip-$release}

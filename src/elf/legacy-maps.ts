@@ -1,0 +1,267 @@
+/**
+ * Maps as they were defined before BTF: variables in section `maps`, or `maps/NAME`, whose bytes are the definition.
+ *
+ * Every layout begins with the same 32-bit numbers; the size of a definition tells which one it is:
+ *
+ * | bytes | where from | what follows type, key size, value size, max entries, flags |
+ * |---|---|---|
+ * | 20 | libbpf before 1.0, `struct bpf_map_def` | nothing; shorter ones, from 16 bytes, have no flags |
+ * | 28 | the kernel's samples/bpf | `inner_map_idx`, `numa_node` |
+ * | 36 | iproute2, `struct bpf_elf_map` | `id`, `pinning`, `inner_id`, `inner_idx` |
+ * | 280 | gobpf | `pinning`, `namespace[256]` |
+ *
+ * Source: libbpf 0.8 `bpf_object__init_user_maps`; iproute2 lib/bpf_legacy.c `bpf_maps_attach_all`; Linux 5.10
+ * samples/bpf/bpf_load.c `load_maps`; gobpf elf/elf.go `getMapPath`.
+ *
+ * @module
+ */
+
+import { BPF_F_NUMA_NODE, enumName, mapTypes } from '../abi/index.ts'
+import type { Btf } from '../btf/btf.ts'
+import { cString } from '../bytes.ts'
+import { copyMapSpec, type MapSpec } from '../maps/spec.ts'
+import type { ElfFile, ElfSection } from './file.ts'
+import type { ObjectSymbols } from './symbols.ts'
+
+/** A definition of a map in a `maps` section. */
+export interface LegacyMapDefinition {
+  /** Name of the map. */
+  readonly name: string
+  /** Position among all such definitions of the object, from 0. */
+  readonly position: number
+  /** All of its bytes. */
+  readonly bytes: Uint8Array
+  /** The same as 32-bit numbers: type, key size, value size, max entries, flags, then what the layout adds. */
+  readonly numbers: readonly number[]
+}
+
+/** What a definition says behind the flags. */
+export interface LegacyMapMembers extends Pick<MapSpec, 'pinning' | 'pinPath' | 'numaNode'> {
+  /** Number by which maps of maps refer to it. */
+  id?: number
+  /** Of a map of maps: `id` of the map that its inner maps are like. */
+  innerId?: number
+  /** Of a map of maps, instead of `innerId`: `position` of that map. */
+  innerPosition?: number
+  /** Key under which it is put into the maps of maps that refer to its `id`. Default: it is only their template. */
+  innerIndex?: number
+}
+
+/**
+ * Reads what a definition says behind the flags.
+ *
+ * @returns `undefined` to have it read as the layout of its size
+ */
+export type LegacyMapDecoder = (definition: LegacyMapDefinition) => LegacyMapMembers | undefined
+
+/** A definition that was read, and where it lies. */
+interface LegacyMap {
+  readonly spec: MapSpec
+  readonly members: LegacyMapMembers
+  readonly section: ElfSection
+  readonly offset: number
+}
+
+/** Bytes that every layout has: up to max entries. */
+const MIN_SIZE = 16
+/** Bytes of `struct bpf_map_def`, which all longer layouts begin with. */
+const COMMON_SIZE = 20
+/** Most elements of maps of maps that the definitions of an object may ask for: a short file could ask for billions. */
+const MAX_INNER_MAPS = 1 << 16
+/** `inner_idx` of a map that is a template alone. */
+const NO_INDEX = 0xffff_ffff
+
+/** Reads all maps of the `maps` sections, by name, in the order of sections and offsets. */
+export function readLegacyMaps(
+  elf: ElfFile,
+  btf: Btf | undefined,
+  symbols: ObjectSymbols,
+  decode?: LegacyMapDecoder,
+): Map<string, MapSpec> {
+  const maps = new Map<string, LegacyMap>()
+  for (const section of elf.sections) {
+    if (!symbols.isLegacyMaps(section)) continue
+    for (const { name, offset, bytes } of cutSection(elf, section, symbols)) {
+      if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
+      const definition = { name, position: maps.size, bytes, numbers: numbersOf(elf, section, offset, bytes) }
+      const fail = (reason: string): Error => elf.error(`Map ${name}: ${reason}`, section, offset)
+      const members = decode?.(definition) ?? readMembers(definition, fail)
+      maps.set(name, { spec: specOf(definition, members, btf, fail), members, section, offset })
+    }
+  }
+  joinInnerMaps(elf, [...maps.values()])
+  return new Map([...maps].map(([name, { spec }]) => [name, spec]))
+}
+
+/** Cuts a section into definitions. What lies between them must be padding. */
+function* cutSection(
+  elf: ElfFile,
+  section: ElfSection,
+  symbols: ObjectSymbols,
+): Generator<{ name: string; offset: number; bytes: Uint8Array }> {
+  const data = elf.reader(section).slice(0, section.size, 'maps')
+  let end = 0
+  const checkPadding = (until: number): void => {
+    if (data.subarray(end, until).some(byte => byte !== 0))
+      throw elf.error('Bytes that belong to no map', section, end)
+  }
+  const own = symbols.legacyMapsIn(section)
+  for (const [index, { name, value: offset, size: known }] of own.entries()) {
+    const limit = own[index + 1]?.value ?? section.size
+    // Symbols from assembly may have no size; then the definitions share the section.
+    const size = known === 0 ? limit - offset : known
+    if (offset + size > limit) {
+      throw elf.error(`Map ${name} of ${size} bytes has room for ${limit - offset}`, section, offset)
+    }
+    if (size < MIN_SIZE) throw elf.error(`Map ${name} is defined by ${size} bytes only`, section, offset)
+    checkPadding(offset)
+    yield { name, offset, bytes: data.subarray(offset, offset + size) }
+    end = offset + size
+  }
+  checkPadding(section.size)
+}
+
+function numbersOf(elf: ElfFile, section: ElfSection, offset: number, bytes: Uint8Array): number[] {
+  const reader = elf.reader(section)
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => reader.u32(offset + index * 4))
+}
+
+function specOf(
+  { name, numbers }: LegacyMapDefinition,
+  { pinning, pinPath, numaNode }: LegacyMapMembers,
+  btf: Btf | undefined,
+  fail: (reason: string) => Error,
+): MapSpec {
+  const [type = 0, keySize = 0, valueSize = 0, maxEntries = 0, flags = 0] = numbers
+  if (type === 0) throw fail('its definition has no type')
+  const spec: MapSpec = { name, type: enumName(mapTypes, type), keySize, valueSize, maxEntries, flags }
+  if (pinning !== undefined) spec.pinning = pinning
+  if (pinPath !== undefined) spec.pinPath = pinPath
+  if (numaNode !== undefined) spec.numaNode = numaNode
+  if (btf !== undefined) annotate(spec, btf)
+  return spec
+}
+
+/** Types of key and value, which `BPF_ANNOTATE_KV_PAIR` gives as the members of a struct named after the map. */
+function annotate(spec: MapSpec, btf: Btf): void {
+  const [key, value, ...others] = btf.findType('struct', `____btf_map_${spec.name}`)?.members ?? []
+  if (key?.name !== 'key' || value?.name !== 'value' || others.length > 0) return
+  if (btf.sizeOf(key.type) !== spec.keySize || btf.sizeOf(value.type) !== spec.valueSize) return
+  Object.assign(spec, { btf, keyTypeId: key.type, valueTypeId: value.type })
+}
+
+/** Reads a definition as the layout of its size. */
+function readMembers(definition: LegacyMapDefinition, fail: (reason: string) => Error): LegacyMapMembers {
+  const { bytes } = definition
+  const members = layouts[bytes.length]?.(definition, fail)
+  if (members !== undefined) return members
+  const rest = bytes.subarray(COMMON_SIZE)
+  if (rest.every(byte => byte === 0)) return {}
+  throw fail(
+    `the ${rest.length} bytes behind its flags are not zero, and only a decoder can tell what they mean`,
+  )
+}
+
+/** Reads one layout: returns `undefined` for what is not its own, and throws for what cannot be done. */
+type Layout = (
+  definition: LegacyMapDefinition,
+  fail: (reason: string) => Error,
+) => LegacyMapMembers | undefined
+
+const layouts: Readonly<Record<number, Layout>> = { 28: readKernelSample, 36: readIproute2, 280: readGobpf }
+
+/** Maps refer to each other by position. Others use these 28 bytes for `id` and `pinning`. */
+function readKernelSample({ numbers }: LegacyMapDefinition): LegacyMapMembers | undefined {
+  const [type = 0, , , , flags = 0, innerPosition = 0, numaNode = 0] = numbers
+  const members: LegacyMapMembers = {}
+  if (isMapOfMaps({ type: enumName(mapTypes, type) })) members.innerPosition = innerPosition
+  else if (innerPosition !== 0) return undefined
+  if ((flags & BPF_F_NUMA_NODE) !== 0) members.numaNode = numaNode
+  else if (numaNode !== 0) return undefined
+  return members
+}
+
+/** Numbers of 0 mean none. Without the hash of the object's file, what is pinned for the object is pinned by name. */
+function readIproute2(
+  { name, numbers }: LegacyMapDefinition,
+  fail: (reason: string) => Error,
+): LegacyMapMembers {
+  const [id = 0, pinning = 0, innerId = 0, innerIndex = 0] = numbers.slice(5)
+  const members: LegacyMapMembers = {}
+  if (id !== 0) members.id = id
+  if (innerId !== 0) members.innerId = innerId
+  else if (id !== 0 && innerIndex !== NO_INDEX) members.innerIndex = innerIndex
+  switch (pinning) {
+    case 0:
+      return { ...members, pinning: 'none' }
+    case 1:
+      return { ...members, pinning: 'by_name' }
+    case 2:
+      return { ...members, pinPath: `tc/globals/${name}` }
+    default:
+      throw fail(`unknown pinning ${pinning}`)
+  }
+}
+
+function readGobpf(
+  { name, bytes, numbers }: LegacyMapDefinition,
+  fail: (reason: string) => Error,
+): LegacyMapMembers {
+  const pinning = numbers[5] ?? 0
+  if (pinning === 0) return { pinning: 'none' }
+  if (pinning !== 2) throw fail(`unknown pinning ${pinning}`)
+  const namespace = cString(bytes.subarray(24))
+  if (namespace.split('/').some(each => each === '' || each === '.' || each === '..')) {
+    throw fail(`it cannot be pinned in namespace ${JSON.stringify(namespace)}`)
+  }
+  return { pinPath: `${namespace}/globals/${name}` }
+}
+
+/** Gives maps of maps their templates, and the inner maps that they begin with. */
+function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
+  const byId = new Map<number, LegacyMap[]>()
+  for (const map of maps) {
+    const { id } = map.members
+    if (id === undefined) continue
+    const same = byId.get(id)
+    if (same === undefined) byId.set(id, [map])
+    else same.push(map)
+  }
+  let total = 0
+  for (const { spec, members, section, offset } of maps) {
+    const { innerId, innerPosition } = members
+    if ((innerId === undefined && innerPosition === undefined) || !isMapOfMaps(spec)) continue
+    const fail = (reason: string): Error => elf.error(`Map ${spec.name}: ${reason}`, section, offset)
+    const inner =
+      innerPosition === undefined ? (byId.get(innerId!) ?? []) : maps.slice(innerPosition, innerPosition + 1)
+    const [template] = inner
+    if (template === undefined) {
+      const wanted = innerPosition === undefined ? `with id ${innerId}` : `at position ${innerPosition}`
+      throw fail(`there is no map ${wanted} for its inner maps`)
+    }
+    if (isMapOfMaps(template.spec)) {
+      throw fail(`its inner map ${template.spec.name} is a map of maps itself`)
+    }
+    spec.innerMap = { ...copyMapSpec(template.spec), name: `${spec.name}.inner` }
+    delete spec.innerMap.pinning
+    delete spec.innerMap.pinPath
+    total += inner.length
+    if (total > MAX_INNER_MAPS) throw fail(`more than ${MAX_INNER_MAPS} inner maps`)
+    const contents = inner.flatMap(({ spec: { name: map }, members: { innerIndex } }) =>
+      innerIndex === undefined ? [] : [{ key: indexKey(elf, innerIndex), value: { map } }],
+    )
+    if (contents.length === 0) continue
+    if (spec.keySize !== 4) throw fail(`its keys have ${spec.keySize} bytes, but its inner maps have indexes`)
+    spec.contents = contents
+  }
+}
+
+function indexKey({ byteOrder }: ElfFile, index: number): Uint8Array {
+  const key = new Uint8Array(4)
+  new DataView(key.buffer).setUint32(0, index, byteOrder === 'little')
+  return key
+}
+
+function isMapOfMaps({ type }: Pick<MapSpec, 'type'>): boolean {
+  return type === 'array_of_maps' || type === 'hash_of_maps'
+}

@@ -1,0 +1,316 @@
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import fc from 'fast-check'
+import { CollectionSpec } from '../../../src/collection/index.ts'
+import {
+  ElfFile,
+  type LegacyMapDefinition,
+  type ObjectFile,
+  type ObjectOptions,
+  parseObject,
+  sectionTypes,
+} from '../../../src/elf/index.ts'
+import { ObjectFileError } from '../../../src/errors.ts'
+import type { MapSpec } from '../../../src/maps/index.ts'
+import { objectPath } from '../../support/objects.ts'
+
+/** Byte offsets of the members of `struct bpf_elf_map`. */
+const AT = { type: 0, sizeKey: 4, id: 20, pinning: 24, innerId: 28, innerIdx: 32 } as const
+/** Byte offsets of the members of a symbol. */
+const SYMBOL = { value: 8, size: 16, bytes: 24 } as const
+
+/** A copy of an object whose numbers and symbols can be changed. */
+class EditedObject {
+  readonly bytes: Uint8Array
+  readonly #elf: ElfFile
+  readonly #view: DataView
+
+  constructor(name: string) {
+    this.bytes = new Uint8Array(readFileSync(objectPath(name)))
+    this.#elf = ElfFile.parse(this.bytes)
+    this.#view = new DataView(this.bytes.buffer)
+  }
+
+  /** Sets 32 bits of the definition of a map. */
+  member(map: string, at: number, value: number): this {
+    const symbol = this.#elf.symbols.find(each => each.name === map)!
+    const section = this.#elf.sectionOf(symbol)!
+    this.#view.setUint32(section.offset + symbol.value + at, value, this.#elf.byteOrder === 'little')
+    return this
+  }
+
+  /** Sets 64 bits of the symbol of a map. */
+  symbol(map: string, at: number, value: bigint): this {
+    const table = this.#elf.sections.find(each => each.type === sectionTypes.symtab)!
+    const index = this.#elf.symbols.findIndex(each => each.name === map)
+    this.#view.setBigUint64(table.offset + index * SYMBOL.bytes + at, value, this.#elf.byteOrder === 'little')
+    return this
+  }
+
+  parse(options?: ObjectOptions): ObjectFile {
+    return parseObject(this.bytes, 'it.o', options)
+  }
+}
+
+/** The maps of an object, without their BTF, by name. */
+function mapsOf(name: string): Record<string, Omit<MapSpec, 'btf'>> {
+  const { maps } = parseObject(readFileSync(objectPath(name)))
+  return Object.fromEntries([...maps].map(([key, { btf: _, ...spec }]) => [key, spec]))
+}
+
+const index = (byteOrder: 'little' | 'big', value: number): Uint8Array =>
+  byteOrder === 'little' ? Uint8Array.of(value, 0, 0, 0) : Uint8Array.of(0, 0, 0, value)
+
+for (const [byteOrder, suffix] of [
+  ['little', ''],
+  ['big', '.bpfeb'],
+] as const) {
+  test(`20 bytes, ${byteOrder}-endian: type, sizes, flags; with modern maps in one object`, t => {
+    const { slots, by_port, queue, modern } = mapsOf(`legacy-maps${suffix}`)
+    t.deepEqual(slots, {
+      name: 'slots',
+      type: 'array',
+      keySize: 4,
+      valueSize: 8,
+      maxEntries: 4,
+      flags: 0,
+    })
+    t.like(by_port, { type: 'hash', keySize: 4, valueSize: 16, maxEntries: 128, flags: 1 })
+    t.like(queue, { type: 'queue', keySize: 0, valueSize: 4, maxEntries: 8 })
+    t.like(modern, { type: 'array', keySize: 4, valueSize: 8, maxEntries: 2 })
+  })
+
+  test(`20 bytes, ${byteOrder}-endian: an annotation gives the types of key and value`, t => {
+    const { maps } = parseObject(readFileSync(objectPath(`legacy-maps${suffix}`)))
+    const { btf, keyTypeId = 0, valueTypeId = 0 } = maps.get('by_port')!
+    t.like(btf?.type(keyTypeId), { kind: 'typedef', name: '__u32' })
+    t.like(btf?.type(valueTypeId), { kind: 'struct', name: 'counters' })
+    t.is(maps.get('slots')!.btf, undefined)
+  })
+
+  test(`36 bytes, ${byteOrder}-endian: pins, and a map of maps by id`, t => {
+    const { unpinned, of_object, of_all, inner, outer } = mapsOf(`legacy-iproute2${suffix}`)
+    const array = { type: 'array', keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 } as const
+    t.deepEqual(unpinned, { name: 'unpinned', ...array, pinning: 'none' })
+    t.deepEqual(of_object, { name: 'of_object', ...array, pinning: 'by_name' })
+    t.deepEqual(of_all, { name: 'of_all', ...array, pinPath: 'tc/globals/of_all' })
+    t.deepEqual(inner, { name: 'inner', ...array, pinning: 'none' })
+    t.deepEqual(outer, {
+      name: 'outer',
+      type: 'array_of_maps',
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 2,
+      flags: 0,
+      pinning: 'none',
+      innerMap: { name: 'outer.inner', ...array },
+      contents: [{ key: index(byteOrder, 1), value: { map: 'inner' } }],
+    })
+  })
+}
+
+test('28 bytes: a map of maps by position, and a NUMA node', t => {
+  const { on_node, inner, outer } = mapsOf('legacy-sample')
+  t.like(on_node, { type: 'hash', flags: 4, numaNode: 0 })
+  t.is(inner!.numaNode, undefined)
+  t.like(outer, { type: 'hash_of_maps', keySize: 8, contents: undefined })
+  t.deepEqual(outer!.innerMap, { ...inner!, name: 'outer.inner' })
+})
+
+test('280 bytes: a pin in a namespace', t => {
+  const { unpinned, shared } = mapsOf('legacy-gobpf')
+  t.like(unpinned, { type: 'array', keySize: 4, valueSize: 8, maxEntries: 1, pinning: 'none' })
+  t.like(shared, { pinning: undefined, pinPath: 'app/globals/shared' })
+})
+
+test('instructions refer to legacy and to modern maps by name', t => {
+  const { programs } = parseObject(readFileSync(objectPath('legacy-maps')))
+  const references = programs.get('count_runs')!.instructions.flatMap(({ reference }) => reference ?? [])
+  t.deepEqual(
+    references.map(each => `${each.kind} ${'name' in each ? each.name : ''}`),
+    ['map slots', 'map modern', 'map queue', 'map by_port'],
+  )
+})
+
+test('symbols without size share their section', t => {
+  const edited = new EditedObject('legacy-iproute2')
+  for (const name of ['unpinned', 'of_object', 'of_all', 'inner', 'outer'])
+    edited.symbol(name, SYMBOL.size, 0n)
+  t.deepEqual([...edited.parse().maps.keys()].slice(0, 5), [
+    'unpinned',
+    'of_object',
+    'of_all',
+    'inner',
+    'outer',
+  ])
+  t.is(edited.parse().maps.get('outer')!.innerMap!.maxEntries, 1)
+})
+
+test('a shorter definition lacks the flags', t => {
+  const edited = new EditedObject('legacy-maps').symbol('queue', SYMBOL.size, 16n)
+  t.like(edited.parse().maps.get('queue'), { type: 'queue', valueSize: 4, flags: 0 })
+})
+
+test('a decoder reads what is behind the flags', t => {
+  const seen: LegacyMapDefinition[] = []
+  const spec = CollectionSpec.fromFile(objectPath('legacy-sample'), {
+    legacyMap: definition => {
+      seen.push(definition)
+      return definition.name === 'inner' ? { pinPath: '/sys/fs/bpf/mine' } : undefined
+    },
+  })
+  t.deepEqual(
+    seen.map(({ name, position }) => [name, position]),
+    [
+      ['on_node', 0],
+      ['inner', 1],
+      ['outer', 2],
+    ],
+  )
+  t.deepEqual(seen[2]!.numbers, [13, 8, 4, 8, 0, 1, 0])
+  t.is(seen[2]!.bytes.length, 28)
+  t.is(spec.maps.get('inner').pinPath, '/sys/fs/bpf/mine')
+})
+
+test('without a decoder, what is behind the flags must be known or zero', t => {
+  const edited = new EditedObject('legacy-sample').member('inner', 24, 1)
+  t.throws(() => edited.parse(), {
+    instanceOf: ObjectFileError,
+    message:
+      'Map inner: the 8 bytes behind its flags are not zero, and only a decoder can tell what they mean (it.o, section maps, offset 0x1c)',
+  })
+  const { maps } = edited.parse({
+    legacyMap: ({ name, numbers }) =>
+      name === 'inner' && numbers[6] === 1 ? { id: 1, pinning: 'by_name' } : undefined,
+  })
+  t.is(maps.get('inner')!.pinning, 'by_name')
+  t.is(maps.get('outer')!.innerMap!.pinning, undefined)
+})
+
+for (const [what, map, at, value, reason] of [
+  ['no type', 'unpinned', AT.type, 0, 'Map unpinned: its definition has no type'],
+  ['an unknown pinning', 'unpinned', AT.pinning, 3, 'Map unpinned: unknown pinning 3'],
+  [
+    'an inner map that is not there',
+    'outer',
+    AT.innerId,
+    7,
+    'Map outer: there is no map with id 7 for its inner maps',
+  ],
+  ['itself as inner map', 'outer', AT.id, 42, 'Map outer: its inner map outer is a map of maps itself'],
+  [
+    'inner maps but no indexes',
+    'outer',
+    AT.sizeKey,
+    8,
+    'Map outer: its keys have 8 bytes, but its inner maps have indexes',
+  ],
+] as const) {
+  test(`a definition with ${what} is refused`, t => {
+    const edited = new EditedObject('legacy-iproute2').member(map, at, value)
+    // Of two maps with one id, the first is the template.
+    if (at === AT.id) edited.member('inner', AT.id, 0)
+    t.throws(() => edited.parse(), {
+      instanceOf: ObjectFileError,
+      message: new RegExp(`^${reason} \\(it\\.o, section maps, offset 0x`),
+    })
+  })
+}
+
+test('a position that no map has is refused', t => {
+  t.throws(() => new EditedObject('legacy-sample').member('outer', 20, 3).parse(), {
+    message: 'Map outer: there is no map at position 3 for its inner maps (it.o, section maps, offset 0x38)',
+  })
+})
+
+test('a map that is not to be put anywhere is only a template', t => {
+  const { maps } = new EditedObject('legacy-iproute2').member('inner', AT.innerIdx, 0xffff_ffff).parse()
+  t.is(maps.get('outer')!.contents, undefined)
+  t.is(maps.get('outer')!.innerMap!.name, 'outer.inner')
+})
+
+test('a map of maps without inner map is left to the caller', t => {
+  const { maps } = new EditedObject('legacy-iproute2').member('outer', AT.innerId, 0).parse()
+  t.is(maps.get('outer')!.innerMap, undefined)
+})
+
+for (const namespace of ['', '..', 'a/../b', '/a']) {
+  test(`gobpf: a pin in namespace ${JSON.stringify(namespace)} is refused`, t => {
+    const edited = new EditedObject('legacy-gobpf')
+    const bytes = new TextEncoder().encode(namespace.padEnd(8, '\0'))
+    for (let at = 0; at < 8; at += 4) {
+      edited.member('shared', 24 + at, new DataView(bytes.buffer).getUint32(at, true))
+    }
+    t.throws(() => edited.parse(), {
+      message: `Map shared: it cannot be pinned in namespace ${JSON.stringify(namespace)} (it.o, section maps/shared, offset 0x0)`,
+    })
+  })
+}
+
+test('gobpf: pins whose path only a loader knows are refused', t => {
+  t.throws(() => new EditedObject('legacy-gobpf').member('shared', 20, 3).parse(), {
+    message: 'Map shared: unknown pinning 3 (it.o, section maps/shared, offset 0x0)',
+  })
+})
+
+for (const [what, map, at, value, message] of [
+  [
+    'too short',
+    'queue',
+    SYMBOL.size,
+    12n,
+    'Map queue is defined by 12 bytes only (it.o, section maps/queue, offset 0x0)',
+  ],
+  [
+    'too long',
+    'queue',
+    SYMBOL.size,
+    24n,
+    'Map queue of 24 bytes has room for 20 (it.o, section maps/queue, offset 0x0)',
+  ],
+  [
+    'behind its section',
+    'queue',
+    SYMBOL.value,
+    1n << 40n,
+    'Variable queue lies behind its section (it.o, section maps/queue)',
+  ],
+  [
+    'over another',
+    'by_port',
+    SYMBOL.value,
+    8n,
+    'Map slots of 20 bytes has room for 8 (it.o, section maps, offset 0x0)',
+  ],
+  [
+    'away from its bytes',
+    'slots',
+    SYMBOL.value,
+    20n,
+    'Map slots of 20 bytes has room for 0 (it.o, section maps, offset 0x14)',
+  ],
+] as const) {
+  test(`a symbol that is ${what} is refused`, t => {
+    t.throws(() => new EditedObject('legacy-maps').symbol(map, at, value).parse(), {
+      instanceOf: ObjectFileError,
+      message,
+    })
+  })
+}
+
+test('whatever the definitions say, the result is maps or an ObjectFileError', t => {
+  const original = readFileSync(objectPath('legacy-iproute2'))
+  const { offset, size } = ElfFile.parse(original).section('maps')!
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: size, maxLength: size }), noise => {
+      const bytes = new Uint8Array(original)
+      bytes.set(noise, offset)
+      try {
+        return parseObject(bytes).maps.size >= 5
+      } catch (error) {
+        return error instanceof ObjectFileError
+      }
+    }),
+  )
+  t.pass()
+})

@@ -11,7 +11,7 @@ import { decodeInstructions } from '../asm/decode.ts'
 import { INSTRUCTION_SIZE, type Instruction, LDIMM64, type Reference, slotCount } from '../asm/instruction.ts'
 import type { ExtInfo } from '../btf/ext.ts'
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from './file.ts'
-import type { ObjectSymbols } from './symbols.ts'
+import type { NamedSymbol, ObjectSymbols } from './symbols.ts'
 
 const CALL = 0x85
 
@@ -26,45 +26,45 @@ export interface ObjectFunction {
   readonly instructions: Instruction[]
 }
 
-/** Decodes every function of the code sections. */
+/**
+ * Decodes every function of the code sections.
+ *
+ * @throws ObjectFileError also when functions share so many bytes that they are larger than the file
+ */
 export function readFunctions(
   elf: ElfFile,
   sections: readonly ElfSection[],
   symbols: ObjectSymbols,
   info: ExtInfo | undefined,
 ): ObjectFunction[] {
-  const functions = sections.flatMap(section => splitSection(elf, section, symbols, info))
-  for (const section of sections) {
-    const own = functions.filter(each => each.section === section)
-    const relocated = applyRelocations(elf, section, own, symbols)
-    for (const each of own) nameLocalCalls(elf, each, symbols, relocated)
-  }
-  return functions
+  let budget = elf.fileSize
+  return sections.flatMap(section => {
+    const functions = symbols.functionsIn(section).map(named => {
+      budget -= named.symbol.size
+      if (budget < 0) throw elf.error('Functions overlap', section, named.symbol.value)
+      return readFunction(elf, section, named)
+    })
+    if (info !== undefined) annotate(elf, section, functions, info)
+    const relocated = applyRelocations(elf, section, functions, symbols)
+    for (const each of functions) nameLocalCalls(elf, each, symbols, relocated)
+    return functions
+  })
 }
 
-/** Cuts a section at its function symbols. */
-function splitSection(
-  elf: ElfFile,
-  section: ElfSection,
-  symbols: ObjectSymbols,
-  info: ExtInfo | undefined,
-): ObjectFunction[] {
+/** Cuts the function of a symbol out of its section. */
+function readFunction(elf: ElfFile, section: ElfSection, { name, symbol }: NamedSymbol): ObjectFunction {
+  const { value: offset, size } = symbol
   const data = elf.data(section)
-  return symbols.functionsIn(section).map(({ name, symbol }) => {
-    const { value: offset, size } = symbol
-    if (offset % INSTRUCTION_SIZE !== 0 || size % INSTRUCTION_SIZE !== 0 || size === 0) {
-      throw elf.error(`Function ${name} of ${size} bytes is not made of whole instructions`, section, offset)
-    }
-    if (offset + size > data.length) {
-      throw elf.error(`Function ${name} of ${size} bytes does not end within its section`, section, offset)
-    }
-    const where = { section: section.name, offset, ...(elf.file === undefined ? {} : { file: elf.file }) }
-    const instructions = decodeInstructions(data.subarray(offset, offset + size), elf.byteOrder, where)
-    instructions[0]!.symbol = name
-    const each = { name, section, offset, symbol, instructions }
-    if (info !== undefined) annotate(elf, each, info)
-    return each
-  })
+  if (offset % INSTRUCTION_SIZE !== 0 || size % INSTRUCTION_SIZE !== 0 || size === 0) {
+    throw elf.error(`Function ${name} of ${size} bytes is not made of whole instructions`, section, offset)
+  }
+  if (offset + size > data.length) {
+    throw elf.error(`Function ${name} of ${size} bytes does not end within its section`, section, offset)
+  }
+  const where = { section: section.name, offset, ...(elf.file === undefined ? {} : { file: elf.file }) }
+  const instructions = decodeInstructions(data.subarray(offset, offset + size), elf.byteOrder, where)
+  instructions[0]!.symbol = name
+  return { name, section, offset, symbol, instructions }
 }
 
 /** Byte offset in the section to instruction, for one function. */
@@ -78,20 +78,30 @@ function offsetsOf({ offset, instructions }: ObjectFunction): Map<number, Instru
 }
 
 /** Attaches the records of `.BTF.ext` to the instructions that they are about. */
-function annotate(elf: ElfFile, each: ObjectFunction, info: ExtInfo): void {
-  const { section } = each
-  const end = each.offset + each.symbol.size
-  const offsets = offsetsOf(each)
+function annotate(
+  elf: ElfFile,
+  section: ElfSection,
+  functions: readonly ObjectFunction[],
+  info: ExtInfo,
+): void {
   const visit = <T extends { offset: number }>(
-    records: readonly T[] | undefined,
+    records: readonly T[] = [],
     visitor: (record: T, to: Instruction) => void,
-  ) => {
-    for (const record of records ?? []) {
-      if (record.offset < each.offset || record.offset >= end) continue
-      const instruction = offsets.get(record.offset)
-      if (instruction === undefined)
-        throw elf.error('.BTF.ext record about the middle of an instruction', section, record.offset)
-      visitor(record, instruction)
+  ): void => {
+    const middle = (offset: number): Error =>
+      elf.error('.BTF.ext record about the middle of an instruction', section, offset)
+    const byOffset = new Map(records.map(record => [record.offset, record]))
+    for (const offset of byOffset.keys()) if (offset % INSTRUCTION_SIZE !== 0) throw middle(offset)
+    for (const { offset, instructions } of functions) {
+      let next = offset
+      for (const instruction of instructions) {
+        const record = byOffset.get(next)
+        if (record !== undefined) visitor(record, instruction)
+        next += slotCount(instruction) * INSTRUCTION_SIZE
+        if (instruction.opcode === LDIMM64 && byOffset.has(next - INSTRUCTION_SIZE)) {
+          throw middle(next - INSTRUCTION_SIZE)
+        }
+      }
     }
   }
   visit(info.functions.get(section.name), ({ typeId }, to) => {

@@ -28,6 +28,22 @@ export interface DataVariable {
   readonly typeId: number
 }
 
+/**
+ * Bounds the memory for variables: sections do not overlap in the file, and those without bytes there are not huge.
+ *
+ * @throws ObjectFileError that names the section with which it is too much
+ */
+export function checkDataSizes(elf: ElfFile, sections: readonly ElfSection[]): void {
+  let inFile = 0
+  let zero = 0
+  for (const section of sections) {
+    if (section.type === sectionTypes.nobits) zero += section.size
+    else inFile += section.size
+    if (zero > MAX_BSS) throw elf.error(`${zero} bytes of variables are more than ${MAX_BSS}`, section)
+    if (inFile > elf.fileSize) throw elf.error('Sections of variables overlap', section)
+  }
+}
+
 /** The map of a data section. */
 export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined): MapSpec {
   checkSize(elf, section)

@@ -151,6 +151,11 @@ export class ElfFile {
     this.symbols = this.#readSymbols()
   }
 
+  /** Size of the file. */
+  get fileSize(): number {
+    return this.#bytes.length
+  }
+
   /** The first section with a name. */
   section(name: string): ElfSection | undefined {
     return this.sections.find(each => each.name === name)

@@ -15,7 +15,7 @@ import type { MapSpec } from '../maps/spec.ts'
 import { parseSectionName } from '../programs/sections.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 import { type ObjectFunction, readFunctions } from './code.ts'
-import { completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
+import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
 import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
@@ -120,8 +120,9 @@ function readAllMaps(
     if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section!)
     maps.set(name, spec)
   }
-  for (const each of elf.sections) {
-    if (!symbols.isData(each) || each.size === 0) continue
+  const data = elf.sections.filter(each => symbols.isData(each) && each.size > 0)
+  checkDataSizes(elf, data)
+  for (const each of data) {
     if (maps.has(each.name)) throw elf.error('Two sections of variables have this name', each)
     maps.set(each.name, dataMap(elf, each, btf))
   }

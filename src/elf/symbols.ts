@@ -28,6 +28,8 @@ export class ObjectSymbols {
 
   constructor(elf: ElfFile) {
     const taken = new Set<string>()
+    /** The last number that was put behind each name. */
+    const numbers = new Map<string, number>()
     // Global names are unique as they are; static functions of several files may share theirs.
     const byBinding = (local: boolean): ElfSymbol[] =>
       elf.symbols.filter(each => each.type === 'func' && (each.binding === 'local') === local)
@@ -35,8 +37,10 @@ export class ObjectSymbols {
       const section = elf.sectionOf(symbol)
       if (section === undefined || !this.isCode(section)) continue
       let name = symbol.name
-      for (let number = 1; taken.has(name); number++) name = `${symbol.name}.${number}`
+      let number = numbers.get(name) ?? 0
+      while (taken.has(name)) name = `${symbol.name}.${++number}`
       taken.add(name)
+      numbers.set(symbol.name, number)
       this.#add(section, { name, symbol })
     }
     for (const functions of this.#functions.values())

@@ -9,7 +9,7 @@
 
 import { type ByteOrder, ByteReader } from '../bytes.ts'
 import { ObjectFileError } from '../errors.ts'
-import { readVersions } from './versions.ts'
+import { StringTable } from './strings.ts'
 
 const ELF_HEADER_SIZE = 64
 const SECTION_HEADER_SIZE = 64
@@ -63,7 +63,17 @@ export interface ElfSection {
   readonly info: number
 }
 
-const symbolTypes = ['notype', 'object', 'func', 'section', 'file', 'common', 'tls'] as const
+const symbolTypes = {
+  0: 'notype',
+  1: 'object',
+  2: 'func',
+  3: 'section',
+  4: 'file',
+  5: 'common',
+  6: 'tls',
+  /** `STT_GNU_IFUNC`: a function that returns the address of a function. */
+  10: 'ifunc',
+} as const
 const symbolBindings = ['local', 'global', 'weak'] as const
 const visibilities = ['default', 'internal', 'hidden', 'protected'] as const
 
@@ -73,7 +83,7 @@ export interface ElfSymbol {
   /** Byte offset in its section. */
   readonly value: number
   readonly size: number
-  readonly type: (typeof symbolTypes)[number] | 'other'
+  readonly type: (typeof symbolTypes)[keyof typeof symbolTypes] | 'other'
   readonly binding: (typeof symbolBindings)[number] | 'other'
   readonly visibility: (typeof visibilities)[number]
   /** Index of its section; 0 when it is not defined here; numbers from 0xff00 are no sections. */
@@ -85,17 +95,6 @@ export interface ElfRelocation {
   /** Byte offset in the section. */
   readonly offset: number
   readonly type: number
-  readonly symbol: ElfSymbol
-}
-
-/** A function symbol with its version. */
-export interface VersionedSymbol {
-  /** Name without version. */
-  readonly name: string
-  /** `undefined` when it has none. */
-  readonly version: string | undefined
-  /** Whether the linker takes it only for programs that ask for its version. */
-  readonly hidden: boolean
   readonly symbol: ElfSymbol
 }
 
@@ -148,7 +147,7 @@ export class ElfFile {
     this.type = header.u16(16)
     this.machine = header.u16(18)
     this.sections = readSections(header)
-    this.symbols = this.#readSymbols()
+    this.symbols = this.#readSymbols(sectionTypes.symtab)
   }
 
   /** Size of the file. */
@@ -218,28 +217,16 @@ export class ElfFile {
   }
 
   /**
-   * The functions that the file defines, from its dynamic symbols and its symbol table, in this order.
+   * The dynamic symbols: what the file shares with others, and needs of them. The index is the symbol's number.
    *
-   * @throws ObjectFileError when a table is truncated or inconsistent
+   * @throws ObjectFileError when the table is truncated or inconsistent
    */
-  *functionSymbols(): Generator<VersionedSymbol> {
-    const dynamic = this.sections.find(each => each.type === sectionTypes.dynsym)
-    if (dynamic !== undefined) {
-      const versions = readVersions(this)
-      for (const [index, symbol] of this.#readTable(dynamic).entries()) {
-        const { version, hidden } = versions(index)
-        if (isDefinedFunction(symbol)) yield { name: symbol.name, version, hidden, symbol }
-      }
-    }
-    for (const symbol of this.symbols) {
-      if (!isDefinedFunction(symbol)) continue
-      const [name = '', version] = symbol.name.split(/@+/)
-      yield { name, version, hidden: version !== undefined && !symbol.name.includes('@@'), symbol }
-    }
+  dynamicSymbols(): ElfSymbol[] {
+    return this.#readSymbols(sectionTypes.dynsym)
   }
 
-  #readSymbols(): ElfSymbol[] {
-    const table = this.sections.find(each => each.type === sectionTypes.symtab)
+  #readSymbols(type: number): ElfSymbol[] {
+    const table = this.sections.find(each => each.type === type)
     return table === undefined ? [] : this.#readTable(table)
   }
 
@@ -247,7 +234,7 @@ export class ElfFile {
     const names = this.sections[table.link]
     if (names?.type !== sectionTypes.strtab) throw this.error('Symbol table without a string table', table)
     const reader = this.reader(table)
-    const strings = this.reader(names)
+    const strings = new StringTable(this.reader(names))
     if (reader.length % SYMBOL_SIZE !== 0) throw reader.error(`Symbol table of ${reader.length} bytes`)
     const symbols: ElfSymbol[] = []
     for (let at = 0; at < reader.length; at += SYMBOL_SIZE) {
@@ -259,8 +246,8 @@ export class ElfFile {
         throw reader.error(`Symbol in section ${section} of ${this.sections.length}`, at)
       }
       symbols.push({
-        name: nameOffset === 0 ? '' : strings.string(nameOffset),
-        type: symbolTypes[info & 0x0f] ?? 'other',
+        name: nameOffset === 0 ? '' : strings.at(nameOffset),
+        type: symbolTypes[(info & 0x0f) as keyof typeof symbolTypes] ?? 'other',
         binding: symbolBindings[info >> 4] ?? 'other',
         visibility: visibilities[reader.u8(at + 5) & 0x03]!,
         section,
@@ -270,10 +257,6 @@ export class ElfFile {
     }
     return symbols
   }
-}
-
-function isDefinedFunction({ type, section }: ElfSymbol): boolean {
-  return type === 'func' && section !== 0
 }
 
 function readSections(header: ByteReader): ElfSection[] {
@@ -309,11 +292,11 @@ function readSections(header: ByteReader): ElfSection[] {
   const names = headers[namesIndex]
   if (names?.type !== sectionTypes.strtab)
     throw header.error(`Section ${namesIndex} holds no section names`, 62)
-  const strings = new ByteReader(header.slice(names.offset, names.size), header.byteOrder, {
-    section: '.shstrtab',
-  })
+  const strings = new StringTable(
+    new ByteReader(header.slice(names.offset, names.size), header.byteOrder, { section: '.shstrtab' }),
+  )
   return headers.map(({ nameOffset, ...section }) => ({
     ...section,
-    name: section.index === 0 ? '' : strings.string(nameOffset),
+    name: section.index === 0 ? '' : strings.at(nameOffset),
   }))
 }

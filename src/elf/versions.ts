@@ -7,6 +7,7 @@
  */
 
 import { type ElfFile, sectionTypes } from './file.ts'
+import { StringTable } from './strings.ts'
 
 /** `vs_index` bit: only for programs that ask for this version. */
 const HIDDEN = 0x8000
@@ -39,11 +40,11 @@ function versionNames(elf: ElfFile): Map<number, string> {
   const strings = section === undefined ? undefined : elf.sections[section.link]
   if (section === undefined || strings === undefined) return names
   const reader = elf.reader(section)
-  const text = elf.reader(strings)
+  const text = new StringTable(elf.reader(strings))
   // Each definition says how far the next is; the distance is at least its own size.
   for (let at = 0; ; ) {
     const index = reader.u16(at + 4)
-    const name = text.string(reader.u32(at + reader.u32(at + 12)))
+    const name = text.at(reader.u32(at + reader.u32(at + 12)))
     names.set(index, name)
     const next = reader.u32(at + 16)
     if (next < DEFINITION_SIZE) return names

@@ -1,14 +1,14 @@
 /**
- * Programs and libraries by name, and where their functions are.
+ * Programs and libraries by name, and their contents.
  *
  * Source: libbpf `resolve_full_path`, `arch_specific_lib_paths`.
  *
  * @module
  */
 
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { ElfFile, functionOffset, functionOffsets } from '../elf/index.ts'
+import { ElfFile } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 
 const LIBRARY = /\.so(?:$|\.)/
@@ -25,12 +25,12 @@ const MULTIARCH: Partial<Record<NodeJS.Architecture, string>> = {
  *
  * @param name a path, which is returned; a library's file name, such as `'libc.so.6'`, which is looked for in
  *   `LD_LIBRARY_PATH` and the system's directories; or a program's, looked for in `PATH`
- * @throws BpfError with code `ENOENT` when it is not found
+ * @throws BpfError with code `ENOENT` when it is not found, `ERR_NOT_A_FILE` when the path is of something else
  */
 export function resolveBinary(name: string): string {
   if (name.includes('/')) {
-    if (existsSync(name)) return name
-    throw new BpfError(`There is no file ${name}`, { code: 'ENOENT' })
+    requireFile(name)
+    return name
   }
   const library = LIBRARY.test(name)
   const variable = library ? process.env.LD_LIBRARY_PATH : process.env.PATH
@@ -42,7 +42,7 @@ export function resolveBinary(name: string): string {
   ]
   for (const directory of directories) {
     const path = join(directory, name)
-    if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path
+    if (isUsable(path, library ? constants.R_OK : constants.X_OK)) return path
   }
   const kind = library ? 'library' : 'program'
   throw new BpfError(`There is no ${kind} ${name} in ${[...new Set(directories)].join(', ')}`, {
@@ -50,23 +50,47 @@ export function resolveBinary(name: string): string {
   })
 }
 
-/**
- * Offset in its file of a function.
- *
- * @param name plain, or with a version: `'memcpy@GLIBC_2.14'`
- * @throws ObjectFileError when the file is not ELF64 or has no such function
- */
-export function binaryFunctionOffset(path: string, name: string): number {
-  return functionOffset(ElfFile.parse(readFileSync(path), path), name)
+/** Whether a search ends at a path; it goes on where a directory may not be entered, as that of a shell does. */
+function isUsable(path: string, access: number): boolean {
+  try {
+    accessSync(path, access)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }
 
-/** Offsets in its file of all functions whose name matches, by name; each offset once. */
-export function binaryFunctionOffsets(path: string, matches: (name: string) => boolean): Map<string, number> {
-  const offsets = functionOffsets(ElfFile.parse(readFileSync(path), path), matches)
-  const seen = new Set<number>()
-  for (const [name, offset] of offsets) {
-    if (seen.has(offset)) offsets.delete(name)
-    seen.add(offset)
+function requireFile(path: string): Stats {
+  const stats = explain(path, () => statSync(path))
+  if (!stats.isFile()) throw new BpfError(`${path} is not a regular file`, { code: 'ERR_NOT_A_FILE' })
+  return stats
+}
+
+/** Number of bytes of a file. */
+export function fileSize(path: string): number {
+  return requireFile(path).size
+}
+
+/**
+ * Parses a program or library.
+ *
+ * @throws ObjectFileError when it is not ELF64, or damaged
+ * @throws BpfError when it cannot be read
+ */
+export function readBinary(path: string): ElfFile {
+  return ElfFile.parse(
+    explain(path, () => readFileSync(path)),
+    path,
+  )
+}
+
+function explain<T>(path: string, access: () => T): T {
+  try {
+    return access()
+  } catch (error) {
+    const { code = 'EIO', message } = error as NodeJS.ErrnoException
+    const missing = code === 'ENOENT' || code === 'ENOTDIR'
+    const reason = missing ? `There is no file ${path}` : `Cannot read ${path}: ${message}`
+    throw new BpfError(reason, { code, cause: error })
   }
-  return offsets
 }

@@ -7,12 +7,14 @@
  */
 
 import { attachTypes } from '../abi/index.ts'
+import { functionOffsets, matchingFunctions } from '../elf/index.ts'
 import { BpfError, withReason } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
 import { bpf, OwnedFd } from '../syscalls/index.ts'
-import { binaryFunctionOffset, binaryFunctionOffsets, resolveBinary } from './binary.ts'
+import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { type FunctionPattern, functionMatcher } from './function-pattern.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
+import { requireCookie, requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 const BPF_F_UPROBE_MULTI_RETURN = 1
 
@@ -74,7 +76,7 @@ function attach(
   options: UprobeMultiOptions,
   attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
 ): UprobeMultiLink {
-  const { cookies, refCtrOffsets, pid = 0, returns } = options
+  const { cookies, refCtrOffsets, pid, returns } = options
   const path = resolveBinary(binary)
   const what = `program ${program.name} to functions of ${path}`
   const offsets = offsetsOf(what, path, options)
@@ -86,6 +88,11 @@ function attach(
       throw new RangeError(`Cannot attach ${what}: ${list.length} ${name} for ${offsets.length} functions`)
     }
   }
+  const size = fileSize(path)
+  for (const offset of offsets) requireFileOffset(what, offset, size)
+  for (const offset of refCtrOffsets ?? []) requireCounterOffset(what, offset, size)
+  for (const cookie of cookies ?? []) requireCookie(what, cookie)
+  requirePid(what, pid)
   const feature = attachType === 'trace_uprobe_multi' ? features.uprobeMulti : features.uprobeSession
   feature.require()
   const result = bpf('link_create', {
@@ -95,7 +102,7 @@ function attach(
       path,
       offsets: BigUint64Array.from(offsets, BigInt),
       cnt: offsets.length,
-      pid,
+      pid: pid ?? 0,
       flags: returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0,
       ...(refCtrOffsets === undefined ? {} : { ref_ctr_offsets: BigUint64Array.from(refCtrOffsets, BigInt) }),
       ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
@@ -115,10 +122,10 @@ function offsetsOf(what: string, path: string, options: UprobeMultiOptions): rea
   if ([symbols, offsets, pattern].filter(each => each !== undefined).length !== 1) {
     throw new TypeError(`Cannot attach ${what}: give one of symbols, offsets and pattern`)
   }
-  const found = offsets ??
-    symbols?.map(symbol => binaryFunctionOffset(path, symbol)) ?? [
-      ...binaryFunctionOffsets(path, functionMatcher(pattern!)).values(),
-    ]
+  let found: readonly number[]
+  if (offsets !== undefined) found = offsets
+  else if (symbols !== undefined) found = functionOffsets(readBinary(path), symbols)
+  else found = [...matchingFunctions(readBinary(path), functionMatcher(pattern!)).keys()]
   if (found.length === 0) {
     throw new BpfError(`Cannot attach ${what}: no function matches ${pattern ?? 'an empty list'}`, {
       code: 'ENOENT',

@@ -8,19 +8,21 @@
  */
 
 import { perfEventAttr } from '../abi/index.ts'
-import { binaryFunctionOffset, resolveBinary } from './binary.ts'
+import { functionOffset } from '../elf/index.ts'
+import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachProbe, nativeString, type ProbeMode } from './probe.ts'
+import { requireCookie, requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 /** Where to attach a uprobe, and how. Give `symbol`, `offset`, or both. */
 export interface UprobeOptions {
-  /** Function, also with a version: `'memcpy@GLIBC_2.14'`. */
+  /** Function, also with a version: `'pthread_create@GLIBC_2.34'`. */
   symbol?: string
-  /** Bytes from the start of the function; without `symbol` from the start of the file. Default: 0. */
+  /** Bytes from the start of the function, where an instruction begins; without `symbol` of the file. Default: 0. */
   offset?: number
   /** Watch only this process. Default: all. */
   pid?: number
-  /** Offset in the file of a reference counter (semaphore) that is raised while attached (4.20). */
+  /** Offset in the file, below 2^32, of a reference counter (semaphore) that is raised while attached (4.20). */
   refCtrOffset?: number
   /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
   cookie?: bigint
@@ -28,48 +30,58 @@ export interface UprobeOptions {
   mode?: ProbeMode
 }
 
-/** Where the offset of the reference counter lies in `config` of the event. */
+/** Where the offset of the reference counter lies in `config` of the event: in the upper half. */
 const REF_CTR_SHIFT = 32n
+const MAX_REF_CTR_OFFSET = 0xffff_ffff
 
 /**
  * Attaches a `kprobe` program to an instruction of a program or library (4.3).
  *
  * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`
  * @throws ObjectFileError when it has no such function
+ * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
  * @throws BpfError when there is no such file, or the kernel refuses
  */
 export function uprobe(program: ProgramHandle, binary: string, options: UprobeOptions): Link {
   return attach(program, binary, options, false)
 }
 
-/** Attaches a `kprobe` program to the return of a function of a program or library (4.3). Throws as `uprobe` does. */
+/**
+ * Attaches a `kprobe` program to the return of a function of a program or library (4.3). It must be attached where the
+ * function begins: there the stack holds the return address, which the kernel replaces. Throws as `uprobe` does.
+ */
 export function uretprobe(program: ProgramHandle, binary: string, options: UprobeOptions): Link {
   return attach(program, binary, options, true)
 }
 
 function attach(program: ProgramHandle, binary: string, options: UprobeOptions, returns: boolean): Link {
-  const { symbol, offset, pid = -1, refCtrOffset = 0, cookie, mode = 'auto' } = options
+  const { symbol, offset, pid, refCtrOffset = 0, cookie, mode = 'auto' } = options
   if (symbol === undefined && offset === undefined) {
-    throw new TypeError('Cannot attach a uprobe: give a symbol or an offset')
-  }
-  for (const [name, value] of [['offset', offset ?? 0] as const, ['refCtrOffset', refCtrOffset] as const]) {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new RangeError(`Cannot attach a uprobe: ${name} ${value} is not a file offset`)
-    }
-  }
-  if (pid !== -1 && !(Number.isInteger(pid) && pid > 0)) {
-    throw new RangeError(`Cannot attach a uprobe: ${pid} is not the id of a process`)
+    throw new TypeError(`Cannot attach program ${program.name} to ${binary}: give a symbol or an offset`)
   }
   const path = resolveBinary(binary)
-  const at = (symbol === undefined ? 0 : binaryFunctionOffset(path, symbol)) + (offset ?? 0)
+  const target = `${returns ? 'uretprobe' : 'uprobe'} ${path}:${placeName(symbol, offset)}`
+  const what = `program ${program.name} to ${target}`
+  if (returns && symbol !== undefined && offset !== undefined && offset !== 0) {
+    throw new TypeError(`Cannot attach ${what}: the return of a function is found only from its start`)
+  }
+  const size = fileSize(path)
+  const at = (symbol === undefined ? 0 : functionOffset(readBinary(path), symbol)) + (offset ?? 0)
+  requireFileOffset(what, at, size)
+  requireCounterOffset(what, refCtrOffset, size)
+  if (refCtrOffset > MAX_REF_CTR_OFFSET) {
+    throw new RangeError(`Cannot attach ${what}: refCtrOffset ${refCtrOffset} has more than 32 bits`)
+  }
+  requirePid(what, pid)
+  requireCookie(what, cookie)
   const counter = refCtrOffset === 0 ? '' : `(0x${refCtrOffset.toString(16)})`
   return attachProbe(program, {
     kind: 'uprobe',
     returns,
-    target: `${returns ? 'uretprobe' : 'uprobe'} ${path}:${symbol ?? `0x${at.toString(16)}`}`,
-    place: `${path}:0x${at.toString(16)}${counter}`,
+    target,
+    place: () => `${path}:0x${at.toString(16)}${counter}`,
     maxactive: 0,
-    pid,
+    pid: pid ?? -1,
     cookie,
     mode,
     explain: error => error,
@@ -82,4 +94,11 @@ function attach(program: ProgramHandle, binary: string, options: UprobeOptions, 
       return { config: BigInt(refCtrOffset) << REF_CTR_SHIFT, fields, pointees: [name] }
     },
   })
+}
+
+/** A place in words: `'readline'`, `'readline+0x4'`, `'0x1234'`. */
+function placeName(symbol: string | undefined, offset = 0): string {
+  const hex = `0x${offset.toString(16)}`
+  if (symbol === undefined) return hex
+  return offset === 0 ? symbol : `${symbol}+${hex}`
 }

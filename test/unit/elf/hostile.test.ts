@@ -1,0 +1,476 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
+import { BtfBuilder } from '../../../src/btf/builder.ts'
+import type { BtfMember, BtfType } from '../../../src/btf/types.ts'
+import { sectionTypes } from '../../../src/elf/index.ts'
+import { parseObject } from '../../../src/elf/object.ts'
+import { ObjectFileError } from '../../../src/errors.ts'
+import { int, member, struct } from '../../support/btf-types.ts'
+import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf.ts'
+
+const { exit, zero, load64, call } = instructions
+
+/** The smallest object with a program. */
+const program: TestSection = code('socket', [zero, exit])
+const main: TestSymbol = { name: 'main', section: 1, size: 16 }
+
+function refuses(t: ExecutionContext, bytes: Uint8Array, message: string): void {
+  t.throws(() => parseObject(bytes, 'x.o'), { instanceOf: ObjectFileError, message, code: 'ERR_OBJECT_FILE' })
+}
+
+/** Milliseconds that no damaged object of some kilobytes may take; thousands of times what is normal. */
+const TOO_LONG = 5000
+
+/** Parses what may be anything: the outcome is an object or an `ObjectFileError`, before long. */
+function survives(t: ExecutionContext, bytes: Uint8Array): void {
+  const begin = performance.now()
+  try {
+    parseObject(bytes, 'x.o')
+  } catch (error) {
+    if (!(error instanceof ObjectFileError)) t.fail(`${(error as Error).stack}`)
+  }
+  const took = performance.now() - begin
+  if (took > TOO_LONG) t.fail(`took ${took} ms`)
+}
+
+const objects = ['test/bpf', 'examples'].flatMap(directory =>
+  readdirSync(directory)
+    .filter(name => /\.bpf(?:eb)?\.o$/.test(name))
+    .map(name => `${directory}/${name}`),
+)
+
+for (const path of objects) {
+  const whole = new Uint8Array(readFileSync(path))
+  const table = Number(new DataView(whole.buffer).getBigUint64(40, !path.includes('bpfeb')))
+
+  test(`${path} cut off`, t => {
+    for (let length = 0; length < whole.length; length += 64) {
+      t.throws(() => parseObject(whole.subarray(0, length), 'x.o'), { instanceOf: ObjectFileError })
+    }
+  })
+
+  test(`${path} with damage`, t => {
+    const anywhere = fc.nat(whole.length - 1)
+    const inTable = fc.integer({ min: table, max: whole.length - 1 })
+    const value = fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat(255))
+    const place = fc.oneof(anywhere, inTable, fc.nat(63))
+    fc.assert(
+      fc.property(fc.array(fc.tuple(place, value), { minLength: 1, maxLength: 4 }), damage => {
+        const bytes = new Uint8Array(whole)
+        for (const [at, byte] of damage) bytes[at] = byte
+        survives(t, bytes)
+      }),
+      { numRuns: 150 },
+    )
+    t.pass()
+  })
+
+  test(`${path} with huge numbers in its headers`, t => {
+    const huge = fc.constantFrom(0x7fff_ffffn, 0xffff_ffffn, 1n << 32n, (1n << 53n) - 1n, (1n << 64n) - 1n)
+    const words = Math.floor((whole.length - table) / 8)
+    fc.assert(
+      fc.property(fc.nat(words - 1), huge, fc.boolean(), (word, number, little) => {
+        const bytes = new Uint8Array(whole)
+        new DataView(bytes.buffer).setBigUint64(table + word * 8, number, little)
+        survives(t, bytes)
+      }),
+      { numRuns: 100 },
+    )
+    t.pass()
+  })
+}
+
+test('the hand-made object is one', t => {
+  const { programs } = parseObject(elf({ sections: [program], symbols: [main] }))
+  t.deepEqual([...programs.keys()], ['main'])
+})
+
+test('objects for other machines, and other kinds of files, are refused', t => {
+  const made = { sections: [program], symbols: [main] }
+  refuses(t, elf({ ...made, machine: 62 }), 'Not a BPF object: it is for machine 62 (x.o)')
+  refuses(t, elf({ ...made, type: 2 }), 'Not a relocatable object: its type is 2 (x.o)')
+  refuses(t, elf({ sections: [program] }), 'The object has no symbols (x.o)')
+})
+
+test('functions that are not made of whole instructions, or end behind their section, are refused', t => {
+  for (const [symbol, reason, offset] of [
+    [{ size: 24 }, 'of 24 bytes does not end within its section', 0],
+    [{ value: 8, size: 16 }, 'of 16 bytes does not end within its section', 8],
+    [{ value: 2 ** 52, size: 8 }, 'of 8 bytes does not end within its section', 2 ** 52],
+    [{ size: 12 }, 'of 12 bytes is not made of whole instructions', 0],
+    [{ size: 0 }, 'of 0 bytes is not made of whole instructions', 0],
+    [{ value: 4, size: 8 }, 'of 8 bytes is not made of whole instructions', 4],
+  ] as const) {
+    const bytes = elf({ sections: [program], symbols: [{ ...main, ...symbol }] })
+    refuses(t, bytes, `Function main ${reason} (x.o, section socket, offset 0x${offset.toString(16)})`)
+  }
+})
+
+test('a 64-bit load cut off by the end of its function is refused', t => {
+  const bytes = elf({
+    sections: [code('socket', [zero, load64])],
+    symbols: [{ ...main, size: 16 }],
+  })
+  refuses(t, bytes, '64-bit immediate load without its second slot (x.o, section socket, offset 0x8)')
+})
+
+test('a static program is refused', t => {
+  const helper: TestSymbol = { name: 'helper', section: 2, size: 8 }
+  const bytes = elf({
+    sections: [program, code('.text', [exit])],
+    symbols: [{ ...main, binding: 'local' }, helper],
+  })
+  refuses(t, bytes, 'Program main is static (x.o, section socket, offset 0x0)')
+})
+
+test('calls of no function are refused', t => {
+  const calling = (distance: number) =>
+    elf({ sections: [code('socket', [call(distance), exit])], symbols: [main] })
+  refuses(t, calling(0), 'Call of no function, 0 instructions away (x.o, section socket, offset 0x0)')
+  refuses(t, calling(-9), 'Call of no function, -9 instructions away (x.o, section socket, offset 0x0)')
+  t.deepEqual(parseObject(calling(-1)).programs.get('main')!.instructions[0]!.reference, {
+    kind: 'call',
+    name: 'main',
+  })
+})
+
+const relocated: [
+  what: string,
+  words: bigint[],
+  relocation: { offset: number; symbol: number },
+  message: string,
+][] = [
+  [
+    'a symbol that does not exist',
+    [load64, 0n, exit],
+    { offset: 0, symbol: 99 },
+    'Relocation of symbol 99, which does not exist (x.o, section .relsocket, offset 0x0)',
+  ],
+  [
+    'the second slot of a load',
+    [load64, 0n, exit],
+    { offset: 8, symbol: 2 },
+    'Relocation of no instruction (x.o, section socket, offset 0x8)',
+  ],
+  [
+    'the middle of an instruction',
+    [load64, 0n, exit],
+    { offset: 4, symbol: 2 },
+    'Relocation of no instruction (x.o, section socket, offset 0x4)',
+  ],
+  [
+    'an instruction that takes none',
+    [zero, exit, exit],
+    { offset: 0, symbol: 2 },
+    'Relocation against value: opcode 0xb7 cannot be relocated (x.o, section socket, offset 0x0)',
+  ],
+  [
+    'a load of what is neither code, data nor map',
+    [load64, 0n, exit],
+    { offset: 0, symbol: 3 },
+    'Relocation against text: section license holds neither code, data nor maps (x.o, section socket, offset 0x0)',
+  ],
+  [
+    'a call of a variable',
+    [call(-1), exit, exit],
+    { offset: 0, symbol: 2 },
+    'Relocation against value: no function at offset 0 (x.o, section socket, offset 0x0)',
+  ],
+  [
+    'a call of a helper',
+    [0x85n, exit, exit],
+    { offset: 0, symbol: 1 },
+    'Relocation against main: the call is not one of a BPF function (x.o, section socket, offset 0x0)',
+  ],
+  [
+    'a symbol without a section',
+    [load64, 0n, exit],
+    { offset: 0, symbol: 4 },
+    'Relocation against absolute: the symbol is in no section (x.o, section socket, offset 0x0)',
+  ],
+]
+for (const [what, words, relocation, message] of relocated) {
+  test(`relocation of ${what}`, t => {
+    const bytes = elf({
+      sections: [
+        code('socket', words, { relocations: [relocation] }),
+        { name: '.data', data: new Uint8Array(8) },
+        { name: 'license', data: new TextEncoder().encode('GPL\0') },
+      ],
+      symbols: [
+        { ...main, size: 24 },
+        { name: 'value', type: 'object', section: 2, size: 8 },
+        { name: 'text', type: 'object', section: 3, size: 4 },
+        { name: 'absolute', type: 'object', section: 0xfff1 },
+      ],
+    })
+    refuses(t, bytes, message)
+  })
+}
+
+test('variables behind the end of their section, and sections that are too large, are refused', t => {
+  const made = (section: TestSection, symbol: Partial<TestSymbol>) =>
+    elf({
+      sections: [program, section],
+      symbols: [main, { name: 'v', type: 'object', section: 2, ...symbol }],
+    })
+  refuses(
+    t,
+    made({ name: '.data', data: new Uint8Array(8) }, { value: 4, size: 8 }),
+    'Variable v of 8 bytes does not end within its section (x.o, section .data, offset 0x4)',
+  )
+  refuses(
+    t,
+    made({ name: '.bss', type: sectionTypes.nobits, size: 2 ** 52 }, {}),
+    `${2 ** 52} bytes of variables are more than ${2 ** 30} (x.o, section .bss)`,
+  )
+})
+
+test('many large sections without bytes are refused together', t => {
+  const huge = (i: number): TestSection => ({ name: `.bss.${i}`, type: sectionTypes.nobits, size: 2 ** 30 })
+  const bytes = elf({
+    sections: [program, ...Array.from({ length: 100 }, (_, i) => huge(i))],
+    symbols: [main],
+  })
+  refuses(t, bytes, `${2 ** 31} bytes of variables are more than ${2 ** 30} (x.o, section .bss.1)`)
+})
+
+test('functions that share their bytes again and again are refused', t => {
+  const long = code(
+    'socket',
+    Array.from({ length: 10_000 }, () => exit),
+  )
+  const symbols = Array.from({ length: 1000 }, (_, i) => ({ name: `f${i}`, section: 1, size: 80_000 }))
+  refuses(t, elf({ sections: [long], symbols }), 'Functions overlap (x.o, section socket, offset 0x0)')
+})
+
+test('any number of static functions may share a name', t => {
+  const count = 30_000
+  const sections = [
+    code('socket', [exit]),
+    code(
+      '.text',
+      Array.from({ length: count }, () => exit),
+    ),
+  ]
+  const symbols: TestSymbol[] = Array.from({ length: count }, (_, i) => ({
+    name: 'same',
+    binding: 'local',
+    section: 2,
+    value: i * 8,
+    size: 8,
+  }))
+  const { functions } = parseObject(
+    elf({ sections, symbols: [...symbols, { name: 'main', section: 1, size: 8 }] }),
+  )
+  t.is(functions.size, count + 1)
+  t.true(functions.has('same') && functions.has('same.1') && functions.has(`same.${count - 1}`))
+})
+
+test('names that plain objects inherit are names like any other', t => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
+  const { programs, functions, variables, maps } = parseObject(
+    elf({
+      sections: [
+        code('__proto__', [exit, exit, exit, exit]),
+        { name: '.data.__proto__', data: new Uint8Array(32) },
+      ],
+      symbols: [
+        ...names.map((name, i): TestSymbol => ({ name, section: 1, value: i * 8, size: 8 })),
+        ...names.map((name, i): TestSymbol => ({ name, type: 'object', section: 2, value: i * 8, size: 8 })),
+      ],
+    }),
+  )
+  t.deepEqual([...programs.keys()], names)
+  t.deepEqual([...functions.keys()], names)
+  t.deepEqual(
+    variables.map(({ name }) => name),
+    names,
+  )
+  t.deepEqual([...maps.keys()], ['.data.__proto__'])
+  t.is(programs.get('__proto__')!.type, 'unspec')
+  t.is(programs.get('valueOf'), undefined)
+  t.deepEqual(Object.keys(Object.prototype), [])
+})
+
+/** An object whose BTF has these types, the variables of `.maps` or `.data` among them. */
+function withBtf(
+  types: readonly BtfType[],
+  sections: TestSection[] = [],
+  symbols: TestSymbol[] = [],
+): Uint8Array {
+  const builder = new BtfBuilder()
+  for (const type of types) builder.add(type)
+  const btf: TestSection = { name: '.BTF', data: builder.build('little') }
+  return elf({ sections: [program, ...sections, btf], symbols: [main, ...symbols] })
+}
+
+/** An object with one map, whose definition has these members; types from id 10 on are the caller's. */
+function withMap(members: readonly BtfMember[], types: readonly BtfType[] = []): Uint8Array {
+  const number = (count: number): BtfType => ({ kind: 'array', name: '', type: 1, indexType: 1, count })
+  const all: BtfType[] = [
+    int('int', 4, 'signed'),
+    struct('', 32, ...members),
+    { kind: 'var', name: 'm', type: 2, linkage: 'global' },
+    { kind: 'datasec', name: '.maps', size: 0, variables: [{ type: 3, offset: 0, size: 32 }] },
+    number(1),
+    { kind: 'ptr', name: '', type: 5 }, // 6: the number 1
+    number(8),
+    { kind: 'ptr', name: '', type: 7 }, // 8: the number 8
+    { kind: 'ptr', name: '', type: 1 }, // 9: the type int
+    ...types,
+  ]
+  return withBtf(
+    all,
+    [{ name: '.maps', data: new Uint8Array(32) }],
+    [{ name: 'm', type: 'object', section: 2, size: 32 }],
+  )
+}
+
+const type = member('type', 6, 0)
+const oddities: [what: string, members: BtfMember[], types: BtfType[], reason: string][] = [
+  ['without a type', [member('max_entries', 8, 0)], [], 'its definition has no type'],
+  [
+    'with two key sizes',
+    [type, member('key_size', 8, 64), member('key', 9, 128)],
+    [],
+    'its key size is 8 and 4',
+  ],
+  [
+    'with two value sizes',
+    [type, member('value', 9, 64), member('value_size', 8, 0)],
+    [],
+    'its value size is 4 and 8',
+  ],
+  [
+    'with an unknown member',
+    [type, member('colour', 6, 64)],
+    [],
+    'unknown member "colour" of its definition',
+  ],
+  [
+    'with a member called __proto__',
+    [type, member('__proto__', 6, 64)],
+    [],
+    'unknown member "__proto__" of its definition',
+  ],
+  [
+    'with values in between',
+    [type, member('values', 10, 64), member('key', 9, 128)],
+    [{ kind: 'array', name: '', type: 9, indexType: 1, count: 0 }],
+    'values is not the last member',
+  ],
+  [
+    'with values it cannot have',
+    [type, member('values', 10, 64)],
+    [{ kind: 'array', name: '', type: 9, indexType: 1, count: 0 }],
+    'a map of type hash cannot have these values',
+  ],
+  ['with a key that is no pointer', [type, member('key', 1, 64)], [], 'member key is no pointer'],
+  ['with a number that is none', [type, member('max_entries', 9, 64)], [], 'member max_entries is no number'],
+  [
+    'with a number that is an int',
+    [type, member('max_entries', 1, 64)],
+    [],
+    'member max_entries is no number',
+  ],
+  [
+    'with two numbers in one',
+    [type, member('max_entries', 10, 64)],
+    [
+      {
+        kind: 'enum',
+        name: '',
+        size: 4,
+        signed: false,
+        values: [
+          { name: 'a', value: 1 },
+          { name: 'b', value: 2 },
+        ],
+      },
+    ],
+    'max_entries is not one number',
+  ],
+  [
+    'with a number of more than 32 bits',
+    [type, member('max_entries', 10, 64)],
+    [{ kind: 'enum64', name: '', size: 8, signed: false, values: [{ name: 'a', value: 1n << 32n }] }],
+    'max_entries 4294967296 is not a 32-bit number',
+  ],
+  ['with unknown pinning', [type, member('pinning', 8, 64)], [], 'unknown pinning 8'],
+]
+for (const [what, members, types, reason] of oddities) {
+  test(`a map ${what} is refused`, t => {
+    refuses(t, withMap(members, types), `Map m: ${reason} (x.o, section .maps)`)
+  })
+}
+
+test('a map of types that refer to themselves is refused', t => {
+  const loop: BtfType = { kind: 'typedef', name: 'loop', type: 10 }
+  refuses(
+    t,
+    withMap([type, member('key', 10, 64)], [loop]),
+    'BTF type 10 refers to itself (x.o, section .BTF)',
+  )
+  const array: BtfType[] = [
+    { kind: 'ptr', name: '', type: 11 },
+    { kind: 'array', name: '', type: 11, indexType: 1, count: 1 },
+  ]
+  refuses(
+    t,
+    withMap([type, member('key', 10, 64)], array),
+    'BTF type 11 refers to itself (x.o, section .BTF)',
+  )
+  const itself: BtfType[] = [
+    { kind: 'ptr', name: '', type: 11 },
+    struct('s', 8, member('a', 12, 0)),
+    { kind: 'array', name: '', type: 11, indexType: 1, count: 1 },
+  ]
+  t.is(parseObject(withMap([type, member('key', 10, 64)], itself)).maps.get('m')!.keySize, 8)
+})
+
+test('maps without a BTF that says what they are', t => {
+  const section: TestSection = { name: '.maps', data: new Uint8Array(8) }
+  refuses(
+    t,
+    elf({ sections: [program, section], symbols: [main] }),
+    'The object has maps, but no BTF that defines them; compile it with -g (x.o, section .maps)',
+  )
+  refuses(
+    t,
+    withBtf([int('int', 4)], [section]),
+    'The object has maps, but no BTF that defines them (x.o, section .maps)',
+  )
+})
+
+test('variables of a section that the symbols do not have, or have elsewhere', t => {
+  const types = (offset: number): BtfType[] => [
+    int('int', 4),
+    { kind: 'var', name: 'v', type: 1, linkage: 'global' },
+    { kind: 'var', name: 'w', type: 1, linkage: 'static' },
+    {
+      kind: 'datasec',
+      name: '.data',
+      size: 0,
+      variables: [
+        { type: 2, offset: 0, size: 4 },
+        { type: 3, offset, size: 4 },
+      ],
+    },
+  ]
+  const section: TestSection = { name: '.data', data: new Uint8Array(8) }
+  const v = (value: number): TestSymbol => ({ name: 'v', type: 'object', section: 2, value, size: 4 })
+  refuses(t, withBtf(types(4), [section]), 'Variable v has no symbol (x.o, section .data)')
+  refuses(
+    t,
+    withBtf(types(6), [section], [v(0)]),
+    'Variable w of 4 bytes does not end within its section (x.o, section .data, offset 0x6)',
+  )
+  for (const at of [9, 2 ** 33, 2 ** 53 - 1]) {
+    const error = t.throws(() => parseObject(withBtf(types(4), [section], [v(at)])), {
+      instanceOf: ObjectFileError,
+    })
+    t.regex(error?.message ?? '', /^Variable v .* \(section \.data/)
+  }
+})

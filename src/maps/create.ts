@@ -59,7 +59,7 @@ const DEFAULT_PIN_PATH = '/sys/fs/bpf'
  */
 export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
   const complete = createdSpec(spec)
-  const path = pinOf(spec, options)
+  const path = pinPathOf(spec, options.pinPath)
   if (path === undefined) return createFilled(complete, options)
   const existing = openCompatible(complete, path, options)
   if (existing !== undefined) return existing
@@ -76,11 +76,16 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
   }
 }
 
-/** Path of the pin that a spec asks for. */
-function pinOf({ name, pinning, pinPath }: MapSpec, options: CreateMapOptions): string | undefined {
+/**
+ * Path of the pin that a spec asks for; `undefined` when it asks for none.
+ *
+ * @param root directory that pins are below, as `CreateMapOptions.pinPath`
+ */
+export function pinPathOf(spec: MapSpec, root: string = DEFAULT_PIN_PATH): string | undefined {
+  const { name, pinning, pinPath } = spec
   if (pinning === 'none') return undefined
   const relative = pinPath ?? (pinning === 'by_name' ? `./${name}` : undefined)
-  return relative === undefined ? undefined : resolvePath(options.pinPath ?? DEFAULT_PIN_PATH, relative)
+  return relative === undefined ? undefined : resolvePath(root, relative)
 }
 
 /** Opens the pin of a map; `undefined` when there is none. */
@@ -144,8 +149,19 @@ function fill(handle: MapHandle, { key, value }: MapContent, { resolve }: Create
 
 /** Takes the write access of user space away (5.2). */
 export function freezeMap(handle: MapHandle): void {
-  const result = bpf('map_freeze', { map_fd: handle.fd.fd })
-  if (result < 0) throw mapError(handle.facts, 'freeze', result, 'BPF_MAP_FREEZE')
+  const { fd } = handle.fd
+  const result = bpf('map_freeze', { map_fd: fd })
+  if (result >= 0) return
+  const error = mapError(handle.facts, 'freeze', result, 'BPF_MAP_FREEZE')
+  // Kernels disagree about the errno of freezing twice.
+  if (!readMapInfo(fd).frozen) throw error
+  const { code } = error
+  throw new BpfError(`Cannot freeze ${describeMap(handle.facts)}: it is frozen already (${code})`, {
+    code,
+    errno: -result,
+    syscall: 'bpf(BPF_MAP_FREEZE)',
+    cause: error,
+  })
 }
 
 /**

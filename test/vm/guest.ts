@@ -5,12 +5,14 @@
  */
 
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -36,8 +38,13 @@ export const END: RegExp = /@@ end (\d+) @@$/
 
 /** Makes the root image of an architecture, or takes it from the cache. */
 export function prepareRoot(arch: GuestArch): string {
-  const image = join(CACHE, `root-${arch}.ext4`)
+  // What goes into the image is in its name, so that a change of it makes another one.
+  const recipe = createHash('sha256').update(JSON.stringify([GUEST_INIT, GUEST_PACKAGES, GUEST_NODE]))
+  const image = join(CACHE, `root-${arch}-${recipe.digest('hex').slice(0, 12)}.ext4`)
   if (existsSync(image)) return image
+  for (const old of existsSync(CACHE) ? readdirSync(CACHE) : []) {
+    if (old.startsWith(`root-${arch}`) && old.endsWith('.ext4')) rmSync(join(CACHE, old))
+  }
   const root = join(CACHE, `root-${arch}`)
   rmSync(root, { recursive: true, force: true })
   // Debian keeps these as links into /usr; the package that makes them is not among ours.

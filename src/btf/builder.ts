@@ -232,7 +232,7 @@ export class BtfBuilder {
         return
       case 'decl_tag':
         head(type.type, 0, type.attribute)
-        words.push(type.component === -1 ? 0xffff_ffff : word(type.component))
+        words.push(type.component < 0 ? word(type.component + 2 ** 32) : field(type.component, 31))
         return
     }
   }

@@ -45,11 +45,22 @@ export class VariableSpec {
     return new VariableSpec(this.#variable, map, this.#byteOrder)
   }
 
-  /** Reads and writes values, through BTF; `undefined` when the variable has no type. */
+  /**
+   * Reads and writes values, through BTF; `undefined` when the variable has no type.
+   *
+   * @throws BpfError `ERR_INVALID_SPEC` when the type is larger than the variable
+   */
   get codec(): Codec<unknown> | undefined {
     const { typeId } = this.#variable
     const { btf } = this.#map
     if (typeId === 0 || btf === undefined) return undefined
+    const size = btf.sizeOf(typeId)
+    if (size > this.size) {
+      throw new BpfError(
+        `Cannot reach variable ${this.name}: it has ${this.size} bytes, and its type ${size}`,
+        { code: 'ERR_INVALID_SPEC' },
+      )
+    }
     this.#codec ??= btfCodec(btf, typeId)
     return this.#codec
   }
@@ -84,7 +95,8 @@ export class VariableSpec {
       this.bytes.set(value)
       return
     }
-    const scratch = new DataView(new ArrayBuffer(this.size))
+    // What initialises a flexible array at the end is beyond the type, and stays.
+    const scratch = new DataView(new ArrayBuffer(codec.size))
     this.#view('set')
     try {
       codec.encode(value, scratch, 0)

@@ -359,7 +359,7 @@ test('a header longer than the known one is skipped', t => {
   t.deepEqual(Btf.parse(longer).type(1), int('int', 4))
 })
 
-test('any damage gives types or an ObjectFileError', t => {
+test('any damage gives types, which can be built again, or an ObjectFileError', t => {
   fc.assert(
     fc.property(
       fc.array(anyBtfType, { minLength: 1, maxLength: 6 }),
@@ -369,6 +369,7 @@ test('any damage gives types or an ObjectFileError', t => {
         for (const [at, value] of damage) bytes[at % bytes.length] = value
         try {
           const btf = Btf.parse(bytes)
+          BtfBuilder.from(btf).build()
           btf.forEachId(id => {
             btf.find(btf.name(id))
             btf.type(id)

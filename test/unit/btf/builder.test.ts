@@ -138,8 +138,8 @@ const refused: [BtfType, string][] = [
     '(enum64 e): 18446744073709551616 is not a 64-bit number',
   ],
   [
-    { kind: 'decl_tag', name: 't', type: 1, component: -2, attribute: false },
-    '(decl_tag t): -2 is not a 32-bit number',
+    { kind: 'decl_tag', name: 't', type: 1, component: 2 ** 31, attribute: false },
+    '(decl_tag t): 2147483648 is not a 31-bit number',
   ],
   [struct('a\0b', 0), '(struct a\0b): Cannot add "a\\u0000b" to BTF: it contains a NUL'],
 ]

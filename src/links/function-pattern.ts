@@ -8,6 +8,7 @@
 
 import { BpfError } from '../errors.ts'
 import {
+  type KernelSymbol,
   KernelSymbols,
   kprobeBlacklist,
   type TraceableFunction,
@@ -34,15 +35,23 @@ export interface MatchedFunctions {
   readonly rejected: RejectedFunction[]
 }
 
+/** What is needed of a symbol. */
+export type FunctionSymbol = Pick<KernelSymbol, 'name' | 'address' | 'module'>
+
+/** Symbols that the compiler adds to a function: padding before it, its type's hash, its unlikely part. */
+const ARTIFACT = /^__(?:pfx|cfi)_|\.cold(?:\.\d+)?$/
+/** Bytes that a function may have before its trace site, at most: `endbr64` on x86, `bti c` and a move on arm64. */
+const BEFORE_TRACE_SITE = 16n
+
 /**
  * The functions that match a pattern.
  *
- * @throws BpfError when the list of traceable functions cannot be read
+ * @throws BpfError when the pattern is empty, or the list of traceable functions cannot be read
  */
 export function matchFunctions(pattern: FunctionPattern): MatchedFunctions {
-  const symbols = new Set<string>()
-  for (const { name } of KernelSymbols.read().functions()) symbols.add(name)
-  return selectFunctions(pattern, traceableFunctions(), kprobeBlacklist(), symbols)
+  // First, so that a pattern that cannot be used costs nothing.
+  functionMatcher(pattern)
+  return selectFunctions(pattern, traceableFunctions(), kprobeBlacklist(), KernelSymbols.read().functions())
 }
 
 /** As `matchFunctions`, from given facts. */
@@ -50,28 +59,43 @@ export function selectFunctions(
   pattern: FunctionPattern,
   traceable: readonly TraceableFunction[],
   blacklist: ReadonlySet<string>,
-  symbols: Iterable<string>,
+  symbols: Iterable<FunctionSymbol>,
 ): MatchedFunctions {
   const matches = functionMatcher(pattern)
-  const rejected: RejectedFunction[] = []
-  const functions: TraceableFunction[] = []
-  const counts = new Map<string, number>()
-  for (const { name } of traceable) counts.set(name, (counts.get(name) ?? 0) + 1)
-  const reported = new Set<string>()
-  const reject = (name: string, reason: RejectedFunction['reason']): void => {
-    if (!reported.has(name)) rejected.push({ name, reason })
-    reported.add(name)
+  const matching = traceable.filter(({ name }) => matches(name))
+  const sites = countNames(matching)
+  const starts = new Map<string, bigint[]>()
+  const rejected = new Map<string, RejectedFunction['reason']>()
+  for (const { name, address, module } of symbols) {
+    if (!matches(name)) continue
+    if (sites.has(name)) starts.set(name, [...(starts.get(name) ?? []), address])
+    // The kernel lists loaded BPF programs as symbols of a module.
+    else if (module !== 'bpf' && !ARTIFACT.test(name)) rejected.set(name, 'notrace')
   }
-  for (const each of traceable) {
-    if (!matches(each.name)) continue
-    if (blacklist.has(each.name)) reject(each.name, 'blacklisted')
-    else if (each.address === undefined && counts.get(each.name)! > 1) reject(each.name, 'ambiguous')
+  const functions: TraceableFunction[] = []
+  for (const each of matching) {
+    const { name, address } = each
+    if (blacklist.has(name)) rejected.set(name, 'blacklisted')
+    else if (address !== undefined) functions.push({ ...each, address: startOf(address, starts.get(name)) })
+    else if (sites.get(name)! > 1) rejected.set(name, 'ambiguous')
     else functions.push(each)
   }
-  for (const name of symbols) {
-    if (matches(name) && !counts.has(name)) reject(name, blacklist.has(name) ? 'blacklisted' : 'notrace')
-  }
-  return { functions, rejected }
+  for (const name of rejected.keys()) if (blacklist.has(name)) rejected.set(name, 'blacklisted')
+  return { functions, rejected: Array.from(rejected, ([name, reason]) => ({ name, reason })) }
+}
+
+function countNames(functions: readonly TraceableFunction[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { name } of functions) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
+}
+
+/**
+ * Where the function of a trace site starts: kretprobes take nothing else on some architectures, and cookies and
+ * symbols are looked up by it. The site itself when symbols have no addresses for this user.
+ */
+function startOf(site: bigint, starts: readonly bigint[] = []): bigint {
+  return starts.find(start => start <= site && site - start <= BEFORE_TRACE_SITE) ?? site
 }
 
 /**

@@ -7,9 +7,9 @@
  */
 
 import { attachTypes } from '../abi/index.ts'
-import { BpfError, NotSupportedError, withReason } from '../errors.ts'
-import { explainFunction, failure, features } from '../kernel/index.ts'
-import { allocate, bpf, type NativeMemory, OwnedFd } from '../syscalls/index.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
+import { type Feature, features } from '../kernel/index.ts'
+import { bpf, OwnedFd } from '../syscalls/index.ts'
 import {
   type FunctionPattern,
   type MatchedFunctions,
@@ -17,6 +17,13 @@ import {
   type RejectedFunction,
 } from './function-pattern.ts'
 import { kprobe, kretprobe } from './kprobe.ts'
+import {
+  attachError,
+  duplicateSymbolError,
+  type KprobeMultiAttachType,
+  symbolPointers,
+  targetName,
+} from './kprobe-multi-targets.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
 import { LinkGroup } from './link-group.ts'
 
@@ -51,9 +58,13 @@ export interface KprobeMultiLink extends Link {
 /**
  * Attaches a `kprobe` program with attach type `trace_kprobe_multi` to many functions (5.18, needs CONFIG_FPROBE).
  *
+ * The fallback takes the same program, but its kprobes can have cookies only when the program was loaded without an
+ * attach type.
+ *
  * @throws NotSupportedError when the kernel lacks it, and there is no `fallback`
- * @throws BpfError when a function does not exist or cannot be traced, with the reason, or no function matches
- * @throws TypeError when the options contradict each other
+ * @throws BpfError when a function does not exist, exists twice or cannot be traced, with the reason, or when no
+ *   function matches
+ * @throws TypeError, RangeError when the options contradict each other
  */
 export function kprobeMulti(program: ProgramHandle, options: KprobeMultiOptions): KprobeMultiLink {
   return attach(program, options, 'trace_kprobe_multi')
@@ -67,42 +78,51 @@ export function kprobeSession(
   program: ProgramHandle,
   options: Omit<KprobeMultiOptions, 'returns' | 'fallback'>,
 ): KprobeMultiLink {
-  return attach(program, options, 'trace_kprobe_session')
+  return attach(program, { ...options, returns: false, fallback: 'none' }, 'trace_kprobe_session')
 }
 
 function attach(
   program: ProgramHandle,
   options: KprobeMultiOptions,
-  attachType: 'trace_kprobe_multi' | 'trace_kprobe_session',
+  attachType: KprobeMultiAttachType,
 ): KprobeMultiLink {
   const feature = attachType === 'trace_kprobe_multi' ? features.kprobeMulti : features.kprobeSession
   const what = `program ${program.name} to many functions`
   checkOptions(what, options)
+  const lacking = feature.probe() === 'no'
+  if (lacking && options.fallback !== 'kprobe') throw notSupported(feature)
   const { symbols, addresses, rejected } = targetsOf(what, options)
   const count = symbols?.length ?? addresses?.length ?? 0
-  if (feature.probe() === 'no') {
-    if (options.fallback !== 'kprobe') {
-      throw new NotSupportedError(feature.name, feature.since, {
-        hint: "kprobe() attaches to one function, fallback: 'kprobe' to each of many; the kernel may also lack CONFIG_FPROBE",
-      })
-    }
+  if (lacking) {
     const group = attachEach(program, symbols ?? addresses ?? [], options)
     return Object.assign(group, { count, rejected })
   }
-  const names = symbols === undefined ? undefined : pointersTo(symbols)
+  const ambiguous = duplicateSymbolError(what, symbols)
+  if (ambiguous !== undefined) throw ambiguous
   const result = bpf('link_create', {
     prog_fd: program.fd,
     attach_type: attachTypes[attachType],
     kprobe_multi: {
       flags: options.returns === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
       cnt: count,
-      ...(names === undefined ? { addrs: BigUint64Array.from(addresses ?? []) } : { syms: names.pointers }),
+      ...(symbols === undefined
+        ? { addrs: BigUint64Array.from(addresses ?? []) }
+        : { syms: symbolPointers(symbols) }),
       ...(options.cookies === undefined ? {} : { cookies: BigUint64Array.from(options.cookies) }),
     },
   })
-  if (result < 0) throw attachError(what, result, symbols)
+  if (result < 0) throw attachError(what, result, program, attachType, symbols ?? addresses ?? [])
   const link = new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
   return Object.assign(link, { count, rejected })
+}
+
+/** Says what to use instead. */
+function notSupported(feature: Feature): NotSupportedError {
+  const hint =
+    feature === features.kprobeMulti
+      ? "kprobe() attaches to one function, fallback: 'kprobe' to each of many; the kernel may also lack CONFIG_FPROBE"
+      : 'kprobeMulti() attaches a program to the entry of functions, and with returns: true another to their return'
+  return new NotSupportedError(feature.name, feature.since, { hint })
 }
 
 function checkOptions(what: string, options: KprobeMultiOptions): void {
@@ -110,17 +130,28 @@ function checkOptions(what: string, options: KprobeMultiOptions): void {
   if ([symbols, addresses, pattern].filter(each => each !== undefined).length !== 1) {
     throw new TypeError(`Cannot attach ${what}: give one of symbols, addresses and pattern`)
   }
-  const list = symbols ?? addresses
-  if (cookies !== undefined && list === undefined) {
-    throw new TypeError(`Cannot attach ${what}: cookies need symbols or addresses, not a pattern`)
-  }
-  if (list !== undefined && cookies !== undefined && cookies.length !== list.length) {
-    throw new RangeError(`Cannot attach ${what}: ${cookies.length} cookies for ${list.length} functions`)
-  }
-  if (list?.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
   if (uniqueMatch === true && pattern === undefined) {
     throw new TypeError(`Cannot attach ${what}: uniqueMatch needs a pattern`)
   }
+  const list: readonly (string | bigint)[] | undefined = symbols ?? addresses
+  if (list === undefined) {
+    if (cookies === undefined) return
+    throw new TypeError(`Cannot attach ${what}: cookies need symbols or addresses, not a pattern`)
+  }
+  if (list.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
+  const seen = new Set<string | bigint>()
+  for (const each of list) {
+    // The kernel would look for another function of that name.
+    if (seen.has(each)) throw new RangeError(`Cannot attach ${what}: ${targetName(each)} is given twice`)
+    seen.add(each)
+  }
+  if (cookies === undefined) return
+  if (cookies.length !== list.length) {
+    throw new RangeError(`Cannot attach ${what}: ${cookies.length} cookies for ${list.length} functions`)
+  }
+  const unfit = cookies.find(each => BigInt.asUintN(64, each) !== each)
+  if (unfit !== undefined)
+    throw new RangeError(`Cannot attach ${what}: cookie ${unfit} is no unsigned 64-bit number`)
 }
 
 interface Targets {
@@ -160,33 +191,6 @@ function noMatch(what: string, pattern: FunctionPattern, rejected: readonly Reje
   return new BpfError(`Cannot attach ${what}: ${why} ${pattern}`, { code: 'ENOENT' })
 }
 
-/** An array of pointers to NUL-terminated names, and the memory that they point into. */
-function pointersTo(names: readonly string[]): { pointers: BigUint64Array; memory: NativeMemory } {
-  const texts = names.map(name => new TextEncoder().encode(`${name}\0`))
-  const memory = allocate(texts.reduce((sum, each) => sum + each.length, 0))
-  const pointers = new BigUint64Array(names.length)
-  let at = 0
-  texts.forEach((text, index) => {
-    memory.bytes.set(text, at)
-    pointers[index] = BigInt(memory.address + at)
-    at += text.length
-  })
-  return { pointers, memory }
-}
-
-function attachError(what: string, result: number, symbols: readonly string[] | undefined): BpfError {
-  const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
-  const { code } = error
-  if (code === 'EINVAL')
-    return withReason(error, 'the program must be loaded with the attach type of the link')
-  if (code !== 'ESRCH' && code !== 'ENOENT') return error
-  for (const name of symbols ?? []) {
-    const reason = explainFunction(name, 'ftrace')
-    if (reason !== undefined) return withReason(error, reason)
-  }
-  return error
-}
-
 /** One kprobe per function. Links of perf events refuse programs that were loaded for kprobe_multi, ioctls do not. */
 function attachEach(
   program: ProgramHandle,
@@ -197,7 +201,7 @@ function attachEach(
   try {
     targets.forEach((target, index) => {
       const cookie = cookies?.[index]
-      const options = cookie === undefined ? ({ mode: 'perf' } as const) : { cookie }
+      const options = cookie === undefined ? ({ mode: 'perf' } as const) : ({ mode: 'link', cookie } as const)
       links.push(returns === true ? kretprobe(program, target, options) : kprobe(program, target, options))
     })
     return new LinkGroup(links)

@@ -1,0 +1,121 @@
+/**
+ * The targets of a kprobe_multi link: how the kernel is given their names, and what is wrong with those it refuses.
+ *
+ * Source: kernel/trace/bpf_trace.c `bpf_kprobe_multi_link_attach`, `get_user_syms`; kernel/trace/ftrace.c
+ * `ftrace_lookup_symbols`.
+ *
+ * @module
+ */
+
+import { attachTypes } from '../abi/index.ts'
+import { BpfError, withReason } from '../errors.ts'
+import { explainFunction, failure, KernelSymbols, traceableFunctions } from '../kernel/index.ts'
+import { allocate, bpf, errnoName } from '../syscalls/index.ts'
+import type { ProgramHandle } from './link.ts'
+
+/** Attach types of programs for many functions. */
+export type KprobeMultiAttachType = 'trace_kprobe_multi' | 'trace_kprobe_session'
+
+/** A target as messages show it. */
+export function targetName(target: string | bigint): string {
+  return typeof target === 'string' ? target : `0x${target.toString(16)}`
+}
+
+/** An array of pointers to the NUL-terminated names, which follow it in the same memory and live as long. */
+export function symbolPointers(names: readonly string[]): Uint8Array {
+  const texts = names.map(name => new TextEncoder().encode(`${name}\0`))
+  const start = names.length * 8
+  const { bytes, view, address } = allocate(texts.reduce((sum, each) => sum + each.length, start))
+  let at = start
+  texts.forEach((text, index) => {
+    bytes.set(text, at)
+    view.setBigUint64(index * 8, BigInt(address + at), true)
+    at += text.length
+  })
+  return bytes.subarray(0, start)
+}
+
+/**
+ * The error for a name that several functions have: the kernel would take any of them, without a word.
+ *
+ * @returns `undefined` when there is none, or the list of functions cannot be read
+ */
+export function duplicateSymbolError(
+  what: string,
+  symbols: readonly string[] | undefined,
+): BpfError | undefined {
+  if (symbols === undefined) return undefined
+  const wanted = new Set(symbols)
+  const seen = new Set<string>()
+  for (const { name } of attempt(traceableFunctions) ?? []) {
+    if (!wanted.has(name)) continue
+    if (seen.has(name)) {
+      const reason = explainFunction(name, 'ftrace') ?? `several functions are called ${name}`
+      return new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'EADDRNOTAVAIL' })
+    }
+    seen.add(name)
+  }
+  return undefined
+}
+
+/** The error of a refused link, with the target that is at fault. */
+export function attachError(
+  what: string,
+  result: number,
+  program: ProgramHandle,
+  attachType: KprobeMultiAttachType,
+  targets: readonly (string | bigint)[],
+): BpfError {
+  const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
+  if (error.code === 'EINVAL' && !fits(program, attachType)) {
+    return withReason(error, `the program must be loaded as a kprobe with expectedAttachType '${attachType}'`)
+  }
+  if (!['EINVAL', 'ESRCH', 'ENOENT'].includes(error.code)) return error
+  const reason = explainTargets(targets)
+  return reason === undefined ? error : withReason(error, reason)
+}
+
+/** Whether a program can be attached at all: the kernel looks for symbols only after it has looked at the program. */
+function fits(program: ProgramHandle, attachType: KprobeMultiAttachType): boolean {
+  const result = bpf('link_create', {
+    prog_fd: program.fd,
+    attach_type: attachTypes[attachType],
+    kprobe_multi: { cnt: 1, syms: symbolPointers(['ebpf_ts_no_such_symbol']) },
+  })
+  return errnoName(-result) !== 'EINVAL'
+}
+
+/** Names the first target that is at fault, and how many more there are; reads each list of the kernel once. */
+function explainTargets(targets: readonly (string | bigint)[]): string | undefined {
+  const symbols = attempt(() => KernelSymbols.read())
+  const traceable = attempt(traceableFunctions) ?? [...(symbols?.functions() ?? [])]
+  const names = new Set(traceable.map(({ name }) => name))
+  const sites = new Set(traceable.map(({ address }) => address))
+  const bad = targets.filter(target => {
+    if (typeof target === 'string') return !names.has(target)
+    if (sites.has(target)) return false
+    const { symbol, offset } = symbols?.at(target) ?? {}
+    return symbol === undefined || offset !== 0 || !names.has(symbol.name)
+  })
+  const [first] = bad
+  if (first === undefined) return undefined
+  const reason = typeof first === 'string' ? explainFunction(first, 'ftrace') : explainAddress(first, symbols)
+  const others = bad.length === 1 ? '' : ` (and ${bad.length - 1} more of ${targets.length})`
+  return `${reason ?? `${targetName(first)} cannot be traced`}${others}`
+}
+
+function explainAddress(address: bigint, symbols: KernelSymbols | undefined): string | undefined {
+  const { symbol, offset = 0 } = symbols?.at(address) ?? {}
+  if (symbol === undefined) return `${targetName(address)} is no address of a function`
+  if (offset === 0) return explainFunction(symbol.name, 'ftrace')
+  return `${targetName(address)} is ${symbol.name}+${offset}, not the start of a function`
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof BpfError) return undefined
+    throw error
+  }
+}

@@ -14,11 +14,12 @@ import {
   BPF_F_RDONLY_PROG,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_MAP_VALUE,
+  btfInfo,
   helpers,
 } from '../abi/index.ts'
-import { allocate, attrResult32, bpf } from '../syscalls/index.ts'
+import { allocate, attrResult32, bpf, getInfo } from '../syscalls/index.ts'
 import { kernelBtf } from './btf.ts'
-import { answerOf, code, discard, loadCode, NOTHING, tryBtf, tryMap } from './experiment.ts'
+import { answerOf, code, discard, loadCode, NOTHING, rawBtf, tryBtf, tryMap } from './experiment.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
 
 /** `struct btf_type`: name, kind and number of members, size or type. */
@@ -89,6 +90,24 @@ function tryGlobalData(): ProbeAnswer {
   return answerOf(discard(program))
 }
 
+/** Type id of a function that the kernel calls only in test runs. */
+function testFunction(): number | undefined {
+  try {
+    return kernelBtf().find('bpf_fentry_test1', 'func')
+  } catch {
+    return undefined
+  }
+}
+
+function tryTracing(type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
+  const target = testFunction()
+  if (target === undefined) return 'unknown'
+  return tryLink(
+    () => loadCode('tracing', NOTHING, type, { attach_btf_id: target }),
+    fd => bpf('link_create', { prog_fd: fd, attach_type: attachTypes[type] }),
+  )
+}
+
 function tryTrampoline(): ProbeAnswer {
   let target: number | undefined
   try {
@@ -102,6 +121,20 @@ function tryTrampoline(): ProbeAnswer {
   return discard(loadCode('tracing', NOTHING, 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
     ? 'no'
     : 'unknown'
+}
+
+/** The kernel tells the name of a BTF object since it has those of modules. */
+function tryModuleBtf(): ProbeAnswer {
+  const raw = rawBtf(INT, 'a\0')
+  const btf = bpf('btf_load', { btf: raw, btf_size: raw.length })
+  if (btf < 0) return 'unknown'
+  const info = allocate(btfInfo.$size)
+  const name = allocate(8)
+  info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
+  info.view.setUint32(btfInfo.name_len, name.bytes.length, true)
+  const result = getInfo(btf, info)
+  discard(btf)
+  return answerOf(result)
 }
 
 function tryLogTrueSize(): ProbeAnswer {
@@ -142,6 +175,9 @@ export type FeatureName =
   | 'tcx'
   | 'token'
   | 'trampoline'
+  | 'tracingLink'
+  | 'fsession'
+  | 'moduleBtf'
   | 'kprobe'
   | 'uprobe'
 
@@ -262,6 +298,14 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   token: defineFeature('A BPF token', '6.9', () => answerOf(bpf('token_create', { bpffs_fd: -1 }), 'EBADF')),
   /** Programs at the entry and return of kernel functions, through trampolines. */
   trampoline: defineFeature('fentry and fexit', '5.5', tryTrampoline),
+  /** Cookies of trampolines: links that are made by `BPF_LINK_CREATE`. */
+  tracingLink: defineFeature('A cookie of fentry, fexit, fmod_ret and LSM', '6.0', () =>
+    tryTracing('trace_fentry'),
+  ),
+  /** One program at the entry and return of a function, through a trampoline. */
+  fsession: defineFeature('fsession', '7.0', () => tryTracing('trace_fsession')),
+  /** BTF of modules. */
+  moduleBtf: defineFeature('BTF of modules', '5.11', tryModuleBtf),
   /** Kprobes. */
   kprobe: defineFeature('A kprobe', '4.1', () =>
     existsSync('/sys/bus/event_source/devices/kprobe/type') ? 'yes' : 'no',

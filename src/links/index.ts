@@ -41,6 +41,15 @@ export {
 export { type RawTracepointOptions, rawTracepoint, tpBtf } from './raw-tracepoint.ts'
 export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
 export { type TracepointOptions, tracepoint } from './tracepoint.ts'
-export { fentry, fexit, fmodRet, freplace, fsession, lsm, type TracingOptions } from './tracing.ts'
+export {
+  type FreplaceOptions,
+  fentry,
+  fexit,
+  fmodRet,
+  freplace,
+  fsession,
+  lsm,
+  type TracingOptions,
+} from './tracing.ts'
 export { type UprobeOptions, uprobe, uretprobe } from './uprobe.ts'
 export { type UprobeMultiLink, type UprobeMultiOptions, uprobeMulti, uprobeSession } from './uprobe-multi.ts'

@@ -8,8 +8,9 @@
 
 import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
 import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
+import type { ProgramSpec } from '../programs/index.ts'
 import { type AttrFields, bpf, errnoName, nextId, OwnedFd } from '../syscalls/index.ts'
 import { type LinkInfo, readLinkInfo } from './info.ts'
 
@@ -17,6 +18,10 @@ import { type LinkInfo, readLinkInfo } from './info.ts'
 export interface ProgramHandle {
   readonly fd: number
   readonly name: string
+  /** What it was loaded from, where that is known: attaching it to another hook is refused then, with the reason. */
+  readonly spec?:
+    | Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachTarget' | 'attachProgram'>
+    | undefined
 }
 
 /** How to update a link. */
@@ -84,13 +89,17 @@ export abstract class Link implements Disposable {
   /** What the kernel says of it (5.8). */
   abstract info(): LinkInfo
   /**
-   * Replaces the attached program at once, without a moment in which none is attached (5.7). Not every
-   * kind of link can: tracing links and perf events cannot.
+   * Replaces the attached program at once, without a moment in which none is attached (5.7).
    *
+   * @throws NotSupportedError when this kind of link cannot: tracing, raw tracepoints, perf events, kprobe_multi
    * @throws BpfError with `EPERM` when another program than `options.expected` is attached
    */
   abstract update(program: ProgramHandle, options?: UpdateOptions): void
-  /** Detaches the program while the link, its pins and descriptors stay (5.9). */
+  /**
+   * Detaches the program while the link, its pins and descriptors stay (5.9).
+   *
+   * @throws NotSupportedError when this kind of link cannot, as for `update`
+   */
   abstract detach(): void
   /** Pins the link at a path on a bpffs (5.7): it stays attached after the process has ended. */
   abstract pin(path: string): void
@@ -106,6 +115,15 @@ export abstract class Link implements Disposable {
     this.close()
   }
 }
+
+/** Kinds of links without `update_prog` and `detach` in their `bpf_link_ops`. */
+const FIXED: ReadonlySet<LinkInfo['type']> = new Set([
+  'raw_tracepoint',
+  'tracing',
+  'kprobe_multi',
+  'uprobe_multi',
+  'perf_event',
+])
 
 /** A `bpf_link` of the kernel. */
 export class KernelLink extends Link {
@@ -145,6 +163,7 @@ export class KernelLink extends Link {
     if (result >= 0) return
     const action = `Cannot update the link to program ${program.name}`
     const syscall = 'bpf(BPF_LINK_UPDATE)'
+    if (errnoName(-result) === 'EINVAL') this.#refuseFixed('Updating')
     // An update asks for no capability: this is all that EPERM means here.
     if (options.expected !== undefined && errnoName(-result) === 'EPERM') {
       throw new BpfError(`${action}: another program than the expected one is attached (EPERM)`, {
@@ -158,7 +177,17 @@ export class KernelLink extends Link {
 
   detach(): void {
     const result = bpf('link_detach', { link_fd: this.fd })
+    if (errnoName(-result) === 'EOPNOTSUPP') this.#refuseFixed('Detaching')
     if (result < 0) throw failure('Cannot detach the link', result, 'bpf(BPF_LINK_DETACH)')
+  }
+
+  /** Throws when no link of this kind can do it: the kernel's errno would as well mean a wrong program. */
+  #refuseFixed(action: string): void {
+    const { type } = this.info()
+    if (!FIXED.has(type)) return
+    throw new NotSupportedError(`${action} a ${type} link`, undefined, {
+      hint: 'close it, and attach the program anew',
+    })
   }
 
   pin(path: string): void {

@@ -7,9 +7,10 @@
  * @module
  */
 
-import { NotSupportedError } from '../errors.ts'
-import { failure } from '../kernel/index.ts'
+import { NotSupportedError, withReason } from '../errors.ts'
+import { failure, features } from '../kernel/index.ts'
 import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
+import { requireAttachType } from './attach-type.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
 
 /** How to attach to a raw tracepoint. */
@@ -22,7 +23,8 @@ export interface RawTracepointOptions {
  * Attaches a `raw_tracepoint` or `raw_tracepoint_writable` program (4.17).
  *
  * @param name name of the tracepoint without its group, such as `'sched_switch'`
- * @throws BpfError with code `ENOENT` when there is no such tracepoint
+ * @throws BpfError with code `ENOENT` when there is no such tracepoint, `EINVAL` when the program is of another type or
+ *   writes to a tracepoint that is not writable
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
  */
 export function rawTracepoint(
@@ -40,7 +42,10 @@ export function rawTracepoint(
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
  */
 export function tpBtf(program: ProgramHandle, options: RawTracepointOptions = {}): Link {
-  return open(program, 'its tracepoint', { prog_fd: program.fd, ...cookieOf(options) }, options)
+  const target = 'its tracepoint'
+  // Without a name, the kernel attaches a program to whatever it was loaded for.
+  requireAttachType(program, `program ${program.name} to ${target}`, 'trace_raw_tp')
+  return open(program, target, { prog_fd: program.fd, ...cookieOf(options) }, options)
 }
 
 function cookieOf(options: RawTracepointOptions): { cookie?: bigint } {
@@ -56,11 +61,16 @@ function open(
   const what = `program ${program.name} to ${target}`
   const result = bpf('raw_tracepoint_open', fields)
   if (result < 0) {
+    const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
+    if (errnoName(-result) !== 'EINVAL') throw error
     // Older kernels refuse the unknown field, not the tracepoint.
-    if (options.cookie !== undefined && errnoName(-result) === 'EINVAL') {
+    if (options.cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
       throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.10', { errno: -result })
     }
-    throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
+    throw withReason(
+      error,
+      'the program must be of type raw_tracepoint, or raw_tracepoint_writable where the tracepoint is writable',
+    )
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
 }

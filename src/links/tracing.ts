@@ -2,15 +2,17 @@
  * BPF trampolines: programs at the entry and the return of kernel functions and of other BPF programs, with
  * typed arguments and without a breakpoint. What they attach to was named when they were loaded.
  *
- * Source: kernel/bpf/syscall.c `bpf_tracing_prog_attach`; libbpf `bpf_program__attach_trace_opts`.
+ * Source: kernel/bpf/syscall.c `bpf_tracing_prog_attach`; libbpf `bpf_program__attach_trace_opts`,
+ * `bpf_program__attach_freplace`.
  *
  * @module
  */
 
-import { attachTypes } from '../abi/index.ts'
-import { NotSupportedError } from '../errors.ts'
-import { failure } from '../kernel/index.ts'
-import { bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
+import { type AttachType, attachTypes } from '../abi/index.ts'
+import { BpfError, NotSupportedError, withReason } from '../errors.ts'
+import { BtfObject, explainFunction, failure, features } from '../kernel/index.ts'
+import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
+import { attachTypeError, requireAttachType } from './attach-type.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
 
 /** How to attach to a function. */
@@ -19,61 +21,130 @@ export interface TracingOptions {
   cookie?: bigint
 }
 
-/** Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered (5.5). */
-export function fentry(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attach(program, 'fentry', attachTypes.trace_fentry, options)
+/** What an `ext` program replaces, if not what it was loaded for. */
+export interface FreplaceOptions {
+  /** Program whose function is replaced. */
+  target: { readonly fd: number }
+  /** Name of a global function of it, with the arguments of the one that the program was loaded for. */
+  function: string
 }
 
-/** Attaches a `tracing` program of attach type `trace_fexit`: it runs when the function returns (5.5). */
+/**
+ * Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered (5.5).
+ *
+ * @throws BpfError with `ERR_ATTACH_TYPE` when it was loaded for something else, `EBUSY` when it is attached already
+ *   or the function cannot be patched, `ENOTSUPP` when a trampoline cannot pass the function's arguments, `E2BIG` when
+ *   the function has all the programs that a trampoline can call
+ * @throws NotSupportedError when a cookie is given and the kernel is older than 6.0
+ */
+export function fentry(program: ProgramHandle, options: TracingOptions = {}): Link {
+  return attach(program, 'the entry of its function', 'trace_fentry', options)
+}
+
+/**
+ * Attaches a `tracing` program of attach type `trace_fexit`: it runs when the function returns (5.5). Throws as
+ * `fentry` does.
+ */
 export function fexit(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attach(program, 'fexit', attachTypes.trace_fexit, options)
+  return attach(program, 'the return of its function', 'trace_fexit', options)
 }
 
 /**
  * Attaches a `tracing` program of attach type `trace_fsession`: it runs when the function is entered and
- * when it returns; `bpf_session_is_return` tells which (7.0).
+ * when it returns; `bpf_session_is_return` tells which (7.0). Throws as `fentry` does.
  */
 export function fsession(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attach(program, 'fsession', attachTypes.trace_fsession, options)
+  return attach(program, 'the entry and the return of its function', 'trace_fsession', options)
 }
 
 /**
  * Attaches a `tracing` program of attach type `modify_return`: a value other than 0 is returned instead of
- * running the function, which must allow it (5.7).
+ * running the function, which must allow it (5.7). Throws as `fentry` does.
  */
 export function fmodRet(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attach(program, 'fmod_ret', attachTypes.modify_return, options)
-}
-
-/** Attaches an `lsm` program of attach type `lsm_mac`: it decides whether an operation is allowed (5.7). */
-export function lsm(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attach(program, 'LSM hook', attachTypes.lsm_mac, options)
+  return attach(program, 'the return value of its function', 'modify_return', options)
 }
 
 /**
- * Replaces a global function of another program by an `ext` program, which was loaded for it (5.6).
- *
- * @throws BpfError with `EBUSY` when the function is replaced already
+ * Attaches an `lsm` program of attach type `lsm_mac`: it decides whether an operation is allowed (5.7). Throws as
+ * `fentry` does.
  */
-export function freplace(program: ProgramHandle): Link {
-  return open(program, `program ${program.name} to the function it replaces`)
+export function lsm(program: ProgramHandle, options: TracingOptions = {}): Link {
+  return attach(program, 'its LSM hook', 'lsm_mac', options)
 }
 
-function attach(program: ProgramHandle, hook: string, attachType: number, { cookie }: TracingOptions): Link {
-  const what = `program ${program.name} to its ${hook} target`
-  // The older call does the same as long as there is no cookie.
-  if (cookie === undefined) return open(program, what)
-  const fields = { prog_fd: program.fd, attach_type: attachType, tracing: { cookie } }
-  const result = bpf('link_create', fields)
-  if (result < 0 && ['EINVAL', 'ENOTSUPP', 'E2BIG'].includes(errnoName(-result))) {
+/**
+ * Replaces a global function of another program by an `ext` program: the function that it was loaded for (5.6), or a
+ * like one of any program (5.10).
+ *
+ * @throws BpfError with `EBUSY` when the function is replaced already, or traced; `ENOENT` when there is no such
+ *   function; `EINVAL` when its arguments or its program's type differ
+ */
+export function freplace(program: ProgramHandle, options?: FreplaceOptions): Link {
+  if (options === undefined) {
+    const what = `program ${program.name} to the function it replaces`
+    const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
+    return adopt(result, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', program)
+  }
+  const what = `program ${program.name} to function ${options.function}`
+  using btf = BtfObject.ofProgram(options.target.fd)
+  const target = btf.types().find(options.function, 'func')
+  if (target === undefined) {
+    throw new BpfError(`Cannot attach ${what}: the target program has no such function`, { code: 'ENOENT' })
+  }
+  const result = bpf('link_create', {
+    prog_fd: program.fd,
+    target_fd: options.target.fd,
+    target_btf_id: target,
+  })
+  return adopt(result, what, 'bpf(BPF_LINK_CREATE)', program)
+}
+
+function attach(
+  program: ProgramHandle,
+  target: string,
+  attachType: AttachType,
+  { cookie }: TracingOptions,
+): Link {
+  const what = `program ${program.name} to ${target}`
+  requireAttachType(program, what, attachType)
+  const fields: AttrFields<'link_create'> = { prog_fd: program.fd, attach_type: attachTypes[attachType] }
+  const result = bpf('link_create', cookie === undefined ? fields : { ...fields, tracing: { cookie } })
+  if (result >= 0 || errnoName(-result) !== 'EINVAL') {
+    return adopt(result, what, 'bpf(BPF_LINK_CREATE)', program)
+  }
+  if (features.tracingLink.probe() === 'yes') throw attachTypeError(what, attachType)
+  if (cookie !== undefined) {
     throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.0', { errno: -result })
   }
-  if (result < 0) throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
-  return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+  // What older kernels have instead; it asks neither for the attach type nor for a cookie.
+  const opened = bpf('raw_tracepoint_open', { prog_fd: program.fd })
+  return adopt(opened, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', program)
 }
 
-function open(program: ProgramHandle, what: string): Link {
-  const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
-  if (result < 0) throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
-  return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+function adopt(result: number, what: string, syscall: string, program: ProgramHandle): Link {
+  if (result >= 0) return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+  const error = failure(`Cannot attach ${what}`, result, syscall)
+  const reason = explain(error.code, program)
+  throw reason === undefined ? error : withReason(error, reason)
+}
+
+/** What the kernel's errno means for a trampoline. Source: kernel/bpf/trampoline.c `__bpf_trampoline_link_prog`. */
+function explain(code: string, { spec }: ProgramHandle): string | undefined {
+  switch (code) {
+    case 'EBUSY': {
+      const { attachTarget, attachProgram } = spec ?? {}
+      const function_ = attachProgram === undefined ? attachTarget : undefined
+      return (
+        (function_ === undefined ? undefined : explainFunction(function_, 'ftrace')) ??
+        'the program is attached to it already, or the function is replaced (freplace), which excludes other programs'
+      )
+    }
+    case 'E2BIG':
+      return 'the function has as many programs as a trampoline can call'
+    case 'ENOTSUPP':
+      return 'trampolines of this kernel and architecture cannot pass the arguments of the function: there are too many, or some are structures'
+    default:
+      return undefined
+  }
 }

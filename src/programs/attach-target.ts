@@ -7,12 +7,11 @@
  * @module
  */
 
-import { attachTypes, enumNumber, programTypes } from '../abi/index.ts'
+import { type AttachType, attachTypes, enumName, enumNumber, programTypes } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { BtfKind } from '../btf/types.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
-import { BtfObject } from '../kernel/btf-object.ts'
-import { kernelBtf } from '../kernel/index.ts'
+import { BtfObject, explainFunction, features, kernelBtf } from '../kernel/index.ts'
 import type { ProgramSpec } from './spec.ts'
 
 /** What `BPF_PROG_LOAD` needs to know of the target. */
@@ -87,6 +86,7 @@ export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
       code: 'ERR_NO_TARGET',
     })
   }
+  requireTargetKind(spec)
   if (spec.attachProgram !== undefined) return targetInProgram(spec, name, spec.attachProgram.fd)
 
   const { prefix, kind } = naming(spec)
@@ -97,7 +97,7 @@ export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
     if (btfId !== undefined) return target(btfId)
   }
   if (moduleName !== 'vmlinux') {
-    for (const module of BtfObject.modules()) {
+    for (const module of modulesWithBtf()) {
       let found: AttachTarget | undefined
       try {
         if (moduleName === undefined || module.name === moduleName) {
@@ -110,7 +110,46 @@ export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
       if (found !== undefined) return found
     }
   }
-  throw notFound(spec, wanted, kind)
+  throw notFound(spec, wanted, kind, moduleName)
+}
+
+/** Kernels before 5.11 tell no names of BTF objects, and have none of modules. */
+function modulesWithBtf(): Iterable<BtfObject> {
+  return features.moduleBtf.probe() === 'no' ? [] : BtfObject.modules()
+}
+
+/** Attach types that a program type with a target can have. */
+const ATTACH_TYPES: Partial<Record<number, readonly AttachType[]>> = {
+  [programTypes.tracing]: [
+    'trace_fentry',
+    'trace_fexit',
+    'modify_return',
+    'trace_fsession',
+    'trace_fentry_multi',
+    'trace_fexit_multi',
+    'trace_fsession_multi',
+    'trace_raw_tp',
+    'trace_iter',
+  ],
+  [programTypes.lsm]: ['lsm_mac', 'lsm_cgroup'],
+}
+
+/** The verifier says but EINVAL of a program whose attach type was forgotten, and nothing of a replaced kernel function. */
+function requireTargetKind(spec: ProgramSpec): void {
+  const fail = (reason: string): never => {
+    throw new BpfError(`Cannot load program ${describe(spec)}: ${reason}`, { code: 'ERR_INVALID_SPEC' })
+  }
+  const type = programTypeOf(spec)
+  const allowed = ATTACH_TYPES[type]
+  // A number stands for what the tables do not know yet.
+  const attachType = enumName(attachTypes, attachTypeOf(spec))
+  if (allowed !== undefined && typeof attachType === 'string' && !allowed.includes(attachType)) {
+    const given = spec.expectedAttachType === undefined ? 'it has none' : `not ${attachType}`
+    fail(`set expectedAttachType to one of ${allowed.join(', ')}; ${given}`)
+  }
+  if (type === programTypes.ext && spec.attachProgram === undefined) {
+    fail('it replaces a function of another program; set attachProgram')
+  }
 }
 
 function target(btfId: number, module?: BtfObject): AttachTarget {
@@ -150,16 +189,38 @@ function targetInProgram(spec: ProgramSpec, name: string, programFd: number): At
   return { btfId, moduleFd: undefined, programFd, [Symbol.dispose]: () => {} }
 }
 
-function notFound(spec: ProgramSpec, wanted: string, kind: BtfKind): BpfError {
-  const what = kind === 'typedef' ? `tracepoint ${spec.attachTarget}` : `function ${wanted}`
-  const why = `the kernel's BTF has no ${kind} ${wanted}`
-  if (kind !== 'func' || attachTypeOf(spec) === attachTypes.trace_iter) {
+function notFound(spec: ProgramSpec, wanted: string, kind: BtfKind, module: string | undefined): BpfError {
+  const where = module === undefined ? "the kernel's BTF" : `the BTF of ${module}`
+  const why = `${where} has no ${kind} ${wanted}`
+  const attachType = attachTypeOf(spec)
+  if (kind !== 'func' || attachType === attachTypes.trace_iter) {
+    const what = kind === 'typedef' ? `tracepoint ${spec.attachTarget}` : `function ${wanted}`
     return new NotSupportedError(`${describe(spec)}: ${what}`, undefined, { hint: why, code: 'ENOENT' })
   }
-  return new BpfError(
-    `Cannot load program ${describe(spec)}: ${why}; it may be inlined, static in several files, or in a module that is not loaded`,
-    { code: 'ENOENT' },
+  const reason = explainMissing(spec.attachTarget ?? wanted, wanted, module)
+  return new BpfError(`Cannot load program ${describe(spec)}: ${why}: ${reason}`, { code: 'ENOENT' })
+}
+
+/** Why BTF does not have a function. */
+function explainMissing(name: string, wanted: string, module: string | undefined): string {
+  if (wanted.startsWith('bpf_lsm_'))
+    return 'there is no such LSM hook, or the kernel was built without CONFIG_BPF_LSM'
+  if (module !== undefined && module !== 'vmlinux') {
+    if (features.moduleBtf.probe() === 'no') return 'this kernel has no BTF of modules (5.11)'
+    if (!moduleHasBtf(module)) return `module ${module} is not loaded, or has no BTF`
+  }
+  return (
+    explainFunction(name, 'ftrace') ??
+    'the kernel has it, but it is written in assembly, or the compiler changed its arguments, or several source files have one of that name'
   )
+}
+
+function moduleHasBtf(name: string): boolean {
+  for (const module of BtfObject.modules()) {
+    using each = module
+    if (each.name === name) return true
+  }
+  return false
 }
 
 /** A program as error messages name it. */

@@ -131,8 +131,8 @@ function assign(spec: CollectionSpec, assignment: string): void {
   if (equals <= 0) throw new UsageError(`--set needs NAME=VALUE, not ${JSON.stringify(assignment)}`)
   const name = assignment.slice(0, equals)
   const text = assignment.slice(equals + 1)
-  const variable = spec.variables.get(name)
   try {
+    const variable = spec.variables.get(name)
     variable.set(parseValue(variable, text))
   } catch (error) {
     throw new UsageError(`--set ${assignment}: ${(error as Error).message}`)
@@ -143,9 +143,10 @@ function parseValue(variable: VariableSpec, text: string): unknown {
   const current = variable.get()
   switch (typeof current) {
     case 'bigint':
-      return BigInt(text)
     case 'number':
-      return text.trim() === '' ? Number.NaN : Number(text)
+      // Empty text would be 0, and `BigInt` would call what it does not understand a syntax error.
+      if (!NUMBER.test(text)) throw new TypeError(`it needs a number, not ${JSON.stringify(text)}`)
+      return typeof current === 'bigint' ? parseNumber(BigInt, text) : parseNumber(Number, text)
     case 'boolean':
       if (text === 'true' || text === '1') return true
       if (text === 'false' || text === '0') return false
@@ -155,4 +156,12 @@ function parseValue(variable: VariableSpec, text: string): unknown {
     default:
       return JSON.parse(text)
   }
+}
+
+/** Decimal, with a fraction for floating point numbers, or hexadecimal. */
+const NUMBER = /^-?(0[xX][0-9a-fA-F]+|\d+(\.\d+)?)$/
+
+/** `BigInt` and `Number` know no sign before hexadecimal digits. */
+function parseNumber(parse: (text: string) => number | bigint, text: string): number | bigint {
+  return text.startsWith('-') ? -parse(text.slice(1)) : parse(text)
 }

@@ -8,9 +8,10 @@
  * @module
  */
 
-import { type ByteOrder, ByteReader, cString, hostByteOrder } from '../bytes.ts'
+import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
 import { isFlavorSuffix } from './flavor.ts'
+import { StringSection } from './string-section.ts'
 import {
   type BtfEnum,
   type BtfEnumerator,
@@ -83,7 +84,7 @@ export class Btf {
   readonly #words: Uint32Array
   /** Index of each type's first word, for types of its own. */
   readonly #starts: Uint32Array
-  readonly #strings: Uint8Array
+  readonly #strings: StringSection
   /** Offset of the first string of its own: 0, or where the strings of the base end. */
   readonly #stringBase: number
   readonly #typeSectionOffset: number
@@ -121,15 +122,16 @@ export class Btf {
     if (typesLength % 4 !== 0 || typesAt % 4 !== 0) throw header.error('BTF type section is not aligned', 8)
     this.#typeSectionOffset = typesAt
     this.#words = toWords(header.slice(typesAt, typesLength, 'BTF type section'), this.byteOrder)
-    this.#strings = header.slice(stringsAt, stringsLength, 'BTF string section')
-    if (stringsLength > 0 ? this.#strings[stringsLength - 1] !== 0 : this.base === undefined) {
+    const strings = header.slice(stringsAt, stringsLength, 'BTF string section')
+    this.#strings = new StringSection(strings, where)
+    if (stringsLength > 0 ? strings[stringsLength - 1] !== 0 : this.base === undefined) {
       throw header.error('BTF string section does not end with NUL', stringsAt)
     }
-    if (this.base === undefined && this.#strings[0] !== 0) {
+    if (this.base === undefined && strings[0] !== 0) {
       throw header.error('BTF string section does not start with the empty string', stringsAt)
     }
 
-    this.#stringBase = this.base === undefined ? 0 : this.base.#stringBase + this.base.#strings.length
+    this.#stringBase = this.base?.stringsEnd ?? 0
     this.firstId = this.base === undefined ? 1 : this.base.typeCount
     this.#starts = this.#index()
     this.typeCount = this.firstId + this.#starts.length
@@ -172,7 +174,7 @@ export class Btf {
 
   /** Offset after the last string, the strings of the base included: where split BTF on top of this one begins. */
   get stringsEnd(): number {
-    return this.#stringBase + this.#strings.length
+    return this.#stringBase + this.#strings.bytes.length
   }
 
   /** Whether `id` is `void` or a type of this BTF or its bases. */
@@ -203,10 +205,10 @@ export class Btf {
     if (offset === 0) return ''
     let owner: Btf = this
     while (offset < owner.#stringBase && owner.base !== undefined) owner = owner.base
-    if (offset - owner.#stringBase >= owner.#strings.length) {
+    if (offset - owner.#stringBase >= owner.#strings.bytes.length) {
       throw new ObjectFileError(`BTF string offset ${offset} is out of range`, this.#where)
     }
-    return cString(owner.#strings, offset - owner.#stringBase)
+    return owner.#strings.at(offset - owner.#stringBase)
   }
 
   /**
@@ -354,7 +356,7 @@ export class Btf {
     const needle = Buffer.from(name)
     if (needle.includes(0)) return offsets
     for (let owner: Btf | undefined = this; owner !== undefined; owner = owner.base) {
-      const haystack = Buffer.from(owner.#strings.buffer, owner.#strings.byteOffset, owner.#strings.length)
+      const haystack = owner.#strings.bytes
       for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
         if (accept(haystack, at + needle.length)) offsets.add(owner.#stringBase + at)
       }

@@ -282,6 +282,16 @@ test('string offsets outside of the section are refused when they are read', t =
   refuses(t, () => Btf.parse(rawBtf([])).string(1), 'BTF string offset 1 is out of range (section .BTF)')
 })
 
+test('long strings may be read again and again, but not overlap without end', t => {
+  const long = 'x'.repeat(100_000)
+  const btf = Btf.parse(rawBtf([1, 0x07000000, 0], `\0${long}\0`))
+  for (let i = 0; i < 100; i++) t.is(btf.string(1), long)
+  const ends = Array.from({ length: 7 }, (_, i) => btf.string(i + 2).length)
+  t.deepEqual(ends, [99_999, 99_998, 99_997, 99_996, 99_995, 99_994, 99_993])
+  refuses(t, () => btf.string(9), 'BTF strings overlap too often (section .BTF)')
+  t.is(btf.string(99_990).length, 11)
+})
+
 test('BTF cut off anywhere is refused', t => {
   const { bytes } = btfOf([int('int', 4), struct('s', 8, member('a', 1, 0), member('b', 1, 32))])
   for (let length = 0; length < bytes.length; length++) {

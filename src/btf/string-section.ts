@@ -1,0 +1,51 @@
+/**
+ * The strings of a BTF.
+ *
+ * @module
+ */
+
+import { cString } from '../bytes.ts'
+import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+
+/** From here on a string is long; names of the kernel are shorter than 512 bytes. */
+const LONG = 512
+/**
+ * How often the bytes of a section may be part of long strings. Compilers let none overlap; in a hostile section
+ * every offset begins another long string, and together they would fill the memory.
+ */
+const MAX_USES = 8
+
+/** A string section. Short strings are decoded whenever they are asked for, long ones once. */
+export class StringSection {
+  readonly bytes: Buffer
+  readonly #where: ObjectFileLocation
+  readonly #long = new Map<number, string>()
+  #budget: number
+
+  /**
+   * @param bytes the section, which ends with NUL unless it is empty
+   * @param where names it in errors
+   */
+  constructor(bytes: Uint8Array, where: ObjectFileLocation) {
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#where = where
+    this.#budget = bytes.length * MAX_USES
+  }
+
+  /**
+   * The string at an offset within the section.
+   *
+   * @throws ObjectFileError when long strings overlap too often
+   */
+  at(offset: number): string {
+    const length = this.bytes.indexOf(0, offset) - offset
+    if (length < LONG) return cString(this.bytes, offset)
+    const known = this.#long.get(offset)
+    if (known !== undefined) return known
+    this.#budget -= length
+    if (this.#budget < 0) throw new ObjectFileError('BTF strings overlap too often', this.#where)
+    const text = cString(this.bytes, offset)
+    this.#long.set(offset, text)
+    return text
+  }
+}

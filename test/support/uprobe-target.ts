@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
 import { SHF_EXECINSTR, sectionTypes } from '../../src/elf/index.ts'
 import { firstOffset, makeElf, type SymbolRecipe, symbolTable, versionDefinitions } from './elf-maker.ts'
 
@@ -90,8 +91,8 @@ export interface UprobeTarget extends Disposable {
   readonly step: number
   /** Runs it once to the end and returns its exit code. */
   run(): number
-  /** Starts it; it waits for `finish`. */
-  start(): Promise<ChildProcess>
+  /** Starts it; it waits for `finish`, or is ended after the test. */
+  start(t: ExecutionContext): Promise<ChildProcess>
   /** Lets a process go on to its end and returns its exit code. */
   finish(process: ChildProcess): Promise<number>
 }
@@ -118,8 +119,9 @@ export function makeUprobeTarget(): UprobeTarget {
       if (status === null) throw new Error(`The target ended with ${signal}`)
       return status
     },
-    async start() {
+    async start(t) {
       const child = spawn(path, { stdio: ['pipe', 'ignore', 'inherit'] })
+      t.teardown(() => child.kill())
       await once(child, 'spawn')
       return child
     },

@@ -31,9 +31,11 @@ export function explainPrivileges(facts: PermissionFacts): string | undefined {
   if (!has('CAP_SYS_ADMIN')) {
     const missing = (['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'] as const).filter(name => !has(name))
     if (missing.length === 0) return undefined
-    const disabled = /^[12]/.test(facts.unprivilegedBpfDisabled ?? '')
-      ? ', and unprivileged BPF is disabled'
-      : ''
+    // The setting is for processes without CAP_BPF.
+    const disabled =
+      !has('CAP_BPF') && /^[12]/.test(facts.unprivilegedBpfDisabled ?? '')
+        ? ', and unprivileged BPF is disabled'
+        : ''
     return `this process lacks ${missing.join(', ')} and CAP_SYS_ADMIN${disabled}; run as root`
   }
   if (facts.uidMap !== undefined && !/^\s*0\s+0\s+4294967295\s*$/.test(facts.uidMap)) {

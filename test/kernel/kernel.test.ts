@@ -1,0 +1,228 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { BpfError, NotSupportedError } from '../../src/errors.ts'
+import {
+  BtfObject,
+  countsMemlock,
+  features,
+  kernelBtf,
+  kernelVersion,
+  moduleBtf,
+  moduleBtfs,
+  onlineCpus,
+  possibleCpus,
+  raiseMemlockLimit,
+  releaseKernelBtf,
+  traceEventId,
+  tracefsPath,
+  versionOf,
+} from '../../src/kernel/index.ts'
+import { BpfMap } from '../../src/maps/index.ts'
+import { Program } from '../../src/programs/index.ts'
+import { kernelTest } from '../support/kernel-test.ts'
+import { loadObject } from '../support/objects.ts'
+import { refusedTrampolines } from '../support/program-features.ts'
+
+kernelTest('the version is at least that of uname', [], t => {
+  const { major, minor, code } = kernelVersion()
+  const [first, second] = release()
+    .split('.')
+    .map(part => Number.parseInt(part, 10))
+  t.deepEqual([major, minor], [first, second])
+  t.is(code >> 8, (major << 8) | minor)
+})
+
+kernelTest('CPUs are those of /proc and sysfs', [], t => {
+  const online = readFileSync('/proc/cpuinfo', 'utf8').match(/^processor\s*:\s*\d+/gm)!
+  t.deepEqual(
+    onlineCpus(),
+    online.map(line => Number(line.split(':')[1])),
+  )
+  t.true(possibleCpus() >= onlineCpus().length)
+  t.true(possibleCpus() > onlineCpus().at(-1)!)
+  using map = BpfMap.create({ name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 1 })
+  t.notThrows(() => map.get(new Uint8Array(4)))
+})
+
+/** What depends on more than the version: configuration, architecture, lockdown. */
+const CONFIGURABLE: readonly string[] = [
+  'kprobe',
+  'uprobe',
+  'kprobeMulti',
+  'kprobeSession',
+  'uprobeMulti',
+  'trampoline',
+  'tracingLink',
+]
+
+/** Where there are no trampolines, nobody can find out how programs would be attached to them. */
+const isHidden = (name: string): boolean => name === 'tracingLink' && features.trampoline.probe() === 'no'
+
+/** Kernels whose vendors bring features of later ones; what they lack must still be absent. */
+const BACKPORTS = /\.(el\d|amzn)|-azure|-aws/
+
+for (const [name, feature] of Object.entries(features)) {
+  kernelTest(`the answer on ${name} fits the kernel's version`, [], t => {
+    const answer = feature.probe()
+    t.is(feature.probe(), answer)
+    if (!isHidden(name)) t.not(answer, 'unknown', 'root can find out')
+    if (answer === 'no') {
+      t.throws(() => feature.require(), {
+        instanceOf: NotSupportedError,
+        message: new RegExp(`^${feature.name} is not supported by this kernel`),
+      })
+      return
+    }
+    t.notThrows(() => feature.require())
+    if (answer === 'unknown' || feature.since === undefined || BACKPORTS.test(release())) return
+    const [major = 0, minor = 0] = feature.since.split('.').map(Number)
+    t.true(kernelVersion().code >= versionOf(major, minor, 0).code, `it came with Linux ${feature.since}`)
+  })
+}
+
+kernelTest('a kernel has what came with versions before it', [], t => {
+  for (const [name, { since, probe }] of Object.entries(features)) {
+    if (since === undefined || CONFIGURABLE.includes(name)) continue
+    const [major = 0, minor = 0] = since.split('.').map(Number)
+    if (kernelVersion().code >= versionOf(major, minor, 0).code) t.is(probe(), 'yes', name)
+  }
+})
+
+kernelTest('a kernel that refuses trampolines is said to', [refusedTrampolines], t => {
+  const error = t.throws(() => loadObject('sections', ['on_fentry']), { instanceOf: NotSupportedError })
+  t.regex(
+    error.message,
+    /^Loading program on_fentry \(\?fentry\/do_nanosleep\) is not supported by this kernel; it /,
+  )
+  if (error.code === 'EPERM') {
+    t.regex(error.message, /refuses trampolines .* to everybody, as locked-down kernels do$/)
+    t.deepEqual([error.errno, error.syscall], [1, 'bpf(BPF_PROG_LOAD)'])
+  }
+})
+
+kernelTest('the types of the kernel are read once, and again after they were released', [], t => {
+  const btf = kernelBtf()
+  t.is(kernelBtf(), btf)
+  t.true(btf.find('task_struct', 'struct') !== undefined)
+  releaseKernelBtf()
+  const again = kernelBtf()
+  t.not(again, btf)
+  t.is(again.find('task_struct', 'struct'), btf.find('task_struct', 'struct'))
+})
+
+kernelTest('the types of a module that is not loaded are an error', [], t => {
+  t.throws(() => moduleBtf('no_such_module'), {
+    instanceOf: BpfError,
+    code: 'ENOENT',
+    message: 'Module no_such_module is not loaded, or has no BTF',
+  })
+  for (const name of ['', '../vmlinux', 'a/b', 'a b']) {
+    t.throws(() => moduleBtf(name), {
+      instanceOf: TypeError,
+      message: `Cannot read BTF: ${JSON.stringify(name)} is not a module name`,
+    })
+  }
+})
+
+kernelTest('the types of modules continue those of the kernel', [], t => {
+  const first = [...moduleBtfs()][0]
+  if (first !== undefined) t.true(first.firstId > 1)
+  for (const module of BtfObject.modules()) {
+    t.not(module.name, '')
+    t.is(module.info().kernel, true)
+    module.close()
+  }
+  t.notThrows(() => raiseMemlockLimit())
+  if (!countsMemlock()) t.true(kernelVersion().code >= versionOf(5, 11, 0).code)
+})
+
+kernelTest('BTF of a program is read back from the kernel', [], t => {
+  using collection = loadObject('functions', ['second'])
+  const program = collection.programs.get('second')
+  using btf = BtfObject.ofProgram(program.fd)
+  t.is(btf.info().id, program.info().btfId)
+  t.true(btf.types().find('second', 'func') !== undefined)
+  using bare = Program.load({
+    name: 'bare',
+    type: 'socket_filter',
+    instructions: [
+      { opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 },
+      { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 },
+    ],
+  })
+  t.throws(() => BtfObject.ofProgram(bare.fd), {
+    instanceOf: BpfError,
+    code: 'ERR_NO_BTF',
+    message: 'The program was loaded without BTF',
+  })
+  t.throws(() => BtfObject.fromId(0x7fff_ffff), {
+    code: 'ENOENT',
+    message: 'Cannot open BTF 2147483647: No such file or directory (ENOENT)',
+  })
+  t.throws(() => BtfObject.load(new Uint8Array(30)), {
+    instanceOf: BpfError,
+    message: /^Cannot load BTF of 30 bytes/,
+  })
+})
+
+kernelTest('a trace event has the number that tracefs shows', ['tracefs'], t => {
+  const path = `${tracefsPath()}/events/sched/sched_switch/id`
+  t.is(traceEventId('sched', 'sched_switch'), Number(readFileSync(path, 'utf8')))
+  t.throws(() => traceEventId('sched', '../x'), {
+    instanceOf: TypeError,
+    message: 'Cannot find trace event: "../x" is not a name of a group or event',
+  })
+})
+
+/** Runs code in a process without some privileges; what it prints. */
+function asOther(args: readonly string[], code: string): string {
+  const module = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href)
+  // Everything is loaded before the privileges go: others may not be able to read the checkout.
+  const source = `
+    const { BpfMap } = await import(${module('maps/index.js')})
+    const { Program } = await import(${module('programs/index.js')})
+    const { syscallEntry } = await import(${module('syscalls/index.js')})
+    syscallEntry()
+    ${code}`
+  const script = ['--input-type=module', '-e', source]
+  const [command, ...rest] = [...args, process.execPath, ...script]
+  const { stdout, stderr, status } = spawnSync(command!, rest, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return stdout.trim()
+}
+
+const LOAD = `
+  const print = use => { try { use(); console.log('done') } catch (error) { console.log(error.code, error.message) } }
+  const instructions = [{ opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 }, { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }]
+  print(() => Program.load({ name: 'p', type: 'kprobe', license: 'GPL', instructions }).close())
+  print(() => BpfMap.create({ name: 'm', type: 'lru_hash', keySize: 4, valueSize: 4, maxEntries: 1 }).close())`
+
+kernelTest('a user without capabilities is told which are missing', [], t => {
+  const [program, map] = asOther([], `process.setgid(65534); process.setuid(65534); ${LOAD}`).split('\n')
+  const missing = 'this process lacks CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN'
+  t.true(
+    program!.startsWith(`EPERM Cannot load program p: Operation not permitted (EPERM): ${missing}`),
+    program,
+  )
+  t.true(map!.startsWith('EPERM Cannot create '), map)
+  t.true(map!.includes(missing), map)
+  const disabled = /^[12]/.test(readFileSync('/proc/sys/kernel/unprivileged_bpf_disabled', 'utf8'))
+  t.is(program!.includes(', and unprivileged BPF is disabled; run as root'), disabled)
+})
+
+kernelTest('root without some capabilities is told which are missing', [], t => {
+  const drop = ['setpriv', '--bounding-set=-sys_admin,-net_admin', '--inh-caps=-all', '--']
+  const capable = "readFileSync('/proc/self/status', 'utf8')"
+  const status = asOther(
+    drop,
+    `const { readFileSync } = await import('node:fs'); console.log(/CapEff:\\s*(\\w+)/.exec(${capable})[1])`,
+  )
+  t.is((BigInt(`0x${status}`) >> 21n) & 1n, 0n, 'the test itself: CAP_SYS_ADMIN is gone')
+  const code = `
+    try { BpfMap.fromId(1).close(); console.log('done') } catch (error) { console.log(error.code, error.message) }`
+  t.regex(
+    asOther(drop, code),
+    /^EPERM Cannot open map 1: .*: this process lacks CAP_NET_ADMIN and CAP_SYS_ADMIN; run as root$/,
+  )
+})

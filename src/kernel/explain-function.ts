@@ -62,8 +62,9 @@ export function explainFunction(
     const places = modules.map(module => module ?? 'the kernel itself').join(', ')
     return `${modules.length} functions are called ${name} (in ${places}): give an address, or MODULE:NAME where that tells them apart`
   }
-  if (blacklisted) return `${name} is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)`
-  if (kind === 'ftrace' && traceable === false) {
+  if (kind === 'kprobe' && blacklisted) return `${name} is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)`
+  // Kernels without CONFIG_KPROBE_EVENTS_ON_NOTRACE refuse kprobes there too.
+  if (traceable === false) {
     return `${name} cannot be traced: it is marked notrace, or in a section that ftrace leaves alone`
   }
   return undefined

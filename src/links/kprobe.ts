@@ -52,6 +52,7 @@ const MAX_MAXACTIVE = 4096
  */
 export function kprobe(program: ProgramHandle, target: KprobeTarget, options: KprobeOptions = {}): Link {
   const { offset = 0 } = options
+  checkTarget('kprobe', target)
   if (!Number.isInteger(offset) || offset < 0 || offset > 0xffff_ffff) {
     throw new RangeError(`Cannot attach a kprobe: offset ${offset} is not a 32-bit number`)
   }
@@ -59,7 +60,8 @@ export function kprobe(program: ProgramHandle, target: KprobeTarget, options: Kp
   return attach(program, target, offset, options, {
     returns: false,
     target: `kprobe ${offset === 0 ? name : `${name}+${offset}`}`,
-    place: typeof target === 'bigint' ? nameOf(target + BigInt(offset)) : `${target}+${offset}`,
+    place: () =>
+      typeof target === 'bigint' ? nameOf(target + BigInt(offset)) : `${tracefsName(target)}+${offset}`,
     maxactive: 0,
   })
 }
@@ -75,6 +77,7 @@ export function kretprobe(
   options: KretprobeOptions = {},
 ): Link {
   const { maxactive = 0, mode = 'auto' } = options
+  checkTarget('kretprobe', target)
   if (!Number.isInteger(maxactive) || maxactive < 0 || maxactive > MAX_MAXACTIVE) {
     throw new RangeError(
       `Cannot attach a kretprobe: maxactive ${maxactive} is not from 1 to ${MAX_MAXACTIVE}`,
@@ -87,7 +90,7 @@ export function kretprobe(
   return attach(program, target, 0, options, {
     returns: true,
     target: `kretprobe ${name}`,
-    place: name,
+    place: () => (typeof target === 'bigint' ? name : `${tracefsName(target)}+0`),
     maxactive,
   })
 }
@@ -106,8 +109,32 @@ function attach(
     cookie,
     mode,
     pmu: () => ({ config: 0n, ...pmuPlace(target, offset) }),
-    explain: error => (typeof target === 'string' ? explain(error, target) : error),
+    explain: error => explain(error, target, offset),
   })
+}
+
+/** A symbol, which a module may qualify: what the kernel itself splits names by must not be in it. */
+const SYMBOL = /^(?:[\w-]+:)?[\w.$]+$/
+
+function checkTarget(what: string, target: KprobeTarget): void {
+  if (typeof target === 'bigint') {
+    if (target <= 0n || BigInt.asUintN(64, target) !== target) {
+      throw new RangeError(`Cannot attach a ${what}: ${target} is not an address`)
+    }
+  } else if (!SYMBOL.test(target)) {
+    throw new TypeError(`Cannot attach a ${what}: ${JSON.stringify(target)} is not the name of a function`)
+  }
+}
+
+/**
+ * A function's name as tracefs takes it: it knows modules, but not the kernel itself as one. For a module that is not
+ * loaded it would make a probe that waits for it; that is an error here, as it is for the PMU.
+ */
+function tracefsName(name: string): string {
+  const [module, plain] = splitModule(name)
+  if (module === undefined) return name
+  addressOf(name)
+  return module === 'vmlinux' ? plain : name
 }
 
 function nameOf(target: KprobeTarget): string {
@@ -147,11 +174,16 @@ function addressOf(name: string): bigint {
 }
 
 /** What the kernel answers for a symbol that it cannot find, or may not probe. */
-const EXPLAINED: ReadonlySet<string> = new Set(['ENOENT', 'EADDRNOTAVAIL', 'EINVAL', 'ESRCH'])
+const EXPLAINED: ReadonlySet<string> = new Set(['ENOENT', 'EADDRNOTAVAIL', 'EINVAL', 'EILSEQ', 'ESRCH'])
 
 /** Adds why the kernel does not probe a function. */
-function explain(error: unknown, target: string): unknown {
+function explain(error: unknown, target: KprobeTarget, offset: number): unknown {
   if (!(error instanceof BpfError) || !EXPLAINED.has(error.code)) return error
-  const reason = explainFunction(target, 'kprobe')
+  if (typeof target === 'bigint') {
+    return withReason(error, 'no instruction that may be probed starts at this address')
+  }
+  // x86 says EILSEQ where no instruction starts, others EINVAL, which has more reasons.
+  const known = error.code === 'EILSEQ' ? undefined : explainFunction(target, 'kprobe')
+  const reason = known ?? (offset > 0 ? `no instruction of ${target} starts at offset ${offset}` : undefined)
   return reason === undefined ? error : withReason(error, reason)
 }

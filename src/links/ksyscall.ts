@@ -1,7 +1,7 @@
 /**
  * Kprobes on system calls, whose functions are called differently on each architecture.
  *
- * Source: libbpf `bpf_program__attach_ksyscall`; syscall_wrapper.h of each architecture.
+ * Source: libbpf `bpf_program__attach_ksyscall`, `arch_specific_syscall_pfx`; syscall_wrapper.h of each architecture.
  *
  * @module
  */
@@ -11,37 +11,62 @@ import { KernelSymbols } from '../kernel/index.ts'
 import { type KprobeOptions, type KretprobeOptions, kprobe, kretprobe } from './kprobe.ts'
 import type { Link, ProgramHandle } from './link.ts'
 
-/** What wrappers put before the name of a system call (4.17); `'sys_'` without wrappers. */
-const PREFIXES: Partial<Record<NodeJS.Architecture, string>> = { x64: '__x64_sys_', arm64: '__arm64_sys_' }
-const WITHOUT_WRAPPER = 'sys_'
+/** What wrappers put between underscores before the name of a system call (4.17), by Node's architecture. */
+const WRAPPERS: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
+  arm: 'arm',
+  arm64: 'arm64',
+  ia32: 'ia32',
+  mips: 'mips',
+  mipsel: 'mips',
+  ppc64: 'powerpc',
+  riscv64: 'riscv',
+  s390: 's390',
+  s390x: 's390x',
+  x64: 'x64',
+}
 
-let prefix: string | undefined
+/**
+ * What comes before the name of a system call in the name of its kernel function: `'__x64_sys_'` where the kernel
+ * wraps system calls, else `'sys_'`. Like libbpf, looks for the wrapper of `bpf`, which is there if this library is of
+ * any use.
+ *
+ * @param architecture of the kernel, as Node calls it
+ */
+export function syscallPrefix(architecture: NodeJS.Architecture, symbols: KernelSymbols): string {
+  const wrapper = WRAPPERS[architecture]
+  const wrapped = `__${wrapper}_sys_`
+  return wrapper !== undefined && symbols.find(`${wrapped}bpf`).length > 0 ? wrapped : 'sys_'
+}
 
 /**
  * Name of the kernel function of a system call, such as `'__x64_sys_openat'` for `'openat'`.
  *
+ * @param symbols default: the running kernel's
+ * @param architecture default: this machine's
  * @throws TypeError when the name is none of a system call
  * @throws BpfError with code `ENOENT` when the kernel has no such system call
  */
-export function syscallFunction(name: string): string {
+export function syscallFunction(
+  name: string,
+  symbols: KernelSymbols = KernelSymbols.read(),
+  architecture: NodeJS.Architecture = process.arch,
+): string {
   if (!/^[a-z_][a-z0-9_]*$/.test(name)) {
     throw new TypeError(`Cannot find a system call: ${JSON.stringify(name)} is not a name`)
   }
-  const symbols = KernelSymbols.read()
-  if (prefix === undefined) {
-    const wrapped = PREFIXES[process.arch]
-    prefix = wrapped !== undefined && symbols.find(`${wrapped}bpf`).length > 0 ? wrapped : WITHOUT_WRAPPER
-  }
-  if (symbols.find(prefix + name).length === 0) {
-    throw new BpfError(`There is no system call ${name}: the kernel has no function ${prefix}${name}`, {
+  const found = syscallPrefix(architecture, symbols) + name
+  if (symbols.find(found).length === 0) {
+    throw new BpfError(`There is no system call ${name}: the kernel has no function ${found}`, {
       code: 'ENOENT',
     })
   }
-  return prefix + name
+  return found
 }
 
 /**
  * Attaches a `kprobe` program to the entry of a system call (4.1).
+ *
+ * With wrappers, the function's only argument is a pointer to the `struct pt_regs` that has the system call's.
  *
  * @param name without prefix, such as `'openat'`
  * @throws BpfError as `kprobe` and `syscallFunction` do

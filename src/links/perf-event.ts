@@ -11,11 +11,11 @@
  */
 
 import { attachTypes, perfEventAttr } from '../abi/index.ts'
-import { NotSupportedError } from '../errors.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
-import { allocate, ioctl, type NativeMemory, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
+import { allocate, bpf, ioctl, type NativeMemory, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
 import type { LinkInfo, PerfEventDetails } from './info.ts'
-import { createLink, Link, type ProgramHandle } from './link.ts'
+import { KernelLink, Link, type ProgramHandle } from './link.ts'
 import { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
 
 /** `_IO('$', 0)`: enable the event. */
@@ -67,6 +67,7 @@ export interface PerfAttachOptions {
  * disposed of when this throws.
  *
  * @param what names the attachment in errors
+ * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a link is asked for, or a cookie given, and the kernel is older than 5.15
  */
 export function attachPerfEvent(
@@ -75,16 +76,23 @@ export function attachPerfEvent(
   what: string,
   { cookie, way = 'auto', held }: PerfAttachOptions = {},
 ): Link {
-  const owned = held === undefined ? [event] : [event, held]
+  const owned: Disposable[] = held === undefined ? [event] : [event, held]
   try {
+    if (cookie !== undefined && BigInt.asUintN(64, cookie) !== cookie) {
+      throw new RangeError(`Cannot attach ${what}: cookie ${cookie} is not a 64-bit number`)
+    }
     const linkable = way === 'link' || (way === 'auto' && features.perfEventLink.probe() !== 'no')
     if (linkable) {
       features.perfEventLink.require()
       const fields = { prog_fd: program.fd, target_fd: event.fd, attach_type: attachTypes.perf_event }
       const withCookie = cookie === undefined ? fields : { ...fields, perf_event: { bpf_cookie: cookie } }
-      const link = createLink(what, withCookie, owned)
+      const result = bpf('link_create', withCookie)
+      if (result < 0) throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
+      const fd = OwnedFd.adopt(result, `link of ${what}`)
+      // The link goes before its event.
+      owned.unshift(fd)
       control(event, PERF_EVENT_IOC_ENABLE, 0, what)
-      return link
+      return new EventLink(fd, event, owned.slice(1))
     }
     if (cookie !== undefined) throw new NotSupportedError(`Attaching ${what} with a cookie`, '5.15')
     control(event, PERF_EVENT_IOC_SET_BPF, program.fd, what)
@@ -99,6 +107,24 @@ export function attachPerfEvent(
 function control(event: OwnedFd, request: number, argument: number, what: string): void {
   const result = ioctl(event.fd, request, argument)
   if (result < 0) throw failure(`Cannot attach ${what}`, result, 'ioctl(PERF_EVENT_IOC)')
+}
+
+/** A link of a perf event (5.15). */
+class EventLink extends KernelLink {
+  readonly #event: OwnedFd
+
+  /** @param held the event itself, and what must be disposed of after it */
+  constructor(fd: OwnedFd, event: OwnedFd, held: readonly Disposable[]) {
+    super(fd, held)
+    this.#event = event
+  }
+
+  override info(): LinkInfo {
+    const info = super.info()
+    if (info.type !== 'perf_event' || info.event.type !== 'unspec') return info
+    // Before 6.6 the kernel tells nothing of a link's event, but it does of the event's descriptor.
+    return { ...info, event: queryEvent(this.#event.fd).event }
+  }
 }
 
 /** A program that hangs on a perf event's descriptor, on kernels without links for it (before 5.15). */
@@ -122,9 +148,8 @@ class PerfEventLink extends Link {
   }
 
   info(): LinkInfo {
-    const { programId, kind, name, offset, address } = taskFdQuery(this.fd)
-    // No link, hence no id; what cannot be asked for is 0.
-    return { type: 'perf_event', id: 0, programId, event: detailsOf(kind, name, Number(offset), address) }
+    // No link, hence no id.
+    return { type: 'perf_event', id: 0, ...queryEvent(this.fd) }
   }
 
   update(): void {
@@ -145,12 +170,23 @@ class PerfEventLink extends Link {
   }
 }
 
-function detailsOf(
-  kind: TaskFdInfo['kind'],
-  name: string,
-  offset: number,
-  address: bigint,
-): PerfEventDetails {
+/** Asks for the event of a descriptor of this process. */
+function queryEvent(fd: number): { programId: number; event: PerfEventDetails } {
+  try {
+    const info = taskFdQuery(fd)
+    return { programId: info.programId, event: detailsOf(info) }
+  } catch (error) {
+    // The kernel tells of probes and tracepoints only.
+    if (error instanceof BpfError && error.code === 'EOPNOTSUPP') {
+      return { programId: 0, event: { type: 'unspec' } }
+    }
+    throw error
+  }
+}
+
+/** What cannot be asked for is 0. */
+function detailsOf({ kind, name, offset: wideOffset, address }: TaskFdInfo): PerfEventDetails {
+  const offset = Number(wideOffset)
   switch (kind) {
     case 'tracepoint':
       return { type: kind, name, cookie: 0n }

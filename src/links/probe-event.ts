@@ -52,37 +52,54 @@ export function newProbeEvent(kind: ProbeEventKind, prefix: 'p' | 'r', label: st
  *
  * @param prefix `'p'`, `'r'`, or `'r8'` with the number of active instances
  * @param place what to probe: `'vfs_read+8'`, or `'/bin/bash:0x1234'`
+ * @throws TypeError when the place cannot be written there
  * @throws BpfError when the kernel refuses, such as `ENOENT` for an unknown symbol
  */
 export function createProbeEvent(event: ProbeEvent, prefix: string, place: string): void {
+  // The kernel splits what it is given at spaces and line ends, and leaves out comments.
+  if (/[\s#]/.test(place)) {
+    throw new TypeError(
+      `Cannot create a probe on ${JSON.stringify(place)}: tracefs takes no places with spaces or #`,
+    )
+  }
   append(event.kind, `${prefix}:${event.group}/${event.name} ${place}`, `Cannot create a probe on ${place}`)
 }
 
 /**
- * Removes an event.
+ * Removes an event, unless it is in use or gone: a link that was pinned keeps its event, and who cleans up in another
+ * process may have been faster.
  *
- * @throws BpfError with `EBUSY` while a perf event uses it
+ * @returns whether it was removed
  */
-export function removeProbeEvent(event: ProbeEvent): void {
-  append(
-    event.kind,
-    `-:${event.group}/${event.name}`,
-    `Cannot remove the probe event ${event.group}/${event.name}`,
-  )
+export function releaseProbeEvent(event: ProbeEvent): boolean {
+  const name = `${event.group}/${event.name}`
+  try {
+    append(event.kind, `-:${name}`, `Cannot remove the probe event ${name}`)
+    return true
+  } catch (error) {
+    if (error instanceof BpfError && (error.code === 'EBUSY' || error.code === 'ENOENT')) return false
+    throw error
+  }
 }
 
 function append(kind: ProbeEventKind, line: string, what: string): void {
   const path = join(tracefsPath(), `${kind}_events`)
-  // Opening for anything but append would remove the events of everybody.
-  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND)
+  // Truncating it would remove the events of everybody.
+  const fd = attempt(what, `open(${path})`, () => openSync(path, constants.O_WRONLY | constants.O_APPEND))
   try {
-    writeSync(fd, line)
+    attempt(what, `write(${path})`, () => writeSync(fd, line))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function attempt(what: string, syscall: string, call: () => number): number {
+  try {
+    return call()
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).errno
     if (errno === undefined) throw error
-    throw failure(what, errno, `write(${path})`)
-  } finally {
-    closeSync(fd)
+    throw failure(what, errno, syscall)
   }
 }
 
@@ -112,29 +129,20 @@ export function listProbeEvents(prefix: string = PROBE_GROUP_PREFIX): ProbeEvent
 }
 
 /**
- * Removes the dynamic events whose group starts with a prefix, except those of processes that still live;
- * other events are not touched.
+ * Removes the dynamic events whose group starts with a prefix, except those in use, such as by a pinned link, and
+ * those of other processes that still live; other events are not touched.
  *
  * @param prefix default: all that any process made with this library
  * @returns the events that were removed
  */
 export function removeProbeEvents(prefix: string = PROBE_GROUP_PREFIX): ProbeEvent[] {
-  return listProbeEvents(prefix).filter(event => {
-    if (ownerLives(event.group)) return false
-    try {
-      removeProbeEvent(event)
-      return true
-    } catch (error) {
-      // Somebody else attached to it.
-      if (error instanceof BpfError && error.code === 'EBUSY') return false
-      throw error
-    }
-  })
+  return listProbeEvents(prefix).filter(event => !belongsToOther(event.group) && releaseProbeEvent(event))
 }
 
-function ownerLives(group: string): boolean {
+/** Whether an event, though not in use, may be about to be: its process lives, and is not this one. */
+function belongsToOther(group: string): boolean {
   const pid = new RegExp(`^${PROBE_GROUP_PREFIX}(\\d+)$`).exec(group)?.[1]
-  if (pid === undefined) return false
+  if (pid === undefined || Number(pid) === process.pid) return false
   try {
     process.kill(Number(pid), 0)
     return true

@@ -15,7 +15,7 @@ import { features, traceEventId } from '../kernel/index.ts'
 import { allocate, type NativeMemory, type OwnedFd } from '../syscalls/index.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachPerfEvent, openPerfEvent, type PerfEventFields } from './perf-event.ts'
-import { createProbeEvent, newProbeEvent, type ProbeEventKind, removeProbeEvent } from './probe-event.ts'
+import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'
 import { type ProbePmu, probePmu } from './probe-pmu.ts'
 
 /** How a probe is made and the program attached to it. */
@@ -29,6 +29,8 @@ export type ProbeMode =
   /** A line in tracefs, and an ioctl. */
   | 'legacy'
 
+const MODES: ReadonlySet<string> = new Set<ProbeMode>(['auto', 'link', 'perf', 'legacy'])
+
 /** A probe to make. */
 export interface ProbeRequest {
   readonly kind: ProbeEventKind
@@ -39,7 +41,7 @@ export interface ProbeRequest {
   /** The event's `config`, apart from the bit for return probes, and the rest of what the PMU must be told. */
   readonly pmu: () => { config: bigint; fields: PerfEventFields; pointees: readonly NativeMemory[] }
   /** The place, in the syntax of tracefs. */
-  readonly place: string
+  readonly place: () => string
   /** Calls that a return probe follows at a time; 0 leaves it to the kernel. Only tracefs takes others. */
   readonly maxactive: number
   /** Process to watch; -1 for all. */
@@ -58,6 +60,9 @@ export interface ProbeRequest {
  */
 export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link {
   const { kind, mode, cookie, maxactive } = request
+  if (!MODES.has(mode)) {
+    throw new TypeError(`Cannot attach ${request.target}: there is no mode ${JSON.stringify(mode)}`)
+  }
   const what = `program ${program.name} to ${request.target}`
   if (cookie !== undefined && (mode === 'perf' || mode === 'legacy')) {
     throw new TypeError(`Cannot attach ${what}: a cookie needs mode 'link' or 'auto', not '${mode}'`)
@@ -66,35 +71,35 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   const way = mode === 'perf' || mode === 'legacy' ? 'ioctl' : mode
   const pmu = mode === 'legacy' || maxactive > 0 ? undefined : probePmu(kind)
   if (pmu !== undefined) {
-    return attachPerfEvent(program, openPmuEvent(request, pmu, what), what, { cookie, way })
+    return attachPerfEvent(program, openPmuEvent(request, pmu), what, { cookie, way })
   }
   if (mode === 'link' || mode === 'perf') throw new NotSupportedError(`The ${kind} PMU`, '4.17')
-  const { event, held } = openTraceEvent(request, what)
+  const { event, held } = openTraceEvent(request)
   return attachPerfEvent(program, event, what, { cookie, way, held })
 }
 
-function openPmuEvent(request: ProbeRequest, pmu: ProbePmu, what: string): OwnedFd {
+function openPmuEvent(request: ProbeRequest, pmu: ProbePmu): OwnedFd {
   try {
     const { config, fields, pointees } = request.pmu()
     const own: PerfEventFields = [
       [perfEventAttr.type, pmu.type],
       [perfEventAttr.config, config | (request.returns ? 1n << BigInt(pmu.returnBit) : 0n)],
     ]
-    return openPerfEvent(what, [...own, ...fields], request.pid, cpuOf(request), pointees)
+    return openPerfEvent(request.target, [...own, ...fields], request.pid, cpuOf(request), pointees)
   } catch (error) {
     throw request.explain(error)
   }
 }
 
-function openTraceEvent(request: ProbeRequest, what: string): { event: OwnedFd; held: Disposable } {
+function openTraceEvent(request: ProbeRequest): { event: OwnedFd; held: Disposable } {
   const { kind, returns, maxactive, target, place } = request
   const name = newProbeEvent(kind, returns ? 'r' : 'p', target)
   try {
-    createProbeEvent(name, returns ? `r${maxactive > 0 ? maxactive : ''}` : 'p', place)
+    createProbeEvent(name, returns ? `r${maxactive > 0 ? maxactive : ''}` : 'p', place())
   } catch (error) {
     throw request.explain(error)
   }
-  const held = { [Symbol.dispose]: () => removeProbeEvent(name) }
+  const held = { [Symbol.dispose]: () => releaseProbeEvent(name) }
   try {
     const fields: PerfEventFields = [
       [perfEventAttr.type, perfTypes.tracepoint],
@@ -102,7 +107,7 @@ function openTraceEvent(request: ProbeRequest, what: string): { event: OwnedFd; 
       [perfEventAttr.sample_period, 1n],
       [perfEventAttr.wakeup_events, 1],
     ]
-    return { event: openPerfEvent(what, fields, request.pid, cpuOf(request)), held }
+    return { event: openPerfEvent(target, fields, request.pid, cpuOf(request)), held }
   } catch (error) {
     held[Symbol.dispose]()
     throw error

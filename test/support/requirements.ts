@@ -9,7 +9,7 @@ import { readFileSync, statfsSync } from 'node:fs'
 import type { Feature, ProbeAnswer } from '../../src/kernel/index.ts'
 
 /** Something other than a kernel feature that a test needs. */
-export type Requirement = 'root' | 'net_admin' | 'bpffs' | 'tracefs' | 'cgroup2' | 'bpftool'
+export type Requirement = 'root' | 'net_admin' | 'bpffs' | 'tracefs' | 'cgroup2' | 'bpftool' | 'strace'
 
 /** Where cgroup2 is mounted, alone or beside version 1. */
 const CGROUP2_PATHS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'] as const
@@ -29,15 +29,17 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
     probe: () => isMounted('/sys/kernel/tracing', MAGIC.tracefs),
   },
   cgroup2: { name: 'a cgroup2 file system', probe: () => (cgroup2Path() === undefined ? 'no' : 'yes') },
-  bpftool: {
-    name: 'bpftool',
-    probe: () => (spawnSync('bpftool', ['version']).error === undefined ? 'yes' : 'no'),
-  },
+  bpftool: { name: 'bpftool', probe: () => hasCommand('bpftool', 'version') },
+  strace: { name: 'strace', probe: () => hasCommand('strace', '-V') },
 }
 
 /** Mount point of cgroup2; `undefined` where there is none. */
 export function cgroup2Path(): string | undefined {
   return CGROUP2_PATHS.find(path => isMounted(path, MAGIC.cgroup2) === 'yes')
+}
+
+function hasCommand(command: string, harmless: string): ProbeAnswer {
+  return spawnSync(command, [harmless]).error === undefined ? 'yes' : 'no'
 }
 
 /** Whether a file system of a kind is mounted at a path. */

@@ -71,3 +71,18 @@ test('a source line reads as file, line and text', t => {
   t.is(formatSourceLine({ file: 'a.c', text: '\treturn 1;', line: 3, column: 9 }), 'a.c:3: return 1;')
   t.is(formatSourceLine({ file: 'a.c', text: '', line: 3, column: 0 }), 'a.c:3')
 })
+
+test('states that follow the verdict are not the reason', t => {
+  const { reason, slot } = summarizeVerifierLog(
+    [
+      '0: R1=ctx() R10=fp0',
+      '0: (05) goto pc-1',
+      'infinite loop detected at insn 0',
+      'cur state: R1=ctx() R10=fp0',
+      'old state: R1=ctx() R10=fp0',
+      'processed 9 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_states 1 mark_read 0',
+    ].join('\n'),
+  )
+  t.deepEqual(reason, ['infinite loop detected at insn 0'])
+  t.is(slot, 0)
+})

@@ -35,9 +35,10 @@ export function traceableFunctions(): TraceableFunction[] {
   if (withAddresses !== undefined) return parseTraceableFunctions(withAddresses, true)
   const text = tryRead(join(root, 'available_filter_functions'))
   if (text !== undefined) return parseTraceableFunctions(text, false)
-  throw new BpfError('Cannot list the functions that can be traced: this kernel has no function tracer', {
-    code: 'ENOENT',
-  })
+  throw new BpfError(
+    'Cannot list the functions that can be traced: this kernel has no function tracer, or keeps its list from us',
+    { code: 'ENOENT' },
+  )
 }
 
 /** Parses lines `[ADDRESS] NAME [MODULE]`, the module in brackets. */
@@ -70,8 +71,9 @@ function tryRead(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1')
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR') return undefined
+    const { code = '' } = error as NodeJS.ErrnoException
+    // EPERM: a locked-down kernel keeps tracefs from root too.
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'].includes(code)) return undefined
     throw error
   }
 }

@@ -172,6 +172,7 @@ export type PerfEventDetails =
       missed: bigint
       cookie: bigint
     }
+  /** The kernel tells the cookie since 6.9 and the reference counter since 6.16; they are 0 before. */
   | { type: 'uprobe' | 'uretprobe'; file: string; offset: number; refCtrOffset: bigint; cookie: bigint }
   | { type: 'event'; eventType: number; config: bigint; cookie: bigint }
   /** The kernel does not tell (before 6.6). */

@@ -111,7 +111,7 @@ function attach(
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
     if (error.code !== 'EINVAL') throw error
-    throw withReason(error, 'the program must be loaded with the attach type of the link')
+    throw withReason(error, `the program must be loaded as a kprobe with expectedAttachType '${attachType}'`)
   }
   const link = new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
   return Object.assign(link, { count: offsets.length })

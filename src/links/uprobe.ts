@@ -9,9 +9,10 @@
 
 import { perfEventAttr } from '../abi/index.ts'
 import { functionOffset } from '../elf/index.ts'
+import { BpfError, withReason } from '../errors.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import type { Link, ProgramHandle } from './link.ts'
-import { attachProbe, nativeString, type ProbeMode } from './probe.ts'
+import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from './probe.ts'
 import { requireCookie, requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 /** Where to attach a uprobe, and how. Give `symbol`, `offset`, or both. */
@@ -33,6 +34,8 @@ export interface UprobeOptions {
 /** Where the offset of the reference counter lies in `config` of the event: in the upper half. */
 const REF_CTR_SHIFT = 32n
 const MAX_REF_CTR_OFFSET = 0xffff_ffff
+/** What attaches a program to an event. */
+const ATTACHES: ReadonlySet<string | undefined> = new Set(['bpf(BPF_LINK_CREATE)', 'ioctl(PERF_EVENT_IOC)'])
 
 /**
  * Attaches a `kprobe` program to an instruction of a program or library (4.3).
@@ -75,7 +78,7 @@ function attach(program: ProgramHandle, binary: string, options: UprobeOptions, 
   requirePid(what, pid)
   requireCookie(what, cookie)
   const counter = refCtrOffset === 0 ? '' : `(0x${refCtrOffset.toString(16)})`
-  return attachProbe(program, {
+  const request: ProbeRequest = {
     kind: 'uprobe',
     returns,
     target,
@@ -93,7 +96,16 @@ function attach(program: ProgramHandle, binary: string, options: UprobeOptions, 
       ] as const
       return { config: BigInt(refCtrOffset) << REF_CTR_SHIFT, fields, pointees: [name] }
     },
-  })
+  }
+  try {
+    return attachProbe(program, request)
+  } catch (error) {
+    // The event was made; what is left to be wrong is the program.
+    const refused =
+      error instanceof BpfError && error.code === 'EINVAL' && error.syscall !== 'perf_event_open'
+    if (!refused) throw error
+    throw withReason(error, 'the program must be loaded as a kprobe without expectedAttachType')
+  }
 }
 
 /** A place in words: `'readline'`, `'readline+0x4'`, `'0x1234'`. */

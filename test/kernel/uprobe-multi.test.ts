@@ -203,22 +203,29 @@ kernelTest('a session has cookies and watches a process', [session], async t => 
   t.is(counter.hits(3n), 4)
 })
 
+const loadedFor = (attachType: string): string =>
+  `the program must be loaded as a kprobe with expectedAttachType '${attachType}'`
+
 kernelTest('a program must be loaded for the kind of link', [multi], t => {
-  const message = /EINVAL\): the program must be loaded with the attach type of the link$/
   using plain = new UprobeCounter()
   t.throws(() => uprobeMulti(plain.program, path, { pattern: '*' }), {
     instanceOf: BpfError,
     code: 'EINVAL',
-    message,
+    message: `Cannot attach program count to functions of ${path}: Invalid argument (EINVAL): ${loadedFor('trace_uprobe_multi')}`,
   })
 })
 
 kernelTest('a program for uprobe_multi is not one for a session', [session], t => {
-  const message = /EINVAL\): the program must be loaded with the attach type of the link$/
   using counter = makeCounter()
-  t.throws(() => uprobeSession(counter.program, path, { pattern: '*' }), { code: 'EINVAL', message })
+  t.throws(() => uprobeSession(counter.program, path, { pattern: '*' }), {
+    code: 'EINVAL',
+    message: new RegExp(`${loadedFor('trace_uprobe_session')}$`),
+  })
   using other = new UprobeCounter({ attachType: 'trace_uprobe_session' })
-  t.throws(() => uprobeMulti(other.program, path, { pattern: '*' }), { code: 'EINVAL', message })
+  t.throws(() => uprobeMulti(other.program, path, { pattern: '*' }), {
+    code: 'EINVAL',
+    message: new RegExp(`${loadedFor('trace_uprobe_multi')}$`),
+  })
 })
 
 kernelTest('a process that does not exist', [multi], t => {

@@ -197,6 +197,13 @@ function attachEach(
   targets: readonly (string | bigint)[],
   { cookies, returns }: KprobeMultiOptions,
 ): LinkGroup {
+  const { spec } = program
+  if (cookies !== undefined && spec?.expectedAttachType !== undefined && spec.expectedAttachType !== 0) {
+    throw new BpfError(
+      `Cannot attach program ${program.name} to kprobes with cookies: it must be loaded without expectedAttachType, which this kernel has no use for`,
+      { code: 'ERR_ATTACH_TYPE' },
+    )
+  }
   const links: Link[] = []
   try {
     targets.forEach((target, index) => {

@@ -1,12 +1,12 @@
 import { mov, r0 } from '../../src/asm/index.ts'
 import { features, KernelSymbols, traceableFunctions } from '../../src/kernel/index.ts'
-import { kprobeMulti, kprobeSession, Link, matchFunctions } from '../../src/links/index.ts'
+import { kprobeMulti, kprobeSession, Link, LinkGroup, matchFunctions } from '../../src/links/index.ts'
 import type { KprobeMultiLinkInfo } from '../../src/links/info.ts'
 import type { Program } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftoolLink } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
-import { since } from '../support/program-features.ts'
+import { lacking, since } from '../support/program-features.ts'
 import {
   attachCookie,
   callTestFunctions,
@@ -191,14 +191,7 @@ kernelTest(
       returns: true,
     })
     const info = link.info() as KprobeMultiLinkInfo
-    const shown = bpftoolLink(info.id) as {
-      type: string
-      prog_id: number
-      retprobe: boolean
-      func_cnt: number
-      missed: number
-      funcs: { addr: number; func: string; cookie: number }[]
-    }
+    const shown = bpftoolLink(info.id)
     t.like(info, { type: 'kprobe_multi', programId: program.info().id, count: 2, flags: 1, missed: 0n })
     t.deepEqual(
       info.targets.toSorted((a, b) => Number(a.cookie - b.cookie)),
@@ -215,7 +208,7 @@ kernelTest(
       missed: Number(info.missed),
     })
     t.deepEqual(
-      shown.funcs.map(({ func, cookie }) => [func, cookie]),
+      shown.funcs?.map(({ func, cookie }) => [func, cookie]),
       [
         ['bpf_fentry_test1', 11],
         ['bpf_fentry_test2', 22],
@@ -282,4 +275,81 @@ kernelTest('the link can neither be updated nor detached, and says so', [feature
   })
   callTestFunctions()
   t.is(recorder.hits, 1)
+})
+
+const withoutMulti = [lacking(features.kprobeMulti), features.trampoline]
+const everyTest = /bpf_fentry_test[1-8]/
+
+for (const returns of [false, true]) {
+  for (const targets of [{ symbols: TEST_FUNCTIONS }, { pattern: everyTest }]) {
+    const [kind = ''] = Object.keys(targets)
+    kernelTest(`without kprobe_multi, kprobes stand in: ${kind}, returns: ${returns}`, withoutMulti, t => {
+      using recorder = new Recorder()
+      using program = load(recorder)
+      using link = kprobeMulti(program, { ...targets, returns, fallback: 'kprobe' })
+      t.is(link.count, 8)
+      t.true(link instanceof LinkGroup && link.links.length === 8)
+      callTestFunctions()
+      t.is(recorder.hits, 8)
+      link.close()
+      link.close()
+      t.true(link.closed)
+      callTestFunctions()
+      t.is(recorder.hits, 8)
+    })
+  }
+}
+
+kernelTest('kprobes that stand in take addresses', withoutMulti, t => {
+  using recorder = new Recorder()
+  using program = load(recorder)
+  const addresses = ['bpf_fentry_test1', 'bpf_fentry_test2'].map(addressOf)
+  using link = kprobeMulti(program, { addresses, fallback: 'kprobe' })
+  t.is(link.count, 2)
+  callTestFunctions()
+  t.is(recorder.hits, 2)
+})
+
+kernelTest(
+  'kprobes that stand in have cookies, for a program without attach type',
+  [...withoutMulti, features.perfEventLink],
+  t => {
+    using recorder = new Recorder()
+    const options = { symbols: TEST_FUNCTIONS.slice(0, 2), cookies: [5n, 4n], fallback: 'kprobe' } as const
+    using program = recorder.load({ type: 'kprobe' }, { counter: attachCookie })
+    using _link = kprobeMulti(program, options)
+    callTestFunctions()
+    t.deepEqual([recorder.counts[5], recorder.counts[4]], [1, 1])
+    using other = load(recorder)
+    t.throws(() => kprobeMulti(other, options), {
+      code: 'ERR_ATTACH_TYPE',
+      message: /with cookies.*must be loaded without expectedAttachType/,
+    })
+  },
+)
+
+kernelTest('kprobes that stand in are attached all or none', withoutMulti, t => {
+  using recorder = new Recorder()
+  using program = load(recorder)
+  const symbols = ['bpf_fentry_test1', 'ebpf_ts_no_such_function']
+  t.throws(() => kprobeMulti(program, { symbols, fallback: 'kprobe' }), {
+    message: /the kernel has no symbol ebpf_ts_no_such_function/,
+  })
+  callTestFunctions()
+  t.is(recorder.hits, 0)
+})
+
+kernelTest('a group is asked for its links', withoutMulti, t => {
+  using recorder = new Recorder()
+  using program = load(recorder)
+  using link = kprobeMulti(program, { pattern: everyTest, fallback: 'kprobe' })
+  t.throws(() => link.info(), { code: 'ERR_NOT_SUPPORTED', message: /ask each of its links/ })
+  t.throws(() => link.pin('/sys/fs/bpf/group'), {
+    code: 'ERR_NOT_SUPPORTED',
+    message: /pin each of its links/,
+  })
+  t.throws(() => link.detach(), { code: 'ERR_NOT_SUPPORTED' })
+  t.throws(() => link.update(program), { code: 'ERR_NOT_SUPPORTED' })
+  link.close()
+  t.throws(() => link.fd, { code: 'ERR_CLOSED' })
 })

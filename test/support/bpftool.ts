@@ -16,7 +16,18 @@ export function bpftool(...args: (string | number)[]): unknown {
   return stdout.trim() === '' ? undefined : JSON.parse(stdout)
 }
 
+/** A link as bpftool lists it; what else there is depends on its type. */
+export interface ShownLink {
+  readonly id: number
+  readonly type: string
+  readonly prog_id: number
+  /** Targets of a kprobe_multi link. */
+  readonly funcs?: readonly { readonly func: string; readonly cookie: number }[]
+}
+
 /** What bpftool lists of a link. Asked for one link alone, some of its versions fail after they have shown it. */
-export function bpftoolLink(id: number): Record<string, unknown> | undefined {
-  return (bpftool('link', 'show') as Record<string, unknown>[]).find(each => each['id'] === id)
+export function bpftoolLink(id: number): ShownLink {
+  const link = (bpftool('link', 'show') as ShownLink[]).find(each => each.id === id)
+  if (link === undefined) throw new Error(`bpftool lists no link ${id}`)
+  return link
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readFileSync } from 'node:fs'
 import { defineFeature, type Feature, features, kernelVersion, versionOf } from '../../src/kernel/index.ts'
 
 /** Something that came with a version and is not worth an experiment; a backport is skipped too. */
@@ -24,6 +25,21 @@ export const bpfLoop: Feature = since('5.17', 'The helper bpf_loop')
 export const netfilterPrograms: Feature = since('6.4', 'A netfilter program')
 /** Maps of type `arena`. */
 export const arenas: Feature = since('6.9', 'An arena')
+
+/** BPF among the active security modules (5.7): a kernel parameter, so versions do not tell. */
+export const bpfLsm: Feature = defineFeature('BPF among the active security modules', undefined, () => {
+  try {
+    return readFileSync('/sys/kernel/security/lsm', 'utf8').split(',').includes('bpf') ? 'yes' : 'no'
+  } catch {
+    return 'no'
+  }
+})
+
+/** The opposite of a feature: for tests of what is said, or done instead, where it is missing. */
+export function lacking({ name, probe }: Feature): Feature {
+  const answers = { yes: 'no', no: 'yes', unknown: 'no' } as const
+  return defineFeature(`A kernel without: ${name}`, undefined, () => answers[probe()])
+}
 
 /** Trampolines that the kernel refuses to everybody: for tests of what the error says then. */
 export const refusedTrampolines: Feature = defineFeature(

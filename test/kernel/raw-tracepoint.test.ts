@@ -1,0 +1,109 @@
+import { exit, load, mov, r0, r1, r6, store } from '../../src/asm/index.ts'
+import { features } from '../../src/kernel/index.ts'
+import { type RawTracepointLinkInfo, rawTracepoint, tpBtf, tracepoint } from '../../src/links/index.ts'
+import { Program } from '../../src/programs/index.ts'
+import { bpftoolLink } from '../support/bpftool.ts'
+import { kernelTest } from '../support/kernel-test.ts'
+import { PACKET } from '../support/objects.ts'
+import { lacking, since } from '../support/program-features.ts'
+import { attachCookie, Recorder } from '../support/recorder.ts'
+
+const cookieInInfo = since('6.18', 'The cookie in the info of a raw tracepoint')
+
+/** A tracepoint that only test runs of network programs reach, with a pointer to their result. */
+const TEST_RUN = 'bpf_test_finish'
+
+/** A network program; returns what became of its test run. */
+function testRun(): string {
+  using program = Program.load({ type: 'socket_filter', instructions: [mov(r0, 0), exit()] })
+  try {
+    program.testRun({ data: PACKET })
+    return 'done'
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+/** A program that writes a number where its first argument points to, and returns. */
+const writer = (offset: number, value: number): Program =>
+  Program.load({
+    name: 'writer',
+    type: 'raw_tracepoint_writable',
+    license: 'GPL',
+    instructions: [load('u64', r6, r1, 0), store('u32', r6, offset, value), mov(r0, 0), exit()],
+  })
+
+kernelTest('a raw tracepoint is hit once per call', ['bpftool'], t => {
+  using recorder = new Recorder()
+  using program = recorder.load({ type: 'raw_tracepoint' })
+  using link = rawTracepoint(program, TEST_RUN)
+  t.is(testRun(), 'done')
+  t.is(recorder.hits, 1)
+  const info = link.info()
+  t.like(info, { type: 'raw_tracepoint', tracepoint: TEST_RUN, programId: program.info().id })
+  t.like(bpftoolLink(info.id), { type: 'raw_tracepoint', tp_name: TEST_RUN, prog_id: info.programId })
+  link.close()
+  t.is(testRun(), 'done')
+  t.is(recorder.hits, 1)
+})
+
+kernelTest('a writable raw tracepoint changes what its caller goes on with', [], t => {
+  const E2BIG = 7
+  using program = writer(0, -E2BIG)
+  using link = rawTracepoint(program, TEST_RUN)
+  t.is(testRun(), 'E2BIG')
+  link.close()
+  t.is(testRun(), 'done')
+})
+
+kernelTest('a program that writes more than the tracepoint lets it is refused', [], t => {
+  using program = writer(4, 0)
+  t.throws(() => rawTracepoint(program, TEST_RUN), {
+    code: 'EINVAL',
+    message: /raw_tracepoint_writable where the tracepoint is writable$/,
+  })
+})
+
+kernelTest('cookies of raw tracepoints', [features.rawTracepointCookie], t => {
+  using recorder = new Recorder()
+  using program = recorder.load({ type: 'raw_tracepoint' }, { counter: attachCookie })
+  using link = rawTracepoint(program, TEST_RUN, { cookie: 0xffff_ffff_ffff_fff6n })
+  testRun()
+  t.is(recorder.counts[6], 1)
+  if (cookieInInfo.probe() === 'yes') {
+    t.is((link.info() as RawTracepointLinkInfo).cookie, 0xffff_ffff_ffff_fff6n)
+  }
+})
+
+kernelTest('cookies of typed tracepoints', [features.rawTracepointCookie], t => {
+  using recorder = new Recorder()
+  const target = { expectedAttachType: 'trace_raw_tp', attachTarget: TEST_RUN } as const
+  using program = recorder.load({ type: 'tracing', ...target }, { counter: attachCookie })
+  using link = tpBtf(program, { cookie: 7n })
+  testRun()
+  t.is(recorder.counts[7], 1)
+  t.like(link.info(), { type: 'raw_tracepoint', tracepoint: TEST_RUN })
+})
+
+kernelTest('a cookie that the kernel cannot keep', [lacking(features.rawTracepointCookie)], t => {
+  using recorder = new Recorder()
+  using program = recorder.load({ type: 'raw_tracepoint' })
+  t.throws(() => rawTracepoint(program, TEST_RUN, { cookie: 1n }), {
+    code: 'ERR_NOT_SUPPORTED',
+    message: /with a cookie is not supported by this kernel \(needs Linux 6\.10 or later\)$/,
+  })
+})
+
+kernelTest('cookies of tracepoints', [features.perfEventLink, 'tracefs'], t => {
+  using recorder = new Recorder()
+  using program = recorder.load({ type: 'tracepoint' }, { counter: attachCookie })
+  using link = tracepoint(program, 'sched', 'sched_switch', { cookie: 8n })
+  // Sleeping gives the processor to another task.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+  link.close()
+  t.true(recorder.counts[8]! >= 1)
+  t.is(
+    recorder.counts.reduce((sum, each) => sum + each),
+    recorder.counts[8]!,
+  )
+})

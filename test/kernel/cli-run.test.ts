@@ -33,7 +33,7 @@ function run(...args: string[]): { status: number | null; stdout: string; stderr
   return spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 60_000 })
 }
 
-/** Number of links in the kernel to programs with a name. */
+/** How many of some links, by id, are in the kernel. */
 function linksOf(ids: readonly number[]): number {
   let count = 0
   for (const link of Link.list()) {

@@ -101,9 +101,7 @@ function attach(program: ProgramHandle, binary: string, options: UprobeOptions, 
     return attachProbe(program, request)
   } catch (error) {
     // The event was made; what is left to be wrong is the program.
-    const refused =
-      error instanceof BpfError && error.code === 'EINVAL' && error.syscall !== 'perf_event_open'
-    if (!refused) throw error
+    if (!(error instanceof BpfError && error.code === 'EINVAL' && ATTACHES.has(error.syscall))) throw error
     throw withReason(error, 'the program must be loaded as a kprobe without expectedAttachType')
   }
 }

@@ -60,8 +60,7 @@ export function kprobe(program: ProgramHandle, target: KprobeTarget, options: Kp
   return attach(program, target, offset, options, {
     returns: false,
     target: `kprobe ${offset === 0 ? name : `${name}+${offset}`}`,
-    place: () =>
-      typeof target === 'bigint' ? nameOf(target + BigInt(offset)) : `${tracefsName(target)}+${offset}`,
+    place: () => tracefsPlace(target, offset),
     maxactive: 0,
   })
 }
@@ -90,7 +89,7 @@ export function kretprobe(
   return attach(program, target, 0, options, {
     returns: true,
     target: `kretprobe ${name}`,
-    place: () => (typeof target === 'bigint' ? name : `${tracefsName(target)}+0`),
+    place: () => tracefsPlace(target, 0),
     maxactive,
   })
 }
@@ -114,7 +113,7 @@ function attach(
 }
 
 /** A symbol, which a module may qualify: what the kernel itself splits names by must not be in it. */
-const SYMBOL = /^(?:[\w-]+:)?[\w.$]+$/
+const SYMBOL = /^(?:[\w-]+:)?[a-z_.$][\w.$]*$/i
 
 function checkTarget(what: string, target: KprobeTarget): void {
   if (typeof target === 'bigint') {
@@ -127,15 +126,31 @@ function checkTarget(what: string, target: KprobeTarget): void {
 }
 
 /**
- * A function's name as tracefs takes it: it knows modules, but not the kernel itself as one. For a module that is not
- * loaded it would make a probe that waits for it; that is an error here, as it is for the PMU.
+ * A place as tracefs takes it, which knows modules, but not the kernel itself as one.
+ *
+ * For a module or an address that is not there it makes a probe that waits for the module to be loaded. That is an
+ * error here, as it is for the PMU.
  */
-function tracefsName(name: string): string {
-  const [module, plain] = splitModule(name)
-  if (module === undefined) return name
-  addressOf(name)
-  return module === 'vmlinux' ? plain : name
+function tracefsPlace(target: KprobeTarget, offset: number): string {
+  if (typeof target === 'bigint') {
+    const address = target + BigInt(offset)
+    checkCode(address)
+    return nameOf(address)
+  }
+  const [module, plain] = splitModule(target)
+  if (module !== undefined) addressOf(target)
+  return `${module === 'vmlinux' ? plain : target}+${offset}`
 }
+
+/** Throws when an address is for certain in no function. */
+function checkCode(address: bigint): void {
+  const symbols = KernelSymbols.read()
+  const addressesHidden = symbols.at(MAX_ADDRESS) === undefined
+  if (addressesHidden || /[tw]/i.test(symbols.at(address)?.symbol.type ?? '')) return
+  throw new BpfError(`Cannot find a function at ${nameOf(address)}`, { code: 'ENOENT' })
+}
+
+const MAX_ADDRESS = (1n << 64n) - 1n
 
 function nameOf(target: KprobeTarget): string {
   return typeof target === 'bigint' ? `0x${target.toString(16)}` : target

@@ -11,7 +11,7 @@
  */
 
 import { attachTypes, perfEventAttr } from '../abi/index.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
+import { BpfError, closedError, NotSupportedError } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
 import { allocate, bpf, ioctl, type NativeMemory, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
 import type { LinkInfo, PerfEventDetails } from './info.ts'
@@ -153,15 +153,20 @@ class PerfEventLink extends Link {
   }
 
   update(): void {
-    throw new NotSupportedError('Updating an attachment to a perf event')
+    this.#refuse('Updating an attachment to a perf event')
   }
 
   detach(): void {
-    throw new NotSupportedError('Detaching from a perf event without closing it')
+    this.#refuse('Detaching from a perf event without closing it')
   }
 
   pin(): void {
-    throw new NotSupportedError('Pinning an attachment to a perf event without a link', '5.15')
+    this.#refuse('Pinning an attachment to a perf event without a link', '5.15')
+  }
+
+  #refuse(what: string, since?: string): never {
+    if (this.closed) throw closedError('The attachment to a perf event')
+    throw new NotSupportedError(what, since)
   }
 
   close(): void {

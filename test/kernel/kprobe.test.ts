@@ -16,7 +16,8 @@ import {
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftool } from '../support/bpftool.ts'
 import { eventually } from '../support/poll.ts'
-import { callTraced, ProbeProgram, probeTest, TRACED } from '../support/probe-programs.ts'
+import { callTraced, ProbeProgram, TRACED } from '../support/probe-programs.ts'
+import { probeTest } from '../support/probe-test.ts'
 
 const { kprobe: kprobes, perfEventLink } = features
 

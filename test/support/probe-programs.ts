@@ -4,9 +4,7 @@
  * @module
  */
 
-import assert from 'node:assert/strict'
-import { closeSync, readFileSync } from 'node:fs'
-import type { ExecutionContext } from 'ava'
+import { closeSync } from 'node:fs'
 import {
   add,
   atomicAdd,
@@ -27,12 +25,9 @@ import {
   r10,
   store,
 } from '../../src/asm/index.ts'
-import { defineFeature, type Feature, features } from '../../src/kernel/index.ts'
 import { BpfMap } from '../../src/maps/index.ts'
 import { Program } from '../../src/programs/index.ts'
 import { nr, syscallEntry } from '../../src/syscalls/index.ts'
-import { kernelTest } from './kernel-test.ts'
-import type { Requirement } from './requirements.ts'
 
 /**
  * Where `struct pt_regs` has the first four arguments of a function, and its return value. Source: bpf_tracing.h of
@@ -40,13 +35,6 @@ import type { Requirement } from './requirements.ts'
  */
 const [PARAMETERS, RETURNED] =
   process.arch === 'arm64' ? [[0, 8, 16, 24], 0] : ([[112, 104, 96, 88], 80] as const)
-
-/** Kernels that attach programs to perf events by `ioctl` only: for tests of what the errors say then. */
-export const noPerfEventLink: Feature = defineFeature(
-  'A kernel without links of perf events',
-  undefined,
-  () => (features.perfEventLink.probe() === 'no' ? 'yes' : 'no'),
-)
 
 /** Source: include/uapi/linux/fcntl.h. */
 const F_DUPFD_CLOEXEC = 1030
@@ -146,28 +134,4 @@ export function callTraced(from: number): number {
   const fd = syscallEntry().syscall(nr.fcntl, 0, F_DUPFD_CLOEXEC, from)
   closeSync(fd)
   return fd
-}
-
-/** Lines of tracefs's lists of dynamic events, and every kprobe that is registered, in any way. */
-export function probesOfKernel(): string[] {
-  return [
-    '/sys/kernel/tracing/kprobe_events',
-    '/sys/kernel/tracing/uprobe_events',
-    '/sys/kernel/debug/kprobes/list',
-  ].flatMap(path => readFileSync(path, 'utf8').trim().split('\n'))
-}
-
-/** A {@link kernelTest} that also fails when the kernel has other probes after it than before. */
-export function probeTest(
-  title: string,
-  needs: readonly (Feature | Requirement)[],
-  implementation: (t: ExecutionContext) => void | Promise<void>,
-): void {
-  kernelTest(title, ['tracefs', ...needs], t => {
-    const before = probesOfKernel()
-    t.teardown(() => {
-      assert.deepEqual(probesOfKernel(), before)
-    })
-    return implementation(t)
-  })
 }

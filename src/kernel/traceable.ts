@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfError } from '../errors.ts'
+import { explainPermission, permissionFacts } from './permission.ts'
 import { tracefsPath } from './tracefs.ts'
 
 /** A function that ftrace can trace, and so kprobe_multi and fentry can attach to. */
@@ -27,7 +28,7 @@ const INVALID = '__ftrace_invalid_address__'
 /**
  * Reads which functions can be traced; some ten thousand.
  *
- * @throws BpfError when tracefs is not mounted, or the kernel has no function tracer
+ * @throws BpfError when tracefs is not mounted, the kernel has no function tracer, or is locked down (`EPERM`)
  */
 export function traceableFunctions(): TraceableFunction[] {
   const root = tracefsPath()

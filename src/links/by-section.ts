@@ -31,7 +31,7 @@ export type Attached =
 
 /** Hooks that a section name alone cannot attach to, and what else must be said. */
 const INCOMPLETE: Partial<Record<Hook, string>> = {
-  cgroup: 'it needs a cgroup: use cgroup(program, attachType, path)',
+  cgroup: 'it needs a cgroup: use cgroup(program, path, attachType)',
   netfilter: 'it needs a protocol family, a hook and a priority: use netfilter(program, options)',
   perf_event: 'it needs a perf event',
   sk_reuseport: 'it needs a socket',
@@ -121,11 +121,10 @@ const attachFunctions: Partial<Record<Hook, AttachFunction>> = {
   sk_lookup: program => ({ link: skLookup(program), target: 'socket look-up of this network namespace' }),
   tp_btf: (program, target) => ({ link: tpBtf(program), target: `tracepoint ${target}, with BTF` }),
   tracepoint(program, target) {
-    const slash = target.indexOf('/')
-    if (slash <= 0 || slash === target.length - 1) {
+    const [, category, name] = /^([\w-]+)\/([\w-]+)$/.exec(target) ?? []
+    if (category === undefined || name === undefined) {
       throw cannot(program, `${JSON.stringify(target)} is not CATEGORY/NAME`)
     }
-    const [category, name] = [target.slice(0, slash), target.slice(slash + 1)]
     return { link: tracepoint(program, category, name), target: `tracepoint ${category}/${name}` }
   },
 }

@@ -36,9 +36,10 @@ export function traceableFunctions(): TraceableFunction[] {
   if (withAddresses !== undefined) return parseTraceableFunctions(withAddresses, true)
   const text = tryRead(join(root, 'available_filter_functions'))
   if (text !== undefined) return parseTraceableFunctions(text, false)
+  const refused = explainPermission(permissionFacts())
   throw new BpfError(
-    'Cannot list the functions that can be traced: this kernel has no function tracer, or keeps its list from us',
-    { code: 'ENOENT' },
+    `Cannot list the functions that can be traced: ${refused ?? 'this kernel has no function tracer'}`,
+    { code: refused === undefined ? 'ENOENT' : 'EPERM' },
   )
 }
 

@@ -1,0 +1,45 @@
+import test from 'ava'
+import { explainFunction, type FunctionFacts } from '../../../src/kernel/explain-function.ts'
+
+const ordinary: FunctionFacts = { modules: [undefined], variants: [], blacklisted: false, traceable: true }
+
+test('nothing is in the way of an ordinary function', t => {
+  t.is(explainFunction('f', 'kprobe', ordinary), undefined)
+  t.is(explainFunction('f', 'ftrace', ordinary), undefined)
+  t.is(explainFunction('f', 'ftrace', { ...ordinary, traceable: undefined }), undefined)
+})
+
+test('a function that does not exist', t => {
+  t.is(
+    explainFunction('m:f', 'kprobe', { ...ordinary, modules: [], traceable: false }),
+    'the kernel has no symbol m:f: there is no such function, or the compiler inlined it everywhere, or its module is not loaded',
+  )
+})
+
+test('a function that the compiler made others of names the first five', t => {
+  const variants = ['f.cold', 'f.isra.0', 'f.part.0', 'f.part.1', 'f.constprop.0', 'f.constprop.1']
+  t.is(
+    explainFunction('f', 'kprobe', { ...ordinary, modules: [], variants }),
+    'the kernel has no symbol f: the compiler inlined it or made other functions of it: f.cold, f.isra.0, f.part.0, f.part.1, f.constprop.0',
+  )
+})
+
+test('a name of several functions says where they are', t => {
+  t.is(
+    explainFunction('f', 'kprobe', { ...ordinary, modules: [undefined, 'usbcore'] }),
+    '2 functions are called f (in the kernel itself, usbcore): give an address, or MODULE:NAME where that tells them apart',
+  )
+})
+
+test('the blacklist of kprobes does not concern ftrace', t => {
+  const facts = { ...ordinary, blacklisted: true }
+  t.is(explainFunction('f', 'kprobe', facts), "f is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)")
+  t.is(explainFunction('f', 'ftrace', facts), undefined)
+})
+
+test('a function that ftrace leaves alone', t => {
+  const reason = 'f cannot be traced: it is marked notrace, or in a section that ftrace leaves alone'
+  const facts = { ...ordinary, traceable: false }
+  t.is(explainFunction('f', 'ftrace', facts), reason)
+  t.is(explainFunction('f', 'kprobe', facts), reason)
+})

@@ -42,8 +42,9 @@ export function* functionSymbols(elf: ElfFile): Generator<VersionedSymbol> {
 
 /** Splits `'name@VERSION'` and `'name@@VERSION'`. */
 export function splitVersion(text: string): [name: string, version: string | undefined] {
-  const [name = '', version] = text.split(/@+/, 2)
-  return [name, version]
+  const at = text.indexOf('@')
+  if (at === -1) return [text, undefined]
+  return [text.slice(0, at), text.slice(text[at + 1] === '@' ? at + 2 : at + 1)]
 }
 
 function isDefinedFunction({ name, type, section }: ElfSymbol): boolean {

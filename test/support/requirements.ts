@@ -5,11 +5,19 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync, statfsSync } from 'node:fs'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import type { Feature, ProbeAnswer } from '../../src/kernel/index.ts'
 
 /** Something other than a kernel feature that a test needs. */
-export type Requirement = 'root' | 'net_admin' | 'bpffs' | 'tracefs' | 'cgroup2' | 'bpftool' | 'strace'
+export type Requirement =
+  | 'root'
+  | 'guest'
+  | 'net_admin'
+  | 'bpffs'
+  | 'tracefs'
+  | 'cgroup2'
+  | 'bpftool'
+  | 'strace'
 
 /** Where cgroup2 is mounted, alone or beside version 1. */
 const CGROUP2_PATHS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'] as const
@@ -22,6 +30,10 @@ const CAP_NET_ADMIN = 12n
 
 const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer }> = {
   root: { name: 'root', probe: () => (process.getuid?.() === 0 ? 'yes' : 'no') },
+  guest: {
+    name: 'a guest, which is thrown away',
+    probe: () => (existsSync('.guest') ? 'yes' : 'no'),
+  },
   net_admin: { name: 'CAP_NET_ADMIN', probe: hasNetAdmin },
   bpffs: { name: 'a bpffs at /sys/fs/bpf', probe: () => isMounted('/sys/fs/bpf', MAGIC.bpf) },
   tracefs: {

@@ -39,7 +39,7 @@ export function answerOf(result: number, ...yes: string[]): ProbeAnswer {
 }
 
 /** Creates a map and closes it again. */
-export function tryMap(type: MapType, fields: AttrFields<'map_create'> = {}): number {
+export function tryMap(type: MapType | number, fields: AttrFields<'map_create'> = {}): number {
   raiseMemlockLimit()
   return discard(
     bpf('map_create', {

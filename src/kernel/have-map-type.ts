@@ -1,0 +1,99 @@
+/**
+ * Whether the running kernel has a map type.
+ *
+ * Source: libbpf libbpf_probes.c `probe_map_create`.
+ *
+ * @module
+ */
+
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, enumNumber, type MapType, mapTypes } from '../abi/index.ts'
+import { type AttrFields, bpf, errnoName } from '../syscalls/index.ts'
+import { answerOf, discard, rawBtf, tryMap } from './experiment.ts'
+import { raiseMemlockLimit } from './memlock.ts'
+import type { ProbeAnswer } from './probe.ts'
+
+/** `bpf_map_create` as the type wants it; key and value of 4 bytes and one element where nothing else is said. */
+const shapes: Readonly<Partial<Record<MapType, AttrFields<'map_create'>>>> = {
+  stack_trace: { value_size: 8 },
+  lpm_trie: { key_size: 8, value_size: 8, map_flags: BPF_F_NO_PREALLOC },
+  // `struct bpf_cgroup_storage_key`.
+  cgroup_storage: { key_size: 16, value_size: 8, max_entries: 0 },
+  percpu_cgroup_storage: { key_size: 16, value_size: 8, max_entries: 0 },
+  queue: { key_size: 0 },
+  stack: { key_size: 0 },
+  bloom_filter: { key_size: 0 },
+  // Whole pages, and a power of two, whatever the size of a page.
+  ringbuf: { key_size: 0, value_size: 0, max_entries: 1 << 16 },
+  user_ringbuf: { key_size: 0, value_size: 0, max_entries: 1 << 16 },
+  // No type of this number is a struct of operations: the kernel looks it up and says ENOTSUPP.
+  struct_ops: { btf_vmlinux_value_type_id: 1 },
+  arena: { key_size: 0, value_size: 0, map_flags: BPF_F_MMAPABLE },
+  // `struct bpf_insn_array_value`.
+  insn_array: { value_size: 16 },
+  rhash: { map_flags: BPF_F_NO_PREALLOC },
+}
+
+/** Maps that hang on kernel objects; the kernel wants to know the types of their keys and values. */
+const LOCAL_STORAGE: readonly (MapType | number)[] = [
+  'sk_storage',
+  'inode_storage',
+  'task_storage',
+  'cgrp_storage',
+]
+
+/** Raw BTF whose type 1 is `int`: name, kind, bytes, bits. */
+const INT = rawBtf([1, 1 << 24, 4, 32], 'a\0')
+
+const known = new Map<number, ProbeAnswer>()
+
+/**
+ * Whether the running kernel has a map type, found out by creating such a map; a certain answer is kept.
+ *
+ * @param type a name, or a number that the tables do not know
+ * @returns `'unknown'` when this process may not create it, or something else is in the way
+ * @throws RangeError when there is no map type of this name
+ */
+export function haveMapType(type: MapType | number): ProbeAnswer {
+  const number = enumNumber(mapTypes, type, 'map type')
+  let answer = known.get(number) ?? 'unknown'
+  if (answer === 'unknown') {
+    answer = probe(type, number)
+    known.set(number, answer)
+  }
+  return answer
+}
+
+function probe(type: MapType | number, number: number): ProbeAnswer {
+  if (number === mapTypes.unspec) return 'no'
+  if (LOCAL_STORAGE.includes(type)) return probeLocalStorage(number)
+  if (type === 'array_of_maps' || type === 'hash_of_maps') return probeMapOfMaps(number)
+  const shape = Object.hasOwn(shapes, type) ? shapes[type as MapType] : undefined
+  const result = tryMap(number, shape)
+  if (type === 'struct_ops' && result < 0 && errnoName(-result) === 'ENOTSUPP') return 'yes'
+  return answerOf(result)
+}
+
+function probeLocalStorage(type: number): ProbeAnswer {
+  raiseMemlockLimit()
+  const btf = bpf('btf_load', { btf: INT, btf_size: INT.length })
+  // Kernels without BTF have none of these maps.
+  if (btf < 0) return answerOf(btf)
+  const result = tryMap(type, {
+    max_entries: 0,
+    map_flags: BPF_F_NO_PREALLOC,
+    btf_fd: btf,
+    btf_key_type_id: 1,
+    btf_value_type_id: 1,
+  })
+  discard(btf)
+  return answerOf(result)
+}
+
+function probeMapOfMaps(type: number): ProbeAnswer {
+  raiseMemlockLimit()
+  const inner = bpf('map_create', { map_type: mapTypes.hash, key_size: 4, value_size: 4, max_entries: 1 })
+  if (inner < 0) return answerOf(inner)
+  const result = tryMap(type, { inner_map_fd: inner })
+  discard(inner)
+  return answerOf(result)
+}

@@ -1,0 +1,93 @@
+/**
+ * Whether the running kernel has a program type.
+ *
+ * Source: libbpf libbpf_probes.c `probe_prog_load`.
+ *
+ * @module
+ */
+
+import {
+  type AttachType,
+  BPF_F_SLEEPABLE,
+  enumName,
+  enumNumber,
+  type ProgramType,
+  programTypes,
+} from '../abi/index.ts'
+import { cString } from '../bytes.ts'
+import { type AttrFields, allocate, errnoName } from '../syscalls/index.ts'
+import { answerOf, discard, loadCode, NOTHING } from './experiment.ts'
+import type { ProbeAnswer } from './probe.ts'
+
+/** How to load a program of a type. */
+export interface ProgramShape {
+  readonly attachType?: AttachType
+  readonly fields?: AttrFields<'prog_load'>
+}
+
+/** What programs that do nothing need to be loaded; nothing where a type is not here. */
+export const programShapes: Readonly<Partial<Record<ProgramType, ProgramShape>>> = {
+  cgroup_sock_addr: { attachType: 'cgroup_inet4_connect' },
+  cgroup_sockopt: { attachType: 'cgroup_getsockopt' },
+  sk_lookup: { attachType: 'sk_lookup' },
+  netfilter: { attachType: 'netfilter' },
+  syscall: { fields: { prog_flags: BPF_F_SLEEPABLE } },
+  // Type 1 is nothing to attach to: only a kernel with the program type looks, and says so.
+  tracing: { attachType: 'trace_raw_tp', fields: { attach_btf_id: 1 } },
+  lsm: { attachType: 'lsm_mac', fields: { attach_btf_id: 1 } },
+  ext: { fields: { attach_btf_id: 1 } },
+}
+
+/** What the verifier says to programs that it would take, had they a target. */
+const WOULD_TAKE = /attach_btf_id 1 is not a (typedef|function)|Cannot replace kernel functions/
+
+/** What came of a load: the result, closed again, and what the verifier wrote. */
+export interface LoggedLoad {
+  readonly result: number
+  readonly log: string
+}
+
+/** Loads a program with a log and closes it again. */
+export function tryProgram(type: ProgramType, code: Uint8Array, shape: ProgramShape = {}): LoggedLoad {
+  const log = allocate(4096)
+  const result = discard(
+    loadCode(type, code, shape.attachType, {
+      ...shape.fields,
+      log_level: 1,
+      log_buf: log.bytes,
+      log_size: log.bytes.length,
+    }),
+  )
+  return { result, log: cString(log.bytes) }
+}
+
+const known = new Map<number, ProbeAnswer>()
+
+/**
+ * Whether the running kernel has a program type, found out by loading such a program; a certain answer is kept.
+ * A kernel without type information lacks `tracing`, `lsm`, `ext` and `struct_ops`, for they are of no use there.
+ *
+ * @param type a name, or a number that the tables do not know
+ * @returns `'unknown'` when this process may not load it, or nobody knows how such a program looks
+ * @throws RangeError when there is no program type of this name
+ */
+export function haveProgramType(type: ProgramType | number): ProbeAnswer {
+  const number = enumNumber(programTypes, type, 'program type')
+  const name = enumName(programTypes, number)
+  if (typeof name === 'number') return 'unknown'
+  let answer = known.get(number) ?? 'unknown'
+  if (answer === 'unknown') {
+    answer = probe(name)
+    known.set(number, answer)
+  }
+  return answer
+}
+
+function probe(type: ProgramType): ProbeAnswer {
+  if (type === 'unspec') return 'no'
+  const { result, log } = tryProgram(type, NOTHING, programShapes[type])
+  if (WOULD_TAKE.test(log)) return 'yes'
+  // Without a type that the kernel can call, and said by nobody else.
+  if (type === 'struct_ops' && result < 0 && errnoName(-result) === 'ENOTSUPP') return 'yes'
+  return answerOf(result)
+}

@@ -1,0 +1,143 @@
+import { release } from 'node:os'
+import type { ExecutionContext } from 'ava'
+import {
+  attachTypeSince,
+  attachTypes,
+  type Helper,
+  helperSince,
+  helpers,
+  type LinuxRelease,
+  linkTypeSince,
+  linkTypes,
+  type MapType,
+  mapTypeSince,
+  mapTypes,
+  type ProgramType,
+  programTypeSince,
+  programTypes,
+} from '../../src/abi/index.ts'
+import {
+  features,
+  haveHelper,
+  haveMapType,
+  haveProgramType,
+  kernelBtf,
+  kernelVersion,
+  knowsHelper,
+  type ProbeAnswer,
+  versionOf,
+} from '../../src/kernel/index.ts'
+import { kernelTest } from '../support/kernel-test.ts'
+
+/** Kernels whose vendors bring features of later ones. */
+const BACKPORTS = /\.(el\d|amzn)|-azure|-aws/
+
+/** What a kernel may lack although it is new enough: options that distributions leave out. */
+const configurable: Readonly<Record<string, string>> = {
+  lirc_mode2: 'CONFIG_BPF_LIRC_MODE2 needs CONFIG_RC_CORE, which kernels for virtual machines lack',
+  lsm: 'CONFIG_BPF_LSM is off in many kernels',
+  netfilter: 'CONFIG_NETFILTER_BPF_LINK is off in many kernels',
+  lwt_seg6local: 'CONFIG_IPV6_SEG6_BPF is off in many kernels',
+  xskmap: 'CONFIG_XDP_SOCKETS is off in many kernels',
+  inode_storage: 'CONFIG_BPF_LSM is off in many kernels',
+  arena: 'an architecture whose JIT has no arenas',
+  struct_ops: 'CONFIG_BPF_JIT, and types of the kernel',
+}
+
+function isOf(since: LinuxRelease): boolean {
+  const [major = 0, minor = 0] = since.split('.').map(Number)
+  return kernelVersion().code >= versionOf(major, minor, 0).code
+}
+
+/** Whether there is a reason for an answer that the table does not give. */
+function isExcused(name: string, answer: ProbeAnswer): boolean {
+  if (answer === 'yes') return BACKPORTS.test(release())
+  if (answer === 'no') return Object.hasOwn(configurable, name)
+  // A locked-down kernel refuses trampolines to everybody, and looks at nothing else.
+  return ['lsm', 'ext'].includes(name) && features.trampoline.probe() === 'no'
+}
+
+/** Compares an answer with the table. */
+function check(t: ExecutionContext, name: string, since: LinuxRelease, answer: ProbeAnswer): void {
+  const expected = isOf(since) ? 'yes' : 'no'
+  t.true(
+    answer === expected || isExcused(name, answer),
+    `${name} came with Linux ${since}; this is ${release()}, whose answer is ${answer}`,
+  )
+}
+
+/** Names without the two that are older names of the same numbers, and without `unspec`, which is nothing. */
+function namesOf<N extends string>(since: Readonly<Record<N, LinuxRelease>>): [N, LinuxRelease][] {
+  return (Object.entries(since) as [N, LinuxRelease][]).filter(
+    ([name]) => name !== 'unspec' && !name.endsWith('_deprecated'),
+  )
+}
+
+kernelTest('the kernel has the map types of its version, and no others', [], t => {
+  for (const [name, since] of namesOf<MapType>(mapTypeSince)) check(t, name, since, haveMapType(name))
+  t.is(haveMapType('unspec'), 'no')
+  t.is(haveMapType(4095), 'no')
+  t.throws(() => haveMapType('hashes' as MapType), {
+    instanceOf: RangeError,
+    message: 'Unknown map type "hashes"',
+  })
+})
+
+kernelTest('the kernel has the program types of its version, and no others', [], t => {
+  for (const [name, since] of namesOf<ProgramType>(programTypeSince))
+    check(t, name, since, haveProgramType(name))
+  t.is(haveProgramType('unspec'), 'no')
+  t.is(haveProgramType(4095), 'unknown')
+})
+
+kernelTest('the kernel has the helpers of its version, and no others', [], t => {
+  for (const [name, since] of namesOf<Helper>(helperSince)) check(t, name, since, knowsHelper(name))
+  t.is(knowsHelper('unspec'), 'no')
+  t.is(knowsHelper(100_000), 'no')
+})
+
+kernelTest('no program type has a helper that the kernel lacks', [], t => {
+  const types: readonly ProgramType[] = ['socket_filter', 'kprobe', 'sched_cls', 'xdp', 'syscall', 'tracing']
+  for (const [name, since] of namesOf<Helper>(helperSince)) {
+    for (const type of types) {
+      if (haveHelper(type, name) === 'yes')
+        t.true(isOf(since) || BACKPORTS.test(release()), `${type}: ${name}`)
+    }
+  }
+})
+
+kernelTest('helpers belong to program types', [], t => {
+  const both = (helper: Helper): ProbeAnswer[] => [haveHelper('kprobe', helper), haveHelper('xdp', helper)]
+  t.deepEqual(both('map_lookup_elem'), ['yes', 'yes'])
+  t.deepEqual(both('get_stackid'), ['yes', 'no'])
+  t.deepEqual(both('xdp_adjust_head'), ['no', 'yes'])
+  t.is(haveHelper('struct_ops', 'map_lookup_elem'), 'unknown')
+  t.is(haveHelper('xdp', 100_000), 'no')
+})
+
+/** Names of a kernel enumeration, by the number of each value. */
+function kernelEnum(name: string): Map<number, string> {
+  const btf = kernelBtf()
+  const values = btf.findType('enum', name)?.values ?? []
+  return new Map(values.map(each => [Number(each.value), each.name]))
+}
+
+/** Enumerators in the kernel's own types, which tell of entries that no experiment can try. */
+for (const [type, numbers, since] of [
+  ['bpf_map_type', mapTypes, mapTypeSince],
+  ['bpf_prog_type', programTypes, programTypeSince],
+  ['bpf_attach_type', attachTypes, attachTypeSince],
+  ['bpf_link_type', linkTypes, linkTypeSince],
+  ['bpf_func_id', helpers, helperSince],
+] as const) {
+  kernelTest(`enum ${type} of the kernel has the entries of its version, and no others`, [], t => {
+    const present = kernelEnum(type)
+    t.true(present.size > 5, 'the test itself: the kernel has such a type')
+    for (const [name, number] of Object.entries(numbers)) {
+      const has = present.has(number) && !/^__?MAX|_MAX_|MAX_BPF|__BPF_FUNC_MAX_ID/.test(present.get(number)!)
+      const expected = isOf((since as Record<string, LinuxRelease>)[name]!)
+      if (has && BACKPORTS.test(release())) continue
+      t.is(has, expected, `${name}: ${present.get(number)}`)
+    }
+  })
+}

@@ -22,9 +22,23 @@ const arrows: Record<string, readonly string[]> = {
   programs: [...specs, 'syscalls', 'kernel', 'maps'],
   readers: [...specs, 'syscalls', 'kernel', 'maps'],
   links: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs'],
+  bench: ['base', 'abi', 'asm', 'kernel', 'maps', 'programs', 'readers', 'links'],
   collection: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs', 'readers', 'links'],
   door: ['base', 'collection', 'elf', 'kernel', 'links', 'maps', 'programs', 'readers', 'syscalls'],
-  cli: ['door', 'abi', 'asm', 'btf', 'elf', 'kernel', 'links', 'maps', 'programs', 'readers', 'syscalls'],
+  cli: [
+    'door',
+    'bench',
+    'abi',
+    'asm',
+    'btf',
+    'elf',
+    'kernel',
+    'links',
+    'maps',
+    'programs',
+    'readers',
+    'syscalls',
+  ],
 }
 
 /** Files on the way of every element and record: not even a disabled log call belongs there. */

@@ -1,0 +1,204 @@
+/**
+ * How long it takes to attach to many functions, and to detach: one kprobe_multi link, single kprobes, fentry programs.
+ *
+ * @module
+ */
+
+import { performance } from 'node:perf_hooks'
+import { exit, mov, r0 } from '../asm/index.ts'
+import { kernelBtf, kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../kernel/index.ts'
+import { fentry, kprobe, kprobeMulti, type Link } from '../links/index.ts'
+import { Program, type ProgramSpec } from '../programs/index.ts'
+import type { AttachTime } from './document.ts'
+import { describeNeed, variants } from './variants.ts'
+
+/** How to measure attaching. */
+export interface AttachTimesOptions {
+  /** Numbers of functions. Default: 1, 100, 1000, 10000. */
+  counts?: readonly number[]
+  /** Seconds that one number of functions may take with one method, as the number before it lets expect. Default: 60. */
+  seconds?: number
+  /** Told what is about to be measured: `'attach to 100 functions'`, `'kprobe'`. */
+  onProgress?: (step: string, detail: string) => void
+}
+
+const COUNTS = [1, 100, 1000, 10_000] as const
+const SECONDS = 60
+
+/** Returns a number, so that its program can be loaded as any kind. */
+const NOTHING: ProgramSpec['instructions'] = [mov(r0, 0), exit()]
+
+/**
+ * Functions that are at work while others are patched, or so often that attaching to them would measure them: those of
+ * tracing, locking, scheduling, timekeeping, interrupts and memory.
+ */
+const BUSY =
+  /rcu|trac|probe|bpf|perf|lock|mutex|sem_|sched|irq|nmi|time|tick|clock|preempt|percpu|slab|alloc|free|page|text_poke|^__x64_|^__arm64_|^__ia32_|^do_|sys_|entry|fault|kthread|work|wake|signal/
+
+/** How functions are attached to, each with what it must do before and after. */
+interface Method {
+  readonly name: string
+  readonly variant: string
+  /** Loads what `attach` needs. */
+  readonly load: (functions: readonly TraceableFunction[]) => readonly Program[]
+  readonly attach: (programs: readonly Program[], functions: readonly TraceableFunction[]) => readonly Link[]
+}
+
+const methods: readonly Method[] = [
+  {
+    name: 'kprobe_multi',
+    variant: 'kprobe_multi',
+    load: () => [load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' })],
+    attach: ([program], functions) => [kprobeMulti(program!, { symbols: functions.map(({ name }) => name) })],
+  },
+  {
+    name: 'kprobe',
+    variant: 'kprobe',
+    load: () => [load({ type: 'kprobe' })],
+    attach: ([program], functions) => collect(functions, ({ name }) => kprobe(program!, name)),
+  },
+  {
+    name: 'fentry',
+    variant: 'fentry',
+    load: functions =>
+      collect(functions, ({ name }) =>
+        load({ type: 'tracing', expectedAttachType: 'trace_fentry', attachTarget: name }),
+      ),
+    attach: programs => collect(programs, program => fentry(program)),
+  },
+]
+
+function load(spec: Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachTarget'>): Program {
+  return Program.load({ name: 'attach_time', license: 'GPL', ...spec, instructions: NOTHING })
+}
+
+/** Makes one of each; when one fails, those before it are disposed of. */
+function collect<T, U extends Disposable>(items: readonly T[], make: (item: T) => U): U[] {
+  const made: U[] = []
+  try {
+    for (const item of items) made.push(make(item))
+    return made
+  } catch (error) {
+    dispose(made)
+    throw error
+  }
+}
+
+function dispose(all: readonly Disposable[]): void {
+  for (const each of all) each[Symbol.dispose]()
+}
+
+/**
+ * Functions to attach to, evenly spread over the kernel: traceable, with a name of their own, in the kernel's BTF, and
+ * idle.
+ *
+ * @param count greatest number of them
+ */
+export function attachCandidates(
+  traceable: readonly TraceableFunction[],
+  isSuitable: (name: string) => boolean,
+  count: number,
+): TraceableFunction[] {
+  const seen = new Map<string, number>()
+  for (const { name } of traceable) seen.set(name, (seen.get(name) ?? 0) + 1)
+  const suitable = traceable.filter(
+    ({ name, module }) =>
+      module === undefined &&
+      seen.get(name) === 1 &&
+      /^\w+$/.test(name) &&
+      !BUSY.test(name) &&
+      isSuitable(name),
+  )
+  const step = Math.max(suitable.length / count, 1)
+  return Array.from({ length: Math.min(count, suitable.length) }, (_, i) => suitable[Math.floor(i * step)]!)
+}
+
+/**
+ * Measures attaching and detaching. What the kernel lacks, refuses, or would take too long for, has the reason instead
+ * of a number.
+ */
+export async function measureAttachTimes(options: AttachTimesOptions = {}): Promise<AttachTime[]> {
+  const { counts = COUNTS, seconds = SECONDS, onProgress } = options
+  const results: AttachTime[] = []
+  let candidates: readonly TraceableFunction[] | undefined
+  for (const { name, variant, ...method } of methods) {
+    const lacking = variants
+      .find(each => each.name === variant)
+      ?.needs.find(({ feature }) => feature.probe() === 'no')
+    let expected = 0
+    let before: { functions: number; total: number } | undefined
+    for (const functions of counts) {
+      if (before !== undefined) expected = (before.total / before.functions) * functions
+      let result: AttachTime
+      if (lacking !== undefined) result = unmeasured(name, functions, describeNeed(lacking))
+      else if (expected > seconds * 1000) {
+        result = unmeasured(name, functions, `it would take some ${Math.round(expected / 1000)} s`)
+      } else {
+        onProgress?.(`attach to ${functions} functions`, name)
+        // Progress is to be seen before the process is busy.
+        await new Promise(setImmediate)
+        try {
+          candidates ??= readCandidates(Math.max(...counts))
+          result = measure(name, method, candidates.slice(0, functions), functions)
+        } catch (error) {
+          result = unmeasured(name, functions, (error as Error).message)
+        }
+      }
+      const { loadMilliseconds, attachMilliseconds, detachMilliseconds } = result
+      if (attachMilliseconds !== null) {
+        const total = attachMilliseconds + (loadMilliseconds ?? 0) + (detachMilliseconds ?? 0)
+        before = { functions, total }
+      }
+      results.push(result)
+    }
+  }
+  return results
+}
+
+function readCandidates(count: number): TraceableFunction[] {
+  const blacklist = kprobeBlacklist()
+  const btf = kernelBtf()
+  const isSuitable = (name: string): boolean => !blacklist.has(name) && btf.findAll(name, 'func').length === 1
+  return attachCandidates(traceableFunctions(), isSuitable, count)
+}
+
+function measure(
+  name: string,
+  method: Pick<Method, 'load' | 'attach'>,
+  functions: readonly TraceableFunction[],
+  wanted: number,
+): AttachTime {
+  if (functions.length < wanted) {
+    return unmeasured(name, wanted, `only ${functions.length} functions of this kernel are suitable`)
+  }
+  const start = performance.now()
+  const programs = method.load(functions)
+  try {
+    const loaded = performance.now()
+    const links = method.attach(programs, functions)
+    const attached = performance.now()
+    dispose(links)
+    const detached = performance.now()
+    return {
+      method: name,
+      functions: wanted,
+      loadMilliseconds: loaded - start,
+      attachMilliseconds: attached - loaded,
+      detachMilliseconds: detached - attached,
+      reason: null,
+    }
+  } finally {
+    dispose(programs)
+  }
+}
+
+function unmeasured(method: string, functions: number, reason: string): AttachTime {
+  return {
+    method,
+    functions,
+    loadMilliseconds: null,
+    attachMilliseconds: null,
+    detachMilliseconds: null,
+    reason,
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * The variants that are compared in the kernel: how each program is loaded and attached, and what the kernel needs for
+ * it.
+ *
+ * @module
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BpfError } from '../errors.ts'
+import { defineFeature, type Feature, features, kernelBtf } from '../kernel/index.ts'
+import {
+  fentry,
+  fexit,
+  fmodRet,
+  fsession,
+  kprobe,
+  kprobeMulti,
+  kprobeSession,
+  kretprobe,
+  type Link,
+  rawTracepoint,
+  tpBtf,
+  tracepoint,
+} from '../links/index.ts'
+import type { Program, ProgramSpec } from '../programs/index.ts'
+import { type DriverName, TARGET_HELPER, TARGET_KFUNC, TRACEPOINT, TRACEPOINT_GROUP } from './driver.ts'
+import { listKprobes } from './kprobe-list.ts'
+
+/** What a variant needs of the kernel. */
+export interface Need {
+  readonly feature: Feature
+  /** What it is: `'kprobes'`. */
+  readonly what: string
+  /** Option that the kernel must be built with. */
+  readonly config?: string
+}
+
+/** A need that is not met, in words: `'needs kprobes (Linux 4.1, CONFIG_KPROBES)'`. */
+export function describeNeed({ feature, what, config }: Need): string {
+  const when = feature.since === undefined ? [] : [`Linux ${feature.since}`]
+  const terms = [...when, ...(config === undefined ? [] : [config])]
+  return `needs ${what}${terms.length === 0 ? '' : ` (${terms.join(', ')})`}`
+}
+
+/** An attachment: what keeps it, and how the kernel went about it where it had a choice. */
+export interface Attachment {
+  readonly link: Link
+  /** What the kernel chose, such as `'ftrace'`. */
+  readonly note?: string
+}
+
+/** A way to attach a program to a function of the kernel. */
+export interface Variant {
+  readonly name: string
+  /** What happens at a hit, in a few words. */
+  readonly summary: string
+  /** Which driver triggers it, and so which base is subtracted. */
+  readonly driver: Exclude<DriverName, 'loop'>
+  /** How often the program runs when the target is called once. */
+  readonly hitsPerCall: 1 | 2
+  readonly needs: readonly Need[]
+  /** How the program is loaded, apart from its instructions. */
+  readonly load: Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachTarget'>
+  /** Attaches it; throws what the functions of `ebpf-ts/links` throw. */
+  readonly attach: (program: Program) => Attachment | Promise<Attachment>
+  /** Milliseconds that the kernel may take after it was detached to restore the target. Default: 0. */
+  readonly settle?: number
+}
+
+/** The kernel's BTF has a member of `enum bpf_attach_type`, or a type of a name. */
+function inKernelBtf(find: (btf: ReturnType<typeof kernelBtf>) => boolean): 'yes' | 'no' | 'unknown' {
+  try {
+    return find(kernelBtf()) ? 'yes' : 'no'
+  } catch {
+    return 'unknown'
+  }
+}
+
+const kfunc: Need = {
+  feature: defineFeature(`The kfunc ${TARGET_KFUNC}`, '6.10', () =>
+    inKernelBtf(btf => btf.find(TARGET_KFUNC, 'func') !== undefined),
+  ),
+  what: `the kfunc ${TARGET_KFUNC}`,
+}
+
+const sessions: Need = {
+  feature: defineFeature('fsession', '7.0', () =>
+    inKernelBtf(btf => {
+      const id = btf.find('bpf_attach_type', 'enum')
+      const type = id === undefined ? undefined : btf.type(id)
+      return type?.kind === 'enum' && type.values.some(({ name }) => name === 'BPF_TRACE_FSESSION')
+    }),
+  ),
+  what: 'fsession',
+}
+
+const trampolines: Need = {
+  feature: features.trampoline,
+  what: 'fentry and fexit',
+  config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
+}
+const kprobes: Need = { feature: features.kprobe, what: 'kprobes', config: 'CONFIG_KPROBES' }
+const multi: Need = { feature: features.kprobeMulti, what: 'kprobe_multi', config: 'CONFIG_FPROBE' }
+const session: Need = { feature: features.kprobeSession, what: 'kprobe_session', config: 'CONFIG_FPROBE' }
+
+const tracing = { type: 'tracing', attachTarget: TARGET_HELPER } as const
+
+/** Offsets behind the trace site of a function's entry, where an instruction starts that every call reaches. */
+const OFFSETS_BEHIND_ENTRY: Readonly<Partial<Record<string, readonly number[]>>> = {
+  // endbr64 (4) where the kernel has IBT, then the call of ftrace (5).
+  x64: [9, 5],
+  // bti (4) where the kernel has it, then two instructions for ftrace (8).
+  arm64: [12, 8],
+}
+
+/** How long the kernel takes to optimize a kprobe. Source: kernel/kprobes.c `OPTIMIZE_DELAY`, 5 jiffies. */
+const OPTIMIZE_MILLISECONDS = 100
+const OPTIMIZE_ATTEMPTS = 3
+
+function kprobeAtEntry(program: Program): Attachment {
+  return withMechanism(kprobe(program, TARGET_HELPER), undefined)
+}
+
+async function kprobeBehindEntry(program: Program): Promise<Attachment> {
+  let failure: unknown = new BpfError(`It is not known where instructions start on ${process.arch}`)
+  for (const offset of OFFSETS_BEHIND_ENTRY[process.arch] ?? []) {
+    let link: Link
+    try {
+      link = kprobe(program, TARGET_HELPER, { offset })
+    } catch (error) {
+      failure = error
+      continue
+    }
+    try {
+      for (let i = 1; i < OPTIMIZE_ATTEMPTS && mechanismAt(offset) === 'breakpoint'; i++) {
+        await sleep(OPTIMIZE_MILLISECONDS)
+      }
+      if (mechanismAt(offset) !== 'ftrace') return withMechanism(link, offset)
+      link.close()
+    } catch (error) {
+      link.close()
+      throw error
+    }
+  }
+  throw failure
+}
+
+/** @param offset `undefined` for any: the kernel moves a probe of the entry behind `endbr64` */
+function mechanismAt(offset: number | undefined): string | undefined {
+  return listKprobes()?.find(
+    each => each.symbol === TARGET_HELPER && (offset === undefined || each.offset === offset),
+  )?.mechanism
+}
+
+function withMechanism(link: Link, offset: number | undefined): Attachment {
+  const mechanism = mechanismAt(offset)
+  const at = offset === undefined ? '' : `+${offset}, `
+  return mechanism === undefined ? { link } : { link, note: `${at}${mechanism}` }
+}
+
+/** The variants, in the order in which a round goes through them. */
+export const variants: readonly Variant[] = [
+  {
+    name: 'fentry',
+    summary: 'a trampoline at the entry',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [trampolines],
+    load: { ...tracing, expectedAttachType: 'trace_fentry' },
+    attach: program => ({ link: fentry(program) }),
+  },
+  {
+    name: 'fexit',
+    summary: 'a trampoline that calls the function, at its return',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [trampolines],
+    load: { ...tracing, expectedAttachType: 'trace_fexit' },
+    attach: program => ({ link: fexit(program) }),
+  },
+  {
+    name: 'fmod_ret',
+    summary: 'a trampoline before the function, which then runs since the program returns 0',
+    driver: 'kfunc',
+    hitsPerCall: 1,
+    needs: [trampolines, kfunc],
+    load: { type: 'tracing', attachTarget: TARGET_KFUNC, expectedAttachType: 'modify_return' },
+    attach: program => ({ link: fmodRet(program) }),
+  },
+  {
+    name: 'fsession',
+    summary: 'a trampoline at the entry and the return',
+    driver: 'helper',
+    hitsPerCall: 2,
+    needs: [trampolines, sessions],
+    load: { ...tracing, expectedAttachType: 'trace_fsession' },
+    attach: program => ({ link: fsession(program) }),
+  },
+  {
+    name: 'kprobe',
+    summary: 'a kprobe at the entry',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [kprobes],
+    load: { type: 'kprobe' },
+    attach: kprobeAtEntry,
+  },
+  {
+    name: 'kprobe+offset',
+    summary: 'a kprobe behind the entry: optimized to a jump, or a breakpoint',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [kprobes],
+    load: { type: 'kprobe' },
+    attach: kprobeBehindEntry,
+    settle: OPTIMIZE_MILLISECONDS,
+  },
+  {
+    name: 'kretprobe',
+    summary: 'a kprobe that replaces the return address',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [kprobes],
+    load: { type: 'kprobe' },
+    attach: program => ({ link: kretprobe(program, TARGET_HELPER) }),
+  },
+  {
+    name: 'kprobe_multi',
+    summary: 'an fprobe at the entry',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [multi],
+    load: { type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' },
+    attach: program => ({ link: kprobeMulti(program, { symbols: [TARGET_HELPER] }) }),
+  },
+  {
+    name: 'kretprobe_multi',
+    summary: 'an fprobe at the return',
+    driver: 'helper',
+    hitsPerCall: 1,
+    needs: [multi],
+    load: { type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' },
+    attach: program => ({ link: kprobeMulti(program, { symbols: [TARGET_HELPER], returns: true }) }),
+  },
+  {
+    name: 'kprobe_session',
+    summary: 'an fprobe at the entry and the return',
+    driver: 'helper',
+    hitsPerCall: 2,
+    needs: [session],
+    load: { type: 'kprobe', expectedAttachType: 'trace_kprobe_session' },
+    attach: program => ({ link: kprobeSession(program, { symbols: [TARGET_HELPER] }) }),
+  },
+  {
+    name: 'raw_tp',
+    summary: 'a raw tracepoint',
+    driver: 'kfunc',
+    hitsPerCall: 1,
+    needs: [kfunc],
+    load: { type: 'raw_tracepoint' },
+    attach: program => ({ link: rawTracepoint(program, TRACEPOINT) }),
+  },
+  {
+    name: 'tp_btf',
+    summary: 'a raw tracepoint with typed arguments',
+    driver: 'kfunc',
+    hitsPerCall: 1,
+    needs: [kfunc],
+    load: { type: 'tracing', attachTarget: TRACEPOINT, expectedAttachType: 'trace_raw_tp' },
+    attach: program => ({ link: tpBtf(program) }),
+  },
+  {
+    name: 'tracepoint',
+    summary: 'a tracepoint through perf, which writes a record for the program first',
+    driver: 'kfunc',
+    hitsPerCall: 1,
+    needs: [kfunc],
+    load: { type: 'tracepoint' },
+    attach: program => ({ link: tracepoint(program, TRACEPOINT_GROUP, TRACEPOINT) }),
+  },
+]

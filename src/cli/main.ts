@@ -6,10 +6,11 @@
  */
 
 import { BpfError } from '../index.ts'
+import { bench } from './bench.ts'
 import { type Command, UsageError } from './command.ts'
 import { run } from './run.ts'
 
-const commands: Readonly<Record<string, Command>> = { run }
+const commands: Readonly<Record<string, Command>> = { run, bench }
 
 const usage = `Usage: ebpf-ts COMMAND [ARGUMENTS]
 

@@ -10,7 +10,8 @@
 
 import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
-import { isFlavorSuffix } from './flavor.ts'
+import { essentialName, isFlavorSuffix } from './flavor.ts'
+import { NameIndex, type NamePlace } from './name-index.ts'
 import { StringSection } from './string-section.ts'
 import {
   type BtfEnum,
@@ -88,7 +89,7 @@ export class Btf {
   /** Offset of the first string of its own: 0, or where the strings of the base end. */
   readonly #stringBase: number
   readonly #typeSectionOffset: number
-  #idsByName: Map<string, number[]> | undefined
+  #names: NameIndex | undefined
   #finds = 0
 
   /**
@@ -334,19 +335,46 @@ export class Btf {
    * Ids of the types of this BTF, not of its base, with a name or one of its flavours: `name`, `name___v2`.
    */
   findFlavors(name: string): number[] {
-    if (name === '') return []
-    return this.#idsOfOffsets(
-      this.#offsetsOf(name, (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end)),
+    return this.#idsWhere(
+      name,
+      text => text === name || essentialName(text) === name,
+      (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end),
     )
   }
 
-  #idsOfName(name: string): readonly number[] {
+  #idsOfName(name: string): number[] {
+    return this.#idsWhere(
+      name,
+      text => text === name,
+      (bytes, end) => bytes[end] === 0,
+    )
+  }
+
+  /** Types whose name is accepted, by its text or by what follows `name` in the string section. */
+  #idsWhere(
+    name: string,
+    accept: (text: string) => boolean,
+    acceptRest: (bytes: Uint8Array, end: number) => boolean,
+  ): number[] {
     if (name === '') return []
-    if (this.#idsByName === undefined && ++this.#finds > FINDS_BEFORE_INDEX) {
-      this.#idsByName = this.#buildNameIndex()
+    if (this.#names === undefined && ++this.#finds <= FINDS_BEFORE_INDEX) {
+      return this.#idsOfOffsets(this.#offsetsOf(name, acceptRest))
     }
-    if (this.#idsByName !== undefined) return this.#idsByName.get(name) ?? []
-    return this.#idsOfOffsets(this.#offsetsOf(name, (bytes, end) => bytes[end] === 0))
+    this.#names ??= new NameIndex(this.#starts.length, index => this.#placeOfName(index))
+    const ids: number[] = []
+    for (const index of this.#names.candidates(name)) {
+      const id = this.firstId + index
+      if (accept(this.name(id))) ids.push(id)
+    }
+    return ids.sort((a, b) => a - b)
+  }
+
+  #placeOfName(index: number): NamePlace | undefined {
+    const offset = this.#words[this.#starts[index]!]!
+    if (offset === 0) return undefined
+    let owner: Btf = this
+    while (offset < owner.#stringBase && owner.base !== undefined) owner = owner.base
+    return { bytes: owner.#strings.bytes, offset: offset - owner.#stringBase }
   }
 
   /** Offsets of the strings that begin with a name, and of whose rest, from `end`, `accept` approves. */
@@ -373,19 +401,6 @@ export class Btf {
       if (offsets.has(words[starts[i]!]!)) ids.push(this.firstId + i)
     }
     return ids
-  }
-
-  #buildNameIndex(): Map<string, number[]> {
-    const index = new Map<string, number[]>()
-    for (let i = 0; i < this.#starts.length; i++) {
-      const offset = this.#words[this.#starts[i]!]!
-      if (offset === 0) continue
-      const name = this.string(offset)
-      const ids = index.get(name)
-      if (ids === undefined) index.set(name, [this.firstId + i])
-      else ids.push(this.firstId + i)
-    }
-    return index
   }
 
   /** Calls `visit` with the id of each type of this BTF that is not in a base, in ascending order. */
@@ -468,7 +483,8 @@ export class Btf {
   }
 }
 
-const FINDS_BEFORE_INDEX = 16
+/** Searching the strings costs a fifth of making the index. */
+const FINDS_BEFORE_INDEX = 3
 /** Sizes have 32 bits, also those of arrays of arrays. */
 const MAX_SIZE = 0xffff_ffff
 

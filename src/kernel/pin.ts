@@ -6,7 +6,7 @@
  * @module
  */
 
-import { mkdirSync, statfsSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, statfsSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/index.ts'
 import { BpfError } from '../errors.ts'
@@ -46,8 +46,7 @@ const ENOENT = 2
 export function pinObject(fd: number, path: string, what: string, options: PinOptions = {}): void {
   const action = `Cannot pin ${what} at ${path}`
   const directory = dirname(path)
-  if (options.parents === true)
-    inFileSystem(action, () => mkdirSync(directory, { recursive: true, mode: 0o700 }))
+  if (options.parents === true) makeDirectory(directory, action)
   if (!isBpffs(directory, action)) throw notBpffs(action, directory)
   const result = bpf('obj_pin', { pathname: path, bpf_fd: fd })
   if (result < 0) throw failure(action, result, 'bpf(BPF_OBJ_PIN)')
@@ -97,6 +96,14 @@ export function getPinned(path: string, kind: PinnedKind, options: OpenPinOption
 function checkKind(fd: number, kind: PinnedKind, action: string): void {
   const found = objectKind(fd) ?? kind
   if (found !== kind) throw new BpfError(`${action}: a ${found} is pinned there`, { code: 'ERR_PIN_KIND' })
+}
+
+/** Makes a directory on a bpffs. Elsewhere Node.js may try for ever: sysfs answers ENOENT below what exists. */
+function makeDirectory(directory: string, action: string): void {
+  let existing = directory
+  while (!existsSync(existing)) existing = dirname(existing)
+  if (!isBpffs(existing, action)) throw notBpffs(action, existing)
+  inFileSystem(action, () => mkdirSync(directory, { recursive: true, mode: 0o700 }))
 }
 
 /** Whether a directory is on a BPF file system. */

@@ -64,6 +64,13 @@ kernelTest('a pin path that is absolute is not below that of all pins', [], t =>
   t.is(pinned.id, map.id)
 })
 
+kernelTest('a pin path in a file system that makes no directories is refused', [], t => {
+  t.throws(() => BpfMap.create({ ...sums, pinPath: '/sys/kernel/none/sums' }), {
+    code: 'ERR_NOT_BPFFS',
+    message: /^Cannot pin map sums at \/sys\/kernel\/none\/sums: \/sys\/kernel is not on a BPF file system /,
+  })
+})
+
 kernelTest('a pin path comes before the name, and no pinning before both', [], t => {
   using bpffs = temporaryBpffs()
   const options = { pinPath: bpffs.path }

@@ -84,6 +84,13 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
   if (options === undefined) {
     const what = `program ${program.name} to the function it replaces`
     const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
+    // The kernel forgets what it was loaded for once it was attached to it.
+    if (errnoName(-result) === 'EINVAL' || errnoName(-result) === 'ENOENT') {
+      throw withReason(
+        failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)'),
+        'it must be of type ext, and was not attached before; to attach it again, give target and function',
+      )
+    }
     return adopt(result, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', program)
   }
   const what = `program ${program.name} to function ${options.function}`
@@ -130,16 +137,17 @@ function adopt(result: number, what: string, syscall: string, program: ProgramHa
 }
 
 /** What the kernel's errno means for a trampoline. Source: kernel/bpf/trampoline.c `__bpf_trampoline_link_prog`. */
-function explain(code: string, { spec }: ProgramHandle): string | undefined {
+function explain(code: string, program: ProgramHandle): string | undefined {
   switch (code) {
-    case 'EBUSY': {
-      const { attachTarget, attachProgram } = spec ?? {}
-      const function_ = attachProgram === undefined ? attachTarget : undefined
+    case 'EINVAL':
+      return untraceable(program)
+    case 'EBUSY':
       return (
-        (function_ === undefined ? undefined : explainFunction(function_, 'ftrace')) ??
+        untraceable(program) ??
         'the program is attached to it already, or the function is replaced (freplace), which excludes other programs'
       )
-    }
+    case 'ENOENT':
+      return 'the program was attached before, and this kernel attaches it but once'
     case 'E2BIG':
       return 'the function has as many programs as a trampoline can call'
     case 'ENOTSUPP':
@@ -147,4 +155,10 @@ function explain(code: string, { spec }: ProgramHandle): string | undefined {
     default:
       return undefined
   }
+}
+
+/** Why the kernel cannot patch a call into its function, where that is the reason. */
+function untraceable({ spec }: ProgramHandle): string | undefined {
+  if (spec?.attachTarget === undefined || spec.attachProgram !== undefined) return undefined
+  return spec.type === 'tracing' ? explainFunction(spec.attachTarget, 'ftrace') : undefined
 }

@@ -98,11 +98,13 @@ kernelTest('a replacement attaches again after its link was closed', needs, t =>
   const target = functions.programs.get('third')
   using replacement = loadReplacement('times_ten', target)
   const program = replacement.programs.get('times_ten')
+  freplace(program).close()
   for (let round = 0; round < 3; round++) {
     using _link = freplace(program, { target, function: 'times_two' })
     t.is(runOnce(target), withTimesTwo(20))
   }
   t.is(runOnce(target), withTimesTwo(10))
+  t.throws(() => freplace(program), { message: /: it must be of type ext, .* give target and function$/ })
 })
 
 kernelTest('info names both programs, as bpftool shows them', [...needs, 'bpftool'], t => {

@@ -102,12 +102,10 @@ kernelTest('a function that is marked notrace', needs, t => {
       /^rcu_|^ktime_|^sched_clock/.test(each) && !traceable && functions.argumentsOf(each) !== undefined,
   )
   t.not(name, undefined)
-  const error = t.throws(() => {
-    using program = load(recorder, { attachTarget: name! })
-    fentry(program).close()
+  using program = load(recorder, { attachTarget: name! })
+  t.throws(() => fentry(program), {
+    message: new RegExp(`: ${name} cannot be traced: it is marked notrace`),
   })
-  t.regex(error.message, new RegExp(`${name}`))
-  t.log(error.message)
 })
 
 kernelTest('more arguments than the verifier allows', needs, t => {
@@ -129,17 +127,16 @@ kernelTest('more arguments than the trampoline of the architecture passes', need
     return traceable && count > 8 && count <= 12
   })
   t.not(name, undefined)
-  using program = load(recorder, { attachTarget: name! })
-  let link: Link | undefined
+  // How many arguments are too many depends on kernel and architecture: where it is not refused, it works.
   try {
-    link = fentry(program)
-    t.log(`${name} is attached to`)
+    using program = load(recorder, { attachTarget: name! })
+    using link = fentry(program)
     t.is(link.info().type, 'tracing')
   } catch (error) {
-    t.like(error, { code: 'ENOTSUPP' })
-    t.regex((error as Error).message, /trampolines of this kernel and architecture cannot pass the arguments/)
+    const { message } = error as Error
+    if (error instanceof VerifierError) t.regex(message, new RegExp(`The function ${name} (has|arg)`))
+    else t.regex(message, /ENOTSUPP\): trampolines of this kernel and architecture cannot pass the arguments/)
   }
-  link?.close()
 })
 
 kernelTest('a program that is attached already', needs, t => {
@@ -147,9 +144,8 @@ kernelTest('a program that is attached already', needs, t => {
   using program = load(recorder)
   using link = fentry(program)
   t.throws(() => fentry(program), {
-    code: 'EBUSY',
     message:
-      /^Cannot attach program recorder to the entry of its function: .*EBUSY.*: the program is attached to it already, or/,
+      /^Cannot attach program recorder to the entry of its function: .*(EBUSY\): the program is attached to it already, or|ENOENT\): the program was attached before, and this kernel attaches it but once)/,
   })
   callTestFunctions()
   t.is(recorder.hits, 1)

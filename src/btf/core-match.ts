@@ -181,7 +181,7 @@ function fieldsAreCompatible(localBtf: Btf, localId: number, targetBtf: Btf, tar
 }
 
 /** Whether types agree in kind, behind pointers and in signatures too. libbpf: `bpf_core_types_are_compat`. */
-function typesAreCompatible(
+export function typesAreCompatible(
   localBtf: Btf,
   localId: number,
   targetBtf: Btf,

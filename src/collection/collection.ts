@@ -82,6 +82,7 @@ export class Collection implements Disposable {
     cleanup.release()
     // The kernel keeps the BTF for as long as maps and programs use it.
     prepared.types?.close()
+    prepared.externs[Symbol.dispose]()
     return collection
   }
 

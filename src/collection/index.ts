@@ -6,6 +6,7 @@
 
 export { type AttachedProgram, Attachments, type AttachOptions, type SkippedProgram } from './attach.ts'
 export { Collection } from './collection.ts'
+export type { Kconfig } from './kconfig.ts'
 export type { CollectionOptions } from './load.ts'
 export { Named } from './named.ts'
 export { type CollectionParts, CollectionSpec } from './spec.ts'

@@ -8,6 +8,7 @@ import createDebug from 'debug'
 import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { sanitizeBtf } from '../btf/sanitize.ts'
+import { allocateKsyms } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import { BtfObject, type Feature, features } from '../kernel/index.ts'
 import type { LoadedBtf } from '../programs/index.ts'
@@ -27,7 +28,7 @@ export interface LoadedTypes extends LoadedBtf, Disposable {
  */
 export function loadTypes(btf: Btf, code: Iterable<readonly Instruction[]>): LoadedTypes | undefined {
   if (known(features.btf) === false) return undefined
-  const builder = sanitizeBtf(btf, {
+  const builder = sanitizeBtf(allocateKsyms(btf), {
     datasec: known(features.btfDatasec),
     func: known(features.btfFunc),
     globalFunc: known(features.btfGlobalFunc),

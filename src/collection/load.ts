@@ -7,6 +7,7 @@
  */
 
 import { type CoreFailure, relocateCore } from '../btf/core.ts'
+import { isKconfig, KCONFIG_SECTION } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import { kernelBtf, moduleBtfs } from '../kernel/index.ts'
 import {
@@ -18,9 +19,11 @@ import {
   type MapContent,
   type MapSpec,
 } from '../maps/index.ts'
-import type { LoadOptions, Program, ProgramSpec } from '../programs/index.ts'
+import type { LoadOptions, MissingKfunc, Program, ProgramSpec } from '../programs/index.ts'
 import type { Cleanup } from './cleanup.ts'
+import { type Kconfig, kconfigValues } from './kconfig.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
+import { KernelExterns } from './ksyms.ts'
 import { linkFunctions } from './link-functions.ts'
 import type { CollectionSpec } from './spec.ts'
 
@@ -37,6 +40,11 @@ export interface CollectionOptions {
   logLevel?: number
   /** Bytes of the first log buffer; as `LoadOptions.logSize`. */
   logSize?: number
+  /**
+   * Options of the kernel's configuration that go before those it was built with: text as in `.config`, or values by
+   * name. Default: none.
+   */
+  kconfig?: Kconfig
 }
 
 /** What `prepare` made. */
@@ -46,49 +54,80 @@ export interface Prepared {
   readonly programs: [name: string, spec: ProgramSpec, options: LoadOptions][]
   /** The object's types in the kernel; maps and programs hold them once they are loaded. */
   readonly types: LoadedTypes | undefined
+  /** Modules whose symbols the programs refer to; programs hold them once they are loaded. */
+  readonly externs: Disposable
 }
 
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
 export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanup: Cleanup): Prepared {
-  const linked = linkPrograms(spec)
+  const { linked, externs } = linkPrograms(spec, cleanup)
   const types =
     spec.btf === undefined
       ? undefined
       : loadTypes(
           spec.btf,
-          linked.map(([, program]) => program.instructions),
+          linked.map(({ program }) => program.instructions),
         )
   if (types !== undefined) cleanup.add(types)
   const maps = createMaps(spec, options, types, cleanup)
-  const programs = linked.map(([name, program, poisoned]): Prepared['programs'][number] => {
-    const loadOptions: LoadOptions = { maps: map => maps.get(map), poisoned }
+  const { fdArray } = externs
+  const programs = linked.map(({ name, program, poisoned, missingKfuncs }): Prepared['programs'][number] => {
+    const loadOptions: LoadOptions = { maps: map => maps.get(map), poisoned, missingKfuncs }
+    if (fdArray !== undefined) loadOptions.fdArray = fdArray
     if (types !== undefined) loadOptions.btf = types
     if (options.logLevel !== undefined) loadOptions.logLevel = options.logLevel
     if (options.logSize !== undefined) loadOptions.logSize = options.logSize
     return [name, program, loadOptions]
   })
-  return { maps, programs, types }
+  return { maps, programs, types, externs }
 }
 
-/** Joins each program that is to be loaded with its functions, and applies its CO-RE relocations. */
-function linkPrograms(spec: CollectionSpec): [string, ProgramSpec, CoreFailure[]][] {
-  const programs: [string, ProgramSpec, CoreFailure[]][] = []
+/** A program with everything in it but the descriptors of maps. */
+interface LinkedProgram {
+  name: string
+  program: ProgramSpec
+  poisoned: CoreFailure[]
+  missingKfuncs: MissingKfunc[]
+}
+
+/**
+ * Joins each program that is to be loaded with its functions, applies its CO-RE relocations, and finds the kernel's
+ * symbols that it refers to.
+ */
+function linkPrograms(
+  spec: CollectionSpec,
+  cleanup: Cleanup,
+): { linked: LinkedProgram[]; externs: KernelExterns } {
+  const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
+  const programs: LinkedProgram[] = []
   for (const [name, program] of spec.programs) {
     if (program.autoload === false) continue
     const btf = program.btf ?? spec.btf
     try {
       const linked = linkFunctions(program.instructions, spec.functions)
-      const { instructions, failures } =
+      const core =
         btf === undefined
           ? { instructions: linked, failures: [] }
           : relocateCore(linked, btf, { kernel: kernelBtf, modules: moduleBtfs })
-      programs.push([name, { ...program, instructions }, failures])
+      const { instructions, missingKfuncs } = externs.resolve(core.instructions)
+      programs.push({ name, program: { ...program, instructions }, poisoned: core.failures, missingKfuncs })
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
       throw new BpfError(`Cannot load program ${name}: ${error.message}`, { code: error.code, cause: error })
     }
   }
-  return programs
+  return { linked: programs, externs }
+}
+
+/** The maps of a spec, that of the kernel's configuration with its values. */
+function mapSpecs(spec: CollectionSpec, { kconfig, maps = {} }: CollectionOptions): [string, MapSpec][] {
+  return [...spec.maps].map(([name, map]) => {
+    const options = name === KCONFIG_SECTION ? [...spec.externs.values()].filter(isKconfig) : []
+    if (options.length === 0 || Object.hasOwn(maps, name)) return [name, map]
+    const size = map.valueSize ?? 0
+    const value = kconfigValues(options, { size, byteOrder: spec.byteOrder, given: kconfig })
+    return [name, { ...map, contents: [{ key: new Uint8Array(4), value }] }]
+  })
 }
 
 function createMaps(
@@ -101,7 +140,7 @@ function createMaps(
   const given = options.maps ?? {}
   for (const name of Object.keys(given)) spec.maps.get(name)
   // Maps of maps come last: their contents are the other maps.
-  const ordered = [...spec.maps].sort(
+  const ordered = mapSpecs(spec, options).sort(
     ([, a], [, b]) => Number(isMapOfMaps(a.type)) - Number(isMapOfMaps(b.type)),
   )
   for (const [name, map] of ordered) {

@@ -9,7 +9,7 @@ import { basename } from 'node:path'
 import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type ByteOrder, hostByteOrder } from '../bytes.ts'
-import { type DataVariable, type ObjectOptions, parseObject } from '../elf/index.ts'
+import { type DataVariable, type ExternSpec, type ObjectOptions, parseObject } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import { copyMapSpec, type MapSpec } from '../maps/spec.ts'
 import { copyInstructions, copyProgramSpec, type ProgramSpec } from '../programs/spec.ts'
@@ -24,6 +24,8 @@ export interface CollectionParts {
   variables?: Iterable<DataVariable>
   /** Functions that programs may call. */
   functions?: Iterable<readonly [string, Instruction[]]>
+  /** What the kernel is to define; their types are in `btf`. */
+  externs?: Iterable<readonly [string, ExternSpec]>
   /** Types of programs and maps. */
   btf?: Btf | undefined
   /** Default: the host's. */
@@ -40,6 +42,8 @@ export class CollectionSpec {
   readonly variables: Named<VariableSpec>
   /** Functions that programs call, by name. */
   readonly functions: Named<Instruction[]>
+  /** What the kernel is to define, by name: options of its configuration, its variables and functions. */
+  readonly externs: Named<ExternSpec>
   /** Types of the programs and maps; `undefined` when the object has none. */
   readonly btf: Btf | undefined
   /** Byte order that the object was compiled for. */
@@ -50,6 +54,7 @@ export class CollectionSpec {
     this.programs = new Named('program', parts.programs)
     this.maps = new Named('map', parts.maps)
     this.functions = new Named('function', parts.functions)
+    this.externs = new Named('extern', parts.externs)
     this.variables = new Named('variable')
     this.btf = parts.btf
     this.byteOrder = parts.byteOrder ?? hostByteOrder
@@ -94,6 +99,7 @@ export class CollectionSpec {
       programs: [...this.programs].map(([name, spec]) => [name, copyProgramSpec(spec)] as const),
       maps: [...this.maps].map(([name, spec]) => [name, copyMapSpec(spec)] as const),
       functions: [...this.functions].map(([name, body]) => [name, copyInstructions(body)] as const),
+      externs: this.externs,
       btf: this.btf,
       byteOrder: this.byteOrder,
     })

@@ -7,7 +7,7 @@
 import { btfCodec } from '../btf/codec.ts'
 import { type ByteOrder, hostByteOrder } from '../bytes.ts'
 import type { Codec } from '../codec.ts'
-import type { DataVariable } from '../elf/index.ts'
+import { type DataVariable, KCONFIG_SECTION } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import type { MapSpec } from '../maps/spec.ts'
 
@@ -85,8 +85,15 @@ export class VariableSpec {
    * Sets the initial value, encoded through BTF; bytes when it has no type.
    *
    * @throws TypeError or RangeError when the value does not fit the type
+   * @throws BpfError `ERR_READ_ONLY` when the value is the kernel's to tell: give `CollectionOptions.kconfig` instead
    */
   set(value: unknown): void {
+    if (this.sectionName === KCONFIG_SECTION) {
+      throw new BpfError(
+        `Cannot set variable ${this.name}: its value comes from the kernel's configuration; load with the option kconfig`,
+        { code: 'ERR_READ_ONLY' },
+      )
+    }
     const { codec } = this
     if (codec === undefined) {
       if (!(value instanceof Uint8Array && value.length === this.size)) {

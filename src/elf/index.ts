@@ -5,6 +5,17 @@
  */
 
 export type { DataVariable } from './data.ts'
+export { allocateKsyms } from './extern-btf.ts'
+export {
+  type ExternSpec,
+  isKconfig,
+  KCONFIG_SECTION,
+  type KconfigExtern,
+  type KconfigType,
+  type KfuncExtern,
+  KSYMS_SECTION,
+  type KsymExtern,
+} from './externs.ts'
 export {
   ElfFile,
   type ElfRelocation,

@@ -16,6 +16,8 @@ import { parseSectionName } from '../programs/sections.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 import { type ObjectFunction, readFunctions } from './code.ts'
 import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
+import { placeKconfig } from './extern-btf.ts'
+import { bindExterns, type ExternSpec, kconfigMap, kconfigVariables, readExterns } from './externs.ts'
 import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
@@ -43,6 +45,8 @@ export interface ObjectFile {
   readonly variables: DataVariable[]
   /** Functions that programs may call, by name. */
   readonly functions: Map<string, Instruction[]>
+  /** What the kernel is to define, by name. */
+  readonly externs: Map<string, ExternSpec>
   /** `undefined` when the object has none. */
   readonly btf: Btf | undefined
   /** `''` when the object has none. */
@@ -71,19 +75,27 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
     throw new ObjectFileError('The object has no symbols', where)
 
   const symbols = new ObjectSymbols(elf)
-  const { btf, info } = readTypes(elf)
+  const { btf, info, externs } = readTypes(elf)
   const maps = readAllMaps(elf, btf, symbols, options)
+  const kconfig = kconfigMap(externs, btf)
+  if (kconfig !== undefined) {
+    if (maps.has(kconfig.name)) throw new ObjectFileError(`Two maps are called ${kconfig.name}`, where)
+    maps.set(kconfig.name, kconfig)
+  }
   const code = elf.sections.filter(each => each.size > 0 && symbols.isCode(each))
   const functions = readFunctions(elf, code, symbols, info)
+  bindExterns(elf, functions, externs)
   const license = readLicense(elf)
   const version = readVersion(elf)
   return {
     programs: readPrograms(elf, functions, { license, version, btf }),
     maps,
-    variables: elf.sections
-      .filter(each => symbols.isData(each))
-      .flatMap(each => readVariables(elf, each, btf)),
+    variables: [
+      ...elf.sections.filter(each => symbols.isData(each)).flatMap(each => readVariables(elf, each, btf)),
+      ...kconfigVariables(externs),
+    ],
     functions: new Map(functions.map(each => [each.name, each.instructions])),
+    externs: new Map(externs.map(each => [each.name, each])),
     btf,
     license,
     version,
@@ -91,15 +103,16 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
   }
 }
 
-function readTypes(elf: ElfFile): { btf?: Btf; info?: ExtInfo } {
+function readTypes(elf: ElfFile): { btf?: Btf; info?: ExtInfo; externs: ExternSpec[] } {
   const section = elf.section('.BTF')
-  if (section === undefined || section.size === 0) return {}
+  if (section === undefined || section.size === 0) return { externs: readExterns(elf, undefined) }
   const where = elf.file === undefined ? {} : { file: elf.file }
   const original = Btf.parse(elf.data(section), where)
-  const btf = completeBtf(elf, original)
+  const externs = readExterns(elf, original)
+  const btf = placeKconfig(completeBtf(elf, original), externs)
   const ext = elf.section('.BTF.ext')
   // Its strings are those of the file; type ids are the same in both.
-  return ext === undefined ? { btf } : { btf, info: parseExtInfo(elf.data(ext), original, where) }
+  return { btf, externs, ...(ext && { info: parseExtInfo(elf.data(ext), original, where) }) }
 }
 
 function readAllMaps(

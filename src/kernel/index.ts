@@ -24,6 +24,7 @@ export {
   unpinPath,
 } from './pin.ts'
 export { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
+export { syscallPrefix } from './syscall-wrapper.ts'
 export {
   kprobeBlacklist,
   parseTraceableFunctions,

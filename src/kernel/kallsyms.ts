@@ -82,6 +82,12 @@ export class KernelSymbols {
     return found
   }
 
+  /** Whether the kernel hides addresses from the reader: all are 0 then (`kptr_restrict`, no CAP_SYSLOG). */
+  get hidden(): boolean {
+    this.#index ??= this.#buildIndex()
+    return this.#index.addresses.every(address => address === 0n)
+  }
+
   /** The symbol that an address belongs to: the nearest that starts at or before it. */
   at(address: bigint): SymbolAt | undefined {
     this.#index ??= this.#buildIndex()

@@ -2,6 +2,7 @@
 
 export type { LoadedBtf } from './ext-info.ts'
 export type { ProgramInfo } from './info.ts'
+export { type MissingKfunc, poisonedCall } from './kfuncs.ts'
 export type { LoadOptions } from './load.ts'
 export { enableStats, Program } from './program.ts'
 export type { MapResolver } from './references.ts'

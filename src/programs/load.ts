@@ -32,6 +32,7 @@ import {
   resolveAttachTarget,
 } from './attach-target.ts'
 import { extInfo, type LoadedBtf } from './ext-info.ts'
+import { describeMissingKfunc, type MissingKfunc } from './kfuncs.ts'
 import { type MapResolver, resolveReferences } from './references.ts'
 import type { ProgramSpec } from './spec.ts'
 import { VerifierError } from './verifier-error.ts'
@@ -52,6 +53,10 @@ export interface LoadOptions {
   btf?: LoadedBtf
   /** CO-RE relocations that were not satisfied, to name them if the verifier reaches one. */
   poisoned?: readonly CoreFailure[]
+  /** Functions of the kernel that it calls and that are missing, to name them if the verifier reaches a call. */
+  missingKfuncs?: readonly MissingKfunc[]
+  /** BTF descriptors of modules by the `offset` of calls of their functions (5.16); 0 where there is none. */
+  fdArray?: Int32Array
 }
 
 /** A loaded program's descriptor, and the log when one was asked for. */
@@ -118,7 +123,7 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
   )
   raiseMemlockLimit()
   using target = needsAttachTarget(spec) ? resolveAttachTarget(spec) : undefined
-  const fields = loadFields(spec, instructions, options.btf, target)
+  const fields = loadFields(spec, instructions, options, target)
 
   let logLevel = options.logLevel ?? 0
   let logSize = firstLogSize(options)
@@ -137,13 +142,7 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
       logSize = trueSize > logSize ? trueSize : Math.min(logSize * LOG_GROWTH, LAST_LOG_SIZE)
     } else {
-      throw loadError(
-        spec,
-        instructions,
-        result,
-        log === undefined ? '' : cString(log.bytes),
-        options.poisoned ?? [],
-      )
+      throw loadError(spec, instructions, result, log === undefined ? '' : cString(log.bytes), options)
     }
   }
 }
@@ -174,7 +173,7 @@ function checkLoadable(spec: ProgramSpec): void {
 function loadFields(
   spec: ProgramSpec,
   instructions: readonly Instruction[],
-  btf: LoadedBtf | undefined,
+  { btf, fdArray }: LoadOptions,
   target: AttachTarget | undefined,
 ): AttrFields<'prog_load'> {
   const fields: AttrFields<'prog_load'> = {
@@ -202,6 +201,7 @@ function loadFields(
       fields.line_info_cnt = lines.length / lineInfo.$size
     }
   }
+  if (fdArray !== undefined) fields.fd_array = fdArray
   if (target !== undefined) {
     fields.attach_btf_id = target.btfId
     if (target.programFd !== undefined) fields.attach_prog_fd = target.programFd
@@ -216,7 +216,7 @@ function loadError(
   instructions: readonly Instruction[],
   result: number,
   log: string,
-  poisoned: readonly CoreFailure[],
+  { poisoned = [], missingKfuncs = [] }: LoadOptions,
 ): BpfError {
   const what = `Cannot load program ${describe(spec)}`
   const base = failure(what, result, LOAD_SYSCALL)
@@ -225,7 +225,8 @@ function loadError(
 
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
-  const lines = [`${what}: ${errnoName(-result)}: ${describePoison(log, poisoned) ?? reason.join('; ')}`]
+  const poison = describePoison(log, poisoned) ?? describeMissingKfunc(log, missingKfuncs)
+  const lines = [`${what}: ${errnoName(-result)}: ${poison ?? reason.join('; ')}`]
   if (source !== undefined) lines.push(`    at ${formatSourceLine(source)}`)
   if (instruction !== undefined) lines.push(`    instruction ${slot}: ${instruction}`)
   return new VerifierError(

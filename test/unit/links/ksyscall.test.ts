@@ -1,6 +1,5 @@
 import test from 'ava'
-import { KernelSymbols } from '../../../src/kernel/index.ts'
-import { syscallFunction, syscallPrefix } from '../../../src/links/ksyscall.ts'
+import { KernelSymbols, syscallPrefix } from '../../../src/kernel/index.ts'
 
 /** A kernel whose system calls are functions with a prefix. */
 function kernel(prefix: string): KernelSymbols {

@@ -1,0 +1,246 @@
+/**
+ * Externs: what an object leaves to the kernel to define. Variables of section `.kconfig` are options of the kernel's
+ * configuration, symbols of `.ksyms` are its variables (with a type, or a bare address) and functions (kfuncs).
+ *
+ * Source: libbpf `bpf_object__collect_externs`, `find_extern_btf_id`, `find_kcfg_type`, `cmp_externs`.
+ *
+ * @module
+ */
+
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
+import { LDIMM64, type Reference } from '../asm/instruction.ts'
+import type { Btf } from '../btf/btf.ts'
+import { essentialName } from '../btf/flavor.ts'
+import type { BtfType } from '../btf/types.ts'
+import { ObjectFileError } from '../errors.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import type { ObjectFunction } from './code.ts'
+import type { DataVariable } from './data.ts'
+import type { ElfFile, ElfSymbol } from './file.ts'
+
+/** Section of options of the kernel's configuration, and the name of their map. */
+export const KCONFIG_SECTION = '.kconfig'
+/** Section of symbols of the kernel. */
+export const KSYMS_SECTION = '.ksyms'
+
+/** What every extern has. */
+interface ExternBase {
+  /** Name in the object. */
+  readonly name: string
+  /** Name in the kernel: without flavour, `bpf_foo` for `bpf_foo___v2`. Only kfuncs are searched for by it. */
+  readonly essentialName: string
+  /** Whether the object does without it: its value, or address, is 0 then. */
+  readonly weak: boolean
+}
+
+/** What a `.kconfig` variable can hold; `'tristate'` is `enum libbpf_tristate`. */
+export type KconfigType = 'tristate' | 'bool' | 'char' | 'int' | 'string'
+
+/** A variable with the value of a configuration option, `CONFIG_*`, or of a fact, `LINUX_*`. */
+export interface KconfigExtern extends ExternBase {
+  readonly kind: 'kconfig'
+  /** BTF type of the value, in the object's BTF. */
+  readonly typeId: number
+  /** What its values are. */
+  readonly type: KconfigType
+  /** Whether an integer or `char` is signed. */
+  readonly signed: boolean
+  /** Bytes from the start of the `.kconfig` map's value. */
+  readonly offset: number
+  /** Bytes: of an integer 1, 2, 4 or 8; of a string those of its array. */
+  readonly size: number
+}
+
+/** A variable of the kernel or of a module. */
+export interface KsymExtern extends ExternBase {
+  readonly kind: 'ksym'
+  /** BTF type, typedefs and modifiers removed, in the object's BTF; 0 (`void`) when only the address is asked for. */
+  readonly typeId: number
+}
+
+/** A function of the kernel or of a module that programs may call. */
+export interface KfuncExtern extends ExternBase {
+  readonly kind: 'kfunc'
+  /** BTF `func_proto` that the object expects, in the object's BTF. */
+  readonly typeId: number
+}
+
+/** Something that the kernel defines. */
+export type ExternSpec = KconfigExtern | KsymExtern | KfuncExtern
+
+/**
+ * Reads the externs of an object, in libbpf's order: options of the configuration by alignment, size and name, then
+ * symbols by name.
+ *
+ * @param btf as the compiler left it; `undefined` when the object has none
+ * @throws ObjectFileError when an extern is of no section or type that a kernel could fill
+ */
+export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
+  const fail = (reason: string): never => {
+    throw new ObjectFileError(reason, elf.file === undefined ? {} : { file: elf.file })
+  }
+  const symbols = elf.symbols.filter(isExtern)
+  if (symbols.length === 0) return []
+  if (btf === undefined) {
+    return fail(`Extern ${symbols[0]!.name}: the object has no BTF that declares it; compile it with -g`)
+  }
+  const { declarations, sections } = readDeclarations(btf)
+  const options: (Omit<KconfigExtern, 'offset'> & { align: number })[] = []
+  const others: (KsymExtern | KfuncExtern)[] = []
+  for (const { name, binding } of symbols) {
+    const id = declarations.get(name) ?? fail(`Extern ${name}: no BTF declares it`)
+    const declaration = btf.type(id)
+    if (!isDeclaration(declaration)) return fail(`Extern ${name}: its BTF is no declaration of an extern`)
+    const base = { name, essentialName: essentialName(name), weak: binding === 'weak' }
+    const section = sections.get(id)
+    const { kind, type } = declaration
+    if (section === KSYMS_SECTION) {
+      others.push({ ...base, kind: kind === 'func' ? 'kfunc' : 'ksym', typeId: btf.resolve(type) })
+    } else if (section === KCONFIG_SECTION) {
+      const value = kind === 'var' ? kconfigValue(btf, type) : undefined
+      if (value === undefined) return fail(`Extern ${name}: options of the configuration have no such type`)
+      options.push({ ...base, kind: 'kconfig', typeId: type, ...value })
+    } else {
+      const place = section === undefined ? 'no section' : `section ${section}`
+      fail(
+        `Extern ${name} is in ${place}: the kernel defines only those of ${KCONFIG_SECTION} and ${KSYMS_SECTION}`,
+      )
+    }
+  }
+  options.sort((a, b) => b.align - a.align || a.size - b.size || byName(a, b))
+  let end = 0
+  const placed = options.map(({ align, ...option }): KconfigExtern => {
+    const offset = Math.ceil(end / align) * align
+    end = offset + option.size
+    return { ...option, offset }
+  })
+  return [...placed, ...others.sort(byName)]
+}
+
+/** libbpf: `sym_is_extern`. */
+function isExtern({ name, section, type, binding }: ElfSymbol): boolean {
+  return section === 0 && name !== '' && type === 'notype' && (binding === 'global' || binding === 'weak')
+}
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}
+
+/** Ids of variables and functions by name, and the names of their sections by id; the first of each counts. */
+function readDeclarations(btf: Btf): { declarations: Map<string, number>; sections: Map<number, string> } {
+  const declarations = new Map<string, number>()
+  const sections = new Map<number, string>()
+  btf.forEachId(id => {
+    const kind = btf.kind(id)
+    if (kind === 'var' || kind === 'func') {
+      const name = btf.name(id)
+      if (!declarations.has(name)) declarations.set(name, id)
+    } else if (kind === 'datasec') {
+      const section = btf.type(id)
+      if (section.kind !== 'datasec') return
+      for (const { type } of section.variables) if (!sections.has(type)) sections.set(type, section.name)
+    }
+  })
+  return { declarations, sections }
+}
+
+function isDeclaration(type: BtfType): type is Extract<BtfType, { kind: 'var' | 'func' }> {
+  return (type.kind === 'var' || type.kind === 'func') && type.linkage === 'extern'
+}
+
+/** What a type can hold of an option; `undefined` when nothing. */
+function kconfigValue(
+  btf: Btf,
+  id: number,
+): (Pick<KconfigExtern, 'type' | 'signed' | 'size'> & { align: number }) | undefined {
+  const type = btf.resolved(id)
+  switch (type.kind) {
+    case 'int': {
+      const { size, encoding } = type
+      const signed = encoding === 'signed'
+      if (encoding === 'bool') return size === 1 ? { type: 'bool', signed, size, align: 1 } : undefined
+      if (size === 1) return { type: 'char', signed, size, align: 1 }
+      return size === 2 || size === 4 || size === 8 ? { type: 'int', signed, size, align: size } : undefined
+    }
+    case 'enum':
+      // Of any other size than 4 the values would not be those of the enum.
+      if (type.name !== 'libbpf_tristate' || type.size !== 4) return undefined
+      return { type: 'tristate', signed: false, size: 4, align: 4 }
+    case 'array': {
+      const element = btf.resolved(type.type)
+      const isChar = element.kind === 'int' && element.size === 1 && element.encoding !== 'bool'
+      if (!isChar || type.count === 0) return undefined
+      return { type: 'string', signed: false, size: type.count, align: 1 }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Whether an extern is an option of the configuration. */
+export function isKconfig(extern: ExternSpec): extern is KconfigExtern {
+  return extern.kind === 'kconfig'
+}
+
+/** The externs of `.kconfig` as variables of its map. */
+export function kconfigVariables(externs: readonly ExternSpec[]): DataVariable[] {
+  return externs
+    .filter(isKconfig)
+    .map(({ name, offset, size, typeId }) => ({ name, sectionName: KCONFIG_SECTION, offset, size, typeId }))
+}
+
+/** The map of the configuration, zeros until it is loaded; `undefined` when the object asks for none. */
+export function kconfigMap(externs: readonly ExternSpec[], btf: Btf | undefined): MapSpec | undefined {
+  const last = externs.filter(isKconfig).at(-1)
+  if (last === undefined) return undefined
+  const valueSize = last.offset + last.size
+  const spec: MapSpec = {
+    name: KCONFIG_SECTION,
+    type: 'array',
+    keySize: 4,
+    valueSize,
+    maxEntries: 1,
+    flags: BPF_F_MMAPABLE | BPF_F_RDONLY_PROG,
+    contents: [{ key: new Uint8Array(4), value: new Uint8Array(valueSize) }],
+    freeze: true,
+  }
+  const valueTypeId = btf?.find(KCONFIG_SECTION, 'datasec')
+  if (btf !== undefined && valueTypeId !== undefined) Object.assign(spec, { btf, valueTypeId })
+  return spec
+}
+
+/**
+ * Makes references to options references into their map, and checks the others.
+ *
+ * @throws ObjectFileError when an instruction uses a symbol that is no extern, or in a way that its kind does not allow
+ */
+export function bindExterns(
+  elf: ElfFile,
+  functions: readonly ObjectFunction[],
+  externs: readonly ExternSpec[],
+): void {
+  const byName = new Map(externs.map(each => [each.name, each]))
+  for (const { name, section, offset, instructions } of functions) {
+    for (const instruction of instructions) {
+      const { reference } = instruction
+      if (reference?.kind !== 'extern') continue
+      const fail = (reason: string): never => {
+        throw elf.error(
+          `Function ${name} uses ${reference.name || 'a symbol without a name'}, ${reason}`,
+          section,
+          offset,
+        )
+      }
+      const extern = byName.get(reference.name) ?? fail('which nothing defines')
+      if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc') fail('which is no function, as one')
+      if (extern.kind === 'kconfig') instruction.reference = mapValue(extern, reference.addend)
+      // What has a type has no address that could be added to.
+      else if (extern.typeId !== 0 && reference.addend !== 0)
+        fail('with an addend, which its kind cannot have')
+    }
+  }
+}
+
+function mapValue(extern: KconfigExtern, addend: number): Reference {
+  return { kind: 'map_value', name: KCONFIG_SECTION, offset: extern.offset + addend }
+}

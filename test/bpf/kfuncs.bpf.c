@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Functions of the kernel that programs call (kfuncs). All are weak, since kernels differ: a program returns -1 where
+ * the kernel lacks what it is about.
+ */
+#include "bpf.h"
+#include "kernel.h"
+
+#define bpf_ksym_exists(symbol) (&(symbol) != NULL)
+
+/* Since 6.2, for all types of programs. */
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+/* Since 6.2, for programs that trace. */
+struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
+void bpf_task_release(struct task_struct *task) __ksym __weak;
+
+/* A flavour that fits, and one that does not: nothing is left of what follows three underscores. */
+void *bpf_rdonly_cast___fits(const void *obj, __u32 btf_id) __ksym __weak;
+void *bpf_rdonly_cast___differs(const void *obj, __u32 btf_id, int more) __ksym __weak;
+int no_such_kfunc(int) __ksym __weak;
+
+/* Returns the process that the test runs in. */
+SEC("raw_tp")
+int read_tgid(void *ctx)
+{
+	const struct task_struct *task;
+
+	if (!bpf_ksym_exists(bpf_rdonly_cast))
+		return -1;
+	task = bpf_rdonly_cast((void *)bpf_get_current_task(), bpf_core_type_id_kernel(struct task_struct));
+	return task->tgid;
+}
+
+/* The same without asking first whether the function exists. */
+SEC("?raw_tp")
+int read_tgid_unasked(void *ctx)
+{
+	const struct task_struct *task =
+		bpf_rdonly_cast((void *)bpf_get_current_task(), bpf_core_type_id_kernel(struct task_struct));
+
+	return task->tgid;
+}
+
+/* Returns 1 for the flavour that fits and 2 for the one that differs, which there never is. */
+SEC("raw_tp")
+int count_flavors(void *ctx)
+{
+	int count = 0;
+
+	if (!bpf_ksym_exists(bpf_rdonly_cast))
+		return -1;
+	if (bpf_ksym_exists(bpf_rdonly_cast___fits) && bpf_rdonly_cast___fits(NULL, bpf_core_type_id_kernel(struct task_struct)) == NULL)
+		count += 1;
+	if (bpf_ksym_exists(bpf_rdonly_cast___differs) && bpf_rdonly_cast___differs(NULL, 0, 0))
+		count += 2;
+	return count;
+}
+
+/* Returns 7, without the call. */
+SEC("raw_tp")
+int ask_first(void *ctx)
+{
+	return bpf_ksym_exists(no_such_kfunc) ? no_such_kfunc(1) : 7;
+}
+
+/* Refused. */
+SEC("?raw_tp")
+int call_missing(void *ctx)
+{
+	return no_such_kfunc(1);
+}
+
+__s32 found_pid;
+
+/* Finds init, on every new process. Its signature is that of a tracepoint with types. */
+SEC("?tp_btf/task_newtask")
+int find_init(__u64 *ctx)
+{
+	struct task_struct *init = bpf_task_from_pid(1);
+
+	if (!init)
+		return 0;
+	found_pid = init->pid;
+	bpf_task_release(init);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { KernelSymbols, syscallPrefix } from '../../../src/kernel/index.ts'
+import { syscallFunction } from '../../../src/links/ksyscall.ts'
 
 /** A kernel whose system calls are functions with a prefix. */
 function kernel(prefix: string): KernelSymbols {

@@ -30,7 +30,7 @@ export interface KretprobeOptions {
   /** Default: `'auto'`. */
   mode?: ProbeMode
   /**
-   * How many calls may be under way at a time; further ones are missed. Takes the way through tracefs (4.12).
+   * How many calls may be under way at a time, at most 4096; further ones are missed. Takes the way through tracefs (4.12).
    * Default: the kernel decides.
    */
   maxactive?: number
@@ -47,7 +47,8 @@ const MAX_MAXACTIVE = 4096
  *
  * @param target function, or address
  * @throws BpfError when the kernel refuses; the message says why: no such symbol, several of that name, on the
- *   blacklist
+ *   blacklist, not traceable, no instruction starts there
+ * @throws TypeError, RangeError when the target is no name or address, or an option does not fit
  * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
  */
 export function kprobe(program: ProgramHandle, target: KprobeTarget, options: KprobeOptions = {}): Link {

@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { type Feature, features, KernelSymbols } from '../../src/kernel/index.ts'
 import {
+  attachBySection,
   type KprobeOptions,
   type KprobeTarget,
   kprobe,
@@ -18,6 +20,7 @@ import { bpftool } from '../support/bpftool.ts'
 import { eventually } from '../support/poll.ts'
 import { callTraced, ProbeProgram, TRACED } from '../support/probe-programs.ts'
 import { probeTest } from '../support/probe-test.ts'
+import { since } from '../support/program-features.ts'
 
 const { kprobe: kprobes, perfEventLink } = features
 
@@ -26,6 +29,9 @@ const modes: readonly { mode: ProbeMode; needs: readonly Feature[] }[] = [
   { mode: 'perf', needs: [kprobes] },
   { mode: 'legacy', needs: [kprobes] },
 ]
+
+/** The kernel tells how many hits a probe missed. */
+const missedHits = since('6.7', 'The number of hits that a kprobe missed')
 
 const hasLinks = (): boolean => perfEventLink.probe() === 'yes'
 
@@ -223,6 +229,20 @@ probeTest('maxactive is written to tracefs, whatever else the kernel has', [kpro
   t.is(probe.seen.runs, 2)
 })
 
+probeTest('hits that a kretprobe missed are counted', [kprobes, missedHits], async t => {
+  using probe = new ProbeProgram()
+  using link = kretprobe(probe.program, 'do_nanosleep', { maxactive: 1 })
+  t.is(probeOf(link).missed, 0n)
+  // While one of them sleeps, nothing is left to follow the other with.
+  const sleepers = [spawn('sleep', ['1000']), spawn('sleep', ['1000'])]
+  const missed = await eventually(() => probeOf(link).missed > 0n)
+  const ends = sleepers.map(each => new Promise(resolve => each.once('exit', resolve)))
+  for (const each of sleepers) each.kill()
+  await Promise.all(ends)
+  t.true(missed)
+  compareWithBpftool(t, link)
+})
+
 probeTest('a descriptor of a perf event is queried, also in another process', [kprobes], t => {
   using probe = new ProbeProgram()
   using link = kprobe(probe.program, TRACED, { mode: 'perf' })
@@ -308,6 +328,25 @@ probeTest('without a link, what links can do is refused', [kprobes], t => {
     }
   }
 })
+
+for (const [sectionName, target] of [
+  ['kprobe/f_dupfd', 'kprobe f_dupfd'],
+  ['kprobe/vmlinux:f_dupfd+0x0', 'kprobe vmlinux:f_dupfd+0x0'],
+  ['kretprobe/f_dupfd', 'kretprobe f_dupfd'],
+  ['ksyscall/fcntl', 'system call fcntl'],
+  ['kretsyscall/fcntl', 'return of system call fcntl'],
+] as const) {
+  probeTest(`section ${sectionName} says where to attach`, [kprobes], t => {
+    using probe = new ProbeProgram({ sectionName })
+    const attached = attachBySection(probe.program)
+    if ('reason' in attached) throw attached.reason
+    using link = attached.link
+    t.is(attached.target, target)
+    callTraced(0)
+    t.is(probe.seen.runs, 1)
+    link.close()
+  })
+}
 
 probeTest('one program hangs on several probes', [kprobes], t => {
   using probe = new ProbeProgram()

@@ -45,6 +45,8 @@ export interface ProbeProgramOptions {
   value?: number | 'returned' | { syscallArgument: number }
   /** Whether to ask for the cookie (5.15). Default: `false`. */
   cookie?: boolean
+  /** Name of the section that it would be in if it were compiled. Default: none. */
+  sectionName?: string
 }
 
 /** What the program saw on this thread, the value and the cookie at its last run. */
@@ -63,7 +65,13 @@ export class ProbeProgram implements Disposable {
     this.#map = BpfMap.create({ name: 'seen', type: 'array', keySize: 4, valueSize: 24, maxEntries: 1 })
     try {
       const instructions = probeInstructions(this.#map, options)
-      this.program = Program.load({ name: 'probe', type: 'kprobe', license: 'GPL', instructions })
+      this.program = Program.load({
+        name: 'probe',
+        type: 'kprobe',
+        license: 'GPL',
+        instructions,
+        ...(options.sectionName === undefined ? {} : { sectionName: options.sectionName }),
+      })
     } catch (error) {
       this.#map.close()
       throw error

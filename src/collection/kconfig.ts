@@ -136,16 +136,16 @@ function numberOf(extern: KconfigExtern, value: string | bigint): bigint {
     throw kconfigError(extern, `its value ${value} is none of type ${type}`)
   }
   // Of what a configuration has, numbers are only for numbers; a fact may also be a boolean.
-  const takes = type === 'int' || type === 'char' || (type === 'bool' && typeof value === 'bigint')
+  const isBoolean = type === 'bool' && (value === 0n || value === 1n)
+  const takes = type === 'int' || type === 'char' || isBoolean
   const number = typeof value === 'bigint' ? value : parseInteger(value)
   if (number === undefined || !takes) throw kconfigError(extern, `its value ${value} is none of type ${type}`)
   const bits = extern.size * 8
   const [least, most] = extern.signed
     ? [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n]
     : [0n, (1n << BigInt(bits)) - 1n]
-  const limit = type === 'bool' ? 1n : most
   // As in C, a number of 64 bits is either of two: libbpf takes both for both.
-  if (extern.size === 8 ? number < -(1n << 63n) || number >= 1n << 64n : number < least || number > limit) {
+  if (extern.size === 8 ? number < -(1n << 63n) || number >= 1n << 64n : number < least || number > most) {
     throw kconfigError(
       extern,
       `its value ${value} does not fit ${extern.signed ? 'signed' : 'unsigned'} ${bits} bits`,
@@ -156,7 +156,8 @@ function numberOf(extern: KconfigExtern, value: string | bigint): bigint {
 
 /** Decimal, octal or hexadecimal, as C writes them. */
 function parseInteger(text: string): bigint | undefined {
-  const [, sign, hex, octal, decimal] = /^([+-]?)(?:0x([\da-f]+)|0([0-7]+)|(\d+))$/i.exec(text) ?? []
+  const [, sign, hex, octal, decimal] =
+    /^([+-]?)(?:0x([\da-f]{1,16})|0([0-7]{1,22})|(0|[1-9]\d{0,19}))$/i.exec(text) ?? []
   const digits = hex === undefined ? (octal === undefined ? decimal : `0o${octal}`) : `0x${hex}`
   if (digits === undefined) return undefined
   return sign === '-' ? -BigInt(digits) : BigInt(digits)

@@ -14,6 +14,27 @@ void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
 void bpf_task_release(struct task_struct *task) __ksym __weak;
 
+/* Since 5.18, in module nf_conntrack. */
+struct __sk_buff;
+struct nf_conn;
+
+struct bpf_sock_tuple {
+	__u32 saddr, daddr;
+	__u16 sport, dport;
+};
+
+struct bpf_ct_opts {
+	__s32 netns_id;
+	__s32 error;
+	__u8 l4proto;
+	__u8 dir;
+	__u8 reserved[2];
+};
+
+struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple__sz,
+				  struct bpf_ct_opts *opts, __u32 opts__sz) __ksym __weak;
+void bpf_ct_release(struct nf_conn *connection) __ksym __weak;
+
 /* A flavour that fits, and one that does not: nothing is left of what follows three underscores. */
 void *bpf_rdonly_cast___fits(const void *obj, __u32 btf_id) __ksym __weak;
 void *bpf_rdonly_cast___differs(const void *obj, __u32 btf_id, int more) __ksym __weak;
@@ -83,6 +104,27 @@ int find_init(__u64 *ctx)
 	found_pid = init->pid;
 	bpf_task_release(init);
 	return 0;
+}
+
+/* Looks for a TCP connection that nobody has. Returns 0 if there is one, else the errno of its absence, 2. */
+SEC("?tc")
+int look_up_connection(struct __sk_buff *skb)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_ct_opts opts = { .netns_id = -1, .l4proto = 6 };
+	struct nf_conn *connection = bpf_skb_ct_lookup(skb, &tuple, sizeof(tuple), &opts, sizeof(opts));
+
+	if (!connection)
+		return -opts.error;
+	bpf_ct_release(connection);
+	return 0;
+}
+
+/* Returns 1 where the module is loaded, else 0. */
+SEC("?tc")
+int ask_module(struct __sk_buff *skb)
+{
+	return bpf_ksym_exists(bpf_skb_ct_lookup);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -138,7 +138,10 @@ kernelTest('kprobe: a function that does not exist is named', [features.kprobe, 
 kernelTest('kprobe: without privileges it says so', ['bpffs'], t => {
   const { code, stdout, stderr } = runCli(['kprobe', OBJECT, FUNCTION], { uid: 65534, gid: 65534 })
   t.deepEqual([code, stdout], [1, ''])
-  t.regex(stderr, /^ebpf-ts kprobe: Cannot .*\(E(?:PERM|ACCES)\)\n$/)
+  t.regex(
+    stderr,
+    /^ebpf-ts kprobe: Cannot .*\(E(?:PERM|ACCES)\): this process lacks CAP_BPF.*; run as root\n$/,
+  )
 })
 
 for (const [what, args, code, stderr] of [

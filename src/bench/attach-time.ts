@@ -6,10 +6,12 @@
 
 import { performance } from 'node:perf_hooks'
 import { exit, mov, r0 } from '../asm/index.ts'
+import type { Btf, BtfKind } from '../btf/index.ts'
 import { kernelBtf, kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../kernel/index.ts'
 import { fentry, kprobe, kprobeMulti, type Link } from '../links/index.ts'
 import { Program, type ProgramSpec } from '../programs/index.ts'
 import type { AttachTime } from './document.ts'
+import { quantile } from './statistics.ts'
 import { describeNeed, variants } from './variants.ts'
 
 /** How to measure attaching. */
@@ -158,8 +160,39 @@ export async function measureAttachTimes(options: AttachTimesOptions = {}): Prom
 function readCandidates(count: number): TraceableFunction[] {
   const blacklist = kprobeBlacklist()
   const btf = kernelBtf()
-  const isSuitable = (name: string): boolean => !blacklist.has(name) && btf.findAll(name, 'func').length === 1
+  const isSuitable = (name: string): boolean => {
+    const [id, ...others] = btf.findAll(name, 'func')
+    return id !== undefined && others.length === 0 && !blacklist.has(name) && hasPlainArguments(btf, id)
+  }
   return attachCandidates(traceableFunctions(), isSuitable, count)
+}
+
+/** Arguments that every trampoline can pass on, in registers. */
+const MAX_ARGUMENTS = 5
+const PLAIN: ReadonlySet<BtfKind> = new Set<BtfKind>(['int', 'ptr', 'enum', 'enum64'])
+
+/** Whether fentry programs can be attached to a function: no structures by value, no `...`. */
+function hasPlainArguments(btf: Btf, id: number): boolean {
+  const type = btf.type(id)
+  const prototype = type.kind === 'func' ? btf.type(type.type) : type
+  if (prototype.kind !== 'func_proto' || prototype.params.length > MAX_ARGUMENTS) return false
+  const isPlain = (each: number): boolean => {
+    const resolved = btf.resolve(each)
+    return PLAIN.has(btf.kind(resolved)) && btf.sizeOf(resolved) <= 8
+  }
+  return (
+    prototype.params.every(each => isPlain(each.type)) && (prototype.type === 0 || isPlain(prototype.type))
+  )
+}
+
+/** Measurements of which the medians are taken, unless they take too long. */
+const SAMPLES = 5
+const SAMPLES_MILLISECONDS = 2000
+
+interface Times {
+  readonly load: number
+  readonly attach: number
+  readonly detach: number
 }
 
 function measure(
@@ -171,6 +204,29 @@ function measure(
   if (functions.length < wanted) {
     return unmeasured(name, wanted, `only ${functions.length} functions of this kernel are suitable`)
   }
+  const samples: Times[] = []
+  const start = performance.now()
+  do samples.push(measureOnce(method, functions))
+  while (samples.length < SAMPLES && performance.now() - start < SAMPLES_MILLISECONDS)
+  const median = (key: keyof Times): number =>
+    quantile(
+      samples.map(each => each[key]),
+      0.5,
+    )
+  return {
+    method: name,
+    functions: wanted,
+    loadMilliseconds: median('load'),
+    attachMilliseconds: median('attach'),
+    detachMilliseconds: median('detach'),
+    reason: null,
+  }
+}
+
+function measureOnce(
+  method: Pick<Method, 'load' | 'attach'>,
+  functions: readonly TraceableFunction[],
+): Times {
   const start = performance.now()
   const programs = method.load(functions)
   try {
@@ -178,15 +234,7 @@ function measure(
     const links = method.attach(programs, functions)
     const attached = performance.now()
     dispose(links)
-    const detached = performance.now()
-    return {
-      method: name,
-      functions: wanted,
-      loadMilliseconds: loaded - start,
-      attachMilliseconds: attached - loaded,
-      detachMilliseconds: detached - attached,
-      reason: null,
-    }
+    return { load: loaded - start, attach: attached - loaded, detach: performance.now() - attached }
   } finally {
     dispose(programs)
   }

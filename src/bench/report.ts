@@ -71,21 +71,26 @@ function table(rows: readonly MeasuredRow[]): string {
   const greatest = Math.max(...rows.filter(({ base }) => base !== null).map(({ cost }) => cost.median), 0)
   const lines = rows.map(row => [...cells(row), row.base === null ? '' : bar(row.cost.median, greatest)])
   return align(
-    [['', 'median', 'quartiles', 'vs fentry', 'hits', ''], ...lines],
+    [['', 'median', 'quartiles', 'to fentry', 'hits', ''], ...lines],
     ['left', 'right', 'right', 'right', 'right', 'left'],
   )
 }
 
 function cells(row: MeasuredRow): string[] {
-  const { name, base, cost, ratioToFentry, hits, hitsPerCall, note } = row
-  const twice = hitsPerCall === 2 ? ' (two hits per call)' : ''
+  const { base, cost, ratioToFentry, hits } = row
   return [
-    `${name}${twice}${note === null ? '' : ` (${note})`}`,
+    rowLabel(row),
     formatNanoseconds(cost.median),
     `${formatNanoseconds(cost.lowerQuartile)} - ${formatNanoseconds(cost.upperQuartile)}`,
     ratioToFentry === null ? '' : `${ratioToFentry.toFixed(2)}x`,
     base === null ? 'per call' : String(hits.reduce((sum, { counted }) => sum + counted, 0)),
   ]
+}
+
+/** A row's name, with what must be known to read its number. */
+export function rowLabel({ name, hitsPerCall, note }: MeasuredRow): string {
+  const remarks = [...(hitsPerCall === 2 ? ['two hits per call'] : []), ...(note === null ? [] : [note])]
+  return remarks.length === 0 ? name : `${name} (${remarks.join(', ')})`
 }
 
 /** Nanoseconds with as many digits as a measurement of this size can have. */

@@ -5,10 +5,10 @@
  */
 
 import { type MeasuredRow, measuredProbes, type ProbesDocument, type Space } from './document.ts'
-import { formatNanoseconds } from './report.ts'
+import { formatNanoseconds, rowLabel } from './report.ts'
 
 const WIDTH = 900
-const LEFT = 230
+const LEFT = 255
 const RIGHT = 130
 const TOP = 78
 const ROW_HEIGHT = 26
@@ -102,12 +102,12 @@ function chart(rows: readonly MeasuredRow[], axis: string, top: number): string[
 }
 
 function barOf(row: MeasuredRow, top: number, x: (value: number) => number): string[] {
-  const { name, cost, ratioToFentry, note } = row
+  const { name, cost, ratioToFentry } = row
   const middle = top + ROW_HEIGHT / 2
   const [from, median, low, high] = [0, cost.median, cost.lowerQuartile, cost.upperQuartile].map(x)
   const ratio = ratioToFentry === null || name === 'fentry' ? '' : ` (${ratioToFentry.toFixed(1)}x)`
   return [
-    text(LEFT - 10, middle + 4, '', note === null ? name : `${name} (${note})`, 'end'),
+    text(LEFT - 10, middle + 4, '', rowLabel(row), 'end'),
     `  <rect class="bar" x="${from}" y="${middle - BAR_HEIGHT / 2}" width="${round(median! - from!)}" height="${BAR_HEIGHT}"/>`,
     `  <path class="whisker" d="M${low} ${middle}H${high}M${low} ${middle - 4}v8M${high} ${middle - 4}v8"/>`,
     text(Math.max(median!, high!) + 8, middle + 4, '', `${formatNanoseconds(cost.median)}${ratio}`),

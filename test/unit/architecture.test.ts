@@ -22,7 +22,7 @@ const arrows: Record<string, readonly string[]> = {
   programs: [...specs, 'syscalls', 'kernel', 'maps'],
   readers: [...specs, 'syscalls', 'kernel', 'maps'],
   links: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs'],
-  bench: ['base', 'abi', 'asm', 'kernel', 'maps', 'programs', 'readers', 'links'],
+  bench: ['base', 'abi', 'asm', 'btf', 'kernel', 'maps', 'programs', 'readers', 'links'],
   collection: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs', 'readers', 'links'],
   door: ['base', 'collection', 'elf', 'kernel', 'links', 'maps', 'programs', 'readers', 'syscalls'],
   cli: [

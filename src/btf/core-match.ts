@@ -186,7 +186,7 @@ export function typesAreCompatible(
   localId: number,
   targetBtf: Btf,
   targetId: number,
-  level = MAX_DEPTH,
+  level: number = MAX_DEPTH,
 ): boolean {
   if (level < 0) throw coreError('the types are nested too deep')
   if (!sameKind(localBtf.kind(localId), targetBtf.kind(targetId))) return false

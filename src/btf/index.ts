@@ -8,6 +8,8 @@
 export type { BtfObject } from './aggregate.ts'
 export { Btf, type BtfParseOptions } from './btf.ts'
 export { BtfBuilder, type BtfBuilderOptions } from './builder.ts'
+export { btfToC } from './c-dump.ts'
+export { cDeclaration, cDefinition } from './c-type.ts'
 export { type BtfCodecOptions, type BtfValue, btfCodec } from './codec.ts'
 export { type CoreFailure, type CoreResult, type CoreTargets, relocateCore } from './core.ts'
 export { type CoreRecord, type ExtInfo, type FunctionRecord, type LineRecord, parseExtInfo } from './ext.ts'

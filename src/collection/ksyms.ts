@@ -39,17 +39,26 @@ export class KernelExterns implements Disposable {
   readonly #externs: ReadonlyMap<string, ExternSpec>
   readonly #indexes: ReadonlyMap<string, number>
   readonly #btf: Btf | undefined
+  readonly #readSymbols: () => KernelSymbols
   readonly #resolutions = new Map<string, Resolution>()
   /** Modules that have called functions; instructions say which by its place, from 1. */
   readonly #called: BtfObject[] = []
   #modules: BtfObject[] | undefined
   #symbols: KernelSymbols | undefined
 
-  /** @param btf the object's, which the types of the externs are in */
-  constructor(externs: ReadonlyMap<string, ExternSpec>, btf: Btf | undefined) {
+  /**
+   * @param btf the object's, which the types of the externs are in
+   * @param readSymbols default: reads those of the running kernel
+   */
+  constructor(
+    externs: ReadonlyMap<string, ExternSpec>,
+    btf: Btf | undefined,
+    readSymbols: () => KernelSymbols = () => KernelSymbols.read(),
+  ) {
     this.#externs = externs
     this.#indexes = new Map([...externs.keys()].map((name, index) => [name, index]))
     this.#btf = btf
+    this.#readSymbols = readSymbols
   }
 
   /**
@@ -143,7 +152,7 @@ export class KernelExterns implements Disposable {
 
   #findAddress(extern: KsymExtern): Resolution {
     const { name } = extern
-    this.#symbols ??= KernelSymbols.read()
+    this.#symbols ??= this.#readSymbols()
     const found = this.#symbols.find(name)
     const addresses = new Set(found.map(({ address }) => address))
     const [address, other] = addresses

@@ -91,18 +91,23 @@ int call_missing(void *ctx)
 	return no_such_kfunc(1);
 }
 
-__s32 found_pid;
+__u32 watched_tgid;
+__u32 found_tgid;
 
-/* Finds init, on every new process. Its signature is that of a tracepoint with types. */
+/* Finds the process that makes another one, if it is the watched one. */
 SEC("?tp_btf/task_newtask")
-int find_init(__u64 *ctx)
+int find_parent(__u64 *ctx)
 {
-	struct task_struct *init = bpf_task_from_pid(1);
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct task_struct *task;
 
-	if (!init)
+	if (pid_tgid >> 32 != watched_tgid)
 		return 0;
-	found_pid = init->pid;
-	bpf_task_release(init);
+	task = bpf_task_from_pid((__s32)pid_tgid);
+	if (!task)
+		return 0;
+	found_tgid = task->tgid;
+	bpf_task_release(task);
 	return 0;
 }
 

@@ -1,12 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Collection } from '../../src/collection/index.ts'
-import { ElfFile } from '../../src/elf/index.ts'
 import type { Feature } from '../../src/kernel/index.ts'
 import type { Program } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftool } from '../support/bpftool.ts'
+import { loadByBpftool } from '../support/bpftool-load.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { bloomFilters } from '../support/map-features.ts'
 import { loadObject, objectPath, objectSpec } from '../support/objects.ts'
@@ -32,34 +29,6 @@ interface Dumped {
   src?: string
   line_num?: number
   disasm: string
-}
-
-/**
- * An object whose optional programs are not optional: bpftool pins all programs of an object or none, and an optional
- * one is not loaded. The name of a section loses its `?` when it begins a byte later.
- */
-function withoutOptional(path: string): Uint8Array {
-  const bytes = readFileSync(path)
-  const sectionHeaders = Number(bytes.readBigUInt64LE(40))
-  for (const { index, name } of ElfFile.parse(bytes, path).sections) {
-    const header = sectionHeaders + index * 64
-    if (name.startsWith('?')) bytes.writeUInt32LE(bytes.readUInt32LE(header) + 1, header)
-  }
-  return bytes
-}
-
-/** Loads an object through bpftool, and calls back with a directory of its programs' pins. */
-function loadByBpftool(name: string, use: (directory: string) => void): void {
-  using bpffs = temporaryBpffs()
-  const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-object-'))
-  try {
-    const path = join(directory, 'object.o')
-    writeFileSync(path, withoutOptional(objectPath(name)))
-    bpftool('prog', 'loadall', path, `${bpffs.path}/programs`)
-    use(`${bpffs.path}/programs`)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
 }
 
 const shown = (...selector: (string | number)[]): Shown => bpftool('prog', 'show', ...selector) as Shown

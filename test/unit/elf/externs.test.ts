@@ -1,0 +1,288 @@
+import { readFileSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import type { Btf } from '../../../src/btf/btf.ts'
+import type { BtfDatasec, BtfLinkage, BtfType } from '../../../src/btf/types.ts'
+import { allocateKsyms, type ExternSpec, isKconfig } from '../../../src/elf/index.ts'
+import { type ObjectFile, parseObject } from '../../../src/elf/object.ts'
+import { ObjectFileError } from '../../../src/errors.ts'
+import { BtfMaker } from '../../support/btf-maker.ts'
+import { code, elf, instructions, type TestSymbol } from '../../support/elf.ts'
+
+const externs = parseObject(readFileSync('test/bpf/externs.bpf.o'))
+const kfuncs = parseObject(readFileSync('test/bpf/kfuncs.bpf.o'))
+
+function list({ externs: all }: ObjectFile, ...kinds: ExternSpec['kind'][]): ExternSpec[] {
+  return [...all.values()].filter(({ kind }) => kinds.includes(kind))
+}
+
+test('options lie in the order of their alignment, size and name', t => {
+  t.deepEqual(
+    [...externs.externs.values()]
+      .filter(isKconfig)
+      .map(({ name, type, signed, size, offset }) => [offset, size, signed ? `signed ${type}` : type, name]),
+    [
+      [0, 8, 'signed int', 'CONFIG_TEST_S64'],
+      [8, 8, 'int', 'CONFIG_TEST_U64'],
+      [16, 4, 'int', 'CONFIG_HZ'],
+      [20, 4, 'tristate', 'CONFIG_NET'],
+      [24, 4, 'signed int', 'CONFIG_TEST_S32'],
+      [28, 4, 'tristate', 'CONFIG_TEST_TRISTATE'],
+      [32, 4, 'signed int', 'LINUX_KERNEL_VERSION'],
+      [36, 2, 'signed int', 'CONFIG_TEST_S16'],
+      [38, 2, 'int', 'CONFIG_TEST_U16'],
+      [40, 1, 'signed char', 'CONFIG_BPF'],
+      [41, 1, 'bool', 'CONFIG_BPF_SYSCALL'],
+      [42, 1, 'bool', 'CONFIG_TEST_BOOL'],
+      [43, 1, 'signed char', 'CONFIG_TEST_CHAR'],
+      [44, 1, 'char', 'CONFIG_TEST_U8'],
+      [45, 1, 'bool', 'LINUX_HAS_BPF_COOKIE'],
+      [46, 1, 'bool', 'LINUX_HAS_SYSCALL_WRAPPER'],
+      [47, 1, 'bool', 'LINUX_NO_SUCH_FACT'],
+      [48, 8, 'string', 'CONFIG_TEST_STRING'],
+    ],
+  )
+})
+
+test('symbols come by name, with their types', t => {
+  t.deepEqual(
+    list(externs, 'ksym').map(({ name, typeId, weak }) => [name, externs.btf!.type(typeId).kind, weak]),
+    [
+      ['bpf_prog_active', 'int', false],
+      ['init_task', 'void', true],
+      ['no_such_symbol', 'void', true],
+      ['no_such_variable', 'int', true],
+      ['runqueues', 'struct', false],
+      ['vfs_read', 'void', false],
+    ],
+  )
+})
+
+test('functions have a signature, and a name without flavour', t => {
+  const functions = list(kfuncs, 'kfunc')
+  t.is(functions.length, kfuncs.externs.size)
+  for (const { typeId, weak } of functions) {
+    t.is(kfuncs.btf!.type(typeId).kind, 'func_proto')
+    t.true(weak)
+  }
+  t.deepEqual(
+    functions
+      .filter(({ name }) => name.startsWith('bpf_rdonly'))
+      .map(each => [each.name, each.essentialName]),
+    [
+      ['bpf_rdonly_cast', 'bpf_rdonly_cast'],
+      ['bpf_rdonly_cast___differs', 'bpf_rdonly_cast'],
+      ['bpf_rdonly_cast___fits', 'bpf_rdonly_cast'],
+    ],
+  )
+})
+
+test('options are variables of a map that is only read', t => {
+  const { contents, btf, valueTypeId, ...rest } = externs.maps.get('.kconfig')!
+  t.deepEqual(rest, {
+    name: '.kconfig',
+    type: 'array',
+    keySize: 4,
+    valueSize: 56,
+    maxEntries: 1,
+    flags: 0x480,
+    freeze: true,
+  })
+  t.deepEqual(contents, [{ key: new Uint8Array(4), value: new Uint8Array(56) }])
+  t.is(btf!.name(valueTypeId!), '.kconfig')
+  const hz = externs.variables.find(({ name }) => name === 'CONFIG_HZ')
+  t.like(hz, { sectionName: '.kconfig', offset: 16, size: 4 })
+  t.false(kfuncs.maps.has('.kconfig'))
+})
+
+test('references to options are into their map, others stay', t => {
+  const references = (program: string, from: ObjectFile): unknown[] =>
+    from.programs.get(program)!.instructions.flatMap(({ reference }) => reference ?? [])
+  t.deepEqual(references('skip_branch', externs), [{ kind: 'map_value', name: '.kconfig', offset: 42 }])
+  t.deepEqual(references('count_missing', externs), [
+    { kind: 'extern', name: 'no_such_symbol', addend: 0 },
+    { kind: 'extern', name: 'no_such_variable', addend: 0 },
+  ])
+  t.deepEqual(references('call_missing', kfuncs), [{ kind: 'extern', name: 'no_such_kfunc', addend: 0 }])
+})
+
+function section(btf: Btf, name: string): BtfDatasec {
+  return btf.findType('datasec', name)!
+}
+
+test('in BTF, options lie where the map has them', t => {
+  const { size, variables } = section(externs.btf!, '.kconfig')
+  t.is(size, 56)
+  t.deepEqual(
+    variables.map(({ offset, size: bytes, type }) => [offset, bytes, externs.btf!.name(type)]),
+    list(externs, 'kconfig')
+      .filter(isKconfig)
+      .map(each => [each.offset, each.size, each.name]),
+  )
+  for (const { type } of variables) t.like(externs.btf!.type(type), { kind: 'var', linkage: 'global' })
+})
+
+test('for the kernel, symbols are integers one behind the other', t => {
+  const before = externs.btf!
+  const after = allocateKsyms(before)
+  t.is(after.typeCount, before.typeCount)
+  const { size, variables } = section(after, '.ksyms')
+  t.is(size, 6 * 4)
+  for (const [index, { type, offset, size: bytes }] of variables.entries()) {
+    t.deepEqual([offset, bytes], [index * 4, 4])
+    const variable = after.type(type)
+    t.like(variable, { kind: 'var', name: before.name(type), linkage: 'global' })
+    t.like(after.type((variable as { type: number }).type), { kind: 'int', size: 4 })
+  }
+  // Elsewhere nothing changes.
+  t.deepEqual(section(after, '.kconfig'), section(before, '.kconfig'))
+})
+
+test('for the kernel, functions are global, have names for all parameters, and a variable stands for them', t => {
+  const before = kfuncs.btf!
+  const after = allocateKsyms(before)
+  t.is(after.typeCount, before.typeCount + 1)
+  const dummy = after.find('dummy_ksym', 'var')!
+  t.is(dummy, before.typeCount)
+  const { size, variables } = section(after, '.ksyms')
+  t.is(size, kfuncs.externs.size * 4)
+  t.deepEqual(
+    variables,
+    variables.map((_, index) => ({ type: dummy, offset: index * 4, size: 4 })),
+  )
+  for (const { type: id } of section(before, '.ksyms').variables) {
+    const func = after.type(id) as BtfType & { type: number }
+    t.like(func, { kind: 'func', linkage: 'global', name: before.name(id) })
+    const prototype = after.type(func.type)
+    t.true(prototype.kind === 'func_proto' && prototype.params.every(({ name }) => name === 'dummy_ksym'))
+  }
+})
+
+test('BTF without symbols of the kernel stays as it is', t => {
+  const btf = parseObject(readFileSync('test/bpf/data.bpf.o')).btf!
+  t.is(allocateKsyms(btf), btf)
+})
+
+const { zero, exit, load64, call } = instructions
+
+/** What an object with one extern `x` is made of; what is left out is as compilers have it. */
+interface Recipe {
+  /** Adds the type of the extern. Default: `int`. */
+  type?: (make: BtfMaker) => number
+  kind?: 'var' | 'func'
+  linkage?: BtfLinkage
+  section?: string
+  symbol?: Partial<TestSymbol>
+  code?: readonly bigint[]
+}
+
+/** The object: a program whose second instruction refers to `x`. */
+function objectWith(recipe: Recipe): Uint8Array {
+  const { kind = 'var', linkage = 'extern', section: name = '.ksyms', symbol, code: body } = recipe
+  const make = new BtfMaker()
+  const type = recipe.type?.(make) ?? make.int('int', 4, 'signed')
+  const declaration = make.builder.add({ kind, name: 'x', type, linkage })
+  const variables = [{ type: declaration, offset: 0, size: 4 }]
+  make.builder.add({ kind: 'datasec', name, size: 0, variables })
+  const words = body ?? [zero, load64, 0n, exit]
+  return elf({
+    sections: [
+      code('socket', words, { relocations: [{ offset: 8, symbol: 2 }] }),
+      { name: '.BTF', data: make.builder.build('little') },
+    ],
+    symbols: [
+      { name: 'main', section: 1, size: words.length * 8 },
+      { name: 'x', section: 0, type: 'notype', ...symbol },
+    ],
+  })
+}
+
+function refuses(t: ExecutionContext, recipe: Recipe, message: string): void {
+  t.throws(() => parseObject(objectWith(recipe), 'x.o'), { instanceOf: ObjectFileError, message })
+}
+
+test('the hand-made object is one, with a weak symbol too', t => {
+  t.like(parseObject(objectWith({})).externs.get('x'), { kind: 'ksym', weak: false })
+  t.like(parseObject(objectWith({ symbol: { binding: 'weak' } })).externs.get('x'), { weak: true })
+})
+
+test('an extern must be declared by BTF', t => {
+  const symbols: TestSymbol[] = [
+    { name: 'main', section: 1, size: 16 },
+    { name: 'x', section: 0, type: 'notype' },
+  ]
+  t.throws(() => parseObject(elf({ sections: [code('socket', [zero, exit])], symbols }), 'x.o'), {
+    instanceOf: ObjectFileError,
+    message: 'Extern x: the object has no BTF that declares it; compile it with -g (x.o)',
+  })
+  refuses(t, { symbol: { name: 'y' } }, 'Extern y: no BTF declares it (x.o)')
+  refuses(t, { linkage: 'global' }, 'Extern x: its BTF is no declaration of an extern (x.o)')
+})
+
+test('an extern must be of a section that the kernel fills', t => {
+  refuses(
+    t,
+    { section: '.data' },
+    'Extern x is in section .data: the kernel defines only those of .kconfig and .ksyms (x.o)',
+  )
+})
+
+test('an option must have a type that options have', t => {
+  const message = 'Extern x: options of the configuration have no such type (x.o)'
+  const types: ((make: BtfMaker) => number)[] = [
+    make => make.int('wide', 16),
+    make => make.int('bool', 2, 'bool'),
+    make => make.enum('other', { NO: 0 }),
+    make => make.enum('libbpf_tristate', { NO: 0n }),
+    make => make.array(make.int('int', 4), 4),
+    make => make.array(make.int('char', 1), 0),
+    make => make.pointer(),
+    () => 0,
+  ]
+  for (const type of types) refuses(t, { section: '.kconfig', type }, message)
+  refuses(t, { section: '.kconfig', kind: 'func' }, message)
+})
+
+test('options that would fill the memory are refused', t => {
+  const type = (make: BtfMaker): number => make.array(make.int('char', 1), 0xffff_ffff)
+  refuses(
+    t,
+    { section: '.kconfig', type },
+    'Extern x: the options of the object are more than 1048576 bytes (x.o)',
+  )
+})
+
+test('an extern that is no function cannot be called', t => {
+  const place = '(x.o, section socket, offset 0x0)'
+  const calling = [zero, call(-1), exit]
+  refuses(t, { code: calling }, `Function main uses x, which is no function, as one ${place}`)
+  refuses(
+    t,
+    { code: calling, section: '.kconfig' },
+    `Function main uses x, which is no function, as one ${place}`,
+  )
+})
+
+test('a place behind a symbol with a type cannot be referred to', t => {
+  const behind = [zero, load64 | (4n << 32n), 0n, exit]
+  const place = '(x.o, section socket, offset 0x0)'
+  refuses(t, { code: behind }, `Function main uses x, with an addend, which its kind cannot have ${place}`)
+  const option = parseObject(objectWith({ code: behind, section: '.kconfig' }))
+  t.deepEqual(option.programs.get('main')!.instructions[1]!.reference, {
+    kind: 'map_value',
+    name: '.kconfig',
+    offset: 4,
+  })
+})
+
+test('a symbol that is local and undefined is nothing', t => {
+  const place = '(x.o, section socket, offset 0x0)'
+  refuses(t, { symbol: { binding: 'local' } }, `Function main uses x, which nothing defines ${place}`)
+})
+
+test('an option that BTF declares and no symbol stands for is refused', t => {
+  refuses(
+    t,
+    { section: '.kconfig', symbol: { binding: 'local' } },
+    'Extern x: no symbol stands for it (section .BTF)',
+  )
+})

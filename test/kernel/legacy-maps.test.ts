@@ -88,7 +88,7 @@ kernelTest('a program of a section without type loads once it has one', [], t =>
   const spec = objectSpec('legacy-prog')
   const program = spec.programs.get('count_calls')
   t.deepEqual([program.type, program.sectionName], ['unspec', 'prog'])
-  program.type = 'socket_filter'
+  program.type = 'raw_tracepoint'
   using collection = Collection.load(spec, { pinPath: bpffs.path })
   t.is(runOnce(collection.programs.get('count_calls')), 0)
   t.is(collection.maps.get('legacy_last').typed(u32, u32).get(0), process.pid)

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { getPriority, setPriority } from 'node:os'
 import type { ExecutionContext } from 'ava'
-import { callKfunc, mov, r0, r1, r6 } from '../../src/asm/index.ts'
+import { add, call, callKfunc, exit, mov, r0, r1, r2, r3, r6, r10 } from '../../src/asm/index.ts'
 import { Collection } from '../../src/collection/index.ts'
-import { BtfObject, features, kernelBtf } from '../../src/kernel/index.ts'
+import { BtfObject, defineFeature, features, kernelBtf } from '../../src/kernel/index.ts'
 import { fentry, fexit, fmodRet, fsession, Link, type TracingLinkInfo } from '../../src/links/index.ts'
-import type { Program, ProgramSpec } from '../../src/programs/index.ts'
+import { Program, type ProgramSpec, VerifierError } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftoolLink } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
@@ -27,6 +27,26 @@ const trampoline = [features.trampoline]
 const targetInInfo = since('5.13', 'The target in the info of a tracing link')
 const cookieInInfo = since('6.18', 'The cookie in the info of a tracing link')
 const functionArguments = since('5.17', 'The helper bpf_get_func_arg')
+
+/** Source: include/uapi/linux/bpf.h. */
+const BPF_F_SLEEPABLE = 16
+
+/** Only functions that errors can be injected into let programs sleep, where the kernel was built for that. */
+const sleepableFunctions = defineFeature('A sleepable program at a test function', undefined, () => {
+  try {
+    Program.load({
+      type: 'tracing',
+      expectedAttachType: 'trace_fentry',
+      attachTarget: 'bpf_fentry_test1',
+      flags: BPF_F_SLEEPABLE,
+      license: 'GPL',
+      instructions: [mov(r0, 0), exit()],
+    }).close()
+    return 'yes'
+  } catch (error) {
+    return error instanceof VerifierError ? 'no' : 'unknown'
+  }
+})
 
 /** Loads a program for a function of the kernel; by default one that only test runs call. */
 function load(
@@ -135,6 +155,17 @@ kernelTest(
     t.not(recorder.value(2), 0n)
   },
 )
+
+kernelTest('a sleepable program reads memory of the process', [...trampoline, sleepableFunctions], t => {
+  using recorder = new Recorder()
+  const readNull = [mov(r1, r10), add(r1, -8), mov(r2, 8), mov(r3, 0), call('copy_from_user')]
+  const spec = { flags: BPF_F_SLEEPABLE }
+  using program = load(recorder, 'trace_fentry', 'bpf_fentry_test1', { values: [readNull] }, spec)
+  using _link = fentry(program)
+  callTestFunctions()
+  t.is(recorder.hits, 1)
+  t.is(BigInt.asIntN(64, recorder.value(0)), -14n, 'EFAULT')
+})
 
 kernelTest('a session runs at entry and return', [...trampoline, features.fsession], t => {
   using recorder = new Recorder()

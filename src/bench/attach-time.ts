@@ -22,6 +22,8 @@ export interface AttachTimesOptions {
   seconds?: number
   /** Told what is about to be measured: `'attach to 100 functions'`, `'kprobe'`. */
   onProgress?: (step: string, detail: string) => void
+  /** Stops before the next measurement. */
+  signal?: AbortSignal | undefined
 }
 
 const COUNTS = [1, 100, 1000, 10_000] as const
@@ -120,7 +122,7 @@ export function attachCandidates(
  * of a number.
  */
 export async function measureAttachTimes(options: AttachTimesOptions = {}): Promise<AttachTime[]> {
-  const { counts = COUNTS, seconds = SECONDS, onProgress } = options
+  const { counts = COUNTS, seconds = SECONDS, onProgress, signal } = options
   const results: AttachTime[] = []
   let candidates: readonly TraceableFunction[] | undefined
   for (const { name, variant, ...method } of methods) {
@@ -137,8 +139,9 @@ export async function measureAttachTimes(options: AttachTimesOptions = {}): Prom
         result = unmeasured(name, functions, `it would take some ${Math.round(expected / 1000)} s`)
       } else {
         onProgress?.(`attach to ${functions} functions`, name)
-        // Progress is to be seen before the process is busy.
+        // Measurements block: this is when timers, output and signals have their turn.
         await new Promise(setImmediate)
+        signal?.throwIfAborted()
         try {
           candidates ??= readCandidates(Math.max(...counts))
           result = measure(name, method, candidates.slice(0, functions), functions)

@@ -37,6 +37,8 @@ export interface BenchProbesOptions {
   attachTimes?: boolean | AttachTimesOptions
   /** Told what is about to be measured: `'round 3 of 10'`, `'kprobe'`. */
   onProgress?: (step: string, detail: string) => void
+  /** Stops before the next measurement. */
+  signal?: AbortSignal
 }
 
 /** What a variant is, for lists of them. */
@@ -64,6 +66,7 @@ export function listVariants(): VariantDescription[] {
  *
  * @throws RangeError when a variant does not exist, or a number is out of range
  * @throws BpfError when the process may not use BPF, with what it lacks
+ * @throws the signal's reason once it aborts; nothing stays attached then
  */
 export async function benchProbes(options: BenchProbesOptions = {}): Promise<ProbesDocument> {
   const { body = DEFAULTS.body, rounds = DEFAULTS.rounds, repeat } = options
@@ -78,6 +81,7 @@ export async function benchProbes(options: BenchProbesOptions = {}): Promise<Pro
   const progress = options.onProgress ?? (() => {})
   const onProgress = (round: number, name: string): void => progress(`round ${round} of ${rounds}`, name)
 
+  const common = { rounds, onProgress, signal: options.signal }
   const repeats = repeat === undefined ? { milliseconds } : { fixed: repeat }
   const rows: Row[] = []
   using workload = new Workload(body)
@@ -85,9 +89,7 @@ export async function benchProbes(options: BenchProbesOptions = {}): Promise<Pro
     const { missing, present } = divide(chosen.kernel)
     const contenders = kernelContenders(present, new KernelSampler(workload, repeats))
     const openRound = (): KernelRound => new KernelRound(workload)
-    rows.push(
-      ...rowsOf('kernel', contenders, await measureRounds(contenders, { rounds, openRound, onProgress })),
-    )
+    rows.push(...rowsOf('kernel', contenders, await measureRounds(contenders, { ...common, openRound })))
     rows.push(...missingRows('kernel', missing))
   }
   if (chosen.user.length > 0) {
@@ -96,9 +98,7 @@ export async function benchProbes(options: BenchProbesOptions = {}): Promise<Pro
     using helper = new Helper()
     // All rounds have the same helper: a new one would be the same pages at the same addresses.
     const openRound = (): UserRound => ({ helper, [Symbol.dispose]: () => {} })
-    rows.push(
-      ...rowsOf('user', contenders, await measureRounds(contenders, { rounds, openRound, onProgress })),
-    )
+    rows.push(...rowsOf('user', contenders, await measureRounds(contenders, { ...common, openRound })))
     rows.push(...missingRows('user', missing))
   }
 
@@ -108,6 +108,7 @@ export async function benchProbes(options: BenchProbesOptions = {}): Promise<Pro
       : await measureAttachTimes({
           ...(options.attachTimes === true ? {} : options.attachTimes),
           onProgress: progress,
+          signal: options.signal,
         })
   return {
     format: FORMAT,

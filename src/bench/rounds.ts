@@ -55,11 +55,15 @@ export interface RoundsOptions<Scope> {
   readonly openRound: () => Scope & Disposable
   /** Told before each measurement; rounds count from 1. */
   readonly onProgress?: (round: number, name: string) => void
+  /** Stops before the next measurement. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
  * Measures the contenders in rounds A-B-C, A-B-C. One that fails, or whose hits are not exactly those expected, is left
  * out of the rounds that follow: it has no number then, but the reason.
+ *
+ * @throws the signal's reason once it aborts; nothing stays attached then
  */
 export async function measureRounds<Scope>(
   contenders: readonly Contender<Scope>[],
@@ -72,6 +76,9 @@ export async function measureRounds<Scope>(
     for (const { name, measure } of contenders) {
       if (failures.has(name)) continue
       options.onProgress?.(round, name)
+      // Measurements block: this is when timers, output and signals have their turn.
+      await new Promise(setImmediate)
+      options.signal?.throwIfAborted()
       try {
         const sample = await measure(scope)
         const wrong = wrongHits(sample)

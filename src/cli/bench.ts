@@ -18,6 +18,7 @@ import {
   parseProbesDocument,
 } from '../bench/index.ts'
 import { type Command, parseCommandLine, parseCount, UsageError } from './command.ts'
+import { stopSignal } from './stop.ts'
 
 const help = `Usage: ebpf-ts bench probes [--body NAME] [--variant NAME...] [--rounds N] [--time MS]
                             [--attach-times] [--json] [--svg FILE]
@@ -72,14 +73,25 @@ async function benchProbesCommand(args: readonly string[]): Promise<number> {
   const milliseconds = parseCount(values.time, '--time')
   const progress = reportProgress()
   const chosen = values.variant?.flatMap(each => each.split(','))
-  const document = await benchProbes({
-    ...(values.body === undefined ? {} : { body: parseBody(values.body) }),
-    ...(chosen === undefined ? {} : { variants: chosen.map(parseVariant) }),
-    ...(rounds === undefined ? {} : { rounds }),
-    ...(milliseconds === undefined ? {} : { milliseconds }),
-    attachTimes: values['attach-times'] === true,
-    onProgress: progress.onProgress,
-  }).finally(progress.end)
+  const signal = stopSignal()
+  let document: ProbesDocument
+  try {
+    document = await benchProbes({
+      ...(values.body === undefined ? {} : { body: parseBody(values.body) }),
+      ...(chosen === undefined ? {} : { variants: chosen.map(parseVariant) }),
+      ...(rounds === undefined ? {} : { rounds }),
+      ...(milliseconds === undefined ? {} : { milliseconds }),
+      attachTimes: values['attach-times'] === true,
+      onProgress: progress.onProgress,
+      signal,
+    })
+  } catch (error) {
+    if (error !== signal.reason) throw error
+    process.stderr.write('stopped\n')
+    return 1
+  } finally {
+    progress.end()
+  }
   // The chart last: a file that cannot be written costs no measurement.
   process.stdout.write(
     values.json === true ? `${JSON.stringify(document, null, 2)}\n` : formatReport(document),

@@ -1,5 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { CALLS_PER_RUN } from '../../src/bench/driver.ts'
 import { WARM_UP_CALLS } from '../../src/bench/helper-code.ts'
@@ -185,6 +188,33 @@ kernelTest(
       ],
     )
     t.is(stderr, 'round 1 of 2\nround 2 of 2\n')
+  },
+)
+
+kernelTest(
+  'Ctrl-C ends the command with exit code 1, and leaves no file behind',
+  [features.uprobe],
+  async t => {
+    const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-bench-test-'))
+    t.teardown(() => rmSync(directory, { recursive: true }))
+    const command = spawn(
+      process.execPath,
+      ['build/src/cli/main.js', 'bench', 'probes', '--variant', 'uprobe-nop', '--rounds', '9999'],
+      {
+        env: { ...process.env, TMPDIR: directory },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
+    const exit = once(command, 'exit')
+    let errors = ''
+    command.stderr.setEncoding('utf8').on('data', chunk => {
+      if (errors === '') command.kill('SIGINT')
+      errors += chunk
+    })
+    const [code] = await exit
+    t.is(code, 1, errors)
+    t.regex(errors, /^stopped$/m)
+    t.deepEqual(readdirSync(directory), [])
   },
 )
 

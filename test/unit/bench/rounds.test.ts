@@ -77,6 +77,25 @@ test('hits that are not exactly those expected make a failure of all samples', a
   )
 })
 
+test('a signal stops it before the next measurement, and the round is closed', async t => {
+  const log: string[] = []
+  const controller = new AbortController()
+  const stop: Contender<{ id: number }> = {
+    name: 'stop',
+    measure: () => {
+      controller.abort(new Error('enough'))
+      return sample(1)
+    },
+  }
+  const rounds = measureRounds([stop, contender('never', log, [sample(1)])], {
+    rounds: 2,
+    openRound: numbered(log),
+    signal: controller.signal,
+  })
+  await t.throwsAsync(rounds, { message: 'enough' })
+  t.deepEqual(log, ['end'])
+})
+
 test('costs are per hit, each with the base of its own round subtracted', t => {
   const attached = [sample(110), sample(230), sample(320)]
   const base = [sample(10), sample(30), sample(20)]

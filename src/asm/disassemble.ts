@@ -16,8 +16,11 @@ import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.t
 export interface DisassembleOptions {
   /** Source lines before the instructions they became. Default: true. */
   source?: boolean
-  /** CO-RE relocations behind the instructions they patch. Default: true. */
-  relocations?: boolean
+  /**
+   * CO-RE relocations behind the instructions they patch; a function says what one is about, which else is shown as
+   * type id and access string. Default: true.
+   */
+  relocations?: boolean | ((relocation: CoreRelocation) => string)
   /** The raw bytes of instructions, little-endian, before the text. Default: false. */
   bytes?: boolean
   /**
@@ -70,11 +73,11 @@ function sourceNote({ file, line, text }: SourceLine): string {
 
 function withRelocation(text: string, { relocation }: Instruction, options: DisassembleOptions): string {
   if (relocation === undefined || options.relocations === false) return text
-  return `${text} ; ${relocationNote(relocation)}`
-}
-
-function relocationNote({ kind, typeId, access }: CoreRelocation): string {
-  return `CO-RE ${enumName(coreRelocationKinds, kind)} [${typeId}] ${access}`
+  const subject =
+    typeof options.relocations === 'function'
+      ? options.relocations(relocation)
+      : `[${relocation.typeId}] ${relocation.access}`
+  return `${text} ; CO-RE ${enumName(coreRelocationKinds, relocation.kind)} ${subject}`
 }
 
 /** How far a jump, local call or load of a function goes, in slots; `undefined` for all else. */

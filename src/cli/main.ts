@@ -8,10 +8,11 @@
 import { BpfError } from '../index.ts'
 import { bench } from './bench.ts'
 import { type Command, UsageError } from './command.ts'
+import { inspect } from './inspect.ts'
 import { kprobe } from './kprobe.ts'
 import { run } from './run.ts'
 
-const commands: Readonly<Record<string, Command>> = { run, kprobe, bench }
+const commands: Readonly<Record<string, Command>> = { run, inspect, kprobe, bench }
 
 const usage = `Usage: ebpf-ts COMMAND [ARGUMENTS]
 

@@ -6,9 +6,23 @@
 
 export { type AttachedProgram, Attachments, type AttachOptions, type SkippedProgram } from './attach.ts'
 export { Collection } from './collection.ts'
+export {
+  INSPECTION_VERSION,
+  type InspectedExtern,
+  type InspectedMap,
+  type InspectedProgram,
+  type InspectedRelocation,
+  type InspectedType,
+  type InspectedVariable,
+  type Inspection,
+  inspectObject,
+  linkedInstructions,
+  relocationSubject,
+} from './inspect.ts'
 export type { Kconfig } from './kconfig.ts'
 export type { CollectionOptions } from './load.ts'
 export { Named } from './named.ts'
+export { type KernelNeed, type KernelNeeds, mapNeeds, programNeeds, summarizeNeeds } from './needs.ts'
 export { type CollectionParts, CollectionSpec } from './spec.ts'
 export { Variable } from './variable.ts'
 export { VariableSpec } from './variable-spec.ts'

@@ -23,6 +23,8 @@ export class VariableSpec {
   readonly size: number
   /** Whether it is in a `.rodata` section: programs and the verifier count on its value. */
   readonly constant: boolean
+  /** BTF type of the value, in the object's BTF; 0 when it has none. */
+  readonly typeId: number
   readonly #variable: DataVariable
   readonly #map: MapSpec
   readonly #byteOrder: ByteOrder
@@ -35,6 +37,7 @@ export class VariableSpec {
     this.offset = variable.offset
     this.size = variable.size
     this.constant = map.freeze === true
+    this.typeId = variable.typeId
     this.#variable = variable
     this.#map = map
     this.#byteOrder = byteOrder

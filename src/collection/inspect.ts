@@ -1,0 +1,310 @@
+/**
+ * What is in an object, told without a kernel, as one plain document.
+ *
+ * @module
+ */
+
+import { BPF_F_SLEEPABLE, coreRelocationKinds, enumName, helpers } from '../abi/index.ts'
+import type { CoreRelocation, Instruction } from '../asm/instruction.ts'
+import type { Btf } from '../btf/btf.ts'
+import { cDeclaration, cDefinition } from '../btf/c-type.ts'
+import { describeAccess, parseAccess } from '../btf/core-access.ts'
+import type { ExternSpec } from '../elf/index.ts'
+import { BpfError } from '../errors.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
+import { linkFunctions } from './link-functions.ts'
+import { type KernelNeeds, mapNeeds, programNeeds, slotsOf, summarizeNeeds } from './needs.ts'
+import type { CollectionSpec } from './spec.ts'
+import type { VariableSpec } from './variable-spec.ts'
+
+/** A type of the object. */
+export interface InspectedType {
+  /** As C names it: `'struct event'`, `'__u32'`. */
+  readonly type: string
+  /** Its definition in C, when it is a struct, union, enum, or a typedef of one. */
+  readonly definition: string | null
+}
+
+/** CO-RE relocations of one kind about the same thing. */
+export interface InspectedRelocation {
+  /** As in `enum bpf_core_relo_kind`: `'field_byte_offset'`. */
+  readonly kind: string
+  /** What the kernel is asked for: `'struct task_struct.pid'`. */
+  readonly subject: string
+  /** How many instructions ask. */
+  readonly count: number
+}
+
+/** A program of an object. */
+export interface InspectedProgram {
+  readonly name: string
+  /** Section name, with `?` and target. */
+  readonly section: string | null
+  /** `'unspec'` when the section name says nothing. */
+  readonly type: string | number
+  readonly attachType: string | number | null
+  /** What it is attached to: the part of the section name after `/`. */
+  readonly target: string | null
+  readonly license: string
+  readonly autoload: boolean
+  readonly sleepable: boolean
+  /** `BPF_F_*` flags. */
+  readonly flags: number
+  /** 8-byte slots of the program with its subprograms, before CO-RE. */
+  readonly instructions: number
+  /** Functions that it calls or takes the address of, in the order in which they are linked. */
+  readonly subprograms: readonly string[]
+  /** Helpers that it calls, with `bpf_`, in the order of their numbers. */
+  readonly helpers: readonly string[]
+  /** Maps that it uses; data sections by the name of the section. */
+  readonly maps: readonly string[]
+  /** What it leaves to the kernel to define. */
+  readonly externs: readonly string[]
+  readonly relocations: readonly InspectedRelocation[]
+  readonly needs: KernelNeeds
+}
+
+/** A map of an object, or the template of the inner maps of one. */
+export interface InspectedMap {
+  readonly name: string
+  readonly type: string | number
+  readonly keySize: number
+  readonly valueSize: number
+  readonly maxEntries: number
+  readonly flags: number
+  readonly mapExtra: bigint
+  readonly pinning: 'none' | 'by_name'
+  readonly pinPath: string | null
+  readonly key: InspectedType | null
+  readonly value: InspectedType | null
+  readonly inner: InspectedMap | null
+  /** Number of elements that are put in when it is created. */
+  readonly contents: number
+  /** Whether user space loses write access then. */
+  readonly frozen: boolean
+  readonly tags: readonly string[]
+  readonly needs: KernelNeeds
+}
+
+/** A global variable of an object. */
+export interface InspectedVariable {
+  readonly name: string
+  /** Its data section, which is also the name of its map. */
+  readonly section: string
+  /** Bytes from the start of the section. */
+  readonly offset: number
+  readonly size: number
+  /** Whether programs and the verifier count on its value. */
+  readonly constant: boolean
+  /** Its declaration in C, without a semicolon: `'char comm[16]'`; `null` without a type. */
+  readonly declaration: string | null
+  /** Initial value, decoded; its bytes without a type, or when they are in the byte order of another machine. */
+  readonly value: unknown
+}
+
+/** Something that the kernel is to define. */
+export interface InspectedExtern {
+  readonly name: string
+  readonly kind: ExternSpec['kind']
+  readonly weak: boolean
+  /** Its declaration in C, without a semicolon; `null` when only its address is asked for. */
+  readonly declaration: string | null
+}
+
+/** Version of the document; a change that readers must know of gives another. */
+export const INSPECTION_VERSION = 1
+
+/** What is in an object. */
+export interface Inspection {
+  readonly version: typeof INSPECTION_VERSION
+  readonly byteOrder: 'little' | 'big'
+  /** License of the programs; `''` when there is none. */
+  readonly license: string
+  readonly programs: readonly InspectedProgram[]
+  readonly maps: readonly InspectedMap[]
+  readonly variables: readonly InspectedVariable[]
+  readonly externs: readonly InspectedExtern[]
+  /** What the maps and the programs that are loaded by default need. */
+  readonly needs: KernelNeeds
+}
+
+/**
+ * Describes an object. Pure: no kernel is asked, so it works for every object on every operating system.
+ *
+ * @param spec as `CollectionSpec.fromFile` or `parse` gives it; what was edited is shown as edited
+ */
+export function inspectObject(spec: CollectionSpec): Inspection {
+  const programs = [...spec.programs.values()].map(each => inspectProgram(spec, each))
+  const maps = [...spec.maps.values()].map(inspectMap)
+  const loaded = programs.filter(each => each.autoload)
+  return {
+    version: INSPECTION_VERSION,
+    byteOrder: spec.byteOrder,
+    license: [...spec.programs.values()][0]?.license ?? '',
+    programs,
+    maps,
+    variables: [...spec.variables.values()].map(each => inspectVariable(each, spec.btf)),
+    externs: [...spec.externs.values()].map(each => inspectExtern(each, spec.btf)),
+    needs: summarizeNeeds([...maps, ...loaded].flatMap(({ needs }) => needs.needs)),
+  }
+}
+
+/**
+ * The instructions of a program with the functions that it uses, as the kernel will get them but for relocations;
+ * the program alone when it uses one that the object does not have.
+ */
+export function linkedInstructions(spec: CollectionSpec, program: ProgramSpec): readonly Instruction[] {
+  try {
+    return linkFunctions(program.instructions, spec.functions)
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'ERR_UNRESOLVED') return program.instructions
+    throw error
+  }
+}
+
+function inspectProgram(spec: CollectionSpec, program: ProgramSpec): InspectedProgram {
+  const linked = linkedInstructions(spec, program)
+  const flags = program.flags ?? 0
+  return {
+    name: program.name ?? '',
+    section: program.sectionName ?? null,
+    type: program.type,
+    attachType: program.expectedAttachType ?? null,
+    target: program.attachTarget ?? null,
+    license: program.license ?? '',
+    autoload: program.autoload !== false,
+    sleepable: (flags & BPF_F_SLEEPABLE) !== 0,
+    flags,
+    instructions: slotsOf(linked),
+    subprograms: referenced(linked, 'call', 'function'),
+    helpers: helpersOf(linked),
+    maps: referenced(linked, 'map', 'map_value'),
+    externs: referenced(linked, 'extern'),
+    relocations: relocationsOf(linked, program.btf ?? spec.btf),
+    needs: summarizeNeeds(programNeeds(program, linked, spec.externs)),
+  }
+}
+
+/** Names that references of some kinds go to, each once. */
+function referenced(instructions: readonly Instruction[], ...kinds: string[]): string[] {
+  const names = new Set<string>()
+  for (const { reference } of instructions) {
+    if (reference !== undefined && kinds.includes(reference.kind)) names.add(reference.name)
+  }
+  return [...names]
+}
+
+/** Opcode of `call`; with 0 as source it is of a helper. */
+const CALL = 0x85
+
+function helpersOf(instructions: readonly Instruction[]): string[] {
+  const numbers = new Set<number>()
+  for (const { opcode, src, imm, reference } of instructions) {
+    if (opcode === CALL && src === 0 && reference === undefined) numbers.add(Number(imm))
+  }
+  return [...numbers]
+    .sort((a, b) => a - b)
+    .map(number => {
+      const name = enumName(helpers, number)
+      return typeof name === 'number' ? `unknown#${number}` : `bpf_${name}`
+    })
+}
+
+function relocationsOf(instructions: readonly Instruction[], btf: Btf | undefined): InspectedRelocation[] {
+  const found = new Map<string, { kind: string; subject: string; count: number }>()
+  for (const { relocation } of instructions) {
+    if (relocation === undefined) continue
+    const kind = String(enumName(coreRelocationKinds, relocation.kind))
+    const subject = relocationSubject(relocation, btf)
+    const key = `${kind} ${subject}`
+    const known = found.get(key)
+    if (known === undefined) found.set(key, { kind, subject, count: 1 })
+    else known.count++
+  }
+  return [...found.values()]
+}
+
+/**
+ * What a CO-RE relocation is about: `'struct task_struct.pid'`; in numbers when it does not fit the types.
+ *
+ * @param btf types of the object
+ */
+export function relocationSubject(relocation: CoreRelocation, btf: Btf | undefined): string {
+  try {
+    if (btf !== undefined) return describeAccess(parseAccess(btf, relocation))
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error
+  }
+  return `type ${relocation.typeId} access ${JSON.stringify(relocation.access)}`
+}
+
+function inspectMap(spec: MapSpec): InspectedMap {
+  return {
+    name: spec.name,
+    type: spec.type,
+    keySize: spec.keySize ?? 0,
+    valueSize: spec.valueSize ?? 0,
+    maxEntries: spec.maxEntries ?? 0,
+    flags: spec.flags ?? 0,
+    mapExtra: spec.mapExtra ?? 0n,
+    pinning: spec.pinning ?? 'none',
+    pinPath: spec.pinPath ?? null,
+    key: inspectType(spec.btf, spec.keyTypeId),
+    value: inspectType(spec.btf, spec.valueTypeId),
+    inner: spec.innerMap === undefined ? null : inspectMap(spec.innerMap),
+    contents: spec.contents?.length ?? 0,
+    frozen: spec.freeze === true,
+    tags: spec.tags ?? [],
+    needs: summarizeNeeds(mapNeeds(spec)),
+  }
+}
+
+function inspectType(btf: Btf | undefined, id = 0): InspectedType | null {
+  if (btf === undefined || id === 0 || btf.kind(id) === 'datasec') return null
+  const type = inC(() => cDeclaration(btf, id))
+  if (type === null) return null
+  const below = inC(() => btf.resolve(id))
+  const composite = below !== null && ['struct', 'union', 'enum', 'enum64'].includes(btf.kind(below))
+  // An anonymous one is in the declaration already.
+  const named = composite && btf.name(below) !== ''
+  return { type, definition: named ? inC(() => cDefinition(btf, below)) : null }
+}
+
+function inspectVariable(variable: VariableSpec, btf: Btf | undefined): InspectedVariable {
+  const { name, sectionName, offset, size, constant, typeId } = variable
+  return {
+    name,
+    section: sectionName,
+    offset,
+    size,
+    constant,
+    declaration: btf === undefined || typeId === 0 ? null : inC(() => cDeclaration(btf, typeId, name)),
+    value: initialValue(variable),
+  }
+}
+
+function initialValue(variable: VariableSpec): unknown {
+  try {
+    return variable.get()
+  } catch (error) {
+    if (error instanceof BpfError) return variable.bytes.slice()
+    throw error
+  }
+}
+
+function inspectExtern(extern: ExternSpec, btf: Btf | undefined): InspectedExtern {
+  const { name, kind, weak, typeId } = extern
+  const declaration = btf === undefined || typeId === 0 ? null : inC(() => cDeclaration(btf, typeId, name))
+  return { name, kind, weak, declaration }
+}
+
+/** What types say; `null` where they contain themselves. */
+function inC<T>(write: () => T): T | null {
+  try {
+    return write()
+  } catch (error) {
+    if (error instanceof BpfError) return null
+    throw error
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * What objects need of the kernel, and the first Linux release with each of these things. Pure: found out from the
+ * specs alone.
+ *
+ * Source: the tables of `ebpf-ts/kernel`; Documentation/bpf/standardization/instruction-set.rst, git history of
+ * kernel/bpf/verifier.c.
+ *
+ * @module
+ */
+
+import {
+  type AttachType,
+  attachTypeSince,
+  attachTypes,
+  BPF_F_INNER_MAP,
+  BPF_F_MMAPABLE,
+  BPF_F_RDONLY_PROG,
+  BPF_F_SLEEPABLE,
+  BPF_F_XDP_HAS_FRAGS,
+  compareReleases,
+  enumName,
+  helperSince,
+  helpers,
+  type LinuxRelease,
+  mapTypeSince,
+  mapTypes,
+  programTypeSince,
+  programTypes,
+} from '../abi/index.ts'
+import { type Instruction, slotCount } from '../asm/instruction.ts'
+import {
+  ADDRESS_SPACE_CAST,
+  aluOperations,
+  atomicOperations,
+  CLASS_MASK,
+  classes,
+  jumpOperations,
+  MODE_MASK,
+  modes,
+  OPERATION_MASK,
+  SOURCE_MASK,
+  sources,
+} from '../asm/opcodes.ts'
+import type { ExternSpec } from '../elf/index.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
+
+/** Something that not every kernel has. */
+export interface KernelNeed {
+  /** What it is: `'map type ringbuf'`, `'helper bpf_loop'`, `'a loop'`. */
+  readonly what: string
+  /** First Linux release with it. */
+  readonly since: LinuxRelease
+}
+
+/** What an object needs altogether. */
+export interface KernelNeeds {
+  /** First Linux release with everything in the list; `null` when the list is empty. */
+  readonly since: LinuxRelease | null
+  /** What decides: the needs that came with that release. */
+  readonly because: readonly string[]
+  /** All of them, the newest first. */
+  readonly needs: readonly KernelNeed[]
+}
+
+/** Attach types that older kernels take too, as it is of no importance to them before the program is attached. */
+const ONLY_ATTACH: readonly (AttachType | number)[] = [
+  'xdp',
+  'tcx_ingress',
+  'tcx_egress',
+  'netkit_primary',
+  'netkit_peer',
+  'sk_reuseport_select',
+]
+
+/** Puts needs together: each once, the newest first. */
+export function summarizeNeeds(needs: Iterable<KernelNeed>): KernelNeeds {
+  const once = new Map<string, KernelNeed>()
+  for (const need of needs) once.set(need.what, need)
+  const sorted = [...once.values()].sort((a, b) => compareReleases(b.since, a.since))
+  const since = sorted[0]?.since ?? null
+  return {
+    since,
+    because: sorted.filter(each => each.since === since).map(({ what }) => what),
+    needs: sorted,
+  }
+}
+
+/** What a map needs: its type, its flags, and what its inner maps need. */
+export function mapNeeds(spec: MapSpec): KernelNeed[] {
+  const needs: KernelNeed[] = []
+  const type = enumName(mapTypes, typeof spec.type === 'number' ? spec.type : mapTypes[spec.type])
+  if (typeof type !== 'number') needs.push({ what: `map type ${type}`, since: mapTypeSince[type] })
+  const flags = spec.flags ?? 0
+  if ((flags & BPF_F_RDONLY_PROG) !== 0) needs.push({ what: 'a map that programs only read', since: '5.2' })
+  // The loader does without it for global data.
+  if ((flags & BPF_F_MMAPABLE) !== 0 && !spec.name.startsWith('.') && type !== 'arena')
+    needs.push({ what: 'a map in the memory of a process', since: '5.5' })
+  if ((flags & BPF_F_INNER_MAP) !== 0) needs.push({ what: 'inner maps of different sizes', since: '5.10' })
+  if (spec.innerMap !== undefined) needs.push(...mapNeeds(spec.innerMap))
+  return needs
+}
+
+/**
+ * What a program needs: its type and attach type, the helpers that it calls, and what its instructions are.
+ *
+ * A helper counts from the release that has it, although some program types may call it only since a later one.
+ *
+ * @param instructions those of the program and of the functions that it uses
+ * @param externs what the instructions may leave to the kernel to define
+ */
+export function programNeeds(
+  spec: ProgramSpec,
+  instructions: readonly Instruction[],
+  externs: ReadonlyMap<string, ExternSpec> = new Map(),
+): KernelNeed[] {
+  const needs: KernelNeed[] = []
+  const type = enumName(programTypes, typeof spec.type === 'number' ? spec.type : programTypes[spec.type])
+  if (typeof type !== 'number' && type !== 'unspec')
+    needs.push({ what: `program type ${type}`, since: programTypeSince[type] })
+  const { expectedAttachType: given } = spec
+  if (given !== undefined) {
+    const attachType = enumName(attachTypes, typeof given === 'number' ? given : attachTypes[given])
+    if (typeof attachType !== 'number') {
+      const what = ONLY_ATTACH.includes(attachType)
+        ? `attaching as ${attachType}`
+        : `attach type ${attachType}`
+      needs.push({ what, since: attachTypeSince[attachType] })
+    }
+  }
+  const flags = spec.flags ?? 0
+  if ((flags & BPF_F_SLEEPABLE) !== 0 && type !== 'syscall')
+    needs.push({ what: 'a program that sleeps', since: type === 'kprobe' ? '6.0' : '5.10' })
+  if ((flags & BPF_F_XDP_HAS_FRAGS) !== 0) needs.push({ what: 'fragments of packets', since: '5.18' })
+  const found = new Map<string, KernelNeed>()
+  for (const instruction of instructions) {
+    for (const need of instructionNeeds(instruction, externs)) found.set(need.what, need)
+  }
+  if (hasLoop(instructions)) found.set('a loop', { what: 'a loop', since: '5.3' })
+  return [...needs, ...found.values()]
+}
+
+function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string, ExternSpec>): KernelNeed[] {
+  const { opcode, offset, reference } = instruction
+  switch (reference?.kind) {
+    case 'call':
+      return [{ what: 'a call of a BPF function', since: '4.16' }]
+    case 'function':
+      return [{ what: 'the address of a BPF function', since: '5.13' }]
+    case 'map_value':
+      return [{ what: 'global data', since: '5.2' }]
+    case 'extern':
+      // `get` of named things throws for what is not there.
+      return externs.has(reference.name) ? externNeeds(externs.get(reference.name)!) : []
+  }
+  const kind = opcode & CLASS_MASK
+  const operation = opcode & OPERATION_MASK
+  const register = (opcode & SOURCE_MASK) === sources.x
+  const since = (release: LinuxRelease, what: string): KernelNeed[] => [{ what, since: release }]
+  switch (kind) {
+    case classes.alu:
+    case classes.alu64:
+      if (
+        operation === aluOperations.mov &&
+        register &&
+        offset === ADDRESS_SPACE_CAST &&
+        kind === classes.alu64
+      )
+        return since('6.9', 'a cast between address spaces')
+      if (operation === aluOperations.mov && register && offset !== 0) return since('6.6', VERSION_4)
+      if ((operation === aluOperations.div || operation === aluOperations.mod) && offset !== 0)
+        return since('6.6', VERSION_4)
+      return operation === aluOperations.end && kind === classes.alu64 ? since('6.6', VERSION_4) : []
+    case classes.ldx:
+      return (opcode & MODE_MASK) === modes.memsx ? since('6.6', VERSION_4) : []
+    case classes.stx:
+      return (opcode & MODE_MASK) === modes.atomic ? atomicNeeds(Number(instruction.imm)) : []
+    case classes.jmp:
+    case classes.jmp32:
+      return jumpNeeds(instruction, kind, operation, register)
+    default:
+      return []
+  }
+}
+
+function externNeeds(extern: ExternSpec): KernelNeed[] {
+  if (extern.kind === 'kfunc') return [{ what: 'a call of a kernel function', since: '5.13' }]
+  // Without a type it is an address, which the loader finds itself.
+  return extern.kind === 'ksym' && extern.typeId !== 0
+    ? [{ what: 'a variable of the kernel', since: '5.10' }]
+    : []
+}
+
+/** Instructions that came together. */
+const VERSION_4 = 'instructions of version 4'
+
+function jumpNeeds(
+  { src, imm }: Instruction,
+  kind: number,
+  operation: number,
+  register: boolean,
+): KernelNeed[] {
+  switch (operation) {
+    case jumpOperations.call: {
+      if (src !== 0) return []
+      const name = enumName(helpers, Number(imm))
+      return typeof name === 'number' || name === 'unspec'
+        ? []
+        : [{ what: `helper bpf_${name}`, since: helperSince[name] }]
+    }
+    case jumpOperations.jcond:
+      return [{ what: 'may_goto', since: '6.9' }]
+    case jumpOperations.ja:
+      if (register) return [{ what: 'an indirect jump', since: '6.19' }]
+      return kind === classes.jmp32 ? [{ what: VERSION_4, since: '6.6' }] : []
+    case jumpOperations.jlt:
+    case jumpOperations.jle:
+    case jumpOperations.jslt:
+    case jumpOperations.jsle:
+      return [
+        kind === classes.jmp32
+          ? { what: '32-bit jumps', since: '5.1' }
+          : { what: 'instructions of version 2', since: '4.14' },
+      ]
+    default:
+      return kind === classes.jmp32 ? [{ what: '32-bit jumps', since: '5.1' }] : []
+  }
+}
+
+function atomicNeeds(operation: number): KernelNeed[] {
+  if (operation === atomicOperations.add) return []
+  if (operation === atomicOperations.load_acquire || operation === atomicOperations.store_release)
+    return [{ what: 'load-acquire and store-release', since: '6.15' }]
+  return [{ what: 'atomic operations', since: '5.12' }]
+}
+
+/** Whether a jump goes back: kernels before 5.3 refuse every one. */
+function hasLoop(instructions: readonly Instruction[]): boolean {
+  return instructions.some(({ opcode, offset, imm, reference }) => {
+    const kind = opcode & CLASS_MASK
+    const operation = opcode & OPERATION_MASK
+    if (reference !== undefined || (kind !== classes.jmp && kind !== classes.jmp32)) return false
+    if (operation === jumpOperations.call || operation === jumpOperations.exit) return false
+    // `may_goto` brings its own end.
+    if (operation === jumpOperations.jcond) return false
+    return (operation === jumpOperations.ja && kind === classes.jmp32 ? Number(imm) : offset) < 0
+  })
+}
+
+/** 8-byte slots that instructions fill: what the kernel counts. */
+export function slotsOf(instructions: readonly Instruction[]): number {
+  return instructions.reduce((sum, each) => sum + slotCount(each), 0)
+}

@@ -4,8 +4,10 @@
  * @module
  */
 
+export { aloneSpec } from './alone.ts'
 export { type AttachedProgram, Attachments, type AttachOptions, type SkippedProgram } from './attach.ts'
 export { Collection } from './collection.ts'
+export { type CoreDryRun, dryRunCore } from './core-dry-run.ts'
 export {
   INSPECTION_VERSION,
   type InspectedExtern,
@@ -26,3 +28,12 @@ export { type KernelNeed, type KernelNeeds, mapNeeds, programNeeds, summarizeNee
 export { type CollectionParts, CollectionSpec } from './spec.ts'
 export { Variable } from './variable.ts'
 export { VariableSpec } from './variable-spec.ts'
+export {
+  type ProgramVerdict,
+  parseStatistics,
+  type Refusal,
+  type VerifierStatistics,
+  type VerifyOptions,
+  verifyObject,
+  verifyProgram,
+} from './verify.ts'

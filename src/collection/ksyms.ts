@@ -18,7 +18,7 @@ import { typeName } from '../btf/type-name.ts'
 import type { ExternSpec, KfuncExtern, KsymExtern } from '../elf/index.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
 import { BtfObject, KernelSymbols, kernelBtf } from '../kernel/index.ts'
-import { type MissingKfunc, poisonedCall } from '../programs/kfuncs.ts'
+import { type MissingKfunc, poisonedCall } from '../programs/index.ts'
 
 /** What came of an extern. */
 type Resolution =
@@ -141,13 +141,21 @@ export class KernelExterns implements Disposable {
     }
     const btfId = btf.find(name, kind)
     if (btfId !== undefined) return { btf, btfId, module: undefined }
-    this.#modules ??= [...BtfObject.modules()]
-    for (const module of this.#modules) {
+    for (const module of this.#openModules()) {
       const types = module.types()
       const own = types.findAll(name, kind).find(id => id >= types.firstId)
       if (own !== undefined) return { btf: types, btfId: own, module }
     }
     return undefined
+  }
+
+  #openModules(): readonly BtfObject[] {
+    if (this.#modules === undefined) {
+      // Each is ours from the moment it is open, whatever becomes of the next.
+      this.#modules = []
+      for (const module of BtfObject.modules()) this.#modules.push(module)
+    }
+    return this.#modules
   }
 
   #findAddress(extern: KsymExtern): Resolution {
@@ -190,9 +198,9 @@ function weakOr({ weak }: ExternSpec, reason: string): Resolution {
   throw unresolved(reason)
 }
 
-/** Only per-CPU variables are in the kernel's BTF, which its users seldom know. */
+/** BTF has only per-CPU variables, and those only if it was made by pahole 1.18 or later; few know. */
 function hintOf(kind: 'var' | 'func'): string {
-  return kind === 'var' ? ' with a type: its BTF has only per-CPU variables' : ''
+  return kind === 'var' ? ' with a type: of variables, its BTF has at most those of each CPU' : ''
 }
 
 function unresolved(reason: string): BpfError {

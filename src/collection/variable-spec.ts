@@ -21,7 +21,7 @@ export class VariableSpec {
   readonly offset: number
   /** Bytes. */
   readonly size: number
-  /** Whether it is in a `.rodata` section: programs and the verifier count on its value. */
+  /** Whether it is in `.rodata` or `.kconfig`: programs and the verifier count on its value. */
   readonly constant: boolean
   /** BTF type of the value, in the object's BTF; 0 when it has none. */
   readonly typeId: number

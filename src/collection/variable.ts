@@ -17,7 +17,7 @@ export class Variable {
   readonly sectionName: string
   /** Bytes. */
   readonly size: number
-  /** Whether it is in a `.rodata` section: programs and the verifier count on its value. */
+  /** Whether it is in `.rodata` or `.kconfig`: programs and the verifier count on its value. */
   readonly constant: boolean
   readonly #offset: number
   readonly #map: BpfMap

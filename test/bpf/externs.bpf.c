@@ -83,9 +83,12 @@ struct rq {
 	int cpu;
 } __core;
 
-/* Variables of each CPU, which have types in the kernel's BTF, and addresses if it lists them. */
-extern const int bpf_prog_active __ksym;
-extern const struct rq runqueues __ksym;
+/*
+ * Variables of each CPU: they have types in BTF if it is made by pahole 1.18 or later, and addresses if the kernel
+ * lists variables (CONFIG_KALLSYMS_ALL).
+ */
+extern const int bpf_prog_active __ksym __weak;
+extern const struct rq runqueues __ksym __weak;
 /* Bare addresses: of a function, and of a variable that not every kernel lists (CONFIG_KALLSYMS_ALL). */
 extern const void vfs_read __ksym;
 extern const void init_task __ksym __weak;

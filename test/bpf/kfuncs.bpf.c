@@ -14,9 +14,14 @@ void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
 void bpf_task_release(struct task_struct *task) __ksym __weak;
 
-/* Since 5.18, in module nf_conntrack. */
-struct __sk_buff;
-struct nf_conn;
+/* Since 5.18, in module nf_conntrack. To be of one type with the kernel's, structs must be defined. */
+struct __sk_buff {
+	__u32 len;
+};
+
+struct nf_conn {
+	unsigned long status;
+};
 
 struct bpf_sock_tuple {
 	__u32 saddr, daddr;
@@ -125,7 +130,7 @@ int look_up_connection(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Returns 1 where the module is loaded, else 0. */
+/* Returns 1 if there is the function, else 0. */
 SEC("?tc")
 int ask_module(struct __sk_buff *skb)
 {

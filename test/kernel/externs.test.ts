@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
+import { BPF_PSEUDO_KFUNC_CALL } from '../../src/abi/index.ts'
 import { Collection, type CollectionSpec } from '../../src/collection/index.ts'
 import { isKconfig } from '../../src/elf/index.ts'
 import { BpfError } from '../../src/errors.ts'
@@ -18,10 +18,14 @@ const listed = (name: string): boolean => spawnSync('grep', ['-qw', name, '/proc
 
 const answer = (yes: boolean): 'yes' | 'no' => (yes ? 'yes' : 'no')
 
-const listedVariables: Feature = defineFeature(
-  'Addresses of variables (CONFIG_KALLSYMS_ALL)',
-  undefined,
-  () => answer(listed('runqueues')),
+/** Types of variables of a CPU. */
+const typedVariables: Feature = defineFeature('Types of variables', undefined, () =>
+  answer(kernelBtf().find('runqueues', 'var') !== undefined),
+)
+
+/** Their addresses (CONFIG_KALLSYMS_ALL). */
+const listedVariables: Feature = defineFeature('Addresses of variables', undefined, () =>
+  answer(listed('runqueues')),
 )
 
 /** The kernel has a function that programs call. */
@@ -31,14 +35,19 @@ const kfunc = (name: string): Feature =>
 /** 64-bit loads of the address of a function of the kernel. */
 const kfuncAddresses = since('6.4', 'The address of a kfunc')
 
-/** The module nf_conntrack with the functions that it has for programs, loaded if need be. */
-const connectionTracking: Feature = defineFeature('Module nf_conntrack with kfuncs', '5.18', () => {
+/** Functions to look up connections, in the kernel itself or in a module, which is loaded if need be. */
+const connectionTracking: Feature = defineFeature('Functions to look up connections', '5.18', () => {
   spawnSync('modprobe', ['nf_conntrack'])
-  return answer(features.moduleBtf.probe() === 'yes' && listed('bpf_skb_ct_lookup') && inModule())
+  return answer(kfunc('bpf_skb_ct_lookup').probe() === 'yes' || moduleHas('bpf_skb_ct_lookup'))
 })
 
-function inModule(): boolean {
-  return /\bbpf_skb_ct_lookup\t\[nf_conntrack\]/.test(readFileSync('/proc/kallsyms', 'latin1'))
+/** The same, in the module. */
+const connectionModule: Feature = defineFeature('Module nf_conntrack', '5.18', () =>
+  answer(connectionTracking.probe() === 'yes' && moduleHas('bpf_skb_ct_lookup')),
+)
+
+function moduleHas(name: string): boolean {
+  return features.moduleBtf.probe() === 'yes' && listed(`${name}.*nf_conntrack`)
 }
 
 /** What the kernel's configuration says of an option, read by other programs. */
@@ -166,13 +175,13 @@ function strengthen(spec: CollectionSpec, name: string): void {
   spec.externs.set(name, { ...spec.externs.get(name), weak: false })
 }
 
-kernelTest('programs read variables of a CPU through their types', [listedVariables], t => {
+kernelTest('programs read variables of a CPU through their types', [typedVariables, listedVariables], t => {
   using collection = loadObject('externs', ['read_variables'])
   // A test run is not counted as running on any kernel.
   t.is(runOnce(collection.programs.get('read_variables')) | 0, onlineCpus().includes(1) ? 1 : -1)
 })
 
-kernelTest('a kernel that does not list variables says so', [lacking(listedVariables)], t => {
+kernelTest('a kernel that does not list variables says so', [typedVariables, lacking(listedVariables)], t => {
   t.throws(() => loadObject('externs', ['read_variables']), {
     instanceOf: VerifierError,
     message: /failed to find the address for kernel symbol/,
@@ -210,7 +219,7 @@ kernelTest('symbols that are not weak must be there', [], t => {
   t.is(missing('externs', 'count_missing', 'no_such_symbol'), 'the kernel has no symbol no_such_symbol')
   t.is(
     missing('externs', 'count_missing', 'no_such_variable'),
-    'the kernel has no variable no_such_variable with a type: its BTF has only per-CPU variables',
+    'the kernel has no variable no_such_variable with a type: of variables, its BTF has at most those of each CPU',
   )
   t.is(missing('kfuncs', 'ask_first', 'no_such_kfunc'), 'the kernel has no kfunc no_such_kfunc')
 })
@@ -222,7 +231,7 @@ kernelTest('programs that are not loaded need no symbols', [], t => {
   t.is(collection.programs.size, 0)
 })
 
-kernelTest('a variable of another type is refused, with both types', [], t => {
+kernelTest('a variable of another type is refused, with both types', [typedVariables], t => {
   const spec = objectWith('externs', ['read_variables'])
   const { typeId } = spec.externs.get('runqueues')
   spec.externs.set('bpf_prog_active', { ...spec.externs.get('bpf_prog_active'), typeId } as never)
@@ -285,13 +294,26 @@ kernelTest(
   },
 )
 
-kernelTest('programs call functions of a module', [connectionTracking], t => {
+kernelTest('programs look up connections', [connectionTracking], t => {
   using collection = loadObject('kfuncs', ['look_up_connection'])
   const { returnValue } = collection.programs.get('look_up_connection').testRun({ data: new Uint8Array(64) })
   t.is(returnValue, 2)
 })
 
-kernelTest('programs ask for functions of a module', [connectionTracking, kfuncAddresses], t => {
+kernelTest('calls of functions of a module name it', [connectionModule], t => {
+  using collection = loadObject('kfuncs', ['look_up_connection'])
+  const calls = collection.programs
+    .get('look_up_connection')
+    .translated()
+    .filter(({ opcode, src }) => opcode === 0x85 && src === BPF_PSEUDO_KFUNC_CALL)
+  // The place of the module among those that the program was loaded with; 0 would be the kernel.
+  t.deepEqual(
+    calls.map(({ offset }) => offset),
+    [1, 1],
+  )
+})
+
+kernelTest('programs ask for functions of a module', [connectionModule, kfuncAddresses], t => {
   using collection = loadObject('kfuncs', ['ask_module'])
   t.is(collection.programs.get('ask_module').testRun({ data: new Uint8Array(64) }).returnValue, 1)
 })
@@ -317,17 +339,21 @@ kernelTest('libbpf gives the options the same values', ['bpftool'], t => {
   }
 })
 
-kernelTest('libbpf gives the programs of externs the same tags', ['bpftool', listedVariables], t => {
-  const spec = objectSpec('externs')
-  for (const program of spec.programs.values()) program.autoload = true
-  using collection = Collection.load(spec)
-  loadByBpftool('externs', directory => {
-    for (const [each, program] of collection.programs) {
-      const { tag } = bpftool('prog', 'show', 'pinned', `${directory}/${each}`) as { tag: string }
-      t.is(program.info().tag, tag, each)
-    }
-  })
-})
+kernelTest(
+  'libbpf gives the programs of externs the same tags',
+  ['bpftool', typedVariables, listedVariables],
+  t => {
+    const spec = objectSpec('externs')
+    for (const program of spec.programs.values()) program.autoload = true
+    using collection = Collection.load(spec)
+    loadByBpftool('externs', directory => {
+      for (const [each, program] of collection.programs) {
+        const { tag } = bpftool('prog', 'show', 'pinned', `${directory}/${each}`) as { tag: string }
+        t.is(program.info().tag, tag, each)
+      }
+    })
+  },
+)
 
 kernelTest(
   'libbpf gives a program that calls a function of the kernel the same tag',

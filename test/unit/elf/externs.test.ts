@@ -47,11 +47,11 @@ test('symbols come by name, with their types', t => {
   t.deepEqual(
     list(externs, 'ksym').map(({ name, typeId, weak }) => [name, externs.btf!.type(typeId).kind, weak]),
     [
-      ['bpf_prog_active', 'int', false],
+      ['bpf_prog_active', 'int', true],
       ['init_task', 'void', true],
       ['no_such_symbol', 'void', true],
       ['no_such_variable', 'int', true],
-      ['runqueues', 'struct', false],
+      ['runqueues', 'struct', true],
       ['vfs_read', 'void', false],
     ],
   )

@@ -11,8 +11,9 @@ import { type Command, UsageError } from './command.ts'
 import { inspect } from './inspect.ts'
 import { kprobe } from './kprobe.ts'
 import { run } from './run.ts'
+import { verify } from './verify.ts'
 
-const commands: Readonly<Record<string, Command>> = { run, inspect, kprobe, bench }
+const commands: Readonly<Record<string, Command>> = { run, inspect, verify, kprobe, bench }
 
 const usage = `Usage: ebpf-ts COMMAND [ARGUMENTS]
 

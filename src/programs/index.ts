@@ -1,5 +1,6 @@
 /** Programs: describe, load, run, inspect. @module */
 
+export { explainVerdict, type RefusedProgram } from './explain-verdict.ts'
 export type { LoadedBtf } from './ext-info.ts'
 export type { ProgramInfo } from './info.ts'
 export { type MissingKfunc, poisonedCall } from './kfuncs.ts'
@@ -16,4 +17,4 @@ export {
 export { copyInstructions, copyProgramSpec, type ProgramSpec } from './spec.ts'
 export type { TestRunOptions, TestRunResult } from './test-run.ts'
 export { VerifierError, type VerifierErrorDetails } from './verifier-error.ts'
-export { summarizeVerifierLog, type VerifierSummary } from './verifier-log.ts'
+export { formatSourceLine, summarizeVerifierLog, type VerifierSummary } from './verifier-log.ts'

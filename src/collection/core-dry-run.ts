@@ -1,0 +1,44 @@
+/**
+ * CO-RE without a kernel: what an object's relocations would come to on a kernel of which only the BTF is there.
+ *
+ * @module
+ */
+
+import type { Btf } from '../btf/btf.ts'
+import { type CoreFailure, relocateCore } from '../btf/core.ts'
+import { BpfError } from '../errors.ts'
+import { linkedInstructions } from './inspect.ts'
+import type { CollectionSpec } from './spec.ts'
+
+/** What the relocations of one program come to. */
+export interface CoreDryRun {
+  readonly program: string
+  /** How many relocations it has. */
+  readonly relocations: number
+  /** Those without a value. The program is refused unless it never gets to them, as behind `bpf_core_field_exists`. */
+  readonly failures: readonly CoreFailure[]
+  /** Why its relocations cannot be applied at all; `null` when they can. */
+  readonly error: string | null
+}
+
+/**
+ * Applies the CO-RE relocations of every program to a kernel's types. Pure.
+ *
+ * @param kernel BTF of vmlinux
+ * @param modules BTF of modules, split from it; default: none
+ */
+export function dryRunCore(spec: CollectionSpec, kernel: Btf, modules: readonly Btf[] = []): CoreDryRun[] {
+  return [...spec.programs].map(([program, each]) => {
+    const linked = linkedInstructions(spec, each)
+    const relocations = linked.filter(({ relocation }) => relocation !== undefined).length
+    const local = each.btf ?? spec.btf
+    if (local === undefined) return { program, relocations, failures: [], error: null }
+    try {
+      const { failures } = relocateCore(linked, local, { kernel: () => kernel, modules: () => modules })
+      return { program, relocations, failures, error: null }
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error
+      return { program, relocations, failures: [], error: error.message }
+    }
+  })
+}

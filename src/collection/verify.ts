@@ -1,0 +1,191 @@
+/**
+ * What the running kernel's verifier says to each program of an object, loaded alone and never attached.
+ *
+ * Source: tools/testing/selftests/bpf/veristat.c `process_prog`, `parse_verif_log`.
+ *
+ * @module
+ */
+
+import { type EnumTable, mapTypeSince, mapTypes, programTypeSince, programTypes } from '../abi/index.ts'
+import { BpfError } from '../errors.ts'
+import { haveMapType, haveProgramType } from '../kernel/index.ts'
+import { explainVerdict, formatSourceLine, VerifierError } from '../programs/index.ts'
+import { aloneSpec } from './alone.ts'
+import { Collection } from './collection.ts'
+import type { CollectionOptions } from './load.ts'
+import type { CollectionSpec } from './spec.ts'
+
+/** What the verifier counted (5.2). */
+export interface VerifierStatistics {
+  /** Instructions that it went through, on all ways together. */
+  readonly instructions: number
+  /** States that it kept. */
+  readonly states: number
+  /** Most states that it kept at once. */
+  readonly peakStates: number
+  /** How long it took, in microseconds. */
+  readonly microseconds: number
+}
+
+/** Why a program was not loaded. */
+export interface Refusal {
+  /** Whether the verifier refused it; else it did not come so far. */
+  readonly byVerifier: boolean
+  /** Code of the error: the name of an errno, or one of the library's. */
+  readonly code: string
+  /** The whole message. */
+  readonly message: string
+  /** The lines of the verifier's log that decide. */
+  readonly reason: readonly string[]
+  /** Source line of the refused instruction: `file:line: text`; `null` when unknown. */
+  readonly source: string | null
+  /** The cause in one sentence; `null` when it is none of those that are known. */
+  readonly cause: string | null
+  /** The end of the log: what led to the refusal, without statistics. */
+  readonly excerpt: readonly string[]
+  /** The verifier's log; `''` when there is none. */
+  readonly log: string
+}
+
+/** What came of loading one program. */
+export interface ProgramVerdict {
+  readonly program: string
+  readonly section: string | null
+  /** Program type that it was loaded as. */
+  readonly type: string | number
+  readonly verdict: 'success' | 'failure'
+  /** `null` when the verifier did not run, or the kernel does not count (before 5.2). */
+  readonly statistics: VerifierStatistics | null
+  /** `null` when it was loaded. */
+  readonly refusal: Refusal | null
+}
+
+/** Lines of an excerpt. */
+const EXCERPT = 12
+
+/** How to verify; as when a collection is loaded. */
+export type VerifyOptions = Omit<CollectionOptions, 'logLevel' | 'pinPath'>
+
+/** `BPF_LOG_STATS` alone: what is counted, and why a program is refused. */
+const STATISTICS = 4
+/** With the way to the refused instruction as well. */
+const DETAILS = 5
+
+/**
+ * Loads each program of an object alone, those that are not loaded by default too, and unloads it again. Nothing is
+ * attached, and nothing is pinned.
+ *
+ * @returns one verdict after the other, in the order of the object
+ */
+export function* verifyObject(spec: CollectionSpec, options: VerifyOptions = {}): Generator<ProgramVerdict> {
+  for (const name of [...spec.programs.keys()]) yield verifyProgram(spec, name, options)
+}
+
+/**
+ * Loads one program of an object alone, and unloads it again.
+ *
+ * @throws BpfError when the object has no program of that name
+ */
+export function verifyProgram(
+  spec: CollectionSpec,
+  name: string,
+  options: VerifyOptions = {},
+): ProgramVerdict {
+  const alone = aloneSpec(spec, name)
+  const { type, sectionName, license = '' } = alone.programs.get(name)
+  const about = { program: name, section: sectionName ?? null, type }
+  try {
+    const log = load(alone, name, STATISTICS, options)
+    return { ...about, verdict: 'success', statistics: parseStatistics(log), refusal: null }
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error
+    const detailed = error instanceof VerifierError ? withDetails(alone, name, options, error) : error
+    const statistics = error instanceof VerifierError ? parseStatistics(error.log) : null
+    const refusal =
+      detailed instanceof VerifierError
+        ? verifierRefusal(detailed, String(type), license)
+        : otherRefusal(detailed, alone, type)
+    return { ...about, verdict: 'failure', statistics, refusal }
+  }
+}
+
+function load(spec: CollectionSpec, name: string, logLevel: number, options: VerifyOptions): string {
+  using collection = Collection.load(spec, { ...options, logLevel })
+  return collection.programs.get(name).verifierLog
+}
+
+/** The same refusal with the instructions that led there. */
+function withDetails(
+  spec: CollectionSpec,
+  name: string,
+  options: VerifyOptions,
+  first: VerifierError,
+): BpfError {
+  try {
+    load(spec, name, DETAILS, options)
+  } catch (error) {
+    if (error instanceof VerifierError) return error
+  }
+  return first
+}
+
+function verifierRefusal(error: VerifierError, type: string, license: string): Refusal {
+  const { code, message, log, reason, source } = error
+  return {
+    byVerifier: true,
+    code,
+    message,
+    reason,
+    source: source === undefined ? null : formatSourceLine(source),
+    cause: unresolved(message) ?? explainVerdict({ log, type, license }) ?? null,
+    excerpt: excerptOf(log),
+    log,
+  }
+}
+
+function excerptOf(log: string): string[] {
+  const lines = log.split('\n').filter(line => line.trim() !== '' && !STATISTICS_LINE.test(line))
+  return lines.slice(-EXCERPT)
+}
+
+const STATISTICS_LINE = /^(processed \d+ insns|verification time \d+ usec|stack depth \d|mark_precise: )/
+
+/** It did not come to the verifier. */
+function otherRefusal({ code, message }: BpfError, spec: CollectionSpec, type: string | number): Refusal {
+  const none = { reason: [], source: null, excerpt: [], log: '' }
+  return { byVerifier: false, code, message, cause: missingType(spec, type) ?? null, ...none }
+}
+
+/** The type of a program or map that the kernel lacks for certain. */
+function missingType(spec: CollectionSpec, type: string | number): string | undefined {
+  const name = isName(programTypes, type) ? type : undefined
+  if (name !== undefined && name !== 'unspec' && haveProgramType(name) === 'no')
+    return `the kernel has no program type ${name}, which came with Linux ${programTypeSince[name]}`
+  for (const map of spec.maps.values()) {
+    if (isName(mapTypes, map.type) && haveMapType(map.type) === 'no')
+      return `the kernel has no map type ${map.type}, which came with Linux ${mapTypeSince[map.type]}`
+  }
+  return undefined
+}
+
+function isName<T extends EnumTable>(table: T, value: string | number): value is keyof T & string {
+  return typeof value === 'string' && Object.hasOwn(table, value)
+}
+
+/** What the loader knows better than the verifier: a field, type or function that the kernel lacks. */
+function unresolved(message: string): string | undefined {
+  return /^[^\n]*: (it (?:needs|calls) [^\n]+, but [^\n]+)$/m.exec(message)?.[1]
+}
+
+/**
+ * Reads what the verifier counted from its log.
+ *
+ * @returns `null` when the log does not tell: statistics were not asked for, or the kernel is older than 5.2
+ */
+export function parseStatistics(log: string): VerifierStatistics | null {
+  const counts = /^processed (\d+) insns .* total_states (\d+) peak_states (\d+)/m.exec(log)
+  if (counts === null) return null
+  const [, instructions, states, peakStates] = counts.map(Number)
+  const time = /^verification time (\d+) usec/m.exec(log)?.[1] ?? 0
+  return { instructions: instructions!, states: states!, peakStates: peakStates!, microseconds: Number(time) }
+}

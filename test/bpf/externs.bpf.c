@@ -98,14 +98,22 @@ extern const int no_such_variable __ksym __weak;
 static void *(*const bpf_per_cpu_ptr)(const void *variable, __u32 cpu) = (void *)153;
 static void *(*const bpf_this_cpu_ptr)(const void *variable) = (void *)154;
 
-/* Returns the number that the run queue of CPU 1 knows itself by, and 100 if this program is counted as running. */
+/* Returns the number that the run queue of CPU 1 knows itself by, or -1 without such a CPU. */
 SEC("?raw_tp")
-int read_variables(void *ctx)
+int read_run_queue(void *ctx)
 {
 	const struct rq *rq = bpf_per_cpu_ptr(&runqueues, 1);
+
+	return rq ? rq->cpu : -1;
+}
+
+/* Returns 1 if this CPU counts a program as running, else 0. */
+SEC("?raw_tp")
+int read_active(void *ctx)
+{
 	const int *active = bpf_this_cpu_ptr(&bpf_prog_active);
 
-	return rq ? rq->cpu + 100 * (*active > 0) : -1;
+	return *active > 0;
 }
 
 __u64 vfs_read_address;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { features } from '../../src/kernel/index.ts'
 import { kprobe, listProbeEvents, type ProbeEvent, removeProbeEvents } from '../../src/links/index.ts'
 import { bpftool } from '../support/bpftool.ts'
-import { ProbeProgram, TRACED } from '../support/probe-programs.ts'
+import { callTraced, ProbeProgram, TRACED } from '../support/probe-programs.ts'
 import { probeTest } from '../support/probe-test.ts'
 
 const { kprobe: kprobes, perfEventLink } = features
@@ -166,6 +166,18 @@ probeTest("other people's events are never touched", [kprobes], t => {
   t.deepEqual(listProbeEvents(), [])
   t.deepEqual(removeProbeEvents(), [])
   t.is(readFileSync(EVENTS, 'utf8'), before)
+})
+
+probeTest('an event in use is removed by nobody', [kprobes], t => {
+  using probe = new ProbeProgram()
+  using link = kprobe(probe.program, TRACED, { mode: 'legacy' })
+  const [event] = listProbeEvents()
+  t.throws(() => appendFileSync(EVENTS, `-:${event!.group}/${event!.name}`), { code: 'EBUSY' })
+  t.deepEqual(removeProbeEvents(), [])
+  callTraced(0)
+  t.is(probe.seen.runs, 1)
+  link.close()
+  t.deepEqual(listProbeEvents(), [])
 })
 
 probeTest('events are listed and removed by any prefix but the empty one', [kprobes], t => {

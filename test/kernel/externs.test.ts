@@ -301,8 +301,8 @@ kernelTest('programs look up connections', [connectionTracking], t => {
   t.is(returnValue, 2)
 })
 
-kernelTest('calls of functions of a module name it', [connectionModule], t => {
-  using collection = loadObject('kfuncs', ['look_up_connection'])
+kernelTest('calls of functions of a module name it', [connectionModule], async t => {
+  using collection = await Collection.loadAsync(objectWith('kfuncs', ['look_up_connection']))
   const calls = collection.programs
     .get('look_up_connection')
     .translated()

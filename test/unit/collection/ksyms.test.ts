@@ -5,6 +5,7 @@ import { KernelExterns } from '../../../src/collection/ksyms.ts'
 import type { ExternSpec } from '../../../src/elf/index.ts'
 import { BpfError } from '../../../src/errors.ts'
 import { KernelSymbols } from '../../../src/kernel/index.ts'
+import { objectSpec } from '../../support/objects.ts'
 
 /** Resolves `r1 = symbol` in a kernel with some symbols, in the format of `/proc/kallsyms`. */
 function addressOf(name: string, kallsyms: string, { weak = false, addend = 0 } = {}): number | bigint {
@@ -65,3 +66,18 @@ for (const weak of [false, true]) {
     })
   })
 }
+
+test('a copy of a spec has its externs, and can do without one alone', t => {
+  const spec = objectSpec('kfuncs')
+  const copy = spec.copy()
+  t.deepEqual([...copy.externs], [...spec.externs])
+  copy.externs.set('no_such_kfunc', { ...copy.externs.get('no_such_kfunc'), weak: false })
+  t.true(spec.externs.get('no_such_kfunc').weak)
+})
+
+test('the value of an option cannot be set in a spec', t => {
+  t.throws(() => objectSpec('externs').variables.get('CONFIG_HZ').set(1), {
+    instanceOf: BpfError,
+    code: 'ERR_READ_ONLY',
+  })
+})

@@ -59,7 +59,7 @@ const rules: readonly Rule[] = [
     },
   ],
   [
-    /cannot call GPL.restricted function from non-GPL compatible program/,
+    /cannot call GPL(?:-restricted| only) function from non-GPL compatible program/,
     ({ input }, { license }) => {
       const helper = /call (bpf_\w+)#/.exec(input)?.[1]
       const what = helper === undefined ? 'it calls a helper that' : `the helper ${helper}`

@@ -10,9 +10,8 @@
 
 import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
-import { essentialName, isFlavorSuffix } from './flavor.ts'
-import { NameIndex, type NamePlace } from './name-index.ts'
 import { StringSection } from './string-section.ts'
+import { type StringsFrom, TypeNames } from './type-names.ts'
 import {
   type BtfEnum,
   type BtfEnumerator,
@@ -89,8 +88,7 @@ export class Btf {
   /** Offset of the first string of its own: 0, or where the strings of the base end. */
   readonly #stringBase: number
   readonly #typeSectionOffset: number
-  #names: NameIndex | undefined
-  #finds = 0
+  readonly #names: TypeNames
 
   /**
    * Parses raw BTF, as in a `.BTF` section or in `/sys/kernel/btf/vmlinux`, of either byte order.
@@ -136,6 +134,17 @@ export class Btf {
     this.firstId = this.base === undefined ? 1 : this.base.typeCount
     this.#starts = this.#index()
     this.typeCount = this.firstId + this.#starts.length
+    this.#names = new TypeNames(
+      this.#starts.length,
+      index => this.#words[this.#starts[index]!]!,
+      this.#stringsWithBases(),
+    )
+  }
+
+  /** The string sections from this one down to the last base. */
+  #stringsWithBases(): StringsFrom[] {
+    const own = { bytes: this.#strings.bytes, start: this.#stringBase }
+    return this.base === undefined ? [own] : [own, ...this.base.#stringsWithBases()]
   }
 
   #index(): Uint32Array {
@@ -310,14 +319,12 @@ export class Btf {
 
   /**
    * Ids of all types with a name, in ascending order; types of the base come first.
-   *
-   * The first look-ups search the string bytes, which costs a few milliseconds on kernel BTF and no memory;
-   * a caller that keeps asking gets an index of all names.
    */
   findAll(name: string, ...kinds: BtfKind[]): number[] {
     const inBase = this.base === undefined ? [] : this.base.findAll(name, ...kinds)
-    const own = this.#idsOfName(name).filter(id => kinds.length === 0 || kinds.includes(this.kind(id)))
-    return inBase.length === 0 ? own : [...inBase, ...own]
+    const own = this.#names.named(name).map(index => this.firstId + index)
+    const wanted = kinds.length === 0 ? own : own.filter(id => kinds.includes(this.kind(id)))
+    return inBase.length === 0 ? wanted : [...inBase, ...wanted]
   }
 
   /** Id of the first type with a name, and with one of `kinds` if any are given. */
@@ -335,72 +342,7 @@ export class Btf {
    * Ids of the types of this BTF, not of its base, with a name or one of its flavours: `name`, `name___v2`.
    */
   findFlavors(name: string): number[] {
-    return this.#idsWhere(
-      name,
-      text => text === name || essentialName(text) === name,
-      (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end),
-    )
-  }
-
-  #idsOfName(name: string): number[] {
-    return this.#idsWhere(
-      name,
-      text => text === name,
-      (bytes, end) => bytes[end] === 0,
-    )
-  }
-
-  /** Types whose name is accepted, by its text or by what follows `name` in the string section. */
-  #idsWhere(
-    name: string,
-    accept: (text: string) => boolean,
-    acceptRest: (bytes: Uint8Array, end: number) => boolean,
-  ): number[] {
-    if (name === '') return []
-    if (this.#names === undefined && ++this.#finds <= FINDS_BEFORE_INDEX) {
-      return this.#idsOfOffsets(this.#offsetsOf(name, acceptRest))
-    }
-    this.#names ??= new NameIndex(this.#starts.length, index => this.#placeOfName(index))
-    const ids: number[] = []
-    for (const index of this.#names.candidates(name)) {
-      const id = this.firstId + index
-      if (accept(this.name(id))) ids.push(id)
-    }
-    return ids.sort((a, b) => a - b)
-  }
-
-  #placeOfName(index: number): NamePlace | undefined {
-    const offset = this.#words[this.#starts[index]!]!
-    if (offset === 0) return undefined
-    let owner: Btf = this
-    while (offset < owner.#stringBase && owner.base !== undefined) owner = owner.base
-    return { bytes: owner.#strings.bytes, offset: offset - owner.#stringBase }
-  }
-
-  /** Offsets of the strings that begin with a name, and of whose rest, from `end`, `accept` approves. */
-  #offsetsOf(name: string, accept: (bytes: Uint8Array, end: number) => boolean): Set<number> {
-    // A name offset may point into the middle of a longer string, so every occurrence counts.
-    const offsets = new Set<number>()
-    const needle = Buffer.from(name)
-    if (needle.includes(0)) return offsets
-    for (let owner: Btf | undefined = this; owner !== undefined; owner = owner.base) {
-      const haystack = owner.#strings.bytes
-      for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
-        if (accept(haystack, at + needle.length)) offsets.add(owner.#stringBase + at)
-      }
-    }
-    return offsets
-  }
-
-  #idsOfOffsets(offsets: ReadonlySet<number>): number[] {
-    const ids: number[] = []
-    if (offsets.size === 0) return ids
-    const words = this.#words
-    const starts = this.#starts
-    for (let i = 0; i < starts.length; i++) {
-      if (offsets.has(words[starts[i]!]!)) ids.push(this.firstId + i)
-    }
-    return ids
+    return this.#names.flavors(name).map(index => this.firstId + index)
   }
 
   /** Calls `visit` with the id of each type of this BTF that is not in a base, in ascending order. */
@@ -483,8 +425,6 @@ export class Btf {
   }
 }
 
-/** Searching the strings costs a fifth of making the index. */
-const FINDS_BEFORE_INDEX = 3
 /** Sizes have 32 bits, also those of arrays of arrays. */
 const MAX_SIZE = 0xffff_ffff
 

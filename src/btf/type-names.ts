@@ -1,0 +1,88 @@
+/**
+ * Looking up types by name. The first few look-ups search the string sections, which costs a few milliseconds on kernel
+ * BTF and no memory; whoever keeps asking gets an index.
+ *
+ * @module
+ */
+
+import { isFlavorSuffix } from './flavor.ts'
+import { NameIndex, type NamePlace } from './name-index.ts'
+
+/** A string section, and the offset with which its strings begin. */
+export interface StringsFrom {
+  readonly bytes: Buffer
+  readonly start: number
+}
+
+/** Searching costs about a third of making the index. */
+const SEARCHES_BEFORE_INDEX = 3
+
+/** Whether what follows a name in a string section, from `end`, makes it the name that is looked for. */
+type AcceptRest = (bytes: Uint8Array, end: number) => boolean
+
+/** The names of the types of one BTF; types are numbered from 0. */
+export class TypeNames {
+  readonly #count: number
+  readonly #nameOffset: (type: number) => number
+  readonly #strings: readonly StringsFrom[]
+  #index: NameIndex | undefined
+  #searches = 0
+
+  /**
+   * @param count number of types
+   * @param nameOffset offset of a type's name; 0 when it has none
+   * @param strings the sections that these offsets count through, in descending order
+   */
+  constructor(count: number, nameOffset: (type: number) => number, strings: readonly StringsFrom[]) {
+    this.#count = count
+    this.#nameOffset = nameOffset
+    this.#strings = strings
+  }
+
+  /** Types with a name, in ascending order. */
+  named(name: string): number[] {
+    return this.#find(name, (bytes, end) => bytes[end] === 0)
+  }
+
+  /** Types with a name or one of its flavours, in ascending order. */
+  flavors(name: string): number[] {
+    return this.#find(name, (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end))
+  }
+
+  #find(name: string, accept: AcceptRest): number[] {
+    const needle = Buffer.from(name)
+    if (needle.length === 0 || needle.includes(0)) return []
+    if (this.#index === undefined && ++this.#searches <= SEARCHES_BEFORE_INDEX)
+      return this.#search(needle, accept)
+    this.#index ??= new NameIndex(this.#count, type => this.#place(type))
+    const found: number[] = []
+    for (const type of this.#index.candidates(name)) {
+      const place = this.#place(type)
+      if (place === undefined) continue
+      const { bytes, offset } = place
+      const end = offset + needle.length
+      if (needle.equals(bytes.subarray(offset, end)) && accept(bytes, end)) found.push(type)
+    }
+    return found.sort((a, b) => a - b)
+  }
+
+  #place(type: number): NamePlace | undefined {
+    const offset = this.#nameOffset(type)
+    const section = offset === 0 ? undefined : this.#strings.find(({ start }) => offset >= start)
+    return section === undefined ? undefined : { bytes: section.bytes, offset: offset - section.start }
+  }
+
+  #search(needle: Buffer, accept: AcceptRest): number[] {
+    // A name offset may point into the middle of a longer string, so every occurrence counts.
+    const offsets = new Set<number>()
+    for (const { bytes, start } of this.#strings) {
+      for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + 1)) {
+        if (accept(bytes, at + needle.length)) offsets.add(start + at)
+      }
+    }
+    const found: number[] = []
+    if (offsets.size === 0) return found
+    for (let type = 0; type < this.#count; type++) if (offsets.has(this.#nameOffset(type))) found.push(type)
+    return found
+  }
+}

@@ -1,5 +1,14 @@
-/** Facts about the running kernel. @module */
+/** Facts about kernels, and about the running one. @module */
 
+export {
+  attachTypeSince,
+  compareReleases,
+  helperSince,
+  type LinuxRelease,
+  linkTypeSince,
+  mapTypeSince,
+  programTypeSince,
+} from '../abi/index.ts'
 export { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from './btf.ts'
 export { BtfObject, type BtfObjectInfo } from './btf-object.ts'
 export { onlineCpus, parseCpuList, possibleCpus } from './cpus.ts'

@@ -34,7 +34,7 @@ test('verify --btf succeeds where nothing fails', t => {
 
 test('types are also taken from an ELF file', t => {
   const { stdout } = run(objectPath('core'), '--btf', objectPath('core'))
-  t.regex(stdout, /^core\.bpf\.o +read_fields +4 +0$/m)
+  t.regex(stdout, /^core\.bpf\.o +nesting +4 +0$/m)
 })
 
 test('wrong use is told', t => {

@@ -345,7 +345,8 @@ kernelTest(
   ['bpftool', typedVariables, listedVariables],
   t => {
     const spec = objectSpec('externs')
-    for (const program of spec.programs.values()) program.autoload = true
+    // Of optional programs, libbpf relocates no types here: this one needs none.
+    spec.programs.get('read_active').autoload = true
     using collection = Collection.load(spec)
     loadByBpftool('externs', directory => {
       for (const [each, program] of collection.programs) {

@@ -151,7 +151,10 @@ function explain(code: string, program: ProgramHandle): string | undefined {
     case 'E2BIG':
       return 'the function has as many programs as a trampoline can call'
     case 'ENOTSUPP':
-      return 'trampolines of this kernel and architecture cannot pass the arguments of the function: there are too many, or some are structures'
+      return (
+        untraceable(program) ??
+        'trampolines of this kernel and architecture cannot pass the arguments of the function: there are too many, or some are structures'
+      )
     default:
       return undefined
   }

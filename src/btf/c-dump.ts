@@ -14,6 +14,10 @@ import type { BtfType } from './types.ts'
 /** How deep types may refer to each other before one of them is complete. */
 const MAX_DEPTH = 512
 
+/** How long the header may become: that of a kernel has some 25 characters per type. */
+const CHARACTERS = 1 << 20
+const CHARACTERS_PER_TYPE = 1 << 10
+
 /** Typedefs that compilers have themselves. */
 const BUILT_IN: readonly string[] = ['__builtin_va_list', '__gnuc_va_list']
 
@@ -27,7 +31,7 @@ const BUILT_IN_VECTORS = /^__(Poly\d+|S?Float\d+|Bfloat\d+|Int\d+|Uint\d+)(x\d+)
  *
  * Variables, functions and sections are left out, for they are no types.
  *
- * @throws ObjectFileError when types contain themselves, which C cannot say
+ * @throws ObjectFileError when types are nested too deeply, or anonymous ones are used so often that it would be huge
  */
 export function btfToC(btf: Btf): string {
   const lines: string[] = [
@@ -51,13 +55,15 @@ class CDump {
   readonly #lines: string[]
   readonly #writer: CWriter
   readonly #names: DumpNames
-  readonly #started = new Set<number>()
+  /** Types that were completed, and named: each once, for what is anonymous could be met without end. */
+  readonly #completed = new Set<number>()
+  readonly #named = new Set<number>()
 
   constructor(btf: Btf, lines: string[]) {
     this.#btf = btf
     this.#lines = lines
     this.#names = new DumpNames(btf)
-    this.#writer = new CWriter(btf, this.#names)
+    this.#writer = new CWriter(btf, this.#names, CHARACTERS + CHARACTERS_PER_TYPE * btf.typeCount)
   }
 
   run(): void {
@@ -96,17 +102,13 @@ class CDump {
 
   /** Writes what must come before an object of the type can be declared. */
   #complete(id: number, depth: number): void {
-    this.#check(id, depth)
+    if (this.#isDone(this.#completed, id, depth)) return
     const type = this.#btf.type(id)
     switch (type.kind) {
       case 'struct':
       case 'union':
-        if (type.name === '') this.#completeMembers(type.members, depth)
-        else if (!this.#started.has(id)) {
-          this.#started.add(id)
-          this.#completeMembers(type.members, depth)
-          this.#write(id)
-        }
+        for (const member of type.members) this.#complete(member.type, depth + 1)
+        if (type.name !== '') this.#write(id)
         break
       case 'typedef':
         this.#name(id, depth)
@@ -126,25 +128,19 @@ class CDump {
     }
   }
 
-  #completeMembers(members: readonly { type: number }[], depth: number): void {
-    for (const member of members) this.#complete(member.type, depth + 1)
-  }
-
   /** Writes what must come before the type can be named, as behind a pointer. */
   #name(id: number, depth: number): void {
-    this.#check(id, depth)
+    if (this.#isDone(this.#named, id, depth)) return
     const type = this.#btf.type(id)
     switch (type.kind) {
       case 'typedef':
-        if (this.#started.has(id)) break
-        this.#started.add(id)
         this.#name(type.type, depth + 1)
         if (!isBuiltIn(this.#btf, type)) this.#write(id)
         break
       case 'struct':
       case 'union':
         // It is written out where it is used.
-        if (type.name === '') this.#completeMembers(type.members, depth)
+        if (type.name === '') this.#complete(id, depth + 1)
         break
       case 'array':
         // Elements must be complete, even behind a pointer.
@@ -164,8 +160,12 @@ class CDump {
     }
   }
 
-  #check(id: number, depth: number): void {
-    if (depth > MAX_DEPTH) throw new ObjectFileError(`BTF type ${id} contains itself`, {})
+  /** Whether a type was seen to; it counts as such from now on. */
+  #isDone(done: Set<number>, id: number, depth: number): boolean {
+    if (depth > MAX_DEPTH) throw new ObjectFileError(`BTF type ${id} is too deep for C`, {})
+    if (done.has(id)) return true
+    done.add(id)
+    return false
   }
 }
 

@@ -13,8 +13,8 @@ import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from './types.ts'
 
 /** How deep types may be nested in one declaration. */
 const MAX_DEPTH = 64
-/** Most types in one declaration: anonymous structs, written out where they are used, could multiply without end. */
-const MAX_TYPES = 100_000
+/** Longest declaration: anonymous structs, written out where they are used, could multiply without end. */
+const MAX_CHARACTERS = 1 << 21
 
 /** How a writer calls what it writes. */
 export interface CNames {
@@ -61,23 +61,27 @@ export class CWriter {
   readonly #btf: Btf
   readonly #names: CNames
   readonly #layout: CLayout
-  #left = MAX_TYPES
+  /** Characters that may still be written: in all, and by the current call. */
+  #total: number
+  #left = 0
 
-  constructor(btf: Btf, names: CNames = ownNames) {
+  /** @param characters how many it writes in all, about, before it throws */
+  constructor(btf: Btf, names: CNames = ownNames, characters: number = MAX_CHARACTERS) {
     this.#btf = btf
     this.#names = names
     this.#layout = new CLayout(btf)
+    this.#total = characters
   }
 
   /** As {@link cDeclaration}. */
   declaration(id: number, name: string): string {
-    this.#left = MAX_TYPES
+    this.#left = MAX_CHARACTERS
     return this.#declare(id, name, '', 0)
   }
 
   /** As {@link cDefinition}. */
   definition(id: number): string {
-    this.#left = MAX_TYPES
+    this.#left = MAX_CHARACTERS
     const type = this.#btf.type(id)
     switch (type.kind) {
       case 'struct':
@@ -103,7 +107,8 @@ export class CWriter {
   #declare(id: number, declarator: string, indent: string, depth: number): string {
     let qualifiers = ''
     for (; ; depth++) {
-      if (depth > MAX_DEPTH || --this.#left < 0) throw tooComplex(id)
+      if (depth > MAX_DEPTH) throw tooComplex(id)
+      this.#spend(id, 1)
       const type = this.#btf.type(id)
       switch (type.kind) {
         case 'const':
@@ -136,11 +141,19 @@ export class CWriter {
           continue
         default: {
           const base = `${qualifiers}${this.#base(id, type, indent, depth)}`
+          this.#spend(id, base.length)
           const direct = declarator === '' || declarator.startsWith('[')
           return `${base}${direct ? '' : ' '}${declarator}`
         }
       }
     }
+  }
+
+  /** Counts what was written; text that becomes part of a longer one counts again, as it costs again. */
+  #spend(id: number, characters: number): void {
+    this.#left -= characters
+    this.#total -= characters
+    if (this.#left < 0 || this.#total < 0) throw tooComplex(id)
   }
 
   #parameters({ params }: BtfFuncProto, indent: string, depth: number): string {
@@ -191,7 +204,9 @@ export class CWriter {
       const isBitfield = member.bitSize > 0
       const align = packed ? 1 : this.#layout.alignOf(member.type)
       pad(member.bitOffset, align, afterBitfield && isBitfield)
-      const declared = this.#declare(member.type, this.#names.member(member.name), inner, depth + 1)
+      const memberName = this.#names.member(member.name)
+      this.#spend(id, memberName.length)
+      const declared = this.#declare(member.type, memberName, inner, depth + 1)
       lines.push(`${inner}${declared}${isBitfield ? `: ${member.bitSize}` : ''};`)
       end = member.bitOffset + (isBitfield ? member.bitSize : this.#sizeOf(member.type) * 8)
       afterBitfield = isBitfield
@@ -208,14 +223,13 @@ export class CWriter {
   }
 
   #enum(id: number, type: BtfEnum, indent: string): string {
-    this.#left -= type.values.length
-    if (this.#left < 0) throw tooComplex(id)
     const name = type.name === '' ? '' : ` ${this.#names.typeName(id, type.name)}`
     const mode = ENUM_MODES[type.size]
     const attribute = mode === undefined ? '' : ` __attribute__((mode(${mode})))`
     // Without values it is a declaration.
     if (type.values.length === 0) return `enum${name === '' ? ' {}' : name}`
     const lines = type.values.map(each => {
+      this.#spend(id, each.name.length + 1)
       const number = type.kind === 'enum64' ? wideNumber(each.value) : String(each.value)
       return `${indent}\t${this.#names.enumerator(id, each.name)} = ${number},\n`
     })

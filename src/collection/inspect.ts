@@ -7,7 +7,7 @@
 import { BPF_F_SLEEPABLE, coreRelocationKinds, enumName, helpers } from '../abi/index.ts'
 import type { CoreRelocation, Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
-import { cDeclaration, cDefinition } from '../btf/c-type.ts'
+import { CWriter } from '../btf/c-type.ts'
 import { describeAccess, parseAccess } from '../btf/core-access.ts'
 import type { ExternSpec } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
@@ -135,8 +135,9 @@ export interface Inspection {
  * @param spec as `CollectionSpec.fromFile` or `parse` gives it; what was edited is shown as edited
  */
 export function inspectObject(spec: CollectionSpec): Inspection {
+  const types = new TypeTexts()
   const programs = [...spec.programs.values()].map(each => inspectProgram(spec, each))
-  const maps = [...spec.maps.values()].map(inspectMap)
+  const maps = [...spec.maps.values()].map(each => inspectMap(each, types))
   const loaded = programs.filter(each => each.autoload)
   return {
     version: INSPECTION_VERSION,
@@ -144,8 +145,8 @@ export function inspectObject(spec: CollectionSpec): Inspection {
     license: [...spec.programs.values()][0]?.license ?? '',
     programs,
     maps,
-    variables: [...spec.variables.values()].map(each => inspectVariable(each, spec.btf)),
-    externs: [...spec.externs.values()].map(each => inspectExtern(each, spec.btf)),
+    variables: [...spec.variables.values()].map(each => inspectVariable(each, spec.btf, types)),
+    externs: [...spec.externs.values()].map(each => inspectExtern(each, spec.btf, types)),
     needs: summarizeNeeds([...maps, ...loaded].flatMap(({ needs }) => needs.needs)),
   }
 }
@@ -239,7 +240,7 @@ export function relocationSubject(relocation: CoreRelocation, btf: Btf | undefin
   return `type ${relocation.typeId} access ${JSON.stringify(relocation.access)}`
 }
 
-function inspectMap(spec: MapSpec): InspectedMap {
+function inspectMap(spec: MapSpec, types: TypeTexts): InspectedMap {
   return {
     name: spec.name,
     type: spec.type,
@@ -250,9 +251,9 @@ function inspectMap(spec: MapSpec): InspectedMap {
     mapExtra: spec.mapExtra ?? 0n,
     pinning: spec.pinning ?? 'none',
     pinPath: spec.pinPath ?? null,
-    key: inspectType(spec.btf, spec.keyTypeId),
-    value: inspectType(spec.btf, spec.valueTypeId),
-    inner: spec.innerMap === undefined ? null : inspectMap(spec.innerMap),
+    key: types.type(spec.btf, spec.keyTypeId),
+    value: types.type(spec.btf, spec.valueTypeId),
+    inner: spec.innerMap === undefined ? null : inspectMap(spec.innerMap, types),
     contents: spec.contents?.length ?? 0,
     frozen: spec.freeze === true,
     tags: spec.tags ?? [],
@@ -260,18 +261,7 @@ function inspectMap(spec: MapSpec): InspectedMap {
   }
 }
 
-function inspectType(btf: Btf | undefined, id = 0): InspectedType | null {
-  if (btf === undefined || id === 0 || btf.kind(id) === 'datasec') return null
-  const type = inC(() => cDeclaration(btf, id))
-  if (type === null) return null
-  const below = inC(() => btf.resolve(id))
-  const composite = below !== null && ['struct', 'union', 'enum', 'enum64'].includes(btf.kind(below))
-  // An anonymous one is in the declaration already.
-  const named = composite && btf.name(below) !== ''
-  return { type, definition: named ? inC(() => cDefinition(btf, below)) : null }
-}
-
-function inspectVariable(variable: VariableSpec, btf: Btf | undefined): InspectedVariable {
+function inspectVariable(variable: VariableSpec, btf: Btf | undefined, types: TypeTexts): InspectedVariable {
   const { name, sectionName, offset, size, constant, typeId } = variable
   return {
     name,
@@ -279,7 +269,7 @@ function inspectVariable(variable: VariableSpec, btf: Btf | undefined): Inspecte
     offset,
     size,
     constant,
-    declaration: btf === undefined || typeId === 0 ? null : inC(() => cDeclaration(btf, typeId, name)),
+    declaration: types.declaration(btf, typeId, name),
     value: initialValue(variable),
   }
 }
@@ -293,18 +283,49 @@ function initialValue(variable: VariableSpec): unknown {
   }
 }
 
-function inspectExtern(extern: ExternSpec, btf: Btf | undefined): InspectedExtern {
+function inspectExtern(extern: ExternSpec, btf: Btf | undefined, types: TypeTexts): InspectedExtern {
   const { name, kind, weak, typeId } = extern
-  const declaration = btf === undefined || typeId === 0 ? null : inC(() => cDeclaration(btf, typeId, name))
-  return { name, kind, weak, declaration }
+  return { name, kind, weak, declaration: types.declaration(btf, typeId, name) }
 }
 
-/** What types say; `null` where they contain themselves. */
-function inC<T>(write: () => T): T | null {
-  try {
-    return write()
-  } catch (error) {
-    if (error instanceof BpfError) return null
-    throw error
+/** Characters of C that a document has at most; types of a hostile object could be written without end. */
+const MAX_C = 1 << 24
+
+/** Types as C, with one limit for all of them; `null` where there is none, beyond the limit, and for loops. */
+class TypeTexts {
+  readonly #writers = new Map<Btf, CWriter>()
+
+  declaration(btf: Btf | undefined, id: number, name: string): string | null {
+    return btf === undefined || id === 0 ? null : this.#write(btf, writer => writer.declaration(id, name))
+  }
+
+  type(btf: Btf | undefined, id = 0): InspectedType | null {
+    if (btf === undefined || id === 0 || btf.kind(id) === 'datasec') return null
+    const type = this.declaration(btf, id, '')
+    return type === null ? null : { type, definition: this.#definition(btf, id) }
+  }
+
+  #definition(btf: Btf, id: number): string | null {
+    return this.#write(btf, writer => {
+      const below = btf.resolve(id)
+      const composite = ['struct', 'union', 'enum', 'enum64'].includes(btf.kind(below))
+      // One without a name is in the declaration already, unless that is a typedef.
+      if (!composite || (btf.name(below) === '' && below === id)) return null
+      return writer.definition(below)
+    })
+  }
+
+  #write<T>(btf: Btf, write: (writer: CWriter) => T): T | null {
+    let writer = this.#writers.get(btf)
+    if (writer === undefined) {
+      writer = new CWriter(btf, undefined, MAX_C)
+      this.#writers.set(btf, writer)
+    }
+    try {
+      return write(writer)
+    } catch (error) {
+      if (error instanceof BpfError) return null
+      throw error
+    }
   }
 }

@@ -3,6 +3,7 @@ import { CollectionSpec, verifyObject, verifyProgram } from '../../src/collectio
 import { haveHelper } from '../../src/kernel/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { kernelTest } from '../support/kernel-test.ts'
+import { bloomFilters } from '../support/map-features.ts'
 import { objectPath, objectSpec } from '../support/objects.ts'
 import { bpfLoop, lacking, since } from '../support/program-features.ts'
 
@@ -25,10 +26,16 @@ function countsOfBpftool(object: string): Map<string, number> {
   return counts
 }
 
-for (const object of ['core', 'functions', 'maps', 'events', 'recent']) {
+for (const [object, ...needs] of [
+  ['core'],
+  ['functions'],
+  ['maps'],
+  ['events'],
+  ['recent', bloomFilters],
+] as const) {
   kernelTest(
     `programs of ${object} get the verdict, and as many instructions, as from bpftool`,
-    ['bpftool'],
+    ['bpftool', ...needs],
     t => {
       const expected = countsOfBpftool(object)
       const verdicts = [...verifyObject(objectSpec(object))]

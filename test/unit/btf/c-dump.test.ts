@@ -120,6 +120,23 @@ test('names cannot smuggle C into the header', t => {
   t.regex(btfToC(maker.parse()), /^struct a_____int_main_void \{\n\tint __ x___;\n\};$/m)
 })
 
+test('anonymous types that multiply are an error, not a hang', t => {
+  const structs = new BtfMaker()
+  let id = structs.int('int', 4)
+  for (let i = 0; i < 60; i++) id = structs.struct('', 4, ['a', id, 0], ['b', id, 0])
+  structs.struct('bomb', 4, ['a', id, 0])
+  t.throws(() => btfToC(structs.parse()), { instanceOf: ObjectFileError, message: /is too complex for C/ })
+
+  const functions = new BtfMaker()
+  let type = functions.int('int', 4)
+  for (let i = 0; i < 60; i++) {
+    const params = [type, type].map(each => ({ name: '', type: each }))
+    type = functions.pointer(functions.builder.add({ kind: 'func_proto', name: '', type: 0, params }))
+  }
+  functions.typedef('bomb', type)
+  t.throws(() => btfToC(functions.parse()), { instanceOf: ObjectFileError, message: /is too complex for C/ })
+})
+
 test('whatever the types are, there is a header or an ObjectFileError', t => {
   fc.assert(
     fc.property(fc.array(anyBtfType, { maxLength: 40 }), types => {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { jsonReplacer } from '../../../src/codec.ts'
 import { CollectionSpec, inspectObject } from '../../../src/collection/index.ts'
+import { BtfMaker } from '../../support/btf-maker.ts'
 import { objectSpec } from '../../support/objects.ts'
 
 test('a program is described with what it uses', t => {
@@ -105,6 +106,28 @@ test('programs that are not loaded by default do not count for the object', t =>
   t.is(inspectObject(spec).needs.since, '5.5')
   spec.programs.get('on_fentry').autoload = false
   t.deepEqual(inspectObject(new CollectionSpec()).needs, { since: null, because: [], needs: [] })
+})
+
+test('variables whose types multiply cost no more than one of them', t => {
+  const maker = new BtfMaker()
+  let id = maker.int('int', 4)
+  for (let i = 0; i < 60; i++) id = maker.struct('', 4, ['a', id, 0], ['b', id, 0])
+  const btf = maker.parse()
+  const value = new Uint8Array(4)
+  const map = { name: '.data', type: 'array', keySize: 4, valueSize: 4, maxEntries: 1, btf } as const
+  const spec = new CollectionSpec({
+    btf,
+    maps: [['.data', { ...map, contents: [{ key: value, value }] }]],
+    variables: Array.from({ length: 2000 }, (_, i) => ({
+      name: `v${i}`,
+      sectionName: '.data',
+      offset: 0,
+      size: 4,
+      typeId: id,
+    })),
+  })
+  t.is(spec.variables.size, 2000)
+  t.true(inspectObject(spec).variables.every(each => each.declaration === null))
 })
 
 for (const name of ['core', 'data', 'events', 'functions', 'kfuncs', 'maps', 'recent', 'sections', 'arena']) {

@@ -18,7 +18,7 @@ import { describeNeed, variants } from './variants.ts'
 export interface AttachTimesOptions {
   /** Numbers of functions. Default: 1, 100, 1000, 10000. */
   counts?: readonly number[]
-  /** Seconds that one number of functions may take with one method, as the number before it lets expect. Default: 60. */
+  /** Seconds that one number of functions may take with one method, as the numbers before it let expect. Default: 60. */
   seconds?: number
   /** Told what is about to be measured: `'attach to 100 functions'`, `'kprobe'`. */
   onProgress?: (step: string, detail: string) => void
@@ -117,6 +117,23 @@ export function attachCandidates(
   return Array.from({ length: Math.min(count, suitable.length) }, (_, i) => suitable[Math.floor(i * step)]!)
 }
 
+/** How long loading, attaching and detaching took together. */
+export interface Total {
+  readonly functions: number
+  readonly milliseconds: number
+}
+
+/**
+ * How long more functions will take, on the line through the last two measurements; 0 when there are not two yet: what
+ * the first one takes is mostly the same for any number.
+ */
+export function expectedMilliseconds(totals: readonly Total[], functions: number): number {
+  const [first, second] = totals.slice(-2)
+  if (first === undefined || second === undefined) return 0
+  const perFunction = (second.milliseconds - first.milliseconds) / (second.functions - first.functions)
+  return second.milliseconds + Math.max(perFunction, 0) * (functions - second.functions)
+}
+
 /**
  * Measures attaching and detaching. What the kernel lacks, refuses, or would take too long for, has the reason instead
  * of a number.
@@ -129,10 +146,9 @@ export async function measureAttachTimes(options: AttachTimesOptions = {}): Prom
     const lacking = variants
       .find(each => each.name === variant)
       ?.needs.find(({ feature }) => feature.probe() === 'no')
-    let expected = 0
-    let before: { functions: number; total: number } | undefined
+    const totals: Total[] = []
     for (const functions of counts) {
-      if (before !== undefined) expected = (before.total / before.functions) * functions
+      const expected = expectedMilliseconds(totals, functions)
       let result: AttachTime
       if (lacking !== undefined) result = unmeasured(name, functions, describeNeed(lacking))
       else if (expected > seconds * 1000) {
@@ -151,8 +167,8 @@ export async function measureAttachTimes(options: AttachTimesOptions = {}): Prom
       }
       const { loadMilliseconds, attachMilliseconds, detachMilliseconds } = result
       if (attachMilliseconds !== null) {
-        const total = attachMilliseconds + (loadMilliseconds ?? 0) + (detachMilliseconds ?? 0)
-        before = { functions, total }
+        const milliseconds = attachMilliseconds + (loadMilliseconds ?? 0) + (detachMilliseconds ?? 0)
+        totals.push({ functions, milliseconds })
       }
       results.push(result)
     }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BpfError } from '../errors.ts'
 import { defineFeature, type Feature, features, kernelBtf } from '../kernel/index.ts'
@@ -113,9 +114,17 @@ const OFFSETS_BEHIND_ENTRY: Readonly<Partial<Record<string, readonly number[]>>>
   arm64: [12, 8],
 }
 
-/** How long the kernel takes to optimize a kprobe. Source: kernel/kprobes.c `OPTIMIZE_DELAY`, 5 jiffies. */
-const OPTIMIZE_MILLISECONDS = 100
-const OPTIMIZE_ATTEMPTS = 3
+/** Milliseconds between two looks at whether a kprobe is optimized. */
+const OPTIMIZE_POLL = 50
+/**
+ * Milliseconds after which a kprobe stays as it is. The kernel waits a few jiffies, then until every task has left the
+ * instructions that it replaces. Source: kernel/kprobes.c `kprobe_optimizer`.
+ */
+const OPTIMIZE_TIMEOUT = 3000
+/** Milliseconds after which an optimized kprobe that was removed has left nothing in the code. */
+const UNOPTIMIZE_MILLISECONDS = 200
+/** Whether the kernel optimizes kprobes; not there where it cannot. */
+const OPTIMIZATION = '/proc/sys/debug/kprobes-optimization'
 
 function kprobeAtEntry(program: Program): Attachment {
   return withMechanism(kprobe(program, TARGET_HELPER), undefined)
@@ -132,9 +141,7 @@ async function kprobeBehindEntry(program: Program): Promise<Attachment> {
       continue
     }
     try {
-      for (let i = 1; i < OPTIMIZE_ATTEMPTS && mechanismAt(offset) === 'breakpoint'; i++) {
-        await sleep(OPTIMIZE_MILLISECONDS)
-      }
+      if (isOptimizing()) await untilOptimized(offset)
       if (mechanismAt(offset) !== 'ftrace') return withMechanism(link, offset)
       link.close()
     } catch (error) {
@@ -143,6 +150,21 @@ async function kprobeBehindEntry(program: Program): Promise<Attachment> {
     }
   }
   throw failure
+}
+
+async function untilOptimized(offset: number): Promise<void> {
+  for (let waited = 0; waited < OPTIMIZE_TIMEOUT; waited += OPTIMIZE_POLL) {
+    if (mechanismAt(offset) !== 'breakpoint') return
+    await sleep(OPTIMIZE_POLL)
+  }
+}
+
+function isOptimizing(): boolean {
+  try {
+    return readFileSync(OPTIMIZATION, 'latin1').trim() === '1'
+  } catch {
+    return false
+  }
 }
 
 /** @param offset `undefined` for any: the kernel moves a probe of the entry behind `endbr64` */
@@ -213,7 +235,7 @@ export const variants: readonly Variant[] = [
     needs: [kprobes],
     load: { type: 'kprobe' },
     attach: kprobeBehindEntry,
-    settle: OPTIMIZE_MILLISECONDS,
+    settle: UNOPTIMIZE_MILLISECONDS,
   },
   {
     name: 'kretprobe',

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { attachCandidates } from '../../../src/bench/attach-time.ts'
+import { attachCandidates, expectedMilliseconds } from '../../../src/bench/attach-time.ts'
 import { parseKprobeList, readEnvironment, spoilers } from '../../../src/bench/index.ts'
 import { probesDocument } from '../../support/probes-document.ts'
 
@@ -114,4 +114,14 @@ test('functions to attach to are spread evenly, and neither ambiguous, busy nor 
     names(100),
     ['0', '1', '2', '4', '5', '6', '7', '8', '9'].map(each => `ext4_f${each}`),
   )
+})
+
+test('what attaching to more functions takes lies on the line through the last two measurements', t => {
+  const one = { functions: 1, milliseconds: 2000 }
+  t.is(expectedMilliseconds([], 1), 0)
+  t.is(expectedMilliseconds([one], 100), 0)
+  t.is(expectedMilliseconds([one, { functions: 101, milliseconds: 2500 }], 1101), 7500)
+  t.is(expectedMilliseconds([one, { functions: 101, milliseconds: 1500 }], 1101), 1500)
+  const all = [one, { functions: 100, milliseconds: 2000 }, { functions: 200, milliseconds: 3000 }]
+  t.is(expectedMilliseconds(all, 300), 4000)
 })

@@ -148,6 +148,21 @@ static double run_helper(int index, unsigned int count)
 	return nanoseconds / count;
 }
 
+static bool is_optimized(void)
+{
+	FILE *list = fopen("/sys/kernel/debug/kprobes/list", "r");
+	bool optimized = false;
+	char line[512];
+
+	if (!list)
+		return false;
+	while (fgets(line, sizeof(line), list))
+		if (strstr(line, TARGET "+") && strstr(line, "[OPTIMIZED]"))
+			optimized = true;
+	fclose(list);
+	return optimized;
+}
+
 static struct bpf_link *attach_kprobe(struct bpf_program *program, size_t offset)
 {
 	LIBBPF_OPTS(bpf_kprobe_opts, options, .offset = offset);
@@ -178,8 +193,9 @@ static struct bpf_link *attach(const struct variant *variant)
 		link = attach_kprobe(program, 9);
 		if (!link)
 			link = attach_kprobe(program, 5);
-		// The kernel optimizes it a little later.
-		usleep(200 * 1000);
+		// The kernel optimizes it a little later, if it can.
+		for (int i = 0; i < 60 && !is_optimized(); i++)
+			usleep(50 * 1000);
 		break;
 	case UPROBE:
 	case URETPROBE:
@@ -211,7 +227,7 @@ static void measure(const struct job *job)
 	}
 	bpf_link__destroy(link);
 	if (variant->how == KPROBE_OFFSET)
-		usleep(100 * 1000);
+		usleep(200 * 1000);
 	printf("%s\t%.4f\t%llu\t%llu\n", variant->name, nanoseconds, link ? expected : 0,
 	       (unsigned long long)counters.hits);
 }

@@ -30,6 +30,11 @@ export interface BootOptions {
   timeout: number
   /** Called with each line that the command prints. */
   onLine?: (line: string) => void
+  /**
+   * Whether the guest's clock counts instructions, one nanosecond each, instead of following the host's: measurements
+   * in the guest are then free of what else the host does.
+   */
+  countInstructions?: boolean
 }
 
 const CONSOLE_LINES = 40
@@ -43,6 +48,7 @@ function qemuArguments(
   initrd: string,
   root: string,
   project: string,
+  countInstructions = false,
 ): [string, string[]] {
   const drives = [root, project].flatMap(file => ['-drive', `file=${file},format=raw,if=virtio,snapshot=on`])
   const common = [
@@ -57,12 +63,14 @@ function qemuArguments(
     '-kernel',
     kernel.image,
   ]
-  const rest = ['-initrd', initrd, ...drives]
+  const rest = ['-initrd', initrd, ...drives, ...(countInstructions ? ['-icount', 'shift=0'] : [])]
+  // Instructions of several CPUs are counted only when one thread emulates them all.
+  const accelerator = ['-accel', `tcg,thread=${countInstructions ? 'single' : 'multi'}`]
   if (kernel.arch === 'arm64') {
-    const machine = ['-M', 'virt', '-cpu', 'max,pauth-impdef=on', '-accel', 'tcg,thread=multi']
+    const machine = ['-M', 'virt', '-cpu', 'max,pauth-impdef=on', ...accelerator]
     return ['qemu-system-aarch64', [...machine, ...common, ...rest, '-append', `console=ttyAMA0 ${CMDLINE}`]]
   }
-  const machine = ['-cpu', 'max', '-accel', 'tcg,thread=multi']
+  const machine = ['-cpu', 'max', ...accelerator]
   return ['qemu-system-x86_64', [...machine, ...common, ...rest, '-append', `console=ttyS0 ${CMDLINE}`]]
 }
 
@@ -70,17 +78,19 @@ function qemuArguments(
 function prepareGuest(
   kernel: GuestKernel,
   command: string | undefined,
+  countInstructions?: boolean,
 ): [program: string, args: string[], directory: string] {
   const directory = join(CACHE, 'run', `${kernel.name}-${process.pid}`)
   mkdirSync(directory, { recursive: true })
   const root = prepareRoot(kernel.arch)
   const project = makeProjectImage(kernel, directory, command)
-  return [...qemuArguments(kernel, makeInitramfs(kernel, directory), root, project), directory]
+  const initramfs = makeInitramfs(kernel, directory)
+  return [...qemuArguments(kernel, initramfs, root, project, countInstructions), directory]
 }
 
 /** Runs a shell script in a guest, in the directory of the project. */
 export function runInGuest(kernel: GuestKernel, command: string, options: BootOptions): Promise<GuestResult> {
-  const [program, args, directory] = prepareGuest(kernel, command)
+  const [program, args, directory] = prepareGuest(kernel, command, options.countInstructions)
   const started = Date.now()
   const result: GuestResult = { exitCode: undefined, failure: undefined, output: [], console: [], seconds: 0 }
   return new Promise((resolve, reject) => {

@@ -67,7 +67,7 @@ export const verify: Command = {
 }
 
 function verifyFiles(paths: readonly string[], format: 'json' | 'csv' | 'text'): number {
-  const objects = paths.map(path => [basename(path), CollectionSpec.fromFile(path)] as const)
+  const objects = readObjects(paths)
   const verdicts: FileVerdict[] = objects.flatMap(([file, spec]) =>
     [...verifyObject(spec)].map(verdict => ({ file, ...verdict })),
   )
@@ -84,7 +84,20 @@ function verifyFiles(paths: readonly string[], format: 'json' | 'csv' | 'text'):
   } else {
     print(printable([verdictTable(verdicts), ...verdicts.flatMap(refusalText)].join('\n\n')))
   }
-  return verdicts.some(({ verdict }) => verdict === 'failure') ? 1 : 0
+  return objects.length < paths.length || verdicts.some(({ verdict }) => verdict === 'failure') ? 1 : 0
+}
+
+/** Reads objects, with their names; what is wrong with one is said, and does not keep the others from being seen. */
+function readObjects(paths: readonly string[]): [name: string, spec: CollectionSpec][] {
+  return paths.flatMap((path): [string, CollectionSpec][] => {
+    try {
+      return [[basename(path), CollectionSpec.fromFile(path)]]
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error
+      process.stderr.write(`ebpf-ts verify: ${printable(error.message)}\n`)
+      return []
+    }
+  })
 }
 
 function print(text: string): void {
@@ -154,8 +167,9 @@ function csvField(text: string): string {
 
 function dryRun(paths: readonly string[], btfPath: string, json: boolean): number {
   const kernel = readBtf(btfPath)
-  const runs: FileDryRun[] = paths.flatMap(path =>
-    dryRunCore(CollectionSpec.fromFile(path), kernel).map(run => ({ file: basename(path), ...run })),
+  const objects = readObjects(paths)
+  const runs: FileDryRun[] = objects.flatMap(([file, spec]) =>
+    dryRunCore(spec, kernel).map(run => ({ file, ...run })),
   )
   if (json) {
     const programs = runs.map(({ failures, ...rest }) => ({
@@ -172,7 +186,8 @@ function dryRun(paths: readonly string[], btfPath: string, json: boolean): numbe
   } else {
     print(printable([dryRunTable(runs), ...runs.flatMap(failureText)].join('\n\n')))
   }
-  return runs.some(({ failures, error }) => failures.length > 0 || error !== null) ? 1 : 0
+  const failed = runs.some(({ failures, error }) => failures.length > 0 || error !== null)
+  return failed || objects.length < paths.length ? 1 : 0
 }
 
 function dryRunTable(runs: readonly FileDryRun[]): string {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { release } from 'node:os'
 import type { ExecutionContext } from 'ava'
 import {
@@ -113,6 +114,20 @@ kernelTest('helpers belong to program types', [], t => {
   t.deepEqual(both('xdp_adjust_head'), ['no', 'yes'])
   t.is(haveHelper('struct_ops', 'map_lookup_elem'), 'unknown')
   t.is(haveHelper('xdp', 100_000), 'no')
+})
+
+kernelTest('who may not try does not know', [], t => {
+  const door = JSON.stringify(new URL('../../src/kernel/index.js', import.meta.url).href)
+  const source = `
+    const { haveHelper, haveMapType, haveProgramType } = await import(${door})
+    haveMapType('array')
+    process.setgid(65534)
+    process.setuid(65534)
+    console.log(haveMapType('lru_hash'), haveProgramType('kprobe'), haveHelper('kprobe', 'probe_read'))`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    encoding: 'utf8',
+  })
+  t.is(stdout, 'unknown unknown unknown\n', stderr)
 })
 
 /** Names of a kernel enumeration, by the number of each value. */

@@ -37,6 +37,13 @@ test('types are also taken from an ELF file', t => {
   t.regex(stdout, /^core\.bpf\.o +nesting +4 +0$/m)
 })
 
+test('an object that cannot be read is told, and the others are seen to', t => {
+  const { status, stdout, stderr } = run('package.json', objectPath('functions'), '--btf', 'test/btf/abi.btf')
+  t.is(status, 1)
+  t.is(stderr, 'ebpf-ts verify: Not an ELF file (package.json, offset 0x0)\n')
+  t.regex(stdout, /^functions\.bpf\.o +first +0 +0$/m)
+})
+
 test('wrong use is told', t => {
   for (const args of [[], ['a', '--json', '--csv'], ['a', '--btf', 'b', '--csv'], ['a', '--attach']]) {
     t.like(run(...args), { status: 2, stdout: '' })

@@ -15,6 +15,7 @@ import {
   type VariableSpec,
 } from '../index.ts'
 import { type Command, parseCommandLine, parseCount, UsageError } from './command.ts'
+import { stopSignal, untilAborted } from './stop.ts'
 
 const help = `Usage: ebpf-ts run OBJECT [--set NAME=VALUE]... [--count N] [--json]
 
@@ -66,15 +67,6 @@ function note(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-/** Aborts on Ctrl-C, on termination, and when nobody reads our output any more. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController()
-  const stop = (): void => controller.abort()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
-  process.stdout.on('error', stop)
-  return controller.signal
-}
-
 async function printRecords(
   collection: Collection,
   count: number,
@@ -93,18 +85,6 @@ async function printRecords(
     process.stdout.write(`${format(record)}\n`)
     if (++printed >= count) break
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const idle = setInterval(() => {}, 1 << 30)
-    const done = (): void => {
-      clearInterval(idle)
-      resolve()
-    }
-    if (signal.aborted) done()
-    else signal.addEventListener('abort', done, { once: true })
-  })
 }
 
 function jsonLine(record: RingRecord): string {

@@ -105,16 +105,8 @@ export class VariableSpec {
       this.bytes.set(value)
       return
     }
-    // What initialises a flexible array at the end is beyond the type, and stays.
-    const scratch = new DataView(new ArrayBuffer(codec.size))
     this.#view('set')
-    try {
-      codec.encode(value, scratch, 0)
-    } catch (error) {
-      const Same = error instanceof RangeError ? RangeError : TypeError
-      throw new Same(`Cannot set variable ${this.name}: ${(error as Error).message}`, { cause: error })
-    }
-    this.bytes.set(new Uint8Array(scratch.buffer))
+    this.bytes.set(new Uint8Array(encodeVariable(this.name, codec, value).buffer))
   }
 
   #view(action: 'read' | 'set'): DataView {
@@ -127,4 +119,21 @@ export class VariableSpec {
     const { buffer, byteOffset, length } = this.bytes
     return new DataView(buffer, byteOffset, length)
   }
+}
+
+/**
+ * A variable's value in memory of its own, so that nothing is written where a part of it does not fit. It has the size
+ * of the type: what initialises a flexible array at the end is beyond it, and stays.
+ *
+ * @throws TypeError or RangeError when the value does not fit the type
+ */
+export function encodeVariable(name: string, codec: Codec<unknown>, value: unknown): DataView<ArrayBuffer> {
+  const encoded = new DataView(new ArrayBuffer(codec.size))
+  try {
+    codec.encode(value, encoded, 0)
+  } catch (error) {
+    const Same = error instanceof RangeError ? RangeError : TypeError
+    throw new Same(`Cannot set variable ${name}: ${(error as Error).message}`, { cause: error })
+  }
+  return encoded
 }

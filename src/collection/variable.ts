@@ -7,7 +7,7 @@
 import type { Codec } from '../codec.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
 import type { BpfMap } from '../maps/index.ts'
-import type { VariableSpec } from './variable-spec.ts'
+import { encodeVariable, type VariableSpec } from './variable-spec.ts'
 
 /** A live global variable. Access is a plain memory access: no system call, no lock (5.5). */
 export class Variable {
@@ -62,20 +62,9 @@ export class Variable {
         code: 'ERR_READ_ONLY',
       })
     }
-    if (this.#codec !== undefined) this.#encode(this.#codec, value)
+    if (this.#codec !== undefined) store(encodeVariable(this.name, this.#codec, value), this.#memory())
     else if (value instanceof Uint8Array && value.length === this.size) this.bytes.set(value)
     else throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
-  }
-
-  #encode(codec: Codec<unknown>, value: unknown): void {
-    const memory = this.#memory()
-    // Numbers are written at once; of anything larger nothing may be written when a part of it does not fit.
-    if (this.size <= 8) codec.encode(value, memory, 0)
-    else {
-      const scratch = new DataView(new ArrayBuffer(this.size))
-      codec.encode(value, scratch, 0)
-      this.bytes.set(new Uint8Array(scratch.buffer))
-    }
   }
 
   #memory(): DataView {
@@ -85,5 +74,25 @@ export class Variable {
       this.#view = new DataView(memory.buffer, this.#offset, this.size)
     }
     return this.#view
+  }
+}
+
+/** Copies a value to where programs see it. What fits a register is written at once: they see the old or the new one. */
+function store(value: DataView<ArrayBuffer>, memory: DataView): void {
+  switch (value.byteLength) {
+    case 1:
+      memory.setUint8(0, value.getUint8(0))
+      break
+    case 2:
+      memory.setUint16(0, value.getUint16(0))
+      break
+    case 4:
+      memory.setUint32(0, value.getUint32(0))
+      break
+    case 8:
+      memory.setBigUint64(0, value.getBigUint64(0))
+      break
+    default:
+      new Uint8Array(memory.buffer, memory.byteOffset).set(new Uint8Array(value.buffer))
   }
 }

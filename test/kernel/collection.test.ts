@@ -1,9 +1,12 @@
+import { BPF_F_MMAPABLE } from '../../src/abi/index.ts'
+import type { BtfType } from '../../src/btf/index.ts'
 import { Collection, CollectionSpec, VariableSpec } from '../../src/collection/index.ts'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { type Feature, features } from '../../src/kernel/index.ts'
-import { BpfMap, u32, u64 } from '../../src/maps/index.ts'
+import { BpfMap, type MapSpec, u32, u64 } from '../../src/maps/index.ts'
 import { Program } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
+import { btfOf, int, member, struct } from '../support/btf-types.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { bloomFilters } from '../support/map-features.ts'
 import { loadObject, objectSpec, objectWith, runOnce } from '../support/objects.ts'
@@ -264,6 +267,44 @@ kernelTest('a variable takes only what fits its type', [], t => {
     ],
     'what does not fit changes nothing',
   )
+})
+
+/** A loaded collection of one variable, whose type is a struct, at the start of a section with the bytes 1 to 8. */
+function loadStruct(size: number, ...members: Parameters<typeof member>[]): Collection {
+  const array: BtfType = { kind: 'array', name: '', type: 1, indexType: 1, count: 0 }
+  const btf = btfOf([int('int', 4), struct('s', size, ...members.map(each => member(...each))), array])
+  const value = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  const map: MapSpec = {
+    name: '.data',
+    type: 'array',
+    keySize: 4,
+    valueSize: value.length,
+    maxEntries: 1,
+    flags: BPF_F_MMAPABLE,
+    btf,
+    contents: [{ key: new Uint8Array(4), value }],
+  }
+  const variable = { name: 'v', sectionName: '.data', offset: 0, size: value.length, typeId: 2 }
+  return Collection.load(new CollectionSpec({ maps: [['.data', map]], variables: [variable], btf }))
+}
+
+kernelTest('a small struct is written whole or not at all', [], t => {
+  using collection = loadStruct(8, ['a', 1, 0], ['b', 1, 32])
+  const variable = collection.variables.get('v')
+  t.throws(() => variable.set({ a: 9, b: 'nine' }), {
+    instanceOf: TypeError,
+    message: /^Cannot set variable v: b: /,
+  })
+  t.deepEqual([...variable.bytes], [1, 2, 3, 4, 5, 6, 7, 8])
+  variable.set({ a: 9, b: 0xffff_ffff })
+  t.deepEqual([...variable.bytes], [9, 0, 0, 0, 255, 255, 255, 255])
+})
+
+kernelTest('a flexible array behind a struct stays when the struct is written', [], t => {
+  using collection = loadStruct(4, ['n', 1, 0], ['items', 3, 32])
+  const variable = collection.variables.get('v')
+  variable.set({ n: 9 })
+  t.deepEqual([...variable.bytes], [9, 0, 0, 0, 5, 6, 7, 8])
 })
 
 kernelTest('a constant cannot be set once it is loaded', [], t => {

@@ -48,7 +48,7 @@ const INCOMPLETE: Partial<Record<Hook, string>> = {
  *
  * @returns `reason` for a hook that needs more than a name, or one that this version cannot attach to yet; never
  *   nothing
- * @throws BpfError when attaching fails
+ * @throws BpfError when attaching fails; with code `ERR_INVALID_SPEC` when the hook takes no such target
  */
 export function attachBySection(program: Program): Attached {
   const sectionName = program.spec?.sectionName
@@ -70,11 +70,18 @@ export function attachBySection(program: Program): Attached {
   if (target === '' && definition.takesTarget) {
     return { reason: cannot(program, `the section name ${JSON.stringify(sectionName)} names no target`) }
   }
-  return attach(program, target)
+  try {
+    return attach(program, target)
+  } catch (error) {
+    // What is a wrong argument by hand comes from the object here.
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+    throw cannot(program, error.message, 'ERR_INVALID_SPEC', error)
+  }
 }
 
-function cannot(program: Program, reason: string, code = 'ERR_NO_TARGET'): BpfError {
-  return new BpfError(`Cannot attach program ${program.name} by its section name: ${reason}`, { code })
+function cannot(program: Program, reason: string, code = 'ERR_NO_TARGET', cause?: Error): BpfError {
+  const message = `Cannot attach program ${program.name} by its section name: ${reason}`
+  return new BpfError(message, cause === undefined ? { code } : { code, cause })
 }
 
 type AttachFunction = (program: Program, target: string) => Attached

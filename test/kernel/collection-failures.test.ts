@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
-import { Collection } from '../../src/collection/index.ts'
+import { exit, mov, r0 } from '../../src/asm/index.ts'
+import { Collection, CollectionSpec } from '../../src/collection/index.ts'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { VerifierError } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
@@ -144,4 +145,29 @@ kernelTest('what needs more than a section name is skipped with a reason', [], t
   attached.close()
   attached.close()
   t.true(attached.links[0]!.link.closed)
+})
+
+kernelTest('a section name that its hook does not take is a typed error, and collected', [], t => {
+  const instructions = [mov(r0, 0), exit()]
+  const load = (sectionName: string): Collection =>
+    Collection.load(
+      new CollectionSpec({
+        programs: [['p', { name: 'p', type: 'socket_filter', sectionName, instructions }]],
+      }),
+    )
+  for (const [sectionName, reason] of [
+    ['kprobe/not a name', /"not a name" is not the name of a function$/],
+    ['kprobe/vfs_read+0x1ffffffff', /offset 8589934591 is not a 32-bit number$/],
+    ['kretprobe/vfs_read+8', /"vfs_read\+8" is not the name of a function$/],
+    ['ksyscall/NOT', /"NOT" is not a name$/],
+  ] as const) {
+    using collection = load(sectionName)
+    t.throws(() => collection.attach(), { instanceOf: BpfError, code: 'ERR_INVALID_SPEC', message: reason })
+    using attached = collection.attach({ onError: 'collect' })
+    t.deepEqual(
+      attached.skipped.map(each => each.reason.code),
+      ['ERR_INVALID_SPEC'],
+      sectionName,
+    )
+  }
 })

@@ -14,6 +14,7 @@ import { attachTypes, perfEventAttr } from '../abi/index.ts'
 import { BpfError, closedError, NotSupportedError } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
 import { allocate, bpf, ioctl, type NativeMemory, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
+import { requireCookie } from './cookie.ts'
 import type { LinkInfo, PerfEventDetails } from './info.ts'
 import { KernelLink, Link, type ProgramHandle } from './link.ts'
 import { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
@@ -78,9 +79,7 @@ export function attachPerfEvent(
 ): Link {
   const owned: Disposable[] = held === undefined ? [event] : [event, held]
   try {
-    if (cookie !== undefined && BigInt.asUintN(64, cookie) !== cookie) {
-      throw new RangeError(`Cannot attach ${what}: cookie ${cookie} is not a 64-bit number`)
-    }
+    requireCookie(what, cookie)
     const linkable = way === 'link' || (way === 'auto' && features.perfEventLink.probe() !== 'no')
     if (linkable) {
       features.perfEventLink.require()

@@ -11,6 +11,7 @@ import { NotSupportedError, withReason } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
 import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
 import { requireAttachType } from './attach-type.ts'
+import { requireCookie } from './cookie.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
 
 /** How to attach to a raw tracepoint. */
@@ -25,6 +26,7 @@ export interface RawTracepointOptions {
  * @param name name of the tracepoint without its group, such as `'sched_switch'`
  * @throws BpfError with code `ENOENT` when there is no such tracepoint, `EINVAL` when the program is of another type or
  *   writes to a tracepoint that is not writable
+ * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
  */
 export function rawTracepoint(
@@ -32,45 +34,52 @@ export function rawTracepoint(
   name: string,
   options: RawTracepointOptions = {},
 ): Link {
-  return open(program, `raw tracepoint ${name}`, { name, prog_fd: program.fd, ...cookieOf(options) }, options)
+  const what = `program ${program.name} to raw tracepoint ${name}`
+  return open(
+    what,
+    { name, prog_fd: program.fd },
+    options,
+    'the program must be of type raw_tracepoint, or raw_tracepoint_writable where the tracepoint is writable',
+  )
 }
 
 /**
  * Attaches a `tracing` program of attach type `trace_raw_tp`, whose tracepoint was named when it was
  * loaded (5.5).
  *
+ * @throws BpfError with code `ERR_ATTACH_TYPE` when it was loaded for something else
+ * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
  */
 export function tpBtf(program: ProgramHandle, options: RawTracepointOptions = {}): Link {
-  const target = 'its tracepoint'
+  const what = `program ${program.name} to its tracepoint`
   // Without a name, the kernel attaches a program to whatever it was loaded for.
-  requireAttachType(program, `program ${program.name} to ${target}`, 'trace_raw_tp')
-  return open(program, target, { prog_fd: program.fd, ...cookieOf(options) }, options)
+  requireAttachType(program, what, 'trace_raw_tp')
+  return open(
+    what,
+    { prog_fd: program.fd },
+    options,
+    "the program must be of type tracing, with expectedAttachType 'trace_raw_tp'",
+  )
 }
 
-function cookieOf(options: RawTracepointOptions): { cookie?: bigint } {
-  return options.cookie === undefined ? {} : { cookie: options.cookie }
-}
-
+/** @param wanted what the program must be, for where the kernel says that it is not */
 function open(
-  program: ProgramHandle,
-  target: string,
+  what: string,
   fields: AttrFields<'raw_tracepoint_open'>,
-  options: RawTracepointOptions,
+  { cookie }: RawTracepointOptions,
+  wanted: string,
 ): Link {
-  const what = `program ${program.name} to ${target}`
-  const result = bpf('raw_tracepoint_open', fields)
+  requireCookie(what, cookie)
+  const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
     if (errnoName(-result) !== 'EINVAL') throw error
     // Older kernels refuse the unknown field, not the tracepoint.
-    if (options.cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
+    if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
       throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.10', { errno: -result })
     }
-    throw withReason(
-      error,
-      'the program must be of type raw_tracepoint, or raw_tracepoint_writable where the tracepoint is writable',
-    )
+    throw withReason(error, wanted)
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
 }

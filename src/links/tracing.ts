@@ -13,6 +13,7 @@ import { BpfError, NotSupportedError, withReason } from '../errors.ts'
 import { BtfObject, explainFunction, failure, features } from '../kernel/index.ts'
 import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
 import { attachTypeError, requireAttachType } from './attach-type.ts'
+import { requireCookie } from './cookie.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
 
 /** How to attach to a function. */
@@ -35,6 +36,7 @@ export interface FreplaceOptions {
  * @throws BpfError with `ERR_ATTACH_TYPE` when it was loaded for something else, `EBUSY` when it is attached already
  *   or the function cannot be patched, `ENOTSUPP` when a trampoline cannot pass the function's arguments, `E2BIG` when
  *   the function has all the programs that a trampoline can call
+ * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.0
  */
 export function fentry(program: ProgramHandle, options: TracingOptions = {}): Link {
@@ -115,12 +117,17 @@ function attach(
 ): Link {
   const what = `program ${program.name} to ${target}`
   requireAttachType(program, what, attachType)
+  requireCookie(what, cookie)
   const fields: AttrFields<'link_create'> = { prog_fd: program.fd, attach_type: attachTypes[attachType] }
   const result = bpf('link_create', cookie === undefined ? fields : { ...fields, tracing: { cookie } })
   if (result >= 0 || errnoName(-result) !== 'EINVAL') {
     return adopt(result, what, 'bpf(BPF_LINK_CREATE)', program)
   }
-  if (features.tracingLink.probe() === 'yes') throw attachTypeError(what, attachType)
+  if (features.tracingLink.probe() === 'yes') {
+    // Of a program that we loaded it is known that this is not the reason.
+    if (program.spec === undefined) throw attachTypeError(what, attachType)
+    return adopt(result, what, 'bpf(BPF_LINK_CREATE)', program)
+  }
   if (cookie !== undefined) {
     throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.0', { errno: -result })
   }
@@ -140,7 +147,7 @@ function adopt(result: number, what: string, syscall: string, program: ProgramHa
 function explain(code: string, program: ProgramHandle): string | undefined {
   switch (code) {
     case 'EINVAL':
-      return untraceable(program)
+      return untraceable(program) ?? wrongType(program)
     case 'EBUSY':
       return (
         untraceable(program) ??
@@ -158,6 +165,15 @@ function explain(code: string, program: ProgramHandle): string | undefined {
     default:
       return undefined
   }
+}
+
+/** What attaches by what it was loaded for. */
+const TYPES: readonly unknown[] = ['tracing', 'lsm', 'ext']
+
+function wrongType({ spec }: ProgramHandle): string | undefined {
+  const type = spec?.type
+  if (typeof type !== 'string' || TYPES.includes(type)) return undefined
+  return `the program is of type ${type}, and must be of ${TYPES.slice(0, -1).join(' or ')}`
 }
 
 /** Why the kernel cannot patch a call into its function, where that is the reason. */

@@ -7,7 +7,6 @@
 /** Reference counters are of type `short`. Source: kernel/events/uprobes.c `uprobe_register`. */
 const COUNTER_ALIGNMENT = 2
 const MAX_PID = 0x7fff_ffff
-const MAX_COOKIE = 0xffff_ffff_ffff_ffffn
 
 /**
  * Refuses offsets that are not in the file.
@@ -50,16 +49,5 @@ function requireInFile(what: string, name: string, offset: number, size: number)
 export function requirePid(what: string, pid: number | undefined): void {
   if (pid !== undefined && !(Number.isInteger(pid) && pid > 0 && pid <= MAX_PID)) {
     throw new RangeError(`Cannot attach ${what}: ${pid} is not the id of a process`)
-  }
-}
-
-/**
- * Refuses numbers beyond 64 bits.
- *
- * @throws RangeError
- */
-export function requireCookie(what: string, cookie: bigint | undefined): void {
-  if (cookie !== undefined && (cookie < 0n || cookie > MAX_COOKIE)) {
-    throw new RangeError(`Cannot attach ${what}: cookie ${cookie} is not an unsigned 64-bit number`)
   }
 }

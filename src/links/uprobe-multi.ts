@@ -12,9 +12,10 @@ import { BpfError, withReason } from '../errors.ts'
 import { failure, features } from '../kernel/index.ts'
 import { bpf, OwnedFd } from '../syscalls/index.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
+import { requireCookie } from './cookie.ts'
 import { type FunctionPattern, functionMatcher } from './function-pattern.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'
-import { requireCookie, requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
+import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 const BPF_F_UPROBE_MULTI_RETURN = 1
 

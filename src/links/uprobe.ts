@@ -11,9 +11,10 @@ import { perfEventAttr } from '../abi/index.ts'
 import { functionOffset } from '../elf/index.ts'
 import { BpfError, withReason } from '../errors.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
+import { requireCookie } from './cookie.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from './probe.ts'
-import { requireCookie, requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
+import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 /** Where to attach a uprobe, and how. Give `symbol`, `offset`, or both. */
 export interface UprobeOptions {

@@ -1,6 +1,12 @@
 import { exit, load, mov, r0, r1, r6, store } from '../../src/asm/index.ts'
 import { features } from '../../src/kernel/index.ts'
-import { type RawTracepointLinkInfo, rawTracepoint, tpBtf, tracepoint } from '../../src/links/index.ts'
+import {
+  fentry,
+  type RawTracepointLinkInfo,
+  rawTracepoint,
+  tpBtf,
+  tracepoint,
+} from '../../src/links/index.ts'
 import { Program } from '../../src/programs/index.ts'
 import { bpftoolLink } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
@@ -62,6 +68,38 @@ kernelTest('a program that writes more than the tracepoint lets it is refused', 
     code: 'EINVAL',
     message: /raw_tracepoint_writable where the tracepoint is writable$/,
   })
+})
+
+kernelTest('a program of another type is told what it must be', [], t => {
+  using program = Program.load({ name: 'p', type: 'socket_filter', instructions: [mov(r0, 0), exit()] })
+  t.throws(() => rawTracepoint(program, TEST_RUN), {
+    code: 'EINVAL',
+    message: /must be of type raw_tracepoint, or raw_tracepoint_writable where the tracepoint is writable$/,
+  })
+  // Of a program that was opened by id it is not known what it was loaded for.
+  using unknown = Program.fromId(program.info().id)
+  t.throws(() => tpBtf(unknown), {
+    code: 'EINVAL',
+    message: /must be of type tracing, with expectedAttachType 'trace_raw_tp'$/,
+  })
+})
+
+kernelTest('a cookie beyond 64 bits is refused, not cut', [], t => {
+  using program = Program.load({ name: 'p', type: 'raw_tracepoint', instructions: [mov(r0, 0), exit()] })
+  for (const cookie of [-1n, 1n << 64n]) {
+    t.throws(() => rawTracepoint(program, TEST_RUN, { cookie }), {
+      instanceOf: RangeError,
+      message: `Cannot attach program p to raw tracepoint ${TEST_RUN}: cookie ${cookie} is not an unsigned 64-bit number`,
+    })
+  }
+  // Nothing of it depends on the kernel: only that it was loaded for the hook.
+  const handle = { fd: program.fd, name: 'p' }
+  for (const attach of [fentry, tpBtf]) {
+    t.throws(() => attach(handle, { cookie: 1n << 64n }), {
+      instanceOf: RangeError,
+      message: /^Cannot attach program p /,
+    })
+  }
 })
 
 kernelTest('cookies of raw tracepoints', [features.rawTracepointCookie], t => {

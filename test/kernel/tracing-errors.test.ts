@@ -1,3 +1,4 @@
+import { exit, mov, r0 } from '../../src/asm/index.ts'
 import type { BtfFunc, BtfFuncProto } from '../../src/btf/index.ts'
 import { features, KernelSymbols, kernelBtf, traceableFunctions } from '../../src/kernel/index.ts'
 import { fentry, fexit, fmodRet, type Link, lsm, rawTracepoint, tpBtf } from '../../src/links/index.ts'
@@ -48,6 +49,20 @@ class Functions {
     return undefined
   }
 }
+
+kernelTest('a program of another type that names the attach type', [features.tracingLink], t => {
+  const instructions = [mov(r0, 0), exit()]
+  using program = Program.load({
+    name: 'p',
+    type: 'kprobe',
+    expectedAttachType: 'trace_fentry',
+    instructions,
+  })
+  t.throws(() => fentry(program), {
+    code: 'EINVAL',
+    message: /: the program is of type kprobe, and must be of tracing or lsm$/,
+  })
+})
 
 kernelTest('a function that does not exist', needs, t => {
   using recorder = new Recorder()

@@ -143,7 +143,8 @@ function refusalText({ file, program, refusal }: FileVerdict): string[] {
   const lines = [`${file}: ${program}: ${refusal.cause ?? (refusal.reason.join('; ') || refusal.message)}`]
   if (refusal.source !== null) lines.push(`  at ${refusal.source}`)
   if (refusal.byVerifier) lines.push(...refusal.excerpt.map(line => `    ${line}`))
-  else if (refusal.cause !== null) lines.push(`  ${refusal.message}`)
+  else if (refusal.cause !== null && !refusal.message.includes(refusal.cause))
+    lines.push(`  ${refusal.message}`)
   return [lines.join('\n')]
 }
 

@@ -153,7 +153,23 @@ const STATISTICS_LINE = /^(processed \d+ insns|verification time \d+ usec|stack 
 /** It did not come to the verifier. */
 function otherRefusal({ code, message }: BpfError, spec: CollectionSpec, type: string | number): Refusal {
   const none = { reason: [], source: null, excerpt: [], log: '' }
-  return { byVerifier: false, code, message, cause: missingType(spec, type) ?? null, ...none }
+  return {
+    byVerifier: false,
+    code,
+    message,
+    cause: missingType(spec, type) ?? ownReason(message) ?? null,
+    ...none,
+  }
+}
+
+/** What the library says itself, without what it is about: that stands beside it. */
+function ownReason(message: string): string | undefined {
+  const said =
+    /^(?:Cannot load program .*?:|Loading program .*? is not supported by this kernel;) ([^\n]+)/.exec(
+      message,
+    )
+  // The name of an errno in words is no reason.
+  return said === null || /^[A-Z]/.test(said[1]!) ? undefined : said[1]
 }
 
 /** The type of a program or map that the kernel lacks for certain. */

@@ -118,6 +118,15 @@ kernelTest('what comes not so far as to the verifier is a refusal too', [], t =>
   t.regex(refusal!.message, /^Cannot create map m/)
 })
 
+kernelTest('a function to attach to that the kernel lacks is the cause', [], t => {
+  const spec = objectSpec('sections')
+  const program = spec.programs.get('on_fentry')
+  program.attachTarget = 'no_such_function'
+  const { refusal } = verifyProgram(spec, 'on_fentry')
+  t.false(refusal!.byVerifier)
+  t.regex(refusal!.cause!, /^the kernel's BTF has no func no_such_function/)
+})
+
 kernelTest('verified programs leave the spec as it is, and nothing in the kernel', [statistics], t => {
   const spec = objectSpec('functions')
   const verdicts = [...verifyObject(spec)]

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { closeSync } from 'node:fs'
 import {
   type AttachType,
   attachTypes,
@@ -14,14 +13,17 @@ import {
   type ProgramType,
   programTypes,
 } from '../abi/index.ts'
-import { type AttrFields, bpf, errnoName } from '../syscalls/index.ts'
+import { type AttrFields, bpf, errnoName, nr, syscallEntry } from '../syscalls/index.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'
 import { kernelVersion } from './version.ts'
 
-/** Closes what a call created, if it did, and returns the call's result. */
+/**
+ * Closes what a call created, if it did, and returns the call's result. Not with `node:fs`, which warns in worker threads
+ * of descriptors that it did not open.
+ */
 export function discard(result: number): number {
-  if (result >= 0) closeSync(result)
+  if (result >= 0) syscallEntry().syscall(nr.close, result)
   return result
 }
 

@@ -26,10 +26,28 @@ type Kernel = Pick<SyscallEntry, 'syscall'>
  */
 export function duplicateFd(kernel: Kernel, fd: number): number {
   if (isMainThread) return kernel.syscall(nr.fcntl, fd, F_DUPFD_CLOEXEC, 3)
-  const tracked = openSync('/', 'r')
+  const tracked = openTracked()
+  if (tracked < 0) return tracked
   const result = kernel.syscall(nr.dup3, fd, tracked, O_CLOEXEC)
   if (result < 0) closeSync(tracked)
   return result
+}
+
+/** A descriptor above 2 that Node closes with this thread, or -errno. */
+function openTracked(): number {
+  let fd: number
+  try {
+    fd = openSync('/', 'r')
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException
+    if (errno === undefined) throw error
+    return errno
+  }
+  if (fd > 2) return fd
+  // Somebody closed a standard stream. While its number is taken, the next one is higher.
+  const higher = openTracked()
+  closeSync(fd)
+  return higher
 }
 
 /**

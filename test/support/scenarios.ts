@@ -10,6 +10,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
+import { features } from '../../src/kernel/index.ts'
 import { allocate, bpf, nr, OwnedFd, syscallEntry } from '../../src/syscalls/index.ts'
 
 /** How a scenario ended. */
@@ -20,6 +21,9 @@ export interface Outcome {
   lines: string[]
   stderr: string
 }
+
+const F_GETFD = 1
+const RLIMIT_NOFILE = 7
 
 const self = fileURLToPath(import.meta.url)
 
@@ -229,6 +233,42 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     }
     console.log(`still open ${syscallEntry().syscall(nr.fcntl, fd, 1) >= 0}`)
   },
+  'adopt in a worker without descriptors': async () => {
+    const { worker, ready } = await startWorker('worker without descriptors')
+    console.log(ready)
+    await worker.terminate()
+  },
+  'worker without descriptors': () => {
+    const { syscall } = syscallEntry()
+    // The lowest free number: with a limit right above it there is no other.
+    const made = syscall(nr.eventfd2, 0, 0)
+    const limits = allocate(16)
+    syscall(nr.prlimit64, 0, RLIMIT_NOFILE, 0, limits.address)
+    limits.view.setBigUint64(0, BigInt(made + 1), true)
+    syscall(nr.prlimit64, 0, RLIMIT_NOFILE, limits.address, 0)
+    try {
+      OwnedFd.adopt(made, 'event')
+    } catch (error) {
+      post(`${(error as Error).message}; open ${syscall(nr.fcntl, made, F_GETFD) >= 0}`)
+    }
+  },
+  'adopt in a worker without standard input': async () => {
+    const { worker, ready } = await startWorker('worker without standard input')
+    console.log(ready)
+    await worker.terminate()
+  },
+  'worker without standard input': () => {
+    const { syscall } = syscallEntry()
+    syscall(nr.close, 0)
+    using owned = OwnedFd.adopt(syscall(nr.eventfd2, 0, 0), 'event')
+    post(`above 2 ${owned.fd > 2}, 0 open ${syscall(nr.fcntl, 0, F_GETFD) >= 0}`)
+  },
+  'probe in a worker': async () => {
+    const { worker, ready } = await startWorker('worker probes')
+    console.log(ready)
+    await worker.terminate()
+  },
+  'worker probes': () => post(features.globalData.probe()),
   'terminate a watching worker': () => terminateWorkers('worker watches'),
   'terminate a worker in an asynchronous call': () => terminateWorkers('worker calls'),
   'terminate a worker that owns a map': () => terminateWorkers('worker owns a map'),

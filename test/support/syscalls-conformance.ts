@@ -587,6 +587,15 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   scenario('descriptors 0 to 2 are not used', 'descriptors start above 2', [
     'made 0, owned true, old one open false',
   ])
+  scenario(
+    'a worker that can own no more descriptors closes what it was given',
+    'adopt in a worker without descriptors',
+    ['Cannot adopt event: Too many open files (EMFILE); open false'],
+  )
+  scenario('a worker does not use descriptors 0 to 2', 'adopt in a worker without standard input', [
+    'above 2 true, 0 open false',
+  ])
+  scenario('a probe in a worker prints no warning', 'probe in a worker', ['yes'])
   for (const what of ['a watching worker', 'a worker in an asynchronous call', 'a worker that owns a map']) {
     scenario(`terminating ${what} leaves nothing behind`, `terminate ${what}`, ['nothing left'])
   }

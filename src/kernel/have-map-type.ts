@@ -6,7 +6,14 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, enumNumber, type MapType, mapTypes } from '../abi/index.ts'
+import {
+  BPF_F_MMAPABLE,
+  BPF_F_NO_PREALLOC,
+  enumName,
+  enumNumber,
+  type MapType,
+  mapTypes,
+} from '../abi/index.ts'
 import { type AttrFields, bpf, errnoName } from '../syscalls/index.ts'
 import { answerOf, discard, rawBtf, tryMap } from './experiment.ts'
 import { raiseMemlockLimit } from './memlock.ts'
@@ -49,7 +56,7 @@ const known = new Map<number, ProbeAnswer>()
 /**
  * Whether the running kernel has a map type, found out by creating such a map; a certain answer is kept.
  *
- * @param type a name, or a number that the tables do not know
+ * @param type a name, or its number, also one that the tables do not know
  * @returns `'unknown'` when this process may not create it, or something else is in the way
  * @throws RangeError when there is no map type of this name
  */
@@ -57,7 +64,7 @@ export function haveMapType(type: MapType | number): ProbeAnswer {
   const number = enumNumber(mapTypes, type, 'map type')
   let answer = known.get(number) ?? 'unknown'
   if (answer === 'unknown') {
-    answer = probe(type, number)
+    answer = probe(enumName(mapTypes, number), number)
     known.set(number, answer)
   }
   return answer

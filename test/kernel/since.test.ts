@@ -74,6 +74,12 @@ function namesOf<N extends string>(since: Readonly<Record<N, LinuxRelease>>): [N
   )
 }
 
+// Before the others: an answer is kept.
+kernelTest('a map type given as a number is the same as by its name', [], t => {
+  for (const [name, since] of namesOf<MapType>(mapTypeSince))
+    check(t, name, since, haveMapType(mapTypes[name]))
+})
+
 kernelTest('the kernel has the map types of its version, and no others', [], t => {
   for (const [name, since] of namesOf<MapType>(mapTypeSince)) check(t, name, since, haveMapType(name))
   t.is(haveMapType('unspec'), 'no')

@@ -71,14 +71,20 @@ export class EpollLoop {
     const token = this.#nextToken++
     const watcher = new EpollWatcher(this, token, own, onReadable)
     this.#watchers.set(token, watcher)
-    watcher.start()
-    return watcher
+    try {
+      watcher.start()
+      return watcher
+    } catch (error) {
+      watcher.close()
+      throw error
+    }
   }
 
   /** Adds a watcher to the set, or takes it out. */
-  control(operation: number, watcher: EpollWatcher): void {
-    const result = this.#ctl(operation, watcher.fd, watcher.token)
+  setActive(watcher: EpollWatcher, active: boolean): void {
+    const result = this.#ctl(active ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watcher.fd, watcher.token)
     if (result < 0) throw systemError(`Cannot watch descriptor ${watcher.fd}`, result, 'epoll_ctl')
+    watcher.active = active
     this.update()
   }
 
@@ -198,15 +204,11 @@ class EpollWatcher implements FdWatcher {
 
   start(): void {
     if (this.#closed) throw closedError('Watcher')
-    if (this.active) return
-    this.active = true
-    this.#loop.control(EPOLL_CTL_ADD, this)
+    if (!this.active) this.#loop.setActive(this, true)
   }
 
   stop(): void {
-    if (!this.active) return
-    this.active = false
-    this.#loop.control(EPOLL_CTL_DEL, this)
+    if (this.active) this.#loop.setActive(this, false)
   }
 
   ref(): void {

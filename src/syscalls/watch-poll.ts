@@ -52,7 +52,12 @@ export class PollWatcher implements FdWatcher {
   static open(backend: PollBackend, fd: number, onReadable: () => void): PollWatcher {
     // libuv takes a descriptor once per loop, and may fail on one that is closed while it is watched.
     const own = duplicatePollable(backend, fd)
-    return new PollWatcher(backend, own, onReadable)
+    try {
+      return new PollWatcher(backend, own, onReadable)
+    } catch (error) {
+      closeFd(backend, own)
+      throw error
+    }
   }
 
   start(): void {

@@ -101,8 +101,18 @@ export function writeAttr(writer: AttrWriter, layout: Layout, fields: object): v
     if (place === undefined) throw new RangeError(`Cannot write bpf_attr: it has no field ${name}`)
     if (typeof place === 'object') writeAttr(writer, place, value)
     else if (inlineNames.includes(name)) writeName(writer.view, place, name, value)
-    else writeField(writer, place, name, value)
+    else {
+      if (typeof value !== 'number' && !hasRoom(layout, place)) {
+        throw new RangeError(`Cannot write bpf_attr: ${name} has 32 bits, use a number`)
+      }
+      writeField(writer, place, name, value)
+    }
   }
+}
+
+/** Whether 64 bits fit at a place: it is aligned, and the next field does not begin in their middle. */
+function hasRoom(layout: Layout, offset: number): boolean {
+  return offset % 8 === 0 && offset + 4 < layout.$size && !Object.values(layout).includes(offset + 4)
 }
 
 function writeField(writer: AttrWriter, offset: number, name: string, value: AttrValue): void {
@@ -113,7 +123,6 @@ function writeField(writer: AttrWriter, offset: number, name: string, value: Att
     writer.view.setUint32(offset, value, true)
     return
   }
-  if (offset % 8 !== 0) throw new RangeError(`Cannot write bpf_attr: ${name} has 32 bits, use a number`)
   if (typeof value === 'bigint') {
     writer.view.setBigUint64(offset, value, true)
     return

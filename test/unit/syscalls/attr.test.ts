@@ -84,6 +84,13 @@ const refused: readonly [title: string, command: Command, fields: object, messag
     'key_size -2147483649 is not a 32-bit integer',
   ],
   ['64 bits in a 32-bit place', 'map_create', { key_size: 4n }, 'key_size has 32 bits, use a number'],
+  [
+    '64 bits in a 32-bit place that is aligned to 64',
+    'map_create',
+    { map_type: 1n },
+    'map_type has 32 bits, use a number',
+  ],
+  ['a pointer in such a place', 'map_create', { value_size: 'x' }, 'value_size has 32 bits, use a number'],
   ['a pointer in a 32-bit place', 'map_create', { key_size: 'x' }, 'key_size has 32 bits, use a number'],
   ['a NUL in a string', 'obj_pin', { pathname: 'a\0b' }, 'pathname contains a NUL'],
   [

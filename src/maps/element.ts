@@ -200,11 +200,17 @@ export class Elements<K, V> {
    */
   encodeValue(value: V | DescriptorOwner, view: DataView, offset: number, verb: string): void {
     try {
-      if (this.#descriptors && isDescriptorOwner(value)) view.setUint32(offset, value.fd, true)
+      if (this.#descriptors && isDescriptorOwner(value)) this.#encodeDescriptor(value.fd, view, offset)
       else this.valueCodec.encode(value as V, view, offset)
     } catch (error) {
       throw argumentError(this.handle.facts, verb, error)
     }
+  }
+
+  /** Values of socket maps may have 8 bytes, and the memory may hold the cookie of a socket that was looked up. */
+  #encodeDescriptor(fd: number, view: DataView, offset: number): void {
+    view.setUint32(offset, fd, true)
+    for (let at = 4; at < this.handle.facts.valueSize; at++) view.setUint8(offset + at, 0)
   }
 
   /**

@@ -2,7 +2,7 @@ import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { possibleCpus } from '../../src/kernel/index.ts'
 import { BpfMap, lpmKey, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
-import { hashLookupAndDelete } from '../support/map-features.ts'
+import { hashLookupAndDelete, socketMaps } from '../support/map-features.ts'
 
 const BPF_F_NO_PREALLOC = 1
 
@@ -216,4 +216,12 @@ kernelTest('a hash has no queue operations', [], t => {
       message: `Cannot ${verb} map counters: a map of type hash has no such operation`,
     })
   }
+})
+
+kernelTest('a descriptor fills a value of 8 bytes', [socketMaps], t => {
+  using map = BpfMap.create({ name: 'sockets', type: 'sockmap', keySize: 4, valueSize: 8, maxEntries: 1 })
+  const key = new Uint8Array(4)
+  t.throws(() => map.set(key, new Uint8Array(8).fill(255)), { code: 'EINVAL' })
+  // The kernel sees the descriptor, and not what was in the memory before.
+  t.throws(() => map.set(key, map), { code: 'ENOTSOCK' })
 })

@@ -6,13 +6,16 @@
 
 import { NotSupportedError } from '../../src/errors.ts'
 import { answerOf, tryMap } from '../../src/kernel/experiment.ts'
-import { defineFeature, type Feature } from '../../src/kernel/index.ts'
+import { defineFeature, type Feature, haveMapType } from '../../src/kernel/index.ts'
 import { BpfMap } from '../../src/maps/index.ts'
 
 /** Maps of type `bloom_filter`. */
 export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', () =>
   answerOf(tryMap('bloom_filter', { key_size: 0 })),
 )
+
+/** Maps of type `sockmap`. */
+export const socketMaps: Feature = defineFeature('A map of sockets', '4.14', () => haveMapType('sockmap'))
 
 /** Reading and deleting an element of a hash at once. */
 export const hashLookupAndDelete: Feature = defineFeature('Lookup and delete of a hash', '5.14', () => {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Codec } from '../codec.ts'
+import { type Codec, inMember } from '../codec.ts'
 import { possibleCpus } from '../kernel/index.ts'
 
 /** Bytes from one CPU's value to the next. */
@@ -38,7 +38,15 @@ export function perCpu<T>(codec: Codec<T>): Codec<T[]> {
       if (values.length !== count) {
         throw new RangeError(`${values.length} values are not ${count}, one per possible CPU`)
       }
-      for (let cpu = 0; cpu < count; cpu++) codec.encode(values[cpu]!, view, offset + cpu * stride)
+      for (let cpu = 0; cpu < count; cpu++) {
+        const at = offset + cpu * stride
+        try {
+          codec.encode(values[cpu]!, view, at)
+        } catch (error) {
+          throw inMember(cpu, error)
+        }
+        for (let i = codec.size; i < stride; i++) view.setUint8(at + i, 0)
+      }
     },
   }
 }

@@ -94,8 +94,8 @@ export function readVariables(elf: ElfFile, section: ElfSection, btf: Btf | unde
       if (variable.kind === 'var') add(variable.name, offset, size, variable.type)
     }
   }
-  for (const { type, binding, section: index, name, value, size } of elf.symbols) {
-    if (index === section.index && type === 'object' && binding !== 'local') add(name, value, size, 0)
+  for (const { type, binding, name, value, size } of elf.symbolsIn(section)) {
+    if (type === 'object' && binding !== 'local') add(name, value, size, 0)
   }
   return variables
 }

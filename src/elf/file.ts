@@ -112,6 +112,10 @@ export class ElfFile {
   /** All symbols of the symbol table; the index is the symbol's number. */
   readonly symbols: readonly ElfSymbol[]
   readonly #bytes: Uint8Array
+  // Indexes, made when they are needed: files may have as many sections as bytes allow.
+  #byName: Map<string, ElfSection> | undefined
+  #relocationsOf: Map<number, ElfSection[]> | undefined
+  #symbolsOf: Map<number, ElfSymbol[]> | undefined
 
   /**
    * Parses the headers, section table and symbol table.
@@ -157,7 +161,15 @@ export class ElfFile {
 
   /** The first section with a name. */
   section(name: string): ElfSection | undefined {
-    return this.sections.find(each => each.name === name)
+    // Backwards, so that the first one stays.
+    this.#byName ??= new Map(this.sections.toReversed().map(each => [each.name, each]))
+    return this.#byName.get(name)
+  }
+
+  /** The symbols that are defined in a section, in the order of the table. */
+  symbolsIn(section: ElfSection): readonly ElfSymbol[] {
+    this.#symbolsOf ??= groupBy(this.symbols, each => each.section)
+    return this.#symbolsOf.get(section.index) ?? []
   }
 
   /** The section that a symbol is defined in. */
@@ -194,9 +206,12 @@ export class ElfFile {
    */
   relocations(target: ElfSection): ElfRelocation[] {
     const relocations: ElfRelocation[] = []
-    for (const section of this.sections) {
+    this.#relocationsOf ??= groupBy(
+      this.sections.filter(({ type }) => type === sectionTypes.rel || type === sectionTypes.rela),
+      each => each.info,
+    )
+    for (const section of this.#relocationsOf.get(target.index) ?? []) {
       const explicit = section.type === sectionTypes.rela
-      if ((section.type !== sectionTypes.rel && !explicit) || section.info !== target.index) continue
       const reader = this.reader(section)
       const size = explicit ? RELA_SIZE : REL_SIZE
       if (reader.length % size !== 0) throw reader.error(`Relocations of ${reader.length} bytes`)
@@ -257,6 +272,16 @@ export class ElfFile {
     }
     return symbols
   }
+}
+
+function groupBy<T>(list: Iterable<T>, keyOf: (each: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>()
+  for (const each of list) {
+    const group = groups.get(keyOf(each))
+    if (group === undefined) groups.set(keyOf(each), [each])
+    else group.push(each)
+  }
+  return groups
 }
 
 function readSections(header: ByteReader): ElfSection[] {

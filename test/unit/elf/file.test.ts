@@ -79,6 +79,19 @@ test('relocations are in the order of the file', t => {
   t.deepEqual(file.relocations(file.section('license')!), [])
 })
 
+test('each section has its symbols, and a name the first section that has it', t => {
+  const file = ElfFile.parse(real, path)
+  for (const section of file.sections) {
+    t.deepEqual(
+      file.symbolsIn(section),
+      file.symbols.filter(each => each.section === section.index),
+    )
+  }
+  const two = [1, 2].map(byte => ({ name: 'same', data: Uint8Array.of(byte) }))
+  const made = ElfFile.parse(elf({ sections: two, symbols: [] }))
+  t.deepEqual([...made.data(made.section('same')!)], [1])
+})
+
 test('contents are views, empty where the file has none', t => {
   const file = ElfFile.parse(real, path)
   t.is(new TextDecoder().decode(file.data(file.section('license')!)), 'Dual MIT/GPL\0')

@@ -48,8 +48,17 @@ export class LinkGroup extends Link {
     throw new NotSupportedError('Pinning a group of links', undefined, { hint: 'pin each of its links' })
   }
 
+  /** Closes all links, the latest first; goes on past errors and throws the first. */
   close(): void {
     this.#closed = true
-    for (const link of this.links.toReversed()) link.close()
+    const errors: unknown[] = []
+    for (const link of this.links.toReversed()) {
+      try {
+        link.close()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
 }

@@ -7,7 +7,13 @@
 import { performance } from 'node:perf_hooks'
 import { exit, mov, r0 } from '../asm/index.ts'
 import type { Btf, BtfKind } from '../btf/index.ts'
-import { kernelBtf, kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../kernel/index.ts'
+import {
+  KernelSymbols,
+  kernelBtf,
+  kprobeBlacklist,
+  type TraceableFunction,
+  traceableFunctions,
+} from '../kernel/index.ts'
 import { fentry, kprobe, kprobeMulti, type Link } from '../links/index.ts'
 import { Program, type ProgramSpec } from '../programs/index.ts'
 import type { AttachTime } from './document.ts'
@@ -53,7 +59,10 @@ const methods: readonly Method[] = [
     name: 'kprobe_multi',
     variant: 'kprobe_multi',
     load: () => [load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' })],
-    attach: ([program], functions) => [kprobeMulti(program!, { symbols: functions.map(({ name }) => name) })],
+    // By address: looking up names takes the library longer than the kernel takes to attach.
+    attach: ([program], functions) => [
+      kprobeMulti(program!, { addresses: functions.flatMap(({ address }) => address ?? []) }),
+    ],
   },
   {
     name: 'kprobe',
@@ -183,7 +192,11 @@ function readCandidates(count: number): TraceableFunction[] {
     const [id, ...others] = btf.findAll(name, 'func')
     return id !== undefined && others.length === 0 && !blacklist.has(name) && hasPlainArguments(btf, id)
   }
-  return attachCandidates(traceableFunctions(), isSuitable, count)
+  const candidates = attachCandidates(traceableFunctions(), isSuitable, count)
+  const starts = new Map<string, bigint>()
+  for (const { name, address } of KernelSymbols.read().functions()) starts.set(name, address)
+  // What the kernel lists, from 6.5 on, is the trace site, which may lie behind the start.
+  return candidates.map(each => ({ ...each, address: starts.get(each.name) }))
 }
 
 /** Arguments that every trampoline can pass on, in registers. */

@@ -10,12 +10,14 @@ import { btfInfo, progInfo } from '../abi/index.ts'
 import { Btf } from '../btf/btf.ts'
 import { cString } from '../bytes.ts'
 import { BpfError } from '../errors.ts'
-import { allocate, bpf, errnoName, getInfo, nextId, OwnedFd } from '../syscalls/index.ts'
+import { allocate, bpf, errnoName, getInfo, OwnedFd } from '../syscalls/index.ts'
 import { kernelBtf } from './btf.ts'
 import { failure } from './failure.ts'
+import { listObjects } from './list-objects.ts'
 
 const NAME_SIZE = 64
-const LOG_SIZE = 1 << 20
+/** The most that every kernel takes: older ones refuse more than `UINT_MAX >> 8`. */
+const LOG_SIZE = 0xff_ffff
 
 /** What the kernel says of a BTF object. */
 export interface BtfObjectInfo {
@@ -57,9 +59,15 @@ export class BtfObject implements Disposable {
         btf_log_level: 1,
       })
       if (second < 0) {
-        const lastLine = cString(log.bytes).trimEnd().split('\n').at(-1) ?? ''
+        // A log that did not fit has lost its end on kernels before 6.4, and ENOSPC tells of nothing else.
+        const fits = errnoName(-second) !== 'ENOSPC'
+        const lastLine = fits ? (cString(log.bytes).trimEnd().split('\n').at(-1) ?? '') : ''
         const detail = lastLine === '' ? '' : `: ${lastLine}`
-        throw failure(`Cannot load BTF of ${raw.length} bytes${detail}`, second, 'bpf(BPF_BTF_LOAD)')
+        throw failure(
+          `Cannot load BTF of ${raw.length} bytes${detail}`,
+          fits ? second : result,
+          'bpf(BPF_BTF_LOAD)',
+        )
       }
       result = second
     }
@@ -91,27 +99,33 @@ export class BtfObject implements Disposable {
     return BtfObject.fromId(id)
   }
 
-  /** All BTF objects, in the order of their ids; each must be closed by the caller. */
-  static *list(): Generator<BtfObject> {
-    for (let id = nextId('btf_get_next_id', 0); id > 0; id = nextId('btf_get_next_id', id)) {
-      let object: BtfObject
-      try {
-        object = BtfObject.fromId(id)
-      } catch (error) {
-        // It may be gone since its id was read.
-        if (error instanceof BpfError && error.code === 'ENOENT') continue
-        throw error
-      }
-      yield object
-    }
+  /**
+   * All BTF objects, in the order of their ids (5.4, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   *
+   * @throws BpfError when this process may not list them (`EPERM`)
+   */
+  static list(): Generator<BtfObject, undefined> {
+    return listObjects('btf_get_next_id', 'BTF', id => BtfObject.fromId(id))
   }
 
-  /** The BTF objects of loaded modules (5.11); each must be closed by the caller. */
-  static *modules(): Generator<BtfObject> {
-    for (const object of BtfObject.list()) {
-      const { kernel, name } = object.info()
-      if (kernel && name !== 'vmlinux') yield object
-      else object.close()
+  /**
+   * The BTF objects of loaded modules (5.11); each must be closed by the caller. None where this process may not list
+   * them, or the kernel cannot: what is sought may be in the kernel itself. Source: libbpf `load_module_btfs`.
+   */
+  static *modules(): Generator<BtfObject, undefined> {
+    try {
+      for (const object of BtfObject.list()) {
+        let isModule = false
+        try {
+          const { kernel, name } = object.info()
+          isModule = kernel && name !== 'vmlinux'
+        } finally {
+          if (!isModule) object.close()
+        }
+        if (isModule) yield object
+      }
+    } catch (error) {
+      if (!(error instanceof BpfError && (error.code === 'EPERM' || error.code === 'EINVAL'))) throw error
     }
   }
 

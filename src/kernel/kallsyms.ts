@@ -17,7 +17,6 @@ const SPACE = 0x20
 const TAB = 0x09
 /** Digits of an address, then a space, the type, a space. */
 const NAME_AT = 19
-const NAME_SHORTEST = 1
 
 /** A symbol. */
 export interface KernelSymbol {
@@ -68,7 +67,7 @@ export class KernelSymbols {
   find(name: string): KernelSymbol[] {
     const [module, plain] = splitModule(name)
     const found: KernelSymbol[] = []
-    if (plain.length < NAME_SHORTEST) return found
+    if (plain === '') return found
     const needle = Buffer.from(` ${plain}`)
     for (let at = this.#text.indexOf(needle); at !== -1; at = this.#text.indexOf(needle, at + 1)) {
       const next = this.#text[at + needle.length]

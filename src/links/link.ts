@@ -9,9 +9,18 @@
 import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/index.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
-import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
+import {
+  failure,
+  getPinned,
+  listObjects,
+  type OpenPinOptions,
+  objectKind,
+  type PinOptions,
+  pinObject,
+  unpinPath,
+} from '../kernel/index.ts'
 import type { ProgramSpec } from '../programs/index.ts'
-import { type AttrFields, bpf, errnoName, nextId, OwnedFd } from '../syscalls/index.ts'
+import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
 import { type LinkInfo, readLinkInfo } from './info.ts'
 
 /** Anything that holds a program's descriptor, such as a `Program`. */
@@ -70,16 +79,13 @@ export abstract class Link implements Disposable {
     return new KernelLink(OwnedFd.adopt(getPinned(path, 'link', options), `link ${path}`))
   }
 
-  /** Every link in the kernel, in the order of their ids (5.8); each must be closed by the caller. */
-  static *list(): Generator<Link> {
-    for (let id = nextId('link_get_next_id', 0); id > 0; id = nextId('link_get_next_id', id)) {
-      try {
-        yield Link.fromId(id)
-      } catch (error) {
-        // It may be gone since its id was read.
-        if (!(error instanceof BpfError && error.code === 'ENOENT')) throw error
-      }
-    }
+  /**
+   * Every link in the kernel, in the order of their ids (5.8, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   *
+   * @throws BpfError when this process may not list them (`EPERM`)
+   */
+  static list(): Generator<Link, undefined> {
+    return listObjects('link_get_next_id', 'links', id => Link.fromId(id))
   }
 
   /** Descriptor of the link, or of the perf event on kernels without links for it. Throws once closed. */
@@ -102,7 +108,7 @@ export abstract class Link implements Disposable {
    */
   abstract detach(): void
   /** Pins the link at a path on a bpffs (5.7): it stays attached after the process has ended. */
-  abstract pin(path: string): void
+  abstract pin(path: string, options?: PinOptions): void
   /** Detaches the program, unless another descriptor or a pin holds the link. */
   abstract close(): void
 
@@ -190,8 +196,8 @@ export class KernelLink extends Link {
     })
   }
 
-  pin(path: string): void {
-    pinObject(this.fd, path, 'link')
+  pin(path: string, options: PinOptions = {}): void {
+    pinObject(this.fd, path, 'link', options)
   }
 
   close(): void {

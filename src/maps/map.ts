@@ -11,13 +11,14 @@ import { BpfError } from '../errors.ts'
 import {
   failure,
   getPinned,
+  listObjects,
   type OpenPinOptions,
   objectKind,
   type PinOptions,
   pinObject,
   unpinPath,
 } from '../kernel/index.ts'
-import { bpf, nextId, OwnedFd } from '../syscalls/index.ts'
+import { bpf, OwnedFd } from '../syscalls/index.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
 import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
 import {
@@ -39,7 +40,7 @@ import {
   type MapOfMapsType,
   type PerCpuMapType,
 } from './kinds.ts'
-import { describeMap, ENOENT } from './map-error.ts'
+import { describeMap } from './map-error.ts'
 import { type MapMemory, mapMemory } from './memory.ts'
 import { perCpu, perCpuStride } from './per-cpu.ts'
 import { noKey, RawBytes } from './raw.ts'
@@ -133,21 +134,13 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     return BpfMap.fromFd(getPinned(path, 'map', options))
   }
 
-  /** Every map in the kernel, in the order of their ids (4.13); each must be closed by the caller. */
-  static *list(): Generator<BpfMap, undefined> {
-    let id = nextId('map_get_next_id', 0)
-    for (; id > 0; id = nextId('map_get_next_id', id)) {
-      let map: BpfMap
-      try {
-        map = BpfMap.fromId(id)
-      } catch (error) {
-        // It may be gone since its id was read.
-        if (error instanceof BpfError && error.code === 'ENOENT') continue
-        throw error
-      }
-      yield map
-    }
-    if (id !== -ENOENT) throw failure('Cannot list maps', id, 'bpf(BPF_MAP_GET_NEXT_ID)')
+  /**
+   * Every map in the kernel, in the order of their ids (4.13, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   *
+   * @throws BpfError when this process may not list them (`EPERM`)
+   */
+  static list(): Generator<BpfMap, undefined> {
+    return listObjects('map_get_next_id', 'maps', id => BpfMap.fromId(id))
   }
 
   /** A view in terms of raw bytes. */

@@ -11,7 +11,7 @@ import { type AttachType, attachTypes, enumName, enumNumber, programTypes } from
 import type { Btf } from '../btf/btf.ts'
 import type { BtfKind } from '../btf/types.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
-import { BtfObject, explainFunction, features, kernelBtf } from '../kernel/index.ts'
+import { BtfObject, explainFunction, features, kernelBtf, splitModule } from '../kernel/index.ts'
 import type { ProgramSpec } from './spec.ts'
 
 /** What `BPF_PROG_LOAD` needs to know of the target. */
@@ -159,12 +159,6 @@ function target(btfId: number, module?: BtfObject): AttachTarget {
     programFd: undefined,
     [Symbol.dispose]: () => module?.close(),
   }
-}
-
-/** `module:function` names the module; libbpf accepts the same. */
-function splitModule(name: string): [module: string | undefined, symbol: string] {
-  const colon = name.indexOf(':')
-  return colon === -1 ? [undefined, name] : [name.slice(0, colon), name.slice(colon + 1)]
 }
 
 /** Only types of the BTF itself, not of its base: a module must not answer for vmlinux. */

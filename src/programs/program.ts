@@ -7,8 +7,17 @@
 import { enumName, type ProgramType, programTypes } from '../abi/index.ts'
 import type { Instruction } from '../asm/instruction.ts'
 import { BpfError } from '../errors.ts'
-import { failure, getPinned, type OpenPinOptions, objectKind, pinObject, unpinPath } from '../kernel/index.ts'
-import { bpf, nextId, OwnedFd } from '../syscalls/index.ts'
+import {
+  failure,
+  getPinned,
+  listObjects,
+  type OpenPinOptions,
+  objectKind,
+  type PinOptions,
+  pinObject,
+  unpinPath,
+} from '../kernel/index.ts'
+import { bpf, OwnedFd } from '../syscalls/index.ts'
 import { programTypeOf } from './attach-target.ts'
 import { type ProgramInfo, readProgramInfo, readTranslated } from './info.ts'
 import { type LoadOptions, loadProgram, loadProgramAsync } from './load.ts'
@@ -110,16 +119,13 @@ export class Program implements Disposable {
     return Program.fromFd(getPinned(path, 'program', options))
   }
 
-  /** Every program in the kernel, in the order of their ids (4.13); each must be closed by the caller. */
-  static *list(): Generator<Program> {
-    for (let id = nextId('prog_get_next_id', 0); id > 0; id = nextId('prog_get_next_id', id)) {
-      try {
-        yield Program.fromId(id)
-      } catch (error) {
-        // It may be gone since its id was read.
-        if (!(error instanceof BpfError && error.code === 'ENOENT')) throw error
-      }
-    }
+  /**
+   * Every program in the kernel, in the order of their ids (4.13, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   *
+   * @throws BpfError when this process may not list them (`EPERM`)
+   */
+  static list(): Generator<Program, undefined> {
+    return listObjects('prog_get_next_id', 'programs', id => Program.fromId(id))
   }
 
   /** The file descriptor; owned by this object. Throws `ERR_CLOSED` after `close`. */
@@ -159,8 +165,8 @@ export class Program implements Disposable {
   }
 
   /** Pins it at a path on a bpffs (4.4), where it outlives the process. */
-  pin(path: string): void {
-    pinObject(this.fd, path, `program ${this.name}`)
+  pin(path: string, options: PinOptions = {}): void {
+    pinObject(this.fd, path, `program ${this.name}`, options)
   }
 
   /** Removes a pin; the program itself stays while it is in use. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
+import { rawBtf } from '../../src/kernel/experiment.ts'
 import {
   BtfObject,
   countsMemlock,
@@ -166,6 +167,15 @@ kernelTest('BTF of a program is read back from the kernel', [], t => {
   })
 })
 
+kernelTest('why BTF is refused is told behind a long log too', [features.btf], t => {
+  const int = [1, 1 << 24, 4, 32]
+  const types = Array.from({ length: 60_000 }, () => int).flat()
+  t.throws(() => BtfObject.load(rawBtf([...types, 1, 1 << 24, 3, 99], 'a\0')), {
+    code: 'EINVAL',
+    message: /^Cannot load BTF of \d+ bytes: \[60001\] INT .*: Invalid argument \(EINVAL\)$/,
+  })
+})
+
 kernelTest('a trace event has the number that tracefs shows', ['tracefs'], t => {
   const path = `${tracefsPath()}/events/sched/sched_switch/id`
   t.is(traceEventId('sched', 'sched_switch'), Number(readFileSync(path, 'utf8')))
@@ -220,9 +230,16 @@ kernelTest('root without some capabilities is told which are missing', [], t => 
   )
   t.is((BigInt(`0x${status}`) >> 21n) & 1n, 0n, 'the test itself: CAP_SYS_ADMIN is gone')
   const code = `
-    try { BpfMap.fromId(1).close(); console.log('done') } catch (error) { console.log(error.code, error.message) }`
-  t.regex(
-    asOther(drop, code),
-    /^EPERM Cannot open map 1: .*: this process lacks CAP_NET_ADMIN and CAP_SYS_ADMIN; run as root$/,
-  )
+    for (const use of [() => BpfMap.fromId(1).close(), () => [...BpfMap.list()], () => [...Program.list()]]) {
+      try { use(); console.log('done') } catch (error) { console.log(error.code, error.message) }
+    }`
+  const lines = asOther(drop, code).split('\n')
+  for (const [index, action] of ['open map 1', 'list maps', 'list programs'].entries()) {
+    t.regex(
+      lines[index]!,
+      new RegExp(
+        `^EPERM Cannot ${action}: .*: this process lacks CAP_NET_ADMIN and CAP_SYS_ADMIN; run as root$`,
+      ),
+    )
+  }
 })

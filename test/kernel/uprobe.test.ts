@@ -523,5 +523,9 @@ kernelTest('section names that say too little', [uprobes], t => {
     instanceOf: BpfError,
     message: /"x" is no offset$/,
   })
-  t.throws(() => attach(`uretprobe/${target.path}:alpha+1`), { instanceOf: TypeError })
+  t.throws(() => attach(`uretprobe/${target.path}:alpha+1`), {
+    instanceOf: BpfError,
+    code: 'ERR_INVALID_SPEC',
+    message: /alpha\+0x1: the return of a function is found only from its start$/,
+  })
 })

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Compiles the BPF programs of the examples and tests.
+# Compiles the BPF programs of the examples, tests and benchmarks.
 #
 #   test/bpf/build.sh          rebuild every object, beside its source
 #   test/bpf/build.sh --check  rebuild in a temporary directory and compare with what is committed; exits 1
 #                              and names the files when an object differs, is missing or has no source
 #
-# Sources are examples/*.bpf.c and test/bpf/*.bpf.c. NAME.bpf.c becomes NAME.bpf.o, little-endian; those named
+# Sources are examples/*.bpf.c, test/bpf/*.bpf.c and bench/bpf/*.bpf.c. NAME.bpf.c becomes NAME.bpf.o, little-endian; those named
 # in $big_endian below become NAME.bpfeb.o as well.
 #
 # Objects are committed: neither users nor tests need clang. The same sources and the same compiler give the
@@ -45,7 +45,7 @@ fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 trap 'exit 130' HUP INT TERM
-mkdir -p "$out/examples" "$out/test/bpf"
+mkdir -p "$out/examples" "$out/test/bpf" "$out/bench/bpf"
 
 # compile TARGET SOURCE OBJECT
 compile() {
@@ -55,7 +55,7 @@ compile() {
 	"$strip" -g "$3"
 }
 
-for source in examples/*.bpf.c test/bpf/*.bpf.c; do
+for source in examples/*.bpf.c test/bpf/*.bpf.c bench/bpf/*.bpf.c; do
 	[ -e "$source" ] || continue
 	name=${source%.bpf.c}
 	compile bpfel "$source" "$out/$name.bpf.o"
@@ -64,7 +64,7 @@ for source in examples/*.bpf.c test/bpf/*.bpf.c; do
 	esac
 done
 
-built=$(cd "$out" && echo examples/*.o test/bpf/*.o)
+built=$(cd "$out" && echo examples/*.o test/bpf/*.o bench/bpf/*.o)
 differing=0
 for object in $built; do
 	[ -e "$out/$object" ] || continue
@@ -79,7 +79,7 @@ for object in $built; do
 		differing=1
 	fi
 done
-for object in examples/*.bpf.o test/bpf/*.bpf.o examples/*.bpfeb.o test/bpf/*.bpfeb.o; do
+for object in examples/*.bpf.o test/bpf/*.bpf.o bench/bpf/*.bpf.o examples/*.bpfeb.o test/bpf/*.bpfeb.o; do
 	[ ! -e "$object" ] || [ -e "$out/$object" ] || { echo "$object: has no source" >&2; differing=1; }
 done
 [ "$mode" = --write ] || [ "$differing" = 1 ] || echo 'all objects are up to date'

@@ -1,13 +1,15 @@
 /**
  * Runs the kernel tests on every kernel of the matrix, and prints one table.
  *
- *     npm run test:vm [-- [--kernel NAME]... [-- AVA ARGUMENTS...]]
+ *     npm run test:vm [-- [--kernel NAME]... [--jobs GUESTS] [-- AVA ARGUMENTS...]]
  *
+ * GUESTS is how many run at a time; the default is one per CPU, since a guest keeps little more than one busy.
  * AVA ARGUMENTS may name test files (`test/kernel/maps-create.test.ts`) and options of ava (`--match='*hash*'`).
  *
  * @module
  */
 
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { addTally, emptyTally, exitCodeOf, tallyLine } from '../../tools/tally.ts'
 import { pickFiles, testFiles } from '../../tools/test-files.ts'
@@ -17,7 +19,7 @@ import { type GuestKernel, type KernelChoice, kernels, prepareKernel } from './k
 import { formatMatrix, type KernelResult, neverRun } from './matrix.ts'
 
 /** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
-const TIMEOUT = 1500
+const TIMEOUT = 2400
 /** ava's own limit for a test file that does nothing. */
 const IDLE = '10m'
 
@@ -74,21 +76,47 @@ function choose(names: readonly string[] | undefined): readonly KernelChoice[] {
   })
 }
 
+/** Maps items to what comes of them, so many at a time. The last start first: arm64 takes longest to emulate. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  count: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  const waiting = [...items.entries()]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [index, item] = next
+      results[index] = await work(item)
+    }
+  }
+  await Promise.all(Array.from({ length: count }, worker))
+  return results
+}
+
 async function main(): Promise<number> {
   const args = process.argv.slice(2)
   const separator = args.indexOf('--')
   const own = separator === -1 ? args : args.slice(0, separator)
   const avaArguments = separator === -1 ? [] : args.slice(separator + 1)
-  const { values } = parseArgs({ args: own, options: { kernel: { type: 'string', multiple: true } } })
+  const { values } = parseArgs({
+    args: own,
+    options: { kernel: { type: 'string', multiple: true }, jobs: { type: 'string' } },
+  })
+  const jobs = Number(values.jobs ?? availableParallelism())
+  if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`--jobs must be a count, not ${values.jobs}`)
   const command = guestCommand(avaArguments)
-  const results: KernelResult[] = []
-  for (const choice of choose(values.kernel)) {
+  // What guests share is made by one of them at a time: fetching is synchronous.
+  const results = await inParallel(choose(values.kernel), jobs, async choice => {
     const kernel = prepareKernel(choice)
     console.log(`${kernel.name}: booting ${kernel.release}`)
     const result = await testKernel(kernel, command)
+    const count = (outcome: string): number => result.tests.filter(each => each.outcome === outcome).length
+    const tally = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') }
+    console.log(`${kernel.name}: ${tallyLine(tally)} (${Math.round(result.seconds)} s)`)
     if (result.failure !== undefined) console.log(`  FAILED ${kernel.name}: ${result.failure}`)
-    results.push(result)
-  }
+    return result
+  })
   console.log(`\n${formatMatrix(results)}\n`)
 
   const total = emptyTally()

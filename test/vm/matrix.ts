@@ -4,7 +4,9 @@
  * @module
  */
 
+import { addTally, emptyTally, type Tally, tallyLine } from '../../tools/tally.ts'
 import type { TapTest } from '../support/tap.ts'
+import type { GuestResult } from './console.ts'
 
 /** What came of the tests on one kernel. */
 export interface KernelResult {
@@ -13,11 +15,29 @@ export interface KernelResult {
   /** Release of the kernel; `''` when it could not be prepared. */
   readonly release: string
   readonly tests: readonly TapTest[]
-  /** Why the tests did not all run: the guest panicked, hung, or stopped; with the last lines of its console. */
+  /** Why the tests did not all run, or may not count: the guest panicked, hung, or stopped; with its last lines. */
   readonly failure: string | undefined
   /** From power on to power off. */
   readonly seconds: number
 }
+
+/** What came of a guest: a run that did not end well fails, whatever its tests say, and so does one without tests. */
+export function kernelResult(
+  { name, release }: Pick<KernelResult, 'name' | 'release'>,
+  guest: GuestResult,
+  tests: readonly TapTest[],
+): KernelResult {
+  const failed = tests.some(each => each.outcome === 'failed')
+  // ava may fail without a failed test, such as when a file does not load.
+  const unexplained =
+    guest.exitCode !== 0 && !failed ? `ava ended with exit code ${guest.exitCode}` : undefined
+  const reason = guest.failure ?? unexplained ?? (tests.length === 0 ? 'no test ran' : undefined)
+  const last = guest.failure === undefined ? guest.output.slice(-LAST_LINES) : guest.console
+  const failure = reason === undefined ? undefined : `${reason}; last lines:\n    ${last.join('\n    ')}`
+  return { name, release, tests, seconds: guest.seconds, failure }
+}
+
+const LAST_LINES = 40
 
 const MARKS = { passed: 'ok', failed: 'FAILED', skipped: '-' } as const
 
@@ -41,12 +61,9 @@ export function formatMatrix(results: readonly KernelResult[]): string {
   const lines = align([heading, releases, ...rows])
   for (const [reason, number] of reasons)
     lines.push(`[${number}] ${reason === '' ? 'no reason given' : reason}`)
-  for (const { name, seconds, tests } of results) {
-    const count = (outcome: TapTest['outcome']): number =>
-      tests.filter(each => each.outcome === outcome).length
-    lines.push(
-      `${name}: ${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped in ${Math.round(seconds)} s`,
-    )
+  for (const result of results) {
+    const { name, seconds } = result
+    lines.push(`${name}: ${tallyLine(tallyOf(result))} in ${Math.round(seconds)} s`)
   }
   return lines.join('\n')
 }
@@ -69,4 +86,24 @@ export function neverRun(results: readonly KernelResult[]): string[] {
     for (const { name, outcome } of tests) (outcome === 'skipped' ? skipped : ran).add(name)
   }
   return [...skipped].filter(name => !ran.has(name))
+}
+
+/** Counts of the tests on one kernel; a guest that failed counts as one more failed test. */
+export function tallyOf({ tests, failure }: KernelResult): Tally {
+  const tally = emptyTally()
+  for (const { outcome } of tests) tally[outcome]++
+  if (failure !== undefined) tally.failed++
+  return tally
+}
+
+/**
+ * Counts of the matrix.
+ *
+ * @param whole whether all tests were to run on all kernels: only then a test that ran on none is a failed one
+ */
+export function tallyMatrix(results: readonly KernelResult[], whole: boolean): Tally {
+  const total = emptyTally()
+  for (const each of results) addTally(total, tallyOf(each))
+  if (whole) total.failed += neverRun(results).length
+  return total
 }

@@ -11,12 +11,12 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { addTally, emptyTally, exitCodeOf, tallyLine } from '../../tools/tally.ts'
+import { exitCodeOf, tallyLine } from '../../tools/tally.ts'
 import { pickFiles, testFiles } from '../../tools/test-files.ts'
 import { TapReader } from '../support/tap.ts'
 import { runInGuest } from './boot.ts'
-import { type GuestKernel, type KernelChoice, kernels, prepareKernel } from './kernels.ts'
-import { formatMatrix, type KernelResult, neverRun } from './matrix.ts'
+import { type KernelChoice, kernels, prepareKernel } from './kernels.ts'
+import { formatMatrix, type KernelResult, kernelResult, neverRun, tallyMatrix, tallyOf } from './matrix.ts'
 
 /** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
 const TIMEOUT = 2400
@@ -32,34 +32,24 @@ function guestCommand(args: readonly string[]): string {
   return `node node_modules/ava/entrypoints/cli.mjs --tap --concurrency=1 --timeout=${IDLE} ${quoted.join(' ')}`
 }
 
-async function testKernel(kernel: GuestKernel, command: string): Promise<KernelResult> {
-  const reader = new TapReader(({ name, outcome, detail }) => {
-    if (outcome === 'failed') console.log(`  FAILED on ${kernel.name}: ${name}\n${detail}`)
+async function testKernel(choice: KernelChoice, command: string): Promise<KernelResult> {
+  const { name } = choice
+  const reader = new TapReader(test => {
+    if (test.outcome === 'failed') console.log(`  FAILED on ${name}: ${test.name}\n${test.detail}`)
   })
-  const {
-    output,
-    failure,
-    console: lines,
-    exitCode,
-    seconds,
-  } = await runInGuest(kernel, command, {
-    timeout: TIMEOUT,
-    onLine: line => reader.line(line),
-  })
-  reader.end()
-  const { name, release } = kernel
-  const { tests } = reader
-  const failed = tests.some(each => each.outcome === 'failed')
-  // ava may fail without a failed test, such as when a file does not load.
-  const unexplained = exitCode !== 0 && !failed ? `ava ended with exit code ${exitCode}` : undefined
-  const reason = failure ?? unexplained ?? (tests.length === 0 ? 'no test ran' : undefined)
-  const last = failure === undefined ? output.slice(-40) : lines
-  return {
-    name,
-    release,
-    tests,
-    seconds,
-    failure: reason === undefined ? undefined : `${reason}; last lines:\n    ${last.join('\n    ')}`,
+  let release = ''
+  try {
+    // What guests share is made by one of them at a time: fetching is synchronous.
+    const kernel = prepareKernel(choice)
+    release = kernel.release
+    console.log(`${name}: booting ${release}`)
+    const onLine = (line: string): void => reader.line(line)
+    const guest = await runInGuest(kernel, command, { timeout: TIMEOUT, onLine })
+    reader.end()
+    return kernelResult({ name, release }, guest, reader.tests)
+  } catch (error) {
+    // Such as an archive that cannot be reached: the other kernels are still worth running.
+    return { name, release, tests: [], failure: `cannot run: ${(error as Error).message}`, seconds: 0 }
   }
 }
 
@@ -106,31 +96,19 @@ async function main(): Promise<number> {
   const jobs = Number(values.jobs ?? availableParallelism())
   if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`--jobs must be a count, not ${values.jobs}`)
   const command = guestCommand(avaArguments)
-  // What guests share is made by one of them at a time: fetching is synchronous.
   const results = await inParallel(choose(values.kernel), jobs, async choice => {
-    const kernel = prepareKernel(choice)
-    console.log(`${kernel.name}: booting ${kernel.release}`)
-    const result = await testKernel(kernel, command)
-    const count = (outcome: string): number => result.tests.filter(each => each.outcome === outcome).length
-    const tally = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') }
-    console.log(`${kernel.name}: ${tallyLine(tally)} (${Math.round(result.seconds)} s)`)
-    if (result.failure !== undefined) console.log(`  FAILED ${kernel.name}: ${result.failure}`)
+    const result = await testKernel(choice, command)
+    console.log(`${result.name}: ${tallyLine(tallyOf(result))} (${Math.round(result.seconds)} s)`)
+    if (result.failure !== undefined) console.log(`  FAILED ${result.name}: ${result.failure}`)
     return result
   })
   console.log(`\n${formatMatrix(results)}\n`)
 
-  const total = emptyTally()
-  for (const { tests, failure } of results) {
-    for (const { outcome } of tests) total[outcome]++
-    if (failure !== undefined) addTally(total, { passed: 0, failed: 1, skipped: 0 })
+  const whole = values.kernel === undefined && avaArguments.length === 0
+  for (const name of whole ? neverRun(results) : []) {
+    console.log(`  FAILED ${name}: it is skipped on every kernel`)
   }
-  // Only the whole matrix can tell that a test runs nowhere.
-  if (values.kernel === undefined && avaArguments.length === 0) {
-    for (const name of neverRun(results)) {
-      console.log(`  FAILED ${name}: it is skipped on every kernel`)
-      total.failed++
-    }
-  }
+  const total = tallyMatrix(results, whole)
   console.log(tallyLine(total))
   return exitCodeOf(total)
 }

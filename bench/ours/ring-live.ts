@@ -1,0 +1,153 @@
+/**
+ * Rows of ring buffers that are read while they are written.
+ *
+ * @module
+ */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { quantile } from '../../src/bench/statistics.ts'
+import type { RingBuffer, RingView } from '../../src/index.ts'
+import { check, now, type Setup } from '../work.ts'
+import { type OpenedRing, openRing } from './ring.ts'
+import { startThread, type Thread } from './threads.ts'
+
+/** Runs the ring's program in a thread. */
+function startProducer({ program }: OpenedRing, batch: number, pause: number): Promise<Thread> {
+  return startThread({ kind: 'produce', program: program.info().id, batch, pause })
+}
+
+/** Milliseconds between records of an idle process. */
+const PAUSE = 2
+const LATENCIES = 100
+
+const latency: Setup = ({ milliseconds }) => {
+  const opened = openRing('produce_time')
+  const count = Math.min(LATENCIES, milliseconds)
+  return {
+    async sweep() {
+      const samples: number[] = []
+      const producer = await startProducer(opened, 1, PAUSE)
+      for await (const { data } of opened.ring.records()) {
+        const arrived = now()
+        samples.push(arrived - Number(new DataView(data.buffer).getBigUint64(8, true)))
+        if (samples.length === count) break
+      }
+      await producer.stop()
+      opened.ring.drain(() => {})
+      check(
+        samples.every(each => each > 0),
+        'a record came before it was made',
+      )
+      return { ns: quantile(samples, 0.5), ops: count, extra: { p99: quantile(samples, 0.99) } }
+    },
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  }
+}
+
+/** Factor of the second word of a record of produce_checked. */
+const CHECKSUM = 0x1e3779b1
+
+/** Whether a record is not as produce_checked made it. */
+function isTorn({ view, offset, length }: RingView): boolean {
+  const low = view.getUint32(offset, true)
+  const high = view.getUint32(offset + 4, true)
+  if (length !== 16 + (low & 7) * 8) return true
+  // The lower half of a product depends on nothing but the lower halves of its factors.
+  if (view.getUint32(offset + 8, true) !== Math.imul(low, CHECKSUM) >>> 0) return true
+  for (let at = 16; at < length; at += 8) {
+    if (view.getUint32(offset + at, true) !== low) return true
+    if (view.getUint32(offset + at + 4, true) !== high) return true
+  }
+  return false
+}
+
+const soak: Setup = ({ seconds }) => {
+  const opened = openRing('produce_checked')
+  return {
+    async sweep() {
+      opened.restart()
+      let torn = 0
+      const read = (): number =>
+        opened.ring.drain(record => {
+          if (isTorn(record)) torn++
+        })
+      const producer = await startProducer(opened, 10_000, 0)
+      const start = now()
+      let received = 0
+      while (now() - start < seconds * 1e9) {
+        received += read()
+        await turn()
+      }
+      const time = now() - start
+      await producer.stop()
+      received += read()
+      const { sent, lost } = opened.counts()
+      check(received > 0, 'nothing was received')
+      const extra = { sent, received, lost, torn, missing: sent - received - lost }
+      return { ns: time / received, ops: received, extra }
+    },
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  }
+}
+
+/** Records that are made each millisecond or so, in a row. */
+const BATCH = 1000
+/** Milliseconds of a piece of work. */
+const PIECE = 1
+
+/** Works in pieces until it is told to stop, and lets the event loop turn between them. */
+async function work(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const start = now()
+    while (now() - start < PIECE * 1e6);
+    await turn()
+  }
+}
+
+/** Reads until it is told to stop; returns the number of records. */
+async function read(ring: RingBuffer, signal: AbortSignal): Promise<number> {
+  let records = 0
+  for await (const _ of ring.records({ signal })) records++
+  return records
+}
+
+/** The delay of this thread's event loop, p99 in nanoseconds, while both threads do something. */
+async function loopDelay<T>(
+  seconds: number,
+  here: (signal: AbortSignal) => Promise<T>,
+  there: Thread,
+): Promise<{ delay: number; here: T; there: number }> {
+  const stop = new AbortController()
+  const working = here(stop.signal)
+  const histogram = monitorEventLoopDelay({ resolution: 1 })
+  histogram.enable()
+  await delay(seconds * 1000)
+  histogram.disable()
+  stop.abort()
+  return { delay: histogram.percentile(99), here: await working, there: await there.stop() }
+}
+
+const busy: Setup = ({ seconds }) => {
+  const opened = openRing('produce_32')
+  return {
+    async sweep() {
+      const producer = await startProducer(opened, BATCH, 1)
+      const reader = await startThread({ kind: 'read', map: opened.map.id })
+      const worker = await loopDelay(seconds / 2, work, reader)
+      const busyThread = await startThread({ kind: 'work' })
+      const main = await loopDelay(seconds / 2, signal => read(opened.ring, signal), busyThread)
+      await producer.stop()
+      check(worker.there > 0 && main.here > 0, 'nothing was received')
+      return { ns: worker.delay, ops: worker.there, extra: { reader: main.delay, readerRecords: main.here } }
+    },
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  }
+}
+
+/** `ring-latency` to `ring-worker-busy`. */
+export const liveRingSetups: Readonly<Record<string, Setup>> = {
+  'ring-latency': latency,
+  'ring-soak': soak,
+  'ring-worker-busy': busy,
+}

@@ -1,0 +1,210 @@
+/**
+ * Rows of ring buffers that are filled first and then read.
+ *
+ * @module
+ */
+
+import { type BpfMap, Collection, CollectionSpec, type Program, type RingBuffer } from '../../src/index.ts'
+import { check, now, rounds, type Setup, type SweepOptions, type Work } from '../work.ts'
+
+const OBJECT = 'bench/bpf/ring.bpf.o'
+/** Input of a test run: an Ethernet header, which programs of this type do not see. */
+const PACKET = new Uint8Array(14)
+
+/** A loaded ring.bpf.o: a ring, its reader, and a program that writes records. */
+export interface OpenedRing extends Disposable {
+  readonly map: BpfMap
+  readonly ring: RingBuffer
+  readonly program: Program
+  /** Lets the next record have the number 0. */
+  restart(): void
+  /** Writes so many records, numbered from 0. */
+  fill(count: number): void
+  /** Records that were tried, and those that did not fit, since the last start. */
+  counts(): { sent: number; lost: number }
+}
+
+/** Loads ring.bpf.o with one of its programs. */
+export function openRing(producer: string, name = 'ring'): OpenedRing {
+  const spec = CollectionSpec.fromFile(OBJECT)
+  for (const [name, program] of spec.programs) program.autoload = name === producer
+  const collection = Collection.load(spec)
+  const map = collection.maps.get(name)
+  const ring = collection.ringBuffer(name)
+  const program = collection.programs.get(producer)
+  const next = collection.variables.get('next')
+  const dropped = collection.variables.get('dropped')
+  const counts = (): { sent: number; lost: number } => ({
+    sent: Number(next.get()),
+    lost: Number(dropped.get()),
+  })
+  const restart = (): void => {
+    next.set(0n)
+    dropped.set(0n)
+  }
+  return {
+    map,
+    ring,
+    program,
+    counts,
+    restart,
+    fill(count) {
+      restart()
+      program.testRun({ data: PACKET, repeat: count })
+      const { sent, lost } = counts()
+      check(sent === count && lost === 0, `${lost} of ${sent} records did not fit`)
+    },
+    [Symbol.dispose]() {
+      ring.close()
+      collection.close()
+    },
+  }
+}
+
+/** What was read, in figures that tell whether it was what was sent. */
+interface Read {
+  records: number
+  /** Sum of a number of each record. */
+  sum: number
+  bytes: number
+}
+
+/** The sum of 0 to `count` - 1: of sequence numbers. */
+const sumTo = (count: number): number => (count * (count - 1)) / 2
+
+/** The same of their lowest bytes. */
+const sumOfBytesTo = (count: number): number => Math.floor(count / 256) * sumTo(256) + sumTo(count % 256)
+
+function checkRead(read: Read, count: number, size: number, sum = sumTo(count)): void {
+  check(read.records === count, `${read.records} records of ${count}`)
+  check(read.bytes === count * size, `records have ${read.bytes} bytes`)
+  check(read.sum === sum, 'records have another content')
+}
+
+/** Fills the ring, and times how it is read. */
+function filled(
+  options: SweepOptions,
+  ring: OpenedRing,
+  count: number,
+  read: () => Read,
+  checkResult: (result: Read) => void,
+): Work {
+  const round = (): number => {
+    ring.fill(count)
+    const start = now()
+    const result = read()
+    const time = now() - start
+    checkResult(result)
+    return time
+  }
+  return rounds(options, count, round, () => ring[Symbol.dispose]())
+}
+
+function drain(size: number, count: number): Setup {
+  return options => {
+    const opened = openRing(`produce_${size}`)
+    const read = (): Read => {
+      let sum = 0
+      let bytes = 0
+      const records = opened.ring.drain(({ view, offset, length }) => {
+        sum += view.getUint32(offset, true)
+        bytes += length
+      })
+      return { records, sum, bytes }
+    }
+    return filled(options, opened, count, read, result => checkRead(result, count, size))
+  }
+}
+
+/** What `struct event` is decoded to. */
+interface Event {
+  index: bigint
+  pid: number
+  cpu: number
+  delta: bigint
+  comm: string
+}
+
+function checkEvent({ index, pid, cpu, delta, comm }: Event): void {
+  const name = `worker-${String.fromCharCode(97 + (pid % 26))}`
+  const same = index === BigInt(pid) && cpu === pid % 4 && delta === -index && comm === name
+  check(same, `event ${pid} has another content`)
+}
+
+const decode: Setup = options => {
+  const opened = openRing('produce_event', 'events')
+  opened.fill(100)
+  opened.ring.drain(record => checkEvent(record.decode() as Event))
+  const read = (): Read => {
+    let sum = 0
+    let bytes = 0
+    const records = opened.ring.drain(record => {
+      sum += (record.decode() as Event).pid
+      bytes += record.length
+    })
+    return { records, sum, bytes }
+  }
+  return filled(options, opened, 18_000, read, result => checkRead(result, 18_000, 40))
+}
+
+/** A drain that keeps what it reads. */
+function copyRecords(ring: RingBuffer): Read {
+  let sum = 0
+  let bytes = 0
+  const records = ring.drain(record => {
+    const data = record.data.slice()
+    sum += data[0]!
+    bytes += data.length
+  })
+  return { records, sum, bytes }
+}
+
+function copy(count: number): Setup {
+  return options => {
+    const opened = openRing('produce_32')
+    const read = (): Read => copyRecords(opened.ring)
+    return filled(options, opened, count, read, result => checkRead(result, count, 32, sumOfBytesTo(count)))
+  }
+}
+
+const BURST = 1000
+/** So many bursts take about a millisecond. */
+const BURSTS_PER_MILLISECOND = 3
+
+const forAwait: Setup = ({ milliseconds }) => {
+  const opened = openRing('produce_32')
+  const bursts = Math.ceil(milliseconds * BURSTS_PER_MILLISECOND)
+  return {
+    async sweep() {
+      let time = 0
+      let left = bursts
+      let read: Read = { records: 0, sum: 0, bytes: 0 }
+      opened.fill(BURST)
+      let start = now()
+      for await (const { data } of opened.ring.records()) {
+        read.sum += data[0]!
+        read.bytes += data.length
+        if (++read.records < BURST) continue
+        time += now() - start
+        checkRead(read, BURST, 32, sumOfBytesTo(BURST))
+        if (--left === 0) break
+        read = { records: 0, sum: 0, bytes: 0 }
+        opened.fill(BURST)
+        start = now()
+      }
+      return { ns: time / (bursts * BURST), ops: bursts * BURST }
+    },
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  }
+}
+
+/** `ring-drain-8` to `ring-for-await`. */
+export const ringSetups: Readonly<Record<string, Setup>> = {
+  'ring-drain-8': drain(8, 60_000),
+  'ring-drain-32': drain(32, 26_000),
+  'ring-drain-256': drain(256, 3900),
+  'ring-decode': decode,
+  'ring-copy-32': copy(26_000),
+  'ring-for-await': forAwait,
+  'ring-for-await-copy': copy(BURST),
+}

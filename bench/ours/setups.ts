@@ -1,0 +1,23 @@
+/**
+ * Every row that ebpf-ts does.
+ *
+ * @module
+ */
+
+import type { Setup } from '../work.ts'
+import { elementSetups } from './elements.ts'
+import { kallsymsSetups } from './kallsyms.ts'
+import { memorySetups } from './memory.ts'
+import { ringSetups } from './ring.ts'
+import { liveRingSetups } from './ring-live.ts'
+import { startSetups } from './start.ts'
+
+/** Rows by name. */
+export const setups: Readonly<Record<string, Setup>> = {
+  ...elementSetups,
+  ...memorySetups,
+  ...ringSetups,
+  ...liveRingSetups,
+  ...startSetups,
+  ...kallsymsSetups,
+}

@@ -1,0 +1,133 @@
+/**
+ * Rows of what a tool does when it starts: import, the kernel's types, loading, attaching.
+ *
+ * @module
+ */
+
+import { spawnSync } from 'node:child_process'
+import { Collection, CollectionSpec } from '../../src/index.ts'
+import { features, kernelBtf, traceableFunctions } from '../../src/kernel/index.ts'
+import { kprobeMulti } from '../../src/links/index.ts'
+import { check, clock, now, rounds, type Setup, Unavailable, type Work } from '../work.ts'
+
+/** Work that is done once in a process. */
+const once = (sweep: Work['sweep']): Work => ({ sweep, [Symbol.dispose]: () => {} })
+
+/** Bytes of live objects and buffers. */
+function heap(): number {
+  if (globalThis.gc === undefined) throw new Error('Node.js must be started with --expose-gc')
+  globalThis.gc()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+const findType: Setup = () =>
+  once(() => {
+    const before = heap()
+    const start = now()
+    const type = kernelBtf().findType('struct', 'task_struct')
+    const ns = now() - start
+    check(type !== undefined && type.members.length > 100, 'struct task_struct was not found')
+    return { ns, ops: 1, extra: { heap: heap() - before } }
+  })
+
+function loadAndClose(count: number): void {
+  using collection = Collection.load(CollectionSpec.fromFile(`bench/bpf/load-${count}.bpf.o`))
+  check(collection.programs.size === count, `${collection.programs.size} programs of ${count}`)
+}
+
+const loadFirst =
+  (count: number): Setup =>
+  () =>
+    once(() => ({ ns: clock(() => loadAndClose(count)), ops: 1 }))
+
+const loadWarm =
+  (count: number): Setup =>
+  options => {
+    loadAndClose(count)
+    return rounds(
+      options,
+      1,
+      () => clock(() => loadAndClose(count)),
+      () => {},
+    )
+  }
+
+const CYCLES = 1000
+/** Cycles after which everything that is kept has been made. */
+const SETTLED = 200
+
+const cycles: Setup = ({ seconds }) =>
+  once(() => {
+    // Fewer when there is little time, for a test of this row.
+    const [settled, all] = seconds < 1 ? [1, 2] : [SETTLED, CYCLES]
+    const run = (times: number): number =>
+      clock(() => {
+        for (let i = 0; i < times; i++) loadAndClose(10)
+      })
+    let time = run(settled)
+    const before = { heap: heap(), rss: process.memoryUsage.rss() }
+    time += run(all - settled)
+    const heapGrowth = heap() - before.heap
+    const rssGrowth = process.memoryUsage.rss() - before.rss
+    return { ns: time / all, ops: all, extra: { heapGrowth, rssGrowth } }
+  })
+
+/** Nanoseconds that a process takes which runs this module. */
+function processTime(source: string): number {
+  const args = ['--input-type=module', '--eval', source]
+  let result: ReturnType<typeof spawnSync> | undefined
+  const time = clock(() => {
+    result = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  })
+  check(result?.status === 0, `a process ended with ${result?.status}: ${result?.stderr}`)
+  return time
+}
+
+const IMPORT = "import { BpfMap } from 'ebpf-ts'\n"
+
+const importPackage: Setup = () =>
+  once(() => {
+    const empty = processTime('')
+    const imported = processTime(`${IMPORT}if (BpfMap === undefined) process.exit(1)`)
+    const called = processTime(
+      `${IMPORT}BpfMap.create({ name: 'bench', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 }).close()`,
+    )
+    return { ns: called - empty, ops: 1, extra: { import: imported - empty, empty } }
+  })
+
+const FUNCTIONS = 1000
+
+const attach: Setup = options => {
+  if (features.kprobeMulti.probe() === 'no') throw new Unavailable('the kernel has no kprobe_multi')
+  const all = traceableFunctions()
+  const times = new Map<string, number>()
+  for (const { name } of all) times.set(name, (times.get(name) ?? 0) + 1)
+  const symbols = all
+    .filter(({ name, module }) => module === undefined && times.get(name) === 1)
+    .slice(0, FUNCTIONS)
+    .map(({ name }) => name)
+  const collection = Collection.load(CollectionSpec.fromFile('bench/bpf/attach.bpf.o'))
+  const program = collection.programs.get('empty')
+  const round = (): number => {
+    const start = now()
+    const link = kprobeMulti(program, { symbols })
+    const time = now() - start
+    check(link.count === FUNCTIONS, `${link.count} functions of ${FUNCTIONS}`)
+    link.close()
+    return time
+  }
+  return rounds(options, 1, round, () => collection.close())
+}
+
+/** `btf-find` to `attach-1000`. */
+export const startSetups: Readonly<Record<string, Setup>> = {
+  'btf-find': findType,
+  'load-10': loadFirst(10),
+  'load-30': loadFirst(30),
+  'load-10-warm': loadWarm(10),
+  'load-30-warm': loadWarm(30),
+  'cycles-1000': cycles,
+  import: importPackage,
+  'attach-1000': attach,
+}

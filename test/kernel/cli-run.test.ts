@@ -260,7 +260,8 @@ kernelTest('a user without privileges is told what is missing', [], t => {
   t.teardown(() => rmSync(directory, { recursive: true }))
   for (const path of ['build/src', 'node_modules', 'native', 'package.json', PROCESSES]) {
     if (path === 'node_modules') {
-      for (const name of ['debug', 'ms', 'koffi'])
+      // koffi's binary for this platform is a package of its own.
+      for (const name of ['debug', 'ms', 'koffi', '@koromix'])
         cpSync(`${path}/${name}`, join(directory, path, name), { recursive: true })
     } else cpSync(path, join(directory, path), { recursive: true })
   }

@@ -69,7 +69,7 @@ func variableSet[T unsigned](name string) setup {
 			start := time.Now()
 			for range accessCount {
 				next++
-				if err := variable.Set(&next); err != nil {
+				if err := variable.Set(next); err != nil {
 					return 0, err
 				}
 			}

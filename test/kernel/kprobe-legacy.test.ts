@@ -63,7 +63,6 @@ for (const [mode, prefix] of [
     const id = /read\(\d+, "(\d+)\\n"/.exec(calls.join('\n'))?.[1]
     const fd = /^perf_event_open\(.*= (\d+)$/m.exec(calls.join('\n'))?.[1]
 
-    const setBpf = mode === 'legacy' ? [new RegExp(`^ioctl\\(${fd}, (${SET_BPF.source}), `)] : []
     findInOrder(calls, [
       new RegExp(`^openat\\(AT_FDCWD, "${EVENTS}", O_WRONLY\\|O_APPEND\\|O_CLOEXEC\\) = `),
       new RegExp(`^write\\(\\d+, "${prefix}:${group}/${name} ${TRACED}\\+0", \\d+\\) = \\d+$`),
@@ -75,7 +74,7 @@ for (const [mode, prefix] of [
       new RegExp(
         `^perf_event_open\\(\\{type=PERF_TYPE_TRACEPOINT, .*config=(${id}|0x${Number(id).toString(16)}), .*\\}, -1, 0, -1, PERF_FLAG_FD_CLOEXEC\\) = `,
       ),
-      ...setBpf,
+      new RegExp(`^ioctl\\(${fd}, (${SET_BPF.source}), \\w+\\) = 0$`),
       new RegExp(`^ioctl\\(${fd}, (${ENABLE.source}), 0\\) = 0$`),
       new RegExp(`^close\\(${fd}\\) = 0$`),
       new RegExp(`^openat\\(AT_FDCWD, "${EVENTS}", O_WRONLY\\|O_APPEND\\|O_CLOEXEC\\) = `),

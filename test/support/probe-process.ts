@@ -12,7 +12,7 @@ const [mode = 'auto', end] = process.argv.slice(2)
 const { program } = new ProbeProgram()
 const link =
   mode === 'kretprobe'
-    ? kretprobe(program, TRACED, { maxactive: 8 })
+    ? kretprobe(program, TRACED, { maxactive: 8, mode: 'legacy' })
     : kprobe(program, TRACED, { mode: mode as ProbeMode })
 if (end === 'close') link.close()
 else if (end === 'killed') process.kill(process.pid, 'SIGKILL')

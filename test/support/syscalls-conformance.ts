@@ -480,6 +480,18 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     watcher.close()
   })
 
+  test('a callback is given nothing, whatever the backend is told', async t => {
+    using event = eventFd()
+    const calls: unknown[][] = []
+    const watcher = syscallEntry().watch(event.fd, (...given: unknown[]) => {
+      calls.push(given)
+      watcher.close()
+    })
+    signal(event.fd)
+    await untilCalled(t, () => calls.length > 0)
+    t.deepEqual(calls, [[]])
+  })
+
   test('a stopped watcher is silent until it is started', async t => {
     using event = eventFd()
     let calls = 0
@@ -602,6 +614,14 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   scenario('a watcher works in a worker', 'worker is woken', ['called 5'])
   scenario('an unreferenced watcher lets a worker end', 'worker ends by itself', ['called', 'exit 0'])
   scenario('process.exit in a worker does not wait for a watcher', 'worker exits while watching', ['exit 3'])
+  scenario('process.exit in a callback of a worker ends the worker alone', 'worker exits in a callback', [
+    'exit 3',
+  ])
+  scenario(
+    'terminating workers whose watchers are busy leaves the process alive',
+    'busy workers are terminated',
+    ['alive'],
+  )
   scenario('a callback that throws in a worker does not end the watching', 'worker callback throws', [
     'thrown 1, thrown 2',
   ])

@@ -26,7 +26,15 @@ import { CACHE, type GuestKernel } from './kernels.ts'
 export const GUEST_NODE = '22'
 
 /** What guests need besides Node.js: its libraries, a shell, and the outside witnesses of the tests. */
-const GUEST_PACKAGES = ['busybox-static', 'bpftool', 'strace', 'libstdc++6', 'libatomic1', 'iproute2']
+const GUEST_PACKAGES = [
+  'busybox-static',
+  'bpftool',
+  'strace',
+  'libstdc++6',
+  'libatomic1',
+  'iproute2',
+  'util-linux',
+]
 
 /** Where the project is mounted in a guest. */
 export const GUEST_PROJECT = '/project'

@@ -8,8 +8,15 @@ import { BpfError } from '../errors.ts'
 import { KernelSymbols, splitModule } from './kallsyms.ts'
 import { kprobeBlacklist, traceableFunctions } from './traceable.ts'
 
-/** What is asked of a function. */
-export type ProbeKind = 'kprobe' | 'ftrace'
+/** What is to be attached to a function. */
+export type ProbeKind = 'kprobe' | 'kprobe_multi' | 'fentry'
+
+/** What to do about a name that several functions have: each kind of probe takes other things than names. */
+const APART: Readonly<Record<ProbeKind, string>> = {
+  kprobe: 'give an address, or MODULE:NAME where that tells them apart',
+  kprobe_multi: 'give addresses',
+  fentry: 'give MODULE:NAME where that tells them apart; types do not',
+}
 
 /** Facts about a function's name; what cannot be read is left empty. */
 export interface FunctionFacts {
@@ -60,7 +67,7 @@ export function explainFunction(
   }
   if (modules.length > 1) {
     const places = modules.map(module => module ?? 'the kernel itself').join(', ')
-    return `${modules.length} functions are called ${name} (in ${places}): give an address, or MODULE:NAME where that tells them apart`
+    return `${modules.length} functions are called ${name} (in ${places}): ${APART[kind]}`
   }
   if (kind === 'kprobe' && blacklisted) return `${name} is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)`
   // Kernels without CONFIG_KPROBE_EVENTS_ON_NOTRACE refuse kprobes there too.

@@ -50,7 +50,7 @@ export function duplicateSymbolError(
   for (const { name } of attempt(traceableFunctions) ?? []) {
     if (!wanted.has(name)) continue
     if (seen.has(name)) {
-      const reason = explainFunction(name, 'ftrace') ?? `several functions are called ${name}`
+      const reason = explainFunction(name, 'kprobe_multi') ?? `several functions are called ${name}`
       return new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'EADDRNOTAVAIL' })
     }
     seen.add(name)
@@ -99,7 +99,8 @@ function explainTargets(targets: readonly (string | bigint)[]): string | undefin
   })
   const [first] = bad
   if (first === undefined) return undefined
-  const reason = typeof first === 'string' ? explainFunction(first, 'ftrace') : explainAddress(first, symbols)
+  const reason =
+    typeof first === 'string' ? explainFunction(first, 'kprobe_multi') : explainAddress(first, symbols)
   const others = bad.length === 1 ? '' : ` (and ${bad.length - 1} more of ${targets.length})`
   return `${reason ?? `${targetName(first)} cannot be traced`}${others}`
 }
@@ -107,7 +108,7 @@ function explainTargets(targets: readonly (string | bigint)[]): string | undefin
 function explainAddress(address: bigint, symbols: KernelSymbols | undefined): string | undefined {
   const { symbol, offset = 0 } = symbols?.at(address) ?? {}
   if (symbol === undefined) return `${targetName(address)} is no address of a function`
-  if (offset === 0) return explainFunction(symbol.name, 'ftrace')
+  if (offset === 0) return explainFunction(symbol.name, 'kprobe_multi')
   return `${targetName(address)} is ${symbol.name}+${offset}, not the start of a function`
 }
 

@@ -179,5 +179,5 @@ function wrongType({ spec }: ProgramHandle): string | undefined {
 /** Why the kernel cannot patch a call into its function, where that is the reason. */
 function untraceable({ spec }: ProgramHandle): string | undefined {
   if (spec?.attachTarget === undefined || spec.attachProgram !== undefined) return undefined
-  return spec.type === 'tracing' ? explainFunction(spec.attachTarget, 'ftrace') : undefined
+  return spec.type === 'tracing' ? explainFunction(spec.attachTarget, 'fentry') : undefined
 }

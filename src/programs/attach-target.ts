@@ -204,7 +204,7 @@ function explainMissing(name: string, wanted: string, module: string | undefined
     if (!moduleHasBtf(module)) return `module ${module} is not loaded, or has no BTF`
   }
   return (
-    explainFunction(name, 'ftrace') ??
+    explainFunction(name, 'fentry') ??
     'the kernel has it, but it is written in assembly, or the compiler changed its arguments, or several source files have one of that name'
   )
 }

@@ -73,7 +73,7 @@ kernelTest('a name that several functions have', needs, t => {
   })!
   t.throws(() => kprobeMulti(program, { symbols: ['bpf_fentry_test1', name] }), {
     code: 'EADDRNOTAVAIL',
-    message: `Cannot attach program recorder to many functions: ${counts.get(name)} functions are called ${name} (in ${placesOf(name)}): give an address, or MODULE:NAME where that tells them apart`,
+    message: `Cannot attach program recorder to many functions: ${counts.get(name)} functions are called ${name} (in ${placesOf(name)}): give addresses`,
   })
   using link = kprobeMulti(program, {
     addresses: KernelSymbols.read()

@@ -5,8 +5,8 @@ const ordinary: FunctionFacts = { modules: [undefined], variants: [], blackliste
 
 test('nothing is in the way of an ordinary function', t => {
   t.is(explainFunction('f', 'kprobe', ordinary), undefined)
-  t.is(explainFunction('f', 'ftrace', ordinary), undefined)
-  t.is(explainFunction('f', 'ftrace', { ...ordinary, traceable: undefined }), undefined)
+  t.is(explainFunction('f', 'kprobe_multi', ordinary), undefined)
+  t.is(explainFunction('f', 'kprobe_multi', { ...ordinary, traceable: undefined }), undefined)
 })
 
 test('a function that does not exist', t => {
@@ -24,22 +24,28 @@ test('a function that the compiler made others of names the first five', t => {
   )
 })
 
-test('a name of several functions says where they are', t => {
-  t.is(
-    explainFunction('f', 'kprobe', { ...ordinary, modules: [undefined, 'usbcore'] }),
-    '2 functions are called f (in the kernel itself, usbcore): give an address, or MODULE:NAME where that tells them apart',
-  )
-})
+for (const [kind, advice] of [
+  ['kprobe', 'give an address, or MODULE:NAME where that tells them apart'],
+  ['kprobe_multi', 'give addresses'],
+  ['fentry', 'give MODULE:NAME where that tells them apart; types do not'],
+] as const) {
+  test(`a name of several functions says where they are, and what ${kind} takes instead`, t => {
+    t.is(
+      explainFunction('f', kind, { ...ordinary, modules: [undefined, 'usbcore'] }),
+      `2 functions are called f (in the kernel itself, usbcore): ${advice}`,
+    )
+  })
+}
 
 test('the blacklist of kprobes does not concern ftrace', t => {
   const facts = { ...ordinary, blacklisted: true }
   t.is(explainFunction('f', 'kprobe', facts), "f is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)")
-  t.is(explainFunction('f', 'ftrace', facts), undefined)
+  t.is(explainFunction('f', 'kprobe_multi', facts), undefined)
 })
 
 test('a function that ftrace leaves alone', t => {
   const reason = 'f cannot be traced: it is marked notrace, or in a section that ftrace leaves alone'
   const facts = { ...ordinary, traceable: false }
-  t.is(explainFunction('f', 'ftrace', facts), reason)
+  t.is(explainFunction('f', 'kprobe_multi', facts), reason)
   t.is(explainFunction('f', 'kprobe', facts), reason)
 })

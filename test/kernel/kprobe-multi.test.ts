@@ -122,13 +122,16 @@ for (const returns of [false, true]) {
   })
 }
 
-kernelTest('a session runs at entry and return', [features.kprobeSession], t => {
+kernelTest('a session runs at entry and return', [features.kprobeSession, 'bpftool'], t => {
   using recorder = new Recorder()
   using program = loadSession(recorder)
   using link = kprobeSession(program, { symbols: TEST_FUNCTIONS })
   t.is(link.count, 8)
   callTestFunctions()
   t.is(recorder.hits, 16)
+  const info = link.info()
+  t.like(info, { type: 'kprobe_multi', programId: program.info().id, count: 8 })
+  t.like(bpftoolLink(info.id), { type: 'kprobe_multi', prog_id: info.programId, func_cnt: 8 })
 })
 
 kernelTest('a session that returns 1 at entry does not run at return', [features.kprobeSession], t => {
@@ -176,6 +179,7 @@ kernelTest('ten thousand functions attach in one call', [features.kprobeMulti], 
   t.is(names.size, 10_000)
   using link = kprobeMulti(program, { symbols: [...names] })
   t.is(link.count, 10_000)
+  if (linkInfo.probe() === 'yes') t.is((link.info() as KprobeMultiLinkInfo).count, 10_000)
   callTestFunctions()
   t.true(recorder.hits >= 8)
 })

@@ -16,7 +16,7 @@ import {
   taskFdQuery,
 } from '../../src/links/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
-import { bpftool } from '../support/bpftool.ts'
+import { bpftool, bpftoolPerf } from '../support/bpftool.ts'
 import { eventually } from '../support/poll.ts'
 import { callTraced, ProbeProgram, TRACED } from '../support/probe-programs.ts'
 import { probeTest } from '../support/probe-test.ts'
@@ -40,12 +40,6 @@ function tracedAddress(): bigint {
   return KernelSymbols.read().find(TRACED)[0]!.address
 }
 
-/** Facts of the only probe of this process, as `bpftool perf show` prints them. */
-function shownByPerf(): Record<string, unknown>[] {
-  const all = bpftool('perf', 'show') as { pid: number; fd: number; prog_id: number }[]
-  return all.filter(({ pid }) => pid === process.pid).map(({ pid, fd, ...facts }) => facts)
-}
-
 /** The probe that a link is of; fails when it is of something else. */
 function probeOf(link: Link) {
   const info = link.info()
@@ -59,7 +53,7 @@ function probeOf(link: Link) {
 /** Compares what the library says of a link with what bpftool does. */
 function compareWithBpftool(t: ExecutionContext, link: Link): void {
   const { id, programId, type, function: name, offset, address, missed, cookie } = probeOf(link)
-  t.deepEqual(shownByPerf(), [{ prog_id: programId, fd_type: type, ...placeOf(name, offset, address) }])
+  t.deepEqual(bpftoolPerf(), [{ prog_id: programId, fd_type: type, ...placeOf(name, offset, address) }])
   if (id === 0) return
   const all = bpftool('link', 'show') as { id: number; missed?: number; cookie?: number }[]
   const shown = all.find(each => each.id === id)!

@@ -1,6 +1,7 @@
 import { getPriority } from 'node:os'
 import { features } from '../../src/kernel/index.ts'
 import { kretsyscall, ksyscall, listProbeEvents, syscallFunction } from '../../src/links/index.ts'
+import { bpftoolPerf } from '../support/bpftool.ts'
 import { ProbeProgram } from '../support/probe-programs.ts'
 import { probeTest } from '../support/probe-test.ts'
 
@@ -20,7 +21,7 @@ probeTest('the wrapper of a system call is found', [kprobes], t => {
 })
 
 for (const mode of ['link', 'perf', 'legacy'] as const) {
-  const needs = mode === 'link' ? [kprobes, perfEventLink] : [kprobes]
+  const needs = mode === 'link' ? [kprobes, perfEventLink, 'bpftool' as const] : [kprobes, 'bpftool' as const]
   probeTest(`mode ${mode}: entry and return of a system call`, needs, t => {
     using entered = new ProbeProgram({ value: { syscallArgument: 1 } })
     using returned = new ProbeProgram({ value: 'returned' })
@@ -32,6 +33,15 @@ for (const mode of ['link', 'perf', 'legacy'] as const) {
     t.deepEqual(returned.seen, { runs: 1, value: BigInt(20 - nice), cookie: 0n })
     t.like(entry.info(), { event: { type: 'kprobe', function: WRAPPER, offset: 0 } })
     t.like(end.info(), { event: { type: 'kretprobe', function: WRAPPER } })
+    const place = { func: WRAPPER, offset: 0 }
+    t.deepEqual(
+      bpftoolPerf(),
+      [entry, end].map((link, i) => ({
+        prog_id: link.info().programId,
+        fd_type: ['kprobe', 'kretprobe'][i],
+        ...place,
+      })),
+    )
     entry.close()
     end.close()
     getPriority(process.pid)

@@ -8,12 +8,12 @@ import { perfEventAttr, perfTypes } from '../../src/abi/index.ts'
 import type { Collection, Variable } from '../../src/collection/index.ts'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { features, traceEventId } from '../../src/kernel/index.ts'
-import { cgroup, iter, Link, rawTracepoint, tpBtf, tracepoint } from '../../src/links/index.ts'
+import { cgroup, iter, Link, rawTracepoint, taskFdQuery, tpBtf, tracepoint } from '../../src/links/index.ts'
 import { attachPerfEvent, openPerfEvent } from '../../src/links/perf-event.ts'
 import { BpfMap } from '../../src/maps/index.ts'
 import { Program } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
-import { bpftool } from '../support/bpftool.ts'
+import { bpftool, bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject } from '../support/objects.ts'
 import { eventually } from '../support/poll.ts'
@@ -101,7 +101,12 @@ kernelTest('a tracepoint counts as a link', ['tracefs', 'bpftool', features.perf
   t.true(await eventually(() => loaded.hits('on_tp') > 2n))
   const info = link.info()
   t.true(info.type === 'perf_event')
-  t.like(shown(link), { id: info.id, type: 'perf_event', prog_id: info.programId })
+  const seen = bpftoolLink(info.id)
+  t.like(seen, { id: info.id, type: 'perf_event', prog_id: info.programId })
+  // bpftool before 7.3 shows no more, and no cookie before 7.4.
+  if ('tracepoint' in seen) t.is(seen.tracepoint, 'sched_switch')
+  if ('cookie' in seen) t.is(seen.cookie, 9)
+  t.deepEqual(bpftoolPerf(), [{ prog_id: info.programId, fd_type: 'tracepoint', tracepoint: 'sched_switch' }])
   if (info.type === 'perf_event' && info.event.type !== 'unspec') {
     t.like(info.event, { type: 'tracepoint', name: 'sched_switch' })
   }
@@ -111,7 +116,7 @@ kernelTest('a tracepoint counts as a link', ['tracefs', 'bpftool', features.perf
   })
 })
 
-kernelTest('a tracepoint counts without a link', ['tracefs'], async t => {
+kernelTest('a tracepoint counts without a link', ['tracefs', 'bpftool'], async t => {
   using loaded = load('on_tp')
   const [program] = loaded.programs
   const open = () =>
@@ -123,6 +128,9 @@ kernelTest('a tracepoint counts without a link', ['tracefs'], async t => {
     ])
   using link = attachPerfEvent(program!, open(), 'program', { way: 'ioctl' })
   t.true(await eventually(() => loaded.hits('on_tp') > 2n))
+  const programId = program!.info().id
+  t.like(taskFdQuery(link.fd), { programId, kind: 'tracepoint', name: 'sched_switch' })
+  t.deepEqual(bpftoolPerf(), [{ prog_id: programId, fd_type: 'tracepoint', tracepoint: 'sched_switch' }])
   for (const use of [() => link.pin('/sys/fs/bpf/no'), () => link.detach()]) {
     t.throws(use, { instanceOf: NotSupportedError })
   }

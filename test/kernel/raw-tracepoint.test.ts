@@ -4,11 +4,12 @@ import {
   fentry,
   type RawTracepointLinkInfo,
   rawTracepoint,
+  taskFdQuery,
   tpBtf,
   tracepoint,
 } from '../../src/links/index.ts'
 import { Program } from '../../src/programs/index.ts'
-import { bpftoolLink } from '../support/bpftool.ts'
+import { bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { PACKET } from '../support/objects.ts'
 import { lacking, since } from '../support/program-features.ts'
@@ -48,6 +49,8 @@ kernelTest('a raw tracepoint is hit once per call', ['bpftool'], t => {
   const info = link.info()
   t.like(info, { type: 'raw_tracepoint', tracepoint: TEST_RUN, programId: program.info().id })
   t.like(bpftoolLink(info.id), { type: 'raw_tracepoint', tp_name: TEST_RUN, prog_id: info.programId })
+  t.like(taskFdQuery(link.fd), { programId: info.programId, kind: 'raw_tracepoint', name: TEST_RUN })
+  t.deepEqual(bpftoolPerf(), [{ prog_id: info.programId, fd_type: 'raw_tracepoint', tracepoint: TEST_RUN }])
   link.close()
   t.is(testRun(), 'done')
   t.is(recorder.hits, 1)

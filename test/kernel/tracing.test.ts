@@ -167,14 +167,22 @@ kernelTest('a sleepable program reads memory of the process', [...trampoline, sl
   t.is(BigInt.asIntN(64, recorder.value(0)), -14n, 'EFAULT')
 })
 
-kernelTest('a session runs at entry and return', [...trampoline, features.fsession], t => {
+kernelTest('a session runs at entry and return', [...trampoline, features.fsession, 'bpftool'], t => {
   using recorder = new Recorder()
   const isReturn = [mov(r1, r6), callKfunc(kernelBtf().find('bpf_session_is_return', 'func')!)]
   using program = load(recorder, 'trace_fsession', 'bpf_fentry_test3', { counter: isReturn })
   using link = fsession(program, { cookie: 5n })
   callTestFunctions()
   t.deepEqual(recorder.counts.slice(0, 2), [1, 1])
-  t.like(link.info(), { type: 'tracing', attachType: 'trace_fsession', cookie: 5n })
+  const info = link.info() as TracingLinkInfo
+  t.like(info, { type: 'tracing', attachType: 'trace_fsession', cookie: 5n })
+  const { id, programId, targetObjectId, targetBtfId } = info
+  t.like(bpftoolLink(id), {
+    type: 'tracing',
+    prog_id: programId,
+    target_obj_id: targetObjectId,
+    target_btf_id: targetBtfId,
+  })
 })
 
 for (const target of ['dummy:dummy_setup', 'dummy_setup']) {

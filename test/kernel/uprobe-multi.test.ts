@@ -180,7 +180,7 @@ kernelTest('two links of one function close in either order', [multi], t => {
   }
 })
 
-kernelTest('a session runs at entry and return, unless the program says no', [session], t => {
+kernelTest('a session runs at entry and return, unless the program says no', [session, 'bpftool'], t => {
   for (const [result, runs] of [
     [0, 6],
     [1, 3],
@@ -189,6 +189,11 @@ kernelTest('a session runs at entry and return, unless the program says no', [se
     using link = uprobeSession(counter.program, path, { symbols: ['alpha'] })
     t.is(link.count, 1)
     t.is(counter.during(target.run), runs)
+    const { id, programId } = link.info()
+    const shown = bpftoolLink(id)
+    t.is(shown.prog_id, programId)
+    // bpftool before 7.5 shows no more.
+    if ('func_cnt' in shown) t.like(shown, { type: 'uprobe_multi', func_cnt: 1 })
   }
 })
 

@@ -26,7 +26,7 @@ import {
 } from '../../src/links/index.ts'
 import { Program } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
-import { bpftool, bpftoolLink } from '../support/bpftool.ts'
+import { bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { since } from '../support/program-features.ts'
 import type { Requirement } from '../support/requirements.ts'
@@ -293,9 +293,11 @@ kernelTest('info of a link is what bpftool shows', [uprobes, perfEventLink, 'bpf
     }
     t.deepEqual(rest, { type: 'perf_event', event })
     const shown = bpftoolLink(id)
-    t.deepEqual([shown?.type, shown?.prog_id], ['perf_event', programId])
+    t.deepEqual([shown.type, shown.prog_id], ['perf_event', programId])
     // bpftool before 7.4 shows no more.
-    if (shown !== undefined && 'file' in shown) t.like(shown, { file: path, offset: offsets.beta })
+    if ('file' in shown) t.like(shown, { file: path, offset: offsets.beta })
+    if ('cookie' in shown) t.is(shown.cookie, Number(event.cookie))
+    t.deepEqual(bpftoolPerf(), [{ prog_id: programId, fd_type: type, filename: path, offset: offsets.beta }])
   }
 })
 
@@ -315,10 +317,7 @@ for (const mode of ['perf', 'legacy'] as const) {
         t.deepEqual(taskFdQuery(link.fd), asked)
         const event = { type: kind, file: path, offset, refCtrOffset: 0n, cookie: 0n } as const
         t.deepEqual(link.info(), { type: 'perf_event', id: 0, programId, event })
-        const mine = (bpftool('perf', 'show') as { pid: number }[]).filter(({ pid }) => pid === process.pid)
-        t.deepEqual(mine, [
-          { pid: process.pid, fd: link.fd, prog_id: programId, fd_type: kind, filename: path, offset },
-        ])
+        t.deepEqual(bpftoolPerf(), [{ prog_id: programId, fd_type: kind, filename: path, offset }])
       }
     },
   )

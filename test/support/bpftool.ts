@@ -16,6 +16,12 @@ export function bpftool(...args: (string | number)[]): unknown {
   return stdout.trim() === '' ? undefined : JSON.parse(stdout)
 }
 
+/** Perf events of this process with a program, as `bpftool perf show` lists them. */
+export function bpftoolPerf(): Record<string, unknown>[] {
+  const all = bpftool('perf', 'show') as { pid: number; fd: number }[]
+  return all.filter(({ pid }) => pid === process.pid).map(({ pid, fd, ...facts }) => facts)
+}
+
 /** A link as bpftool lists it; what else there is depends on its type. */
 export interface ShownLink {
   readonly id: number

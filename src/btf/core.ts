@@ -10,7 +10,13 @@
  * @module
  */
 
-import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine } from '../asm/instruction.ts'
+import {
+  type CoreRelocation,
+  type Instruction,
+  LDIMM64,
+  type SourceLine,
+  slotCount,
+} from '../asm/instruction.ts'
 import type { Btf } from './btf.ts'
 import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './core-access.ts'
 import { type Candidate, candidatesIn, matchAccess } from './core-match.ts'
@@ -34,6 +40,8 @@ export interface CoreFailure {
   readonly reason: string
   /** Line of the access, when the object has line info. */
   readonly source: SourceLine | undefined
+  /** Slot of the instruction in the program. */
+  readonly slot: number
 }
 
 /** What came of relocating. */
@@ -43,8 +51,13 @@ export interface CoreResult {
   readonly failures: CoreFailure[]
 }
 
-/** `imm` of the call that stands for an unsatisfied relocation; its number is added. "bad relo" in hexadecimal. */
+/**
+ * `imm` of the call that stands for an unsatisfied relocation: "bad relo" in hexadecimal. The same for all, as with
+ * libbpf, so that the kernel gives the program the same tag.
+ */
 const POISON = 0xbad2310
+/** The slot of the refused one, when the log has the instructions. */
+const POISONED_CALL = new RegExp(`(\\d+): \\(85\\) call unknown#${POISON}\\s+invalid func`)
 const CALL = 0x85
 const CLASS_MASK = 0x07
 const SIZE_MASK = 0x18
@@ -72,16 +85,19 @@ export function relocateCore(
   const cache: CandidateCache = new Map()
   const failures: CoreFailure[] = []
   let source: SourceLine | undefined
+  let next = 0
   const relocated = instructions.flatMap(instruction => {
     source = instruction.source ?? source
+    const slot = next
+    next += slotCount(instruction)
     const { relocation, ...rest } = instruction
     if (relocation === undefined) return instruction
     const resolution = resolve(relocation, local, targets, cache)
     const patched = 'reason' in resolution ? resolution.reason : patch(rest, resolution)
     if (typeof patched !== 'string') return patched
     const { kind } = resolution.access
-    failures.push({ kind, subject: describeAccess(resolution.access), reason: patched, source })
-    return poison(rest, failures.length - 1)
+    failures.push({ kind, subject: describeAccess(resolution.access), reason: patched, source, slot })
+    return poison(rest)
   })
   return { instructions: relocated, failures }
 }
@@ -218,22 +234,27 @@ function resize(opcode: number, before: CoreValue, after: CoreValue): number | u
 const NO_FIELD: { type?: BtfType; size: number } = { size: 0 }
 
 /** Every slot becomes a call, so that jumps over a 64-bit load stay right. */
-function poison(instruction: Instruction, number: number): Instruction[] {
-  const call: Instruction = { opcode: CALL, dst: 0, src: 0, offset: 0, imm: POISON + number }
+function poison(instruction: Instruction): Instruction[] {
+  const call: Instruction = { opcode: CALL, dst: 0, src: 0, offset: 0, imm: POISON }
   const { reference: _, ...kept } = instruction
   const first = { ...kept, ...call }
   return instruction.opcode === LDIMM64 ? [first, call] : [first]
 }
 
 /**
- * What the verifier means when it refuses a poisoned instruction; `undefined` when it refused something else.
+ * What the verifier means when it refuses a poisoned instruction; `undefined` when it refused something else, or the
+ * log does not have the instructions and cannot tell which of several it is.
  *
  * @param log the verifier's log
  * @param failures those of the program, as `relocateCore` returned them
  */
 export function describePoison(log: string, failures: readonly CoreFailure[]): string | undefined {
-  const match = /invalid func unknown#(\d+)/.exec(log)
-  const failure = match === null ? undefined : failures[Number(match[1]) - POISON]
+  if (!log.includes(`invalid func unknown#${POISON}`)) return undefined
+  const slot = POISONED_CALL.exec(log)?.[1]
+  const failure =
+    failures.length === 1
+      ? failures[0]
+      : failures.find(each => slot !== undefined && each.slot === Number(slot))
   if (failure === undefined) return undefined
   return `it needs ${failure.kind} of ${failure.subject}, but ${failure.reason}`
 }

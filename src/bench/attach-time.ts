@@ -6,16 +6,10 @@
 
 import { performance } from 'node:perf_hooks'
 import { exit, mov, r0 } from '../asm/index.ts'
-import type { Btf, BtfKind } from '../btf/index.ts'
-import {
-  KernelSymbols,
-  kernelBtf,
-  kprobeBlacklist,
-  type TraceableFunction,
-  traceableFunctions,
-} from '../kernel/index.ts'
-import { fentry, kprobe, kprobeMulti, type Link } from '../links/index.ts'
+import type { TraceableFunction } from '../kernel/index.ts'
+import { fentry, type KprobeMultiOptions, kprobe, kprobeMulti, type Link } from '../links/index.ts'
 import { Program, type ProgramSpec } from '../programs/index.ts'
+import { readCandidates } from './attach-candidates.ts'
 import type { AttachTime } from './document.ts'
 import { quantile } from './statistics.ts'
 import { describeNeed, variants } from './variants.ts'
@@ -32,47 +26,36 @@ export interface AttachTimesOptions {
   signal?: AbortSignal | undefined
 }
 
-const COUNTS = [1, 100, 1000, 10_000] as const
+/** Numbers of functions that attaching is timed with. */
+export const ATTACH_COUNTS: readonly number[] = [1, 100, 1000, 10_000]
 const SECONDS = 60
 
 /** Returns a number, so that its program can be loaded as any kind. */
 const NOTHING: ProgramSpec['instructions'] = [mov(r0, 0), exit()]
 
-/**
- * Functions that are at work while others are patched, or so often that attaching to them would measure them: those of
- * tracing, locking, scheduling, timekeeping, interrupts and memory.
- */
-const BUSY =
-  /rcu|trac|probe|bpf|perf|lock|mutex|sem_|sched|irq|nmi|time|tick|clock|preempt|percpu|slab|alloc|free|page|text_poke|^__x64_|^__arm64_|^__ia32_|^do_|sys_|entry|fault|kthread|work|wake|signal/
-
-/** How functions are attached to, each with what it must do before and after. */
-interface Method {
+/** A way to attach to many functions. */
+export interface AttachMethod {
+  /** Name of the variant. */
   readonly name: string
-  readonly variant: string
   /** Loads what `attach` needs. */
   readonly load: (functions: readonly TraceableFunction[]) => readonly Program[]
   readonly attach: (programs: readonly Program[], functions: readonly TraceableFunction[]) => readonly Link[]
 }
 
-const methods: readonly Method[] = [
+/** The ways that are timed. */
+export const attachMethods: readonly AttachMethod[] = [
   {
     name: 'kprobe_multi',
-    variant: 'kprobe_multi',
     load: () => [load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' })],
-    // By address: looking up names takes the library longer than the kernel takes to attach.
-    attach: ([program], functions) => [
-      kprobeMulti(program!, { addresses: functions.flatMap(({ address }) => address ?? []) }),
-    ],
+    attach: ([program], functions) => [kprobeMulti(program!, multiTargets(functions))],
   },
   {
     name: 'kprobe',
-    variant: 'kprobe',
     load: () => [load({ type: 'kprobe' })],
     attach: ([program], functions) => collect(functions, ({ name }) => kprobe(program!, name)),
   },
   {
     name: 'fentry',
-    variant: 'fentry',
     load: functions =>
       collect(functions, ({ name }) =>
         load({ type: 'tracing', expectedAttachType: 'trace_fentry', attachTarget: name }),
@@ -80,6 +63,14 @@ const methods: readonly Method[] = [
     attach: programs => collect(programs, program => fentry(program)),
   },
 ]
+
+/** By address: looking up names takes longer than attaching. Addresses are 0 where `kptr_restrict` hides them. */
+function multiTargets(functions: readonly TraceableFunction[]): KprobeMultiOptions {
+  const addresses = functions.flatMap(({ address }) => (address ? [address] : []))
+  return addresses.length === functions.length
+    ? { addresses }
+    : { symbols: functions.map(({ name }) => name) }
+}
 
 function load(spec: Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachTarget'>): Program {
   return Program.load({ name: 'attach_time', license: 'GPL', ...spec, instructions: NOTHING })
@@ -99,31 +90,6 @@ function collect<T, U extends Disposable>(items: readonly T[], make: (item: T) =
 
 function dispose(all: readonly Disposable[]): void {
   for (const each of all) each[Symbol.dispose]()
-}
-
-/**
- * Functions to attach to, evenly spread over the kernel: traceable, with a name of their own, in the kernel's BTF, and
- * idle.
- *
- * @param count greatest number of them
- */
-export function attachCandidates(
-  traceable: readonly TraceableFunction[],
-  isSuitable: (name: string) => boolean,
-  count: number,
-): TraceableFunction[] {
-  const seen = new Map<string, number>()
-  for (const { name } of traceable) seen.set(name, (seen.get(name) ?? 0) + 1)
-  const suitable = traceable.filter(
-    ({ name, module }) =>
-      module === undefined &&
-      seen.get(name) === 1 &&
-      /^\w+$/.test(name) &&
-      !BUSY.test(name) &&
-      isSuitable(name),
-  )
-  const step = Math.max(suitable.length / count, 1)
-  return Array.from({ length: Math.min(count, suitable.length) }, (_, i) => suitable[Math.floor(i * step)]!)
 }
 
 /** How long loading, attaching and detaching took together. */
@@ -148,12 +114,12 @@ export function expectedMilliseconds(totals: readonly Total[], functions: number
  * of a number.
  */
 export async function measureAttachTimes(options: AttachTimesOptions = {}): Promise<AttachTime[]> {
-  const { counts = COUNTS, seconds = SECONDS, onProgress, signal } = options
+  const { counts = ATTACH_COUNTS, seconds = SECONDS, onProgress, signal } = options
   const results: AttachTime[] = []
   let candidates: readonly TraceableFunction[] | undefined
-  for (const { name, variant, ...method } of methods) {
+  for (const { name, ...method } of attachMethods) {
     const lacking = variants
-      .find(each => each.name === variant)
+      .find(each => each.name === name)
       ?.needs.find(({ feature }) => feature.probe() === 'no')
     const totals: Total[] = []
     for (const functions of counts) {
@@ -185,38 +151,6 @@ export async function measureAttachTimes(options: AttachTimesOptions = {}): Prom
   return results
 }
 
-function readCandidates(count: number): TraceableFunction[] {
-  const blacklist = kprobeBlacklist()
-  const btf = kernelBtf()
-  const isSuitable = (name: string): boolean => {
-    const [id, ...others] = btf.findAll(name, 'func')
-    return id !== undefined && others.length === 0 && !blacklist.has(name) && hasPlainArguments(btf, id)
-  }
-  const candidates = attachCandidates(traceableFunctions(), isSuitable, count)
-  const starts = new Map<string, bigint>()
-  for (const { name, address } of KernelSymbols.read().functions()) starts.set(name, address)
-  // What the kernel lists, from 6.5 on, is the trace site, which may lie behind the start.
-  return candidates.map(each => ({ ...each, address: starts.get(each.name) }))
-}
-
-/** Arguments that every trampoline can pass on, in registers. */
-const MAX_ARGUMENTS = 5
-const PLAIN: ReadonlySet<BtfKind> = new Set<BtfKind>(['int', 'ptr', 'enum', 'enum64'])
-
-/** Whether fentry programs can be attached to a function: no structures by value, no `...`. */
-function hasPlainArguments(btf: Btf, id: number): boolean {
-  const type = btf.type(id)
-  const prototype = type.kind === 'func' ? btf.type(type.type) : type
-  if (prototype.kind !== 'func_proto' || prototype.params.length > MAX_ARGUMENTS) return false
-  const isPlain = (each: number): boolean => {
-    const resolved = btf.resolve(each)
-    return PLAIN.has(btf.kind(resolved)) && btf.sizeOf(resolved) <= 8
-  }
-  return (
-    prototype.params.every(each => isPlain(each.type)) && (prototype.type === 0 || isPlain(prototype.type))
-  )
-}
-
 /** Measurements of which the medians are taken, unless they take too long. */
 const SAMPLES = 5
 const SAMPLES_MILLISECONDS = 2000
@@ -229,7 +163,7 @@ interface Times {
 
 function measure(
   name: string,
-  method: Pick<Method, 'load' | 'attach'>,
+  method: Pick<AttachMethod, 'load' | 'attach'>,
   functions: readonly TraceableFunction[],
   wanted: number,
 ): AttachTime {
@@ -256,7 +190,7 @@ function measure(
 }
 
 function measureOnce(
-  method: Pick<Method, 'load' | 'attach'>,
+  method: Pick<AttachMethod, 'load' | 'attach'>,
   functions: readonly TraceableFunction[],
 ): Times {
   const start = performance.now()

@@ -19,7 +19,7 @@ export interface Environment {
   readonly cpu: string | null
   /** CPUs that this process may run on, as a list: `'0-3'`. */
   readonly allowedCpus: string | null
-  /** Governor of the CPU's frequency. */
+  /** Governor of the frequency of the first of these CPUs. */
   readonly governor: string | null
   /** What the machine is emulated or virtualized by; `null` when it seems to be a real one. */
   readonly virtualization: string | null
@@ -41,6 +41,10 @@ export interface Environment {
   readonly enabledFunctions: number | null
   /** Probes that others have on the targets. */
   readonly probesOnTarget: readonly string[]
+  /** Lists of probes that could not be read, so that probes of others may be there without being seen. */
+  readonly unreadable: readonly string[]
+  /** How far the kernel is locked down: `'none'`, `'integrity'`, `'confidentiality'`. */
+  readonly lockdown: string | null
   /** Debugging options of the kernel that make everything slow. */
   readonly debugging: readonly string[]
   /** Version of Node.js, which only starts the measurements. */
@@ -51,6 +55,8 @@ export interface Environment {
 export type ReadText = (path: string) => string | undefined
 
 const VULNERABILITIES = '/sys/devices/system/cpu/vulnerabilities'
+const KPROBES = '/sys/kernel/debug/kprobes/list'
+const ENABLED_FUNCTIONS = '/sys/kernel/tracing/enabled_functions'
 const TARGETS: readonly string[] = [TARGET_HELPER, TARGET_KFUNC]
 
 /**
@@ -65,15 +71,16 @@ export function readEnvironment(
 ): Environment {
   const cpuinfo = read('/proc/cpuinfo') ?? ''
   const emulated = isEmulated(cpuinfo)
-  const enabled = linesOf(
-    read('/sys/kernel/tracing/enabled_functions') ?? read('/sys/kernel/debug/tracing/enabled_functions'),
-  )
+  const allowedCpus = /^Cpus_allowed_list:\s*(\S+)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? null
+  const cpu = Number.parseInt(allowedCpus ?? '0', 10)
+  const kprobes = read(KPROBES)
+  const enabled = linesOf(read(ENABLED_FUNCTIONS) ?? read('/sys/kernel/debug/tracing/enabled_functions'))
   return {
     kernel: `${release()} ${version()}`,
     architecture: process.arch,
     cpu: /^(?:model name|Model|CPU part)\s*:\s*(.+)$/m.exec(cpuinfo)?.[1] ?? null,
-    allowedCpus: /^Cpus_allowed_list:\s*(\S+)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? null,
-    governor: trimmed(read('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor')),
+    allowedCpus,
+    governor: trimmed(read(`/sys/devices/system/cpu/cpu${cpu}/cpufreq/scaling_governor`)),
     virtualization: virtualizationOf(cpuinfo, emulated, read),
     emulated,
     jit: numberOf(read('/proc/sys/net/core/bpf_jit_enable')),
@@ -88,7 +95,12 @@ export function readEnvironment(
       }),
     ),
     enabledFunctions: enabled === undefined ? null : enabled.length,
-    probesOnTarget: [...kprobesOnTarget(read), ...(enabled ?? []).filter(isTarget)],
+    probesOnTarget: [...kprobesOnTarget(kprobes ?? ''), ...(enabled ?? []).filter(isTarget)],
+    unreadable: [
+      ...(kprobes === undefined ? [KPROBES] : []),
+      ...(enabled === undefined ? [ENABLED_FUNCTIONS] : []),
+    ],
+    lockdown: /\[(\w+)\]/.exec(read('/sys/kernel/security/lockdown') ?? '')?.[1] ?? null,
     debugging: [
       ...(read('/proc/lockdep') === undefined ? [] : ['lockdep']),
       ...(read('/sys/kernel/debug/kmemleak') === undefined ? [] : ['kmemleak']),
@@ -97,8 +109,8 @@ export function readEnvironment(
   }
 }
 
-function kprobesOnTarget(read: ReadText): string[] {
-  return parseKprobeList(read('/sys/kernel/debug/kprobes/list') ?? '')
+function kprobesOnTarget(list: string): string[] {
+  return parseKprobeList(list)
     .filter(({ symbol }) => TARGETS.includes(symbol))
     .map(({ kind, symbol, offset }) => `${kind} ${symbol}+${offset}`)
 }
@@ -141,10 +153,13 @@ function virtualizationOf(cpuinfo: string, emulated: boolean, read: ReadText): s
  * @param environment as `readEnvironment` found it
  */
 export function spoilers(environment: Environment): string[] {
-  const { allowedCpus, governor, probesOnTarget, mitigations } = environment
+  const { allowedCpus, governor, probesOnTarget, unreadable, mitigations } = environment
   const found: (string | false | null)[] = [
     probesOnTarget.length > 0 &&
       `somebody else has a probe on the target (${probesOnTarget.join('; ')}): kprobes look cheaper and fentry dearer`,
+    environment.lockdown !== null &&
+      environment.lockdown !== 'none' &&
+      `the kernel is locked down (${environment.lockdown}): it may refuse probes that it has`,
     environment.emulated && 'the CPU is emulated: times say nothing of hardware, only hit counts do',
     environment.jit === 0 && 'the JIT is off: programs are interpreted, and fentry is not possible',
     environment.bpfStats === 1 && 'kernel.bpf_stats_enabled is on: every run costs some 20 ns more',
@@ -159,6 +174,8 @@ export function spoilers(environment: Environment): string[] {
     environment.enabledFunctions !== null &&
       environment.enabledFunctions > 0 &&
       `ftrace is at work on ${environment.enabledFunctions} functions already`,
+    unreadable.length > 0 &&
+      `${unreadable.join(' and ')} cannot be read: probes of others would not be seen (are debugfs and tracefs mounted?)`,
     !environment.emulated &&
       environment.virtualization !== null &&
       `this is a virtual machine (${environment.virtualization}): neighbours and exits add noise`,

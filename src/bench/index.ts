@@ -4,7 +4,7 @@
  * @module
  */
 
-export { type AttachTimesOptions, measureAttachTimes } from './attach-time.ts'
+export { ATTACH_COUNTS, type AttachTimesOptions, measureAttachTimes } from './attach-time.ts'
 export { type BodyName, bodies } from './bodies.ts'
 export { compareDocuments, formatComparison, type RowComparison } from './compare.ts'
 export {

@@ -197,10 +197,14 @@ function userContenders(present: readonly UserVariant[], sampler: UserSampler): 
   ]
 }
 
-/** Rows of contenders, in their order. */
-function rowsOf<Scope>(
+/**
+ * Rows of contenders, in their order. One whose hits were wrong, or whose base has no number, has no number either.
+ *
+ * @param outcomes one for each contender
+ */
+export function rowsOf(
   space: Space,
-  contenders: readonly Contender<Scope>[],
+  contenders: readonly Pick<Contender<never>, 'name' | 'base' | 'hitsPerCall'>[],
   outcomes: readonly Outcome[],
 ): Row[] {
   const byName = new Map(outcomes.map(outcome => [outcome.name, outcome]))

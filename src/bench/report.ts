@@ -38,7 +38,8 @@ export function formatReport(document: ProbesDocument): string {
 }
 
 function header(environment: Environment, settings: ProbesDocument['settings']): string {
-  const { jit, jitHarden, mitigations, virtualization, kprobesOptimization, governor } = environment
+  const { jit, jitHarden, mitigations, virtualization, kprobesOptimization, enabledFunctions, governor } =
+    environment
   const onOff = (value: number | null): string => (value === null ? 'unknown' : value === 0 ? 'off' : 'on')
   const facts: [string, string][] = [
     ['kernel', `${environment.kernel} (${environment.architecture})`],
@@ -53,6 +54,10 @@ function header(environment: Environment, settings: ProbesDocument['settings']):
     ['mitigations', mitigationsLine(mitigations)],
     ['JIT', `${onOff(jit)}, hardening ${jitHarden ?? 'unknown'}`],
     ['kprobes', `optimization ${onOff(kprobesOptimization)}`],
+    [
+      'ftrace',
+      enabledFunctions === null ? 'unknown' : `at work on ${enabledFunctions} functions before the start`,
+    ],
     ['body', settings.body],
     ['rounds', `${settings.rounds}, interleaved; cost = (attached - nothing attached) / hits`],
   ]

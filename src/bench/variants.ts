@@ -7,7 +7,7 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BpfError } from '../errors.ts'
+import { BpfError, NotSupportedError } from '../errors.ts'
 import { defineFeature, type Feature, features, kernelBtf } from '../kernel/index.ts'
 import {
   fentry,
@@ -23,7 +23,8 @@ import {
   tpBtf,
   tracepoint,
 } from '../links/index.ts'
-import type { Program, ProgramSpec } from '../programs/index.ts'
+import { Program, type ProgramSpec } from '../programs/index.ts'
+import { bodies } from './bodies.ts'
 import { type DriverName, TARGET_HELPER, TARGET_KFUNC, TRACEPOINT, TRACEPOINT_GROUP } from './driver.ts'
 import { listKprobes } from './kprobe-list.ts'
 
@@ -34,10 +35,14 @@ export interface Need {
   readonly what: string
   /** Option that the kernel must be built with. */
   readonly config?: string
+  /** Says that the kernel has it but refuses it to everybody, where that is so. */
+  readonly refusal?: () => string | undefined
 }
 
 /** A need that is not met, in words: `'needs kprobes (Linux 4.1, CONFIG_KPROBES)'`. */
-export function describeNeed({ feature, what, config }: Need): string {
+export function describeNeed({ feature, what, config, refusal }: Need): string {
+  const refused = refusal?.()
+  if (refused !== undefined) return refused
   const when = feature.since === undefined ? [] : [`Linux ${feature.since}`]
   const terms = [...when, ...(config === undefined ? [] : [config])]
   return `needs ${what}${terms.length === 0 ? '' : ` (${terms.join(', ')})`}`
@@ -68,43 +73,42 @@ export interface Variant {
   readonly settle?: number
 }
 
-/** The kernel's BTF has a member of `enum bpf_attach_type`, or a type of a name. */
-function inKernelBtf(find: (btf: ReturnType<typeof kernelBtf>) => boolean): 'yes' | 'no' | 'unknown' {
-  try {
-    return find(kernelBtf()) ? 'yes' : 'no'
-  } catch {
-    return 'unknown'
-  }
-}
-
 const kfunc: Need = {
-  feature: defineFeature(`The kfunc ${TARGET_KFUNC}`, '6.10', () =>
-    inKernelBtf(btf => btf.find(TARGET_KFUNC, 'func') !== undefined),
-  ),
-  what: `the kfunc ${TARGET_KFUNC}`,
+  feature: defineFeature(`The kfunc ${TARGET_KFUNC}`, '6.10', () => {
+    try {
+      return kernelBtf().find(TARGET_KFUNC, 'func') === undefined ? 'no' : 'yes'
+    } catch {
+      return 'unknown'
+    }
+  }),
+  what: `the kfunc ${TARGET_KFUNC}, without which no program can trigger it`,
 }
 
-const sessions: Need = {
-  feature: defineFeature('fsession', '7.0', () =>
-    inKernelBtf(btf => {
-      const id = btf.find('bpf_attach_type', 'enum')
-      const type = id === undefined ? undefined : btf.type(id)
-      return type?.kind === 'enum' && type.values.some(({ name }) => name === 'BPF_TRACE_FSESSION')
-    }),
-  ),
-  what: 'fsession',
-}
+const sessions: Need = { feature: features.fsession, what: 'fsession' }
 
 const trampolines: Need = {
   feature: features.trampoline,
   what: 'fentry and fexit',
   config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
+  refusal: refusalOfTrampolines,
 }
 const kprobes: Need = { feature: features.kprobe, what: 'kprobes', config: 'CONFIG_KPROBES' }
 const multi: Need = { feature: features.kprobeMulti, what: 'kprobe_multi', config: 'CONFIG_FPROBE' }
 const session: Need = { feature: features.kprobeSession, what: 'kprobe_session', config: 'CONFIG_FPROBE' }
 
 const tracing = { type: 'tracing', attachTarget: TARGET_HELPER } as const
+
+function refusalOfTrampolines(): string | undefined {
+  const instructions = [...bodies.empty.instructions]
+  try {
+    Program.load({ name: 'refused', ...tracing, expectedAttachType: 'trace_fentry', instructions }).close()
+  } catch (error) {
+    if (error instanceof NotSupportedError && error.code === 'EPERM') {
+      return 'the kernel refuses trampolines to everybody, as locked-down kernels do'
+    }
+  }
+  return undefined
+}
 
 /** Offsets behind the trace site of a function's entry, where an instruction starts that every call reaches. */
 const OFFSETS_BEHIND_ENTRY: Readonly<Partial<Record<string, readonly number[]>>> = {
@@ -121,6 +125,8 @@ const OPTIMIZE_POLL = 50
  * instructions that it replaces. Source: kernel/kprobes.c `kprobe_optimizer`.
  */
 const OPTIMIZE_TIMEOUT = 3000
+/** Milliseconds after which a kprobe that nobody can look at has most likely been optimized, if it ever is. */
+const OPTIMIZE_UNSEEN = 500
 /** Milliseconds after which an optimized kprobe that was removed has left nothing in the code. */
 const UNOPTIMIZE_MILLISECONDS = 200
 /** Whether the kernel optimizes kprobes; not there where it cannot. */
@@ -154,7 +160,9 @@ async function kprobeBehindEntry(program: Program): Promise<Attachment> {
 
 async function untilOptimized(offset: number): Promise<void> {
   for (let waited = 0; waited < OPTIMIZE_TIMEOUT; waited += OPTIMIZE_POLL) {
-    if (mechanismAt(offset) !== 'breakpoint') return
+    const mechanism = mechanismAt(offset)
+    if (mechanism === undefined) return sleep(OPTIMIZE_UNSEEN)
+    if (mechanism !== 'breakpoint') return
     await sleep(OPTIMIZE_POLL)
   }
 }
@@ -175,9 +183,8 @@ function mechanismAt(offset: number | undefined): string | undefined {
 }
 
 function withMechanism(link: Link, offset: number | undefined): Attachment {
-  const mechanism = mechanismAt(offset)
   const at = offset === undefined ? '' : `+${offset}, `
-  return mechanism === undefined ? { link } : { link, note: `${at}${mechanism}` }
+  return { link, note: `${at}${mechanismAt(offset) ?? 'mechanism unknown without debugfs'}` }
 }
 
 /** The variants, in the order in which a round goes through them. */

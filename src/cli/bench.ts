@@ -6,6 +6,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import {
+  ATTACH_COUNTS,
   type BodyName,
   benchProbes,
   bodies,
@@ -33,7 +34,7 @@ Progress goes to standard error. Needs root.
   --variant NAME    only these variants; may be repeated, or separated by commas
   --rounds N        interleaved rounds (default: 10)
   --time MS         milliseconds that one sample takes (default: 50)
-  --attach-times    also how long it takes to attach to 1, 100, 1000, 10000 functions
+  --attach-times    also how long it takes to attach to ${ATTACH_COUNTS.join(', ')} functions
   --json            print every sample and the environment as JSON
   --svg FILE        also draw a bar chart
   --compare         compare two files that were written with --json

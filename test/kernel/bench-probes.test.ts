@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import { readCandidates } from '../../src/bench/attach-candidates.ts'
+import { attachMethods } from '../../src/bench/attach-time.ts'
 import { CALLS_PER_RUN } from '../../src/bench/driver.ts'
 import { WARM_UP_CALLS } from '../../src/bench/helper-code.ts'
 import {
@@ -11,14 +13,17 @@ import {
   type BodyName,
   benchProbes,
   bodies,
+  chartSvg,
   formatReport,
+  listKprobes,
   type MeasuredRow,
   measureAttachTimes,
+  measuredProbes,
   measuredRows,
   parseProbesDocument,
 } from '../../src/bench/index.ts'
 import { userVariants } from '../../src/bench/user-space.ts'
-import { variants } from '../../src/bench/variants.ts'
+import { type Variant, variants } from '../../src/bench/variants.ts'
 import { Workload } from '../../src/bench/workload.ts'
 import { features } from '../../src/kernel/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
@@ -52,8 +57,26 @@ async function measure(
   return row!
 }
 
+/** Every probe, and every function that ftrace calls somebody at, as far as the kernel tells. */
 function listProbes(): string[] {
-  return existsSync('/sys/kernel/debug/kprobes/list') ? probesOfKernel() : []
+  const events = existsSync('/sys/kernel/debug/kprobes/list') ? probesOfKernel() : []
+  return [...events, ...enabledFunctions()]
+}
+
+function enabledFunctions(): string[] {
+  try {
+    return readFileSync('/sys/kernel/tracing/enabled_functions', 'latin1').trim().split('\n')
+  } catch (error) {
+    // A locked-down kernel keeps it from root too.
+    if (['ENOENT', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
+  }
+}
+
+/** Names of functions that somebody has a probe on, in any way. */
+function probedFunctions(): Set<string> {
+  const names = enabledFunctions().map(line => line.split(' ', 1)[0]!)
+  return new Set([...names, ...(listKprobes() ?? []).map(({ symbol }) => symbol)].filter(name => name !== ''))
 }
 
 for (const { name, needs, hitsPerCall, driver } of variants) {
@@ -96,29 +119,36 @@ kernelTest('the kernel says how it reaches a kprobe', [features.kprobe], async t
   )
 })
 
-for (const body of Object.keys(bodies) as BodyName[]) {
-  kernelTest(
-    `every run of the body ${body} is counted, by itself or by the kernel`,
-    [features.uprobe],
-    async t => {
-      const { hits } = await measure(t, 'uprobe-nop', { body })
-      t.is(hits.length, ROUNDS)
-      for (const { expected, counted } of hits) {
-        t.is(counted, expected)
-        t.true(expected > WARM_UP_CALLS)
-      }
-    },
-  )
-}
+const isPresent = ({ needs }: Pick<Variant, 'needs'>): boolean =>
+  needs.every(({ feature }) => feature.probe() === 'yes')
 
 for (const body of Object.keys(bodies) as BodyName[]) {
-  kernelTest(`the body ${body} is the same code in every type of program`, [], t => {
+  kernelTest(`the body ${body} is the same code in every variant`, [], t => {
     using workload = new Workload(body)
-    const tags = (['kprobe', 'raw_tracepoint', 'tracepoint'] as const).map(type => {
-      using program = workload.load('same', { type })
+    const tags = [...variants, ...userVariants()].filter(isPresent).map(({ load }) => {
+      using program = workload.load('same', load)
       return program.info().tag
     })
-    t.deepEqual(new Set(tags).size, 1, tags.join(' '))
+    t.true(tags.length > 1)
+    t.is(new Set(tags).size, 1, tags.join(' '))
+  })
+
+  kernelTest(`every variant that the kernel has runs the body ${body} at every call`, [], async t => {
+    const names = [...variants, ...userVariants()].filter(isPresent).map(({ name }) => name)
+    const before = listProbes()
+    const document = await benchProbes({ body, rounds: 1, repeat: 5, variants: names })
+    t.deepEqual(listProbes(), before)
+    const probes = measuredProbes(document)
+    t.deepEqual(
+      probes.map(({ name }) => name),
+      names,
+      formatReport(document),
+    )
+    for (const { name, hits } of probes) {
+      t.is(hits.length, 1, name)
+      t.true(hits[0]!.expected > 0)
+      t.is(hits[0]!.counted, hits[0]!.expected, name)
+    }
   })
 }
 
@@ -135,11 +165,11 @@ kernelTest(
 
 kernelTest('attaching to many functions is timed, or has a reason', [], async t => {
   const before = listProbes()
-  const times = await measureAttachTimes({ counts: [1, 20], seconds: 60 })
+  const times = await measureAttachTimes({ counts: [1, 5] })
   t.deepEqual(listProbes(), before)
   t.deepEqual(
     times.map(({ method, functions }) => [method, functions]),
-    ['kprobe_multi', 'kprobe', 'fentry'].flatMap(method => [1, 20].map(functions => [method, functions])),
+    attachMethods.flatMap(({ name }) => [1, 5].map(functions => [name, functions])),
   )
   for (const { method, attachMilliseconds, detachMilliseconds, reason } of times) {
     t.is(attachMilliseconds === null, reason !== null, `${method}: ${reason}`)
@@ -147,17 +177,32 @@ kernelTest('attaching to many functions is timed, or has a reason', [], async t 
   }
 })
 
-kernelTest(
-  'attaching to twenty functions works with every way that the kernel has',
-  ['tracefs', features.kprobe],
-  async t => {
-    const times = await measureAttachTimes({ counts: [20] })
-    const reasons = Object.fromEntries(times.map(({ method, reason }) => [method, reason]))
-    t.is(reasons.kprobe, null)
-    if (features.kprobeMulti.probe() === 'yes') t.is(reasons.kprobe_multi, null)
-    if (features.trampoline.probe() === 'yes') t.is(reasons.fentry, null)
-  },
-)
+/** Functions that one call attaches to; where each takes a call of its own, some are enough. */
+const MANY: Readonly<Record<string, number>> = { kprobe_multi: 500 }
+const SOME = 10
+
+for (const { name, load, attach } of attachMethods) {
+  const { needs } = variants.find(each => each.name === name)!
+  kernelTest(
+    `${name} is attached to exactly the functions that were chosen`,
+    ['tracefs', ...needs.map(each => each.feature)],
+    t => {
+      const before = probedFunctions()
+      const count = MANY[name] ?? SOME
+      const functions = readCandidates(count)
+      t.is(functions.length, count)
+      const programs = load(functions)
+      t.teardown(() => {
+        for (const program of programs) program.close()
+      })
+      const links = attach(programs, functions)
+      const attached = [...probedFunctions()].filter(each => !before.has(each))
+      for (const link of links) link.close()
+      t.deepEqual(attached.sort(), functions.map(each => each.name).sort())
+      t.deepEqual(probedFunctions(), before)
+    },
+  )
+}
 
 /** Runs the command line as it was compiled with the tests. */
 function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -165,18 +210,14 @@ function bench(...args: string[]): { status: number | null; stdout: string; stde
 }
 
 kernelTest(
-  'the command prints a document, and says on standard error how far it is',
+  'the command prints a document of ten rounds, draws a chart, and says on standard error how far it is',
   [features.uprobe],
   t => {
+    const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-bench-test-'))
+    t.teardown(() => rmSync(directory, { recursive: true }))
+    const svg = join(directory, 'probes.svg')
     const { status, stdout, stderr } = bench(
-      'probes',
-      '--variant',
-      'uprobe-nop',
-      '--rounds',
-      '2',
-      '--time',
-      '1',
-      '--json',
+      ...['probes', '--variant', 'uprobe-nop', '--time', '1', '--json', '--svg', svg],
     )
     t.is(status, 0, stderr)
     const document = parseProbesDocument(stdout, 'standard output')
@@ -187,7 +228,12 @@ kernelTest(
         ['uprobe-nop', 'measured'],
       ],
     )
-    t.is(stderr, 'round 1 of 2\nround 2 of 2\n')
+    t.deepEqual(
+      measuredRows(document).map(({ samples }) => samples.length),
+      [10, 10],
+    )
+    t.is(stderr, Array.from({ length: 10 }, (_, i) => `round ${i + 1} of 10\n`).join(''))
+    t.is(readFileSync(svg, 'utf8'), chartSvg(document))
   },
 )
 

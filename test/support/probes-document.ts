@@ -52,6 +52,8 @@ export function probesDocument(more: Partial<ProbesDocument> = {}): ProbesDocume
       mitigations: { spectre_v1: 'Mitigation: usercopy barriers' },
       enabledFunctions: 0,
       probesOnTarget: [],
+      unreadable: [],
+      lockdown: 'none',
       debugging: [],
       node: 'v22.0.0',
     },

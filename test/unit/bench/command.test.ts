@@ -48,6 +48,7 @@ test('help names every body and variant', t => {
   t.is(status, 0)
   t.regex(stdout, /empty, counter, hash, ringbuf/)
   t.regex(stdout, /kprobe_multi/)
+  t.regex(stdout, /attach to 1, 100, 1000, 10000 functions$/m)
   t.true(stdout.split('\n').every(line => line.length <= 90))
 })
 

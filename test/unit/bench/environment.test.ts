@@ -1,5 +1,6 @@
 import test from 'ava'
-import { attachCandidates, expectedMilliseconds } from '../../../src/bench/attach-time.ts'
+import { attachCandidates, uniqueStarts } from '../../../src/bench/attach-candidates.ts'
+import { expectedMilliseconds } from '../../../src/bench/attach-time.ts'
 import { parseKprobeList, readEnvironment, spoilers } from '../../../src/bench/index.ts'
 import { probesDocument } from '../../support/probes-document.ts'
 
@@ -23,29 +24,36 @@ test('a machine that shows nothing is unknown, not wrong', t => {
   t.is(environment.virtualization, null)
   t.is(environment.enabledFunctions, null)
   t.deepEqual(environment.mitigations, {})
-  t.deepEqual(spoilers(environment), [])
+  t.is(environment.lockdown, null)
+  t.deepEqual(spoilers(environment), [
+    '/sys/kernel/debug/kprobes/list and /sys/kernel/tracing/enabled_functions cannot be read: probes of others ' +
+      'would not be seen (are debugfs and tracefs mounted?)',
+  ])
 })
 
 test('the facts are read from where the kernel has them', t => {
   const environment = machine({
     '/proc/cpuinfo': 'processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu hypervisor nopl\n',
-    '/proc/self/status': 'Name:\tnode\nCpus_allowed_list:\t0-3\n',
+    '/proc/self/status': 'Name:\tnode\nCpus_allowed_list:\t2-3\n',
     '/proc/sys/net/core/bpf_jit_enable': '1\n',
     '/proc/sys/kernel/bpf_stats_enabled': '0\n',
     '/sys/class/dmi/id/sys_vendor': 'QEMU\n',
-    '/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor': 'powersave\n',
+    '/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor': 'powersave\n',
     '/sys/devices/system/cpu/vulnerabilities/meltdown': 'Not affected\n',
     '/sys/devices/system/cpu/vulnerabilities/spectre_v2': 'Mitigation: Retpolines; RSB filling\n',
     '/sys/kernel/tracing/enabled_functions': 'vfs_read (1)\nbpf_get_numa_node_id (1) R\t tramp: 0x1\n',
+    '/sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
     '/sys/kernel/debug/kprobes/list': 'ffffffff81  k  bpf_get_numa_node_id+0x4    [FTRACE]\n',
   })
   t.is(environment.cpu, 'AMD EPYC')
-  t.is(environment.allowedCpus, '0-3')
+  t.is(environment.allowedCpus, '2-3')
   t.is(environment.jit, 1)
   t.is(environment.bpfStats, 0)
   t.is(environment.virtualization, 'QEMU')
   t.is(environment.governor, 'powersave')
   t.deepEqual(environment.mitigations, { spectre_v2: 'Mitigation: Retpolines; RSB filling' })
+  t.is(environment.lockdown, 'integrity')
+  t.deepEqual(environment.unreadable, [])
   t.is(environment.enabledFunctions, 2)
   t.deepEqual(environment.probesOnTarget, [
     'kprobe bpf_get_numa_node_id+4',
@@ -63,6 +71,8 @@ test('each thing that spoils a result is told, and nothing else is', t => {
   t.deepEqual(spoilers(clean), [])
   const cases = [
     [{ probesOnTarget: ['kprobe f+0'] }, /somebody else has a probe on the target \(kprobe f\+0\)/],
+    [{ lockdown: 'confidentiality' }, /locked down \(confidentiality\): it may refuse probes/],
+    [{ unreadable: ['/some/list'] }, /^\/some\/list cannot be read: probes of others/],
     [{ emulated: true, virtualization: 'QEMU TCG' }, /the CPU is emulated/],
     [{ jit: 0 }, /the JIT is off/],
     [{ jitHarden: 2 }, /bpf_jit_harden is 2/],
@@ -114,6 +124,16 @@ test('functions to attach to are spread evenly, and neither ambiguous, busy nor 
     names(100),
     ['0', '1', '2', '4', '5', '6', '7', '8', '9'].map(each => `ext4_f${each}`),
   )
+})
+
+test('a function whose name another one has too starts nowhere for certain', t => {
+  const symbols = [
+    { name: 'vfs_read', address: 1n },
+    { name: 'show', address: 2n },
+    { name: 'show', address: 3n },
+    { name: 'show', address: 4n },
+  ]
+  t.deepEqual([...uniqueStarts(symbols)], [['vfs_read', 1n]])
 })
 
 test('what attaching to more functions takes lies on the line through the last two measurements', t => {

@@ -1,6 +1,8 @@
 import test from 'ava'
 import { type BenchProbesOptions, benchProbes, listVariants } from '../../../src/bench/index.ts'
+import { rowsOf } from '../../../src/bench/probes.ts'
 import { describeNeed, variants } from '../../../src/bench/variants.ts'
+import { BpfError, NotSupportedError } from '../../../src/errors.ts'
 import { defineFeature } from '../../../src/kernel/index.ts'
 
 test('what cannot be measured is refused before anything is attached', async t => {
@@ -35,5 +37,43 @@ test('a need that is not met is told with what would meet it', t => {
     describeNeed({ feature, what: 'jprobes', config: 'CONFIG_JPROBES' }),
     'needs jprobes (Linux 2.6, CONFIG_JPROBES)',
   )
+  const refusal = (): string => 'the kernel refuses it'
+  t.is(describeNeed({ feature, what: 'jprobes', refusal }), 'the kernel refuses it')
+  t.is(describeNeed({ feature, what: 'jprobes', refusal: () => undefined }), 'needs jprobes (Linux 2.6)')
   t.is(describeNeed({ feature: { ...feature, since: undefined }, what: 'jprobes' }), 'needs jprobes')
+})
+
+const base = { name: 'none', samples: [{ nanoseconds: 10, calls: 100 }] }
+const contenders = [{ name: 'none' }, { name: 'probe', base: 'none' }]
+
+test('wrong hits make a row that failed, with the reason instead of a number', t => {
+  const reason = 'the program ran 1 times less than the 100 expected: the kernel missed hits'
+  const [none, probe] = rowsOf('kernel', contenders, [base, { name: 'probe', failure: { reason } }])
+  t.is(none?.status, 'measured')
+  t.deepEqual(probe, { name: 'probe', space: 'kernel', status: 'failed', reason })
+})
+
+test('what the kernel lacks or forbids is missing, all other errors are failures', t => {
+  const statusOf = (error: Error): unknown =>
+    rowsOf('user', contenders, [base, { name: 'probe', failure: { reason: error.message, error } }])[1]
+  const row = { name: 'probe', space: 'user' }
+  const refused = new BpfError('Cannot attach: the kernel is locked down (confidentiality)', {
+    code: 'EPERM',
+  })
+  t.deepEqual(statusOf(refused), { ...row, status: 'missing', reason: refused.message })
+  const absent = new NotSupportedError('A jprobe', '2.6')
+  t.deepEqual(statusOf(absent), { ...row, status: 'missing', reason: absent.message })
+  const full = new BpfError('Cannot attach: no memory', { code: 'ENOMEM' })
+  t.deepEqual(statusOf(full), { ...row, status: 'failed', reason: full.message })
+})
+
+test('a probe whose base failed has no number either', t => {
+  const probe = { name: 'probe', samples: [{ nanoseconds: 30, calls: 100, note: 'ftrace' }] }
+  const failed = { name: 'none', failure: { reason: 'interrupted' } }
+  t.deepEqual(
+    rowsOf('kernel', contenders, [failed, probe]).map(({ status }) => status),
+    ['failed', 'failed'],
+  )
+  const [, measured] = rowsOf('kernel', contenders, [base, probe])
+  t.like(measured, { status: 'measured', base: 'none', samples: [20], note: 'ftrace' })
 })

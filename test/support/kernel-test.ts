@@ -7,7 +7,7 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Feature } from '../../src/kernel/index.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
-import { openBpfFds } from './leaks.ts'
+import { openFds } from './leaks.ts'
 import { missing, type Requirement } from './requirements.ts'
 import { SKIP_REASON } from './tap.ts'
 
@@ -32,10 +32,10 @@ export function kernelTest(
   watchKernelObjects()
   test.serial(title, t => {
     forgetKernelObjects()
-    const before = openBpfFds()
+    const before = openFds()
     // Teardowns run in reverse: this one comes after those of the test itself.
     t.teardown(async () => {
-      const left = subtract(openBpfFds(), before).map(target => `descriptor of ${target}`)
+      const left = subtract(openFds(), before).map(target => `descriptor of ${target}`)
       left.push(...(await remainingKernelObjects()))
       if (left.length > 0) throw new Error(`The test left behind: ${left.join(', ')}`)
     })

@@ -13,7 +13,7 @@ import { attachPerfEvent, openPerfEvent } from '../../src/links/perf-event.ts'
 import { BpfMap } from '../../src/maps/index.ts'
 import { Program } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
-import { bpftool, bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
+import { bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject } from '../support/objects.ts'
 import { eventually } from '../support/poll.ts'
@@ -43,7 +43,7 @@ function load(...names: (keyof typeof HITS)[]): Disposable & {
   }
 }
 
-const shown = (link: Link): unknown => bpftool('link', 'show', 'id', link.info().id)
+const shown = (link: Link): unknown => bpftoolLink(link.info().id)
 
 kernelTest('a raw tracepoint counts until its link is closed', ['bpftool'], async t => {
   using loaded = load('on_raw_tp')

@@ -23,7 +23,7 @@ import {
   xdp,
 } from '../../src/links/index.ts'
 import { Program } from '../../src/programs/index.ts'
-import { bpftool } from './bpftool.ts'
+import { bpftoolLink } from './bpftool.ts'
 import { loadObject } from './objects.ts'
 import { eventually } from './poll.ts'
 
@@ -90,11 +90,11 @@ function errorOf(use: () => unknown): string | undefined {
 /** Facts of a link, from us and from bpftool, without the ids, which are compared here. */
 function facts(link: Link, program: Program): Record<string, unknown> {
   const { id, programId, ...info } = link.info()
-  const shown = bpftool('link', 'show', 'id', id) as Record<string, unknown>
+  const shown = bpftoolLink(id)
   return {
     info,
     shown,
-    idsAgree: shown.id === id && shown.prog_id === programId && programId === program.info().id,
+    idsAgree: shown.prog_id === programId && programId === program.info().id,
   }
 }
 

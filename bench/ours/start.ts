@@ -5,6 +5,8 @@
  */
 
 import { spawnSync } from 'node:child_process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Collection, CollectionSpec } from '../../src/index.ts'
 import { features, kernelBtf, traceableFunctions } from '../../src/kernel/index.ts'
 import { kprobeMulti } from '../../src/links/index.ts'
@@ -15,8 +17,8 @@ const once = (sweep: Work['sweep']): Work => ({ sweep, [Symbol.dispose]: () => {
 
 /** Bytes of live objects and buffers. */
 function heap(): number {
-  if (globalThis.gc === undefined) throw new Error('Node.js must be started with --expose-gc')
-  globalThis.gc()
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }

@@ -186,6 +186,7 @@ const PROJECT_FILES = [
   'examples',
   'test/bpf',
   'test/btf',
+  'bench/bpf',
   'src/abi/generated',
   'native',
 ]

@@ -11,7 +11,7 @@ for (const [row, setup] of Object.entries(setups)) {
   kernelTest(`the benchmark's row ${row} does its work`, needs, async t => {
     using work = await setup(options)
     const { ns, ops } = await work.sweep()
-    t.true(ns > 0)
+    t.true(Number.isFinite(ns))
     t.true(ops > 0)
   })
 }

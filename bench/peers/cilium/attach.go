@@ -28,8 +28,10 @@ func traceableFunctions(count int) ([]string, error) {
 	}
 	var names []string
 	for _, line := range lines {
-		if name := line; len(names) < count && seen[name] == 1 && !strings.Contains(name, " ") {
-			names = append(names, name)
+		// A line without a space has no module. Of weak functions that lost against others there is no symbol.
+		isOwn := seen[line] == 1 && !strings.HasPrefix(line, "__ftrace_invalid_address__")
+		if isOwn && len(names) < count {
+			names = append(names, line)
 		}
 	}
 	if len(names) < count {

@@ -8,4 +8,4 @@ set -eu
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
-go build -mod=readonly -trimpath -o "$out/cilium" .
+CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$out/cilium" .

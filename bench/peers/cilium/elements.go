@@ -17,9 +17,10 @@ const elementCount = 1000
 // elements are those of a map, with keys and values in the form that a row is about.
 type elements struct {
 	// lookup returns the first word of the value.
-	lookup func(index int) (uint64, error)
-	update func(index int) error
-	remove func(index int) error
+	lookup func(key int) (uint64, error)
+	// update gives a key the value that belongs to an index.
+	update func(key, value int) error
+	remove func(key int) error
 }
 
 func newMap(mapType ebpf.MapType, keySize, valueSize, maxEntries uint32) (*ebpf.Map, error) {
@@ -67,7 +68,7 @@ func asBytes(mapType ebpf.MapType, keySize, valueSize, maxEntries int) (*element
 			err := m.Lookup(key(i), unsafe.Pointer(unsafe.SliceData(value)))
 			return binary.NativeEndian.Uint64(value), err
 		},
-		update: func(i int) error { return m.Put(key(i), unsafe.Pointer(unsafe.SliceData(values[i]))) },
+		update: func(i, j int) error { return m.Put(key(i), unsafe.Pointer(unsafe.SliceData(values[j]))) },
 		remove: func(i int) error { return m.Delete(key(i)) },
 	}, nil
 }
@@ -84,7 +85,7 @@ func asNumbers(mapType ebpf.MapType, maxEntries int) (*elements, error) {
 			err := m.Lookup(uint32(i), &value)
 			return value, err
 		},
-		update: func(i int) error { return m.Put(uint32(i), uint64(i+1)) },
+		update: func(i, j int) error { return m.Put(uint32(i), uint64(j+1)) },
 		remove: func(i int) error { return m.Delete(uint32(i)) },
 	}, nil
 }
@@ -112,16 +113,32 @@ func perCPU() (*elements, error) {
 			}
 			return binary.NativeEndian.Uint64(value[cpus-1][56:]), nil
 		},
-		update: func(i int) error { return m.Put(keys[i], values[i]) },
+		update: func(i, j int) error { return m.Put(keys[i], values[j]) },
 		remove: func(i int) error { return m.Delete(keys[i]) },
 	}, nil
 }
 
-// fill writes every element.
-func (e *elements) fill() error {
+// updateAll writes every element, in the time that it returns: each key gets the value of the one that is shift further
+// on.
+func (e *elements) updateAll(shift int) (time.Duration, error) {
+	start := time.Now()
 	for i := range elementCount {
-		if err := e.update(i); err != nil {
+		if err := e.update(i, (i+shift)%elementCount); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start), nil
+}
+
+// check says whether the values are those of updateAll.
+func (e *elements) check(shift int) error {
+	for i := range elementCount {
+		value, err := e.lookup(i)
+		if err != nil {
 			return err
+		}
+		if want := uint64((i+shift)%elementCount + 1); value != want {
+			return fmt.Errorf("key %d has the value %d, not %d", i, value, want)
 		}
 	}
 	return nil
@@ -145,51 +162,47 @@ func (e *elements) lookupAll() (time.Duration, error) {
 	return elapsed, nil
 }
 
-// get is the row of lookups.
-func get(open func() (*elements, error)) setup {
+// row opens elements, fills them, and makes rounds of them.
+func row(open func() (*elements, error), round func(*elements) func() (time.Duration, error)) setup {
 	return func(time.Duration) (sweep, error) {
 		e, err := open()
 		if err != nil {
 			return nil, err
 		}
-		return rounds(elementCount, e.lookupAll), e.fill()
+		if _, err := e.updateAll(0); err != nil {
+			return nil, err
+		}
+		return rounds(elementCount, round(e)), e.check(0)
 	}
+}
+
+// get is the row of lookups.
+func get(open func() (*elements, error)) setup {
+	return row(open, func(e *elements) func() (time.Duration, error) { return e.lookupAll })
 }
 
 // set is the row of updates.
 func set(open func() (*elements, error)) setup {
-	return func(time.Duration) (sweep, error) {
-		e, err := open()
-		if err != nil {
-			return nil, err
-		}
-		run := rounds(elementCount, func() (time.Duration, error) {
-			start := time.Now()
-			err := e.fill()
-			return time.Since(start), err
-		})
-		return func() (*sample, error) {
-			sample, err := run()
+	return row(open, func(e *elements) func() (time.Duration, error) {
+		shift := 0
+		return func() (time.Duration, error) {
+			shift = (shift + 1) % elementCount
+			elapsed, err := e.updateAll(shift)
 			if err != nil {
-				return nil, err
+				return 0, err
 			}
-			_, err = e.lookupAll()
-			return sample, err
-		}, e.fill()
-	}
+			return elapsed, e.check(shift)
+		}
+	})
 }
 
 // updateDelete is the row of updates of keys that are not there, and their deletion.
 func updateDelete(open func() (*elements, error)) setup {
-	return func(time.Duration) (sweep, error) {
-		e, err := open()
-		if err != nil {
-			return nil, err
-		}
-		return rounds(elementCount, func() (time.Duration, error) {
+	return row(open, func(e *elements) func() (time.Duration, error) {
+		return func() (time.Duration, error) {
 			start := time.Now()
 			for i := elementCount; i < 2*elementCount; i++ {
-				if err := e.update(i); err != nil {
+				if err := e.update(i, i); err != nil {
 					return 0, err
 				}
 				if err := e.remove(i); err != nil {
@@ -201,8 +214,8 @@ func updateDelete(open func() (*elements, error)) setup {
 				return 0, fmt.Errorf("a deleted element was found: %v", err)
 			}
 			return elapsed, nil
-		}), e.fill()
-	}
+		}
+	})
 }
 
 func bytesOf(mapType ebpf.MapType, keySize, valueSize, maxEntries int) func() (*elements, error) {

@@ -10,8 +10,9 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// heap is how many bytes were allocated since the start of the process, less what was freed.
+// heap is how many bytes are in use.
 func heap() float64 {
+	runtime.GC()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return float64(stats.HeapAlloc)
@@ -32,6 +33,7 @@ func btfFind(time.Duration) (sweep, error) {
 		}
 		elapsed := time.Since(start)
 		extra := map[string]float64{"heap": heap() - before}
+		runtime.KeepAlive(kernel)
 		if task.Name != "task_struct" || len(task.Members) < 100 {
 			return nil, fmt.Errorf("task_struct has %d members", len(task.Members))
 		}
@@ -100,12 +102,11 @@ func cycles(time.Duration) (sweep, error) {
 		var heapBefore, residentBefore float64
 		for i := range count {
 			if i == first {
-				runtime.GC()
+				heapBefore = heap()
 				var err error
 				if residentBefore, err = residentMemory(); err != nil {
 					return nil, err
 				}
-				heapBefore = heap()
 			}
 			elapsed, err := loadObject(10, cache)
 			if err != nil {
@@ -113,12 +114,12 @@ func cycles(time.Duration) (sweep, error) {
 			}
 			counted += elapsed
 		}
-		runtime.GC()
+		heapGrowth := heap() - heapBefore
 		resident, err := residentMemory()
 		if err != nil {
 			return nil, err
 		}
-		extra := map[string]float64{"heapGrowth": heap() - heapBefore, "rssGrowth": resident - residentBefore}
+		extra := map[string]float64{"heapGrowth": heapGrowth, "rssGrowth": resident - residentBefore}
 		return &sample{NS: float64(counted.Nanoseconds()) / count, Ops: count, Extra: extra}, nil
 	}, nil
 }

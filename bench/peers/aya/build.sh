@@ -1,0 +1,12 @@
+#!/bin/sh
+# Builds the contestant that uses aya: OUTDIR/aya.
+#
+#   bench/peers/aya/build.sh OUTDIR
+#
+# It needs Rust 1.87 (https://rustup.rs); the versions of the crates are those of Cargo.lock.
+set -eu
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+cd "$(dirname "$0")"
+cargo build --quiet --release --locked --target-dir "$out/aya.target"
+cp "$out/aya.target/release/bench-aya" "$out/aya"

@@ -5,20 +5,23 @@
  *     npm run --silent build:test && node build/bench/probes/compare.js [--kernel NAME] [--rounds N] [--repeat N]
  *
  * Without `--kernel` it runs on this kernel, as root; with it in a guest of the matrix. It needs clang, a C compiler and
- * libbpf-dev. The exit code is 1 when hits were wrong, or the bodies are not the same.
+ * libbpf-dev. The exit code is 1 when hits were wrong, the bodies are not the same, or the ratios do not agree
+ * within a tenth in the median.
  *
  * @module
  */
 
 import { parseArgs } from 'node:util'
 import {
-  type BenchProbesOptions,
   benchProbes,
   costOf,
+  type MeasuredRow,
   measuredProbes,
   measuredRows,
   quantile,
   type Sample,
+  type Space,
+  type Summary,
   summarize,
 } from '../../src/bench/index.ts'
 import { align, formatNanoseconds } from '../../src/bench/report.ts'
@@ -47,40 +50,40 @@ function add(all: Samples, name: string, sample: Sample): void {
   all.set(name, [...(all.get(name) ?? []), sample])
 }
 
-/** A round of ours. Returns the bases of the rows. */
+/** How often a row is repeated. */
+function repeatsOf(space: Space, repeat: number): number {
+  return space === 'user' ? repeat * HELPER_CALLS : repeat
+}
+
+/** A round of ours. Returns its rows, by name. */
 async function ownRound(
-  names: readonly string[],
+  probes: readonly MeasuredRow[],
   repeat: number,
   all: Samples,
-): Promise<Map<string, string | null>> {
-  const bases = new Map<string, string | null>()
-  const isUser = (name: string): boolean => /^u(ret)?probe/.test(name)
-  for (const user of [false, true]) {
-    const variants = names.filter(name => isUser(name) === user)
+): Promise<Map<string, MeasuredRow>> {
+  const rows = new Map<string, MeasuredRow>()
+  for (const space of ['kernel', 'user'] as const) {
+    const variants = probes.filter(row => row.space === space).map(({ name }) => name)
     if (variants.length === 0) continue
-    const options: BenchProbesOptions = { variants, rounds: 1, repeat: user ? repeat * HELPER_CALLS : repeat }
-    const document = await benchProbes(options)
+    const document = await benchProbes({ variants, rounds: 1, repeat: repeatsOf(space, repeat) })
     for (const row of document.rows) {
       if (row.status === 'failed') throw new Error(`${row.name}: ${row.reason}`)
     }
-    for (const { name, base, nanosecondsPerCall } of measuredRows(document)) {
-      bases.set(name, base)
-      add(all, name, { nanoseconds: nanosecondsPerCall[0]!, calls: 1 })
+    for (const row of measuredRows(document)) {
+      rows.set(row.name, row)
+      add(all, row.name, { nanoseconds: row.nanosecondsPerCall[0]!, calls: 1 })
     }
   }
-  return bases
+  return rows
 }
 
 function twinRound(
-  bases: ReadonlyMap<string, string | null>,
+  rows: ReadonlyMap<string, MeasuredRow>,
   repeat: number,
   helper: Helper,
   all: Samples,
 ): string {
-  const isUser = (name: string): boolean => /^u(ret)?probe|\((?:nop|push)\)$/.test(name)
-  const jobs = new Map(
-    Array.from(bases.keys(), name => [name, isUser(name) ? repeat * HELPER_CALLS : repeat]),
-  )
+  const jobs = new Map(Array.from(rows.values(), ({ name, space }) => [name, repeatsOf(space, repeat)]))
   const { tag = '', samples } = runTwin(helper.path, jobs)
   for (const [name, sample] of samples) {
     const { expected, counted } = sample.hits!
@@ -91,9 +94,8 @@ function twinRound(
 }
 
 /** The variants of the twin that this kernel has. */
-async function present(): Promise<string[]> {
-  const document = await benchProbes({ variants: twinVariants, rounds: 1, repeat: 10 })
-  return measuredProbes(document).map(({ name }) => name)
+async function present(): Promise<MeasuredRow[]> {
+  return measuredProbes(await benchProbes({ variants: twinVariants, rounds: 1, repeat: 10 }))
 }
 
 function checkBody(twinTag: string): void {
@@ -105,61 +107,89 @@ function checkBody(twinTag: string): void {
 }
 
 async function compare({ rounds, repeat }: Options): Promise<number> {
-  const names = await present()
+  const probes = await present()
+  const [reference] = probes
+  if (reference === undefined) throw new Error('There is nothing to compare on this kernel')
   const ours: Samples = new Map()
   const theirs: Samples = new Map()
   using helper = new Helper()
-  let bases = new Map<string, string | null>()
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`round ${round} of ${rounds}\n`)
-    bases = await ownRound(names, repeat, ours)
-    const tag = twinRound(bases, repeat, helper, theirs)
+    const rows = await ownRound(probes, repeat, ours)
+    const tag = twinRound(rows, repeat, helper, theirs)
     if (round === 1) checkBody(tag)
   }
-  console.log(table(bases, ours, theirs))
-  return 0
+  const rows = probes.map(row => compareRow(row, reference, ours, theirs))
+  console.log(table(rows, reference.name))
+  const agreements = rows.flatMap(({ name, agreement }) => (name === reference.name ? [] : [agreement]))
+  if (agreements.length === 0) return 0
+  const median = quantile(agreements, 0.5)
+  const within = agreements.filter(agrees).length
+  console.log(
+    `\nmedian agreement ${median.toFixed(3)}; ${within} of ${agreements.length} within ${AGREEMENT * 100} %`,
+  )
+  return agrees(median) ? 0 : 1
+}
+
+const agrees = (agreement: number): boolean => Math.abs(agreement - 1) <= AGREEMENT
+
+/** A row of both. */
+interface Comparison {
+  readonly name: string
+  /** Nanoseconds per hit: ours, and the twin's. */
+  readonly costs: readonly [Summary, Summary]
+  /** Each divided by its own reference. */
+  readonly ratios: readonly [number, number]
+  /** Our ratio divided by the twin's. */
+  readonly agreement: number
+}
+
+function compareRow(
+  row: MeasuredRow,
+  reference: MeasuredRow,
+  ...both: readonly [Samples, Samples]
+): Comparison {
+  const costsOf = (all: Samples): Summary => summarize(samplesOf(all, row))
+  const ratioOf = (all: Samples): number => medianRatio(samplesOf(all, row), samplesOf(all, reference))
+  const ratios = [ratioOf(both[0]), ratioOf(both[1])] as const
+  return {
+    name: row.name,
+    costs: [costsOf(both[0]), costsOf(both[1])],
+    ratios,
+    agreement: ratios[0] / ratios[1],
+  }
 }
 
 /** Costs of a row per hit: one sample per round, with the base of its own round subtracted. */
-function costs(all: Samples, name: string, base: string): readonly number[] {
-  return costOf(all.get(name) ?? [], all.get(base)).samples
-}
-
-function table(bases: ReadonlyMap<string, string | null>, ours: Samples, theirs: Samples): string {
-  const probes = Array.from(bases).filter((each): each is [string, string] => each[1] !== null)
-  const [reference] = probes
-  if (reference === undefined) return 'nothing to compare'
-  const rows: string[][] = []
-  const agreements: number[] = []
-  for (const [name, base] of probes) {
-    const [a, b] = [ours, theirs].map(all => summarize(costs(all, name, base)))
-    const [ra, rb] = [ours, theirs].map(all => ratio(all, [name, base], reference))
-    const agreement = ra! / rb!
-    if (name !== reference[0]) agreements.push(agreement)
-    const spread = (cost: typeof a): string =>
-      `${formatNanoseconds(cost!.median)} (${formatNanoseconds(cost!.lowerQuartile)} - ${formatNanoseconds(cost!.upperQuartile)})`
-    rows.push([name, spread(a), spread(b), ra!.toFixed(2), rb!.toFixed(2), agreement.toFixed(2)])
-  }
-  const to = `to ${reference[0]}`
-  const heading = ['nanoseconds per hit', 'ebpf-ts', 'C, libbpf', `ebpf-ts ${to}`, `C ${to}`, 'agreement']
-  const lines = [align([heading, ...rows], ['left', 'right', 'right', 'right', 'right', 'right'])]
-  if (agreements.length > 0) {
-    const median = quantile(agreements, 0.5)
-    const within = agreements.filter(each => Math.abs(each - 1) <= AGREEMENT).length
-    lines.push(
-      `median agreement ${median.toFixed(3)}; ${within} of ${agreements.length} within ${AGREEMENT * 100} %`,
-    )
-  }
-  return lines.join('\n\n')
+function samplesOf(all: Samples, { name, base }: MeasuredRow): readonly number[] {
+  return costOf(all.get(name) ?? [], base === null ? undefined : all.get(base)).samples
 }
 
 /** Median over the rounds of the ratio between two rows: what drifts from round to round cancels out. */
-function ratio(all: Samples, row: readonly [string, string], reference: readonly [string, string]): number {
-  const [a, b] = [costs(all, ...row), costs(all, ...reference)]
-  return quantile(
-    a.map((cost, i) => cost / b[i]!),
-    0.5,
-  )
+function medianRatio(costs: readonly number[], reference: readonly number[]): number {
+  const ratios = costs.map((cost, round) => cost / reference[round]!)
+  return quantile(ratios, 0.5)
+}
+
+function table(rows: readonly Comparison[], reference: string): string {
+  const heading = [
+    'nanoseconds per hit',
+    'ebpf-ts',
+    'C, libbpf',
+    `ebpf-ts to ${reference}`,
+    `C to ${reference}`,
+  ]
+  const lines = rows.map(({ name, costs, ratios, agreement }) => [
+    name,
+    ...costs.map(formatCost),
+    ...ratios.map(ratio => ratio.toFixed(2)),
+    agreement.toFixed(2),
+  ])
+  return align([[...heading, 'agreement'], ...lines], ['left', 'right', 'right', 'right', 'right', 'right'])
+}
+
+function formatCost({ median, lowerQuartile, upperQuartile }: Summary): string {
+  return `${formatNanoseconds(median)} (${formatNanoseconds(lowerQuartile)} - ${formatNanoseconds(upperQuartile)})`
 }
 
 async function compareInGuest(name: string, { rounds, repeat }: Options): Promise<number> {

@@ -35,8 +35,10 @@ struct variant {
 	const char *program;
 	const char *symbol; // function of the helper
 	int index;          // its index
+	size_t offset;      // of the probe in the function
 };
 
+// Those of user space have the functions and offsets of src/bench/helper-code.ts on x86-64.
 static const struct variant variants[] = {
 	{"empty loop", LOOP, NOTHING},
 	{"none (helper)", HELPER, NOTHING},
@@ -54,10 +56,20 @@ static const struct variant variants[] = {
 	{"tracepoint", KFUNC, AUTO, "run_tracepoint"},
 	{"none (nop)", USER, NOTHING, NULL, "nop", 0},
 	{"none (push)", USER, NOTHING, NULL, "push", 1},
+	{"none (ret)", USER, NOTHING, NULL, "ret", 2},
+	{"none (nop5)", USER, NOTHING, NULL, "nop5", 3},
+	{"none (usdt_nop)", USER, NOTHING, NULL, "usdt_nop", 4},
+	{"none (usdt_nop5)", USER, NOTHING, NULL, "usdt_nop5", 5},
 	{"uprobe-nop", USER, UPROBE, "run_kprobe", "nop", 0},
 	{"uprobe-push", USER, UPROBE, "run_kprobe", "push", 1},
+	{"uprobe-ret", USER, UPROBE, "run_kprobe", "ret", 2},
+	{"uprobe-nop5", USER, UPROBE, "run_kprobe", "nop5", 3},
 	{"uretprobe-nop", USER, URETPROBE, "run_kprobe", "nop", 0},
 	{"uretprobe-push", USER, URETPROBE, "run_kprobe", "push", 1},
+	{"uretprobe-ret", USER, URETPROBE, "run_kprobe", "ret", 2},
+	{"uretprobe-nop5", USER, URETPROBE, "run_kprobe", "nop5", 3},
+	{"usdt-nop", USER, UPROBE, "run_kprobe", "usdt_nop", 4, 1},
+	{"usdt-nop5", USER, UPROBE, "run_kprobe", "usdt_nop5", 5, 1},
 };
 
 struct job {
@@ -199,7 +211,7 @@ static struct bpf_link *attach(const struct variant *variant)
 		break;
 	case UPROBE:
 	case URETPROBE:
-		link = bpf_program__attach_uprobe_opts(program, -1, helper_path, 0, &options);
+		link = bpf_program__attach_uprobe_opts(program, -1, helper_path, variant->offset, &options);
 		break;
 	}
 	if (!link)

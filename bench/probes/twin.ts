@@ -30,8 +30,14 @@ export const twinVariants: readonly string[] = [
   'tracepoint',
   'uprobe-nop',
   'uprobe-push',
+  'uprobe-ret',
+  'uprobe-nop5',
   'uretprobe-nop',
   'uretprobe-push',
+  'uretprobe-ret',
+  'uretprobe-nop5',
+  'usdt-nop',
+  'usdt-nop5',
 ]
 
 /**

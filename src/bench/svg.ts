@@ -8,6 +8,7 @@ import { type MeasuredRow, measuredProbes, type ProbesDocument, type Space } fro
 import { formatNanoseconds, rowLabel } from './report.ts'
 
 const WIDTH = 900
+/** Least place for the names of the variants. */
 const LEFT = 255
 const RIGHT = 130
 const TOP = 78
@@ -15,7 +16,8 @@ const ROW_HEIGHT = 26
 const BAR_HEIGHT = 16
 const AXIS_HEIGHT = 52
 const CHART_GAP = 30
-const PLOT_WIDTH = WIDTH - LEFT - RIGHT
+/** Greatest width of a character of a label, on average. */
+const CHARACTER_WIDTH = 7.5
 /** Most lines of the grid, apart from 0. */
 const MAX_TICKS = 6
 
@@ -31,7 +33,7 @@ const STYLE = `
       text { fill: #e6edf3 }
       .minor { fill: #9198a1 }
       .ground { fill: #0d1117 }
-      .bar { fill: #5b9bec }
+      .bar { fill: #3f7fcf }
       .grid { stroke: #3d444d }
       .whisker { stroke: #e6edf3 }
     }
@@ -51,11 +53,12 @@ export function chartSvg(document: ProbesDocument): string {
   const probes = measuredProbes(document)
   if (probes.length === 0) throw new RangeError('Cannot draw a chart: no variant was measured')
   const parts: string[] = []
+  const left = Math.max(LEFT, ...probes.map(row => rowLabel(row).length * CHARACTER_WIDTH + 20))
   let y = TOP
   for (const space of ['kernel', 'user'] as const) {
     const rows = probes.filter(row => row.space === space)
     if (rows.length === 0) continue
-    parts.push(...chart(rows, AXES[space], y))
+    parts.push(...chart(rows, AXES[space], y, left))
     y += rows.length * ROW_HEIGHT + AXIS_HEIGHT + CHART_GAP
   }
   const height = y - CHART_GAP
@@ -74,7 +77,7 @@ export function chartSvg(document: ProbesDocument): string {
       20,
       67,
       'minor',
-      `median and quartiles of ${settings.rounds} interleaved rounds, cost of the bare call subtracted`,
+      `median and quartiles of ${settings.rounds} interleaved rounds, cost of the bare call subtracted${hasRatios(probes) ? '; in brackets the ratio to fentry' : ''}`,
     ),
     ...parts,
     '</svg>',
@@ -82,11 +85,16 @@ export function chartSvg(document: ProbesDocument): string {
   ].join('\n')
 }
 
-function chart(rows: readonly MeasuredRow[], axis: string, top: number): string[] {
+function hasRatios(rows: readonly MeasuredRow[]): boolean {
+  return rows.some(({ ratioToFentry }) => ratioToFentry !== null)
+}
+
+function chart(rows: readonly MeasuredRow[], axis: string, top: number, left: number): string[] {
   const greatest = Math.max(...rows.map(({ cost }) => Math.max(cost.median, cost.upperQuartile)), 1)
   const step = tickStep(greatest)
   const end = Math.ceil(greatest / step) * step
-  const x = (value: number): number => round(LEFT + (Math.max(value, 0) / end) * PLOT_WIDTH)
+  const width = WIDTH - left - RIGHT
+  const x = (value: number): number => round(left + (Math.max(value, 0) / end) * width)
   const bottom = top + rows.length * ROW_HEIGHT
   const parts: string[] = []
   for (let i = 0; i * step <= end; i++) {
@@ -97,7 +105,7 @@ function chart(rows: readonly MeasuredRow[], axis: string, top: number): string[
     )
   }
   for (const [i, row] of rows.entries()) parts.push(...barOf(row, top + i * ROW_HEIGHT, x))
-  parts.push(text(LEFT + PLOT_WIDTH / 2, bottom + 38, '', axis, 'middle'))
+  parts.push(text(round(left + width / 2), bottom + 38, '', axis, 'middle'))
   return parts
 }
 
@@ -107,7 +115,7 @@ function barOf(row: MeasuredRow, top: number, x: (value: number) => number): str
   const [from, median, low, high] = [0, cost.median, cost.lowerQuartile, cost.upperQuartile].map(x)
   const ratio = ratioToFentry === null || name === 'fentry' ? '' : ` (${ratioToFentry.toFixed(1)}x)`
   return [
-    text(LEFT - 10, middle + 4, '', rowLabel(row), 'end'),
+    text(round(x(0) - 10), middle + 4, '', rowLabel(row), 'end'),
     `  <rect class="bar" x="${from}" y="${middle - BAR_HEIGHT / 2}" width="${round(median! - from!)}" height="${BAR_HEIGHT}"/>`,
     `  <path class="whisker" d="M${low} ${middle}H${high}M${low} ${middle - 4}v8M${high} ${middle - 4}v8"/>`,
     text(Math.max(median!, high!) + 8, middle + 4, '', `${formatNanoseconds(cost.median)}${ratio}`),

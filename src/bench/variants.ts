@@ -184,7 +184,7 @@ function mechanismAt(offset: number | undefined): string | undefined {
 
 function withMechanism(link: Link, offset: number | undefined): Attachment {
   const at = offset === undefined ? '' : `+${offset}, `
-  return { link, note: `${at}${mechanismAt(offset) ?? 'mechanism unknown without debugfs'}` }
+  return { link, note: `${at}${mechanismAt(offset) ?? 'mechanism unknown'}` }
 }
 
 /** The variants, in the order in which a round goes through them. */

@@ -38,6 +38,14 @@ test('the chart is well-formed, whatever the machine is called', t => {
   t.true(numbers.every(each => each >= 0))
 })
 
+test('a chart makes room for long names', t => {
+  const note = '+9, breakpoint; +9, optimized'
+  const svg = chartSvg(probesDocument({ rows: [measuredRow('kprobe+offset', [1, 2, 3], { note })] }))
+  const [, x, label] = /<text x="([\d.]+)" [^>]*text-anchor="end">([^<]+)</.exec(svg) ?? []
+  t.is(label, `kprobe+offset (${note})`)
+  t.true(Number(x) > label!.length * 7)
+})
+
 test('a chart of nothing is refused', t => {
   t.throws(() => chartSvg(probesDocument({ rows: [] })), {
     instanceOf: RangeError,

@@ -51,10 +51,10 @@ export const run: Command = {
     const stop = stopSignal()
     using collection = Collection.load(spec)
     using attached = collection.attach({ onError: 'collect' })
-    for (const { program, target } of attached.links) note(`attached ${program.name} to ${target}`)
+    for (const { program, target } of attached.programs) note(`attached ${program.name} to ${target}`)
     for (const { program, reason } of attached.skipped)
       note(`did not attach ${program.name}: ${reason.message}`)
-    if (attached.links.length === 0) {
+    if (attached.programs.length === 0) {
       note('nothing is attached')
       return 1
     }

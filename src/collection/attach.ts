@@ -34,8 +34,8 @@ export interface SkippedProgram {
 
 /** What came of attaching a collection; closing it detaches everything. */
 export class Attachments implements Disposable, Iterable<Link> {
-  /** What is attached. */
-  readonly links: readonly AttachedProgram[]
+  /** What is attached, in the order of the collection. */
+  readonly programs: readonly AttachedProgram[]
   /**
    * What is not: programs whose section names no hook that can be attached to without more being said
    * (such as XDP, which needs a device), and with `onError: 'collect'` those that failed.
@@ -43,19 +43,19 @@ export class Attachments implements Disposable, Iterable<Link> {
   readonly skipped: readonly SkippedProgram[]
 
   /** @internal */
-  constructor(links: readonly AttachedProgram[], skipped: readonly SkippedProgram[]) {
-    this.links = links
+  constructor(programs: readonly AttachedProgram[], skipped: readonly SkippedProgram[]) {
+    this.programs = programs
     this.skipped = skipped
   }
 
   *[Symbol.iterator](): Iterator<Link> {
-    for (const { link } of this.links) yield link
+    for (const { link } of this.programs) yield link
   }
 
   /** Detaches everything, in reverse order. */
   close(): void {
     using cleanup = new Cleanup()
-    for (const { link } of this.links) cleanup.add(link)
+    for (const { link } of this.programs) cleanup.add(link)
   }
 
   [Symbol.dispose](): void {

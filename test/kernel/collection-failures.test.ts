@@ -114,7 +114,7 @@ kernelTest('attaching is all or nothing', [], t => {
   })
   using attached = collection.attach({ onError: 'collect' })
   t.deepEqual(
-    attached.links.map(({ program, target }) => [program.name, target]),
+    attached.programs.map(({ program, target }) => [program.name, target]),
     [['on_raw_tp', 'raw tracepoint sched_switch']],
   )
   t.deepEqual(
@@ -144,7 +144,7 @@ kernelTest('what needs more than a section name is skipped with a reason', [], t
   )
   attached.close()
   attached.close()
-  t.true(attached.links[0]!.link.closed)
+  t.true(attached.programs[0]!.link.closed)
 })
 
 kernelTest('a section name that its hook does not take is a typed error, and collected', [], t => {

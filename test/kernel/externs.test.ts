@@ -289,7 +289,7 @@ kernelTest(
     using collection = loadObject('kfuncs', ['find_parent'])
     collection.variables.get('watched_tgid').set(process.pid)
     using attached = collection.attach()
-    t.is(attached.links.length, 1)
+    t.is(attached.programs.length, 1)
     spawnSync('true')
     t.is(collection.variables.get('found_tgid').get(), process.pid)
   },

@@ -44,7 +44,7 @@ kernelTest('a section attaches its replacement', needs, t => {
   const third = functions.programs.get('third')
   using replacement = loadReplacement('times_ten', third)
   using attachments = replacement.attach()
-  t.is(attachments.links.length, 1)
+  t.is(attachments.programs.length, 1)
   t.is(runOnce(third), withTimesTwo(20))
 })
 

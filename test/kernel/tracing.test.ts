@@ -244,7 +244,7 @@ kernelTest('the target of a spec is set before it is loaded', trampoline, t => {
   for (const name of ['on_fentry', 'on_fexit']) spec.programs.get(name).attachTarget = 'bpf_fentry_test1'
   using collection = Collection.load(spec)
   using attachments = collection.attach()
-  t.is(attachments.links.length, 2)
+  t.is(attachments.programs.length, 2)
   callTestFunctions()
   const hits = collection.variables.get('hits').get() as bigint[]
   t.deepEqual(

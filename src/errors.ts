@@ -10,9 +10,9 @@ export interface BpfErrorOptions {
   /** Symbolic name: an errno name (`'EPERM'`) or one of the library's own (`'ERR_CLOSED'`). */
   code?: string
   /** Positive errno of the system call that failed. */
-  errno?: number
+  errno?: number | undefined
   /** The system call or `bpf(2)` command that failed, such as `'bpf(BPF_PROG_LOAD)'`. */
-  syscall?: string
+  syscall?: string | undefined
   /** The error that led to this one. */
   cause?: unknown
 }
@@ -38,37 +38,49 @@ export class BpfError extends Error {
   }
 }
 
+/** What a `NotSupportedError` knows besides the feature. */
+export interface NotSupportedOptions extends BpfErrorOptions {
+  /** What to do instead, or what else may be missing. */
+  hint?: string | undefined
+  /** What was being done: `'Cannot load program on_exec'`. */
+  action?: string
+}
+
 /** The kernel, for certain, lacks a feature. Inconclusive failures are plain `BpfError`s. */
 export class NotSupportedError extends BpfError {
   /** What is missing, in words: `'BPF link for kprobe_multi'`. */
   readonly feature: string
   /** First kernel that has it, such as `'5.18'`; `undefined` when it does not depend on the version. */
   readonly since: string | undefined
+  /** What to do instead, or what else may be missing. */
+  readonly hint: string | undefined
 
   static {
     NotSupportedError.prototype.name = 'NotSupportedError'
   }
 
-  constructor(feature: string, since?: string, options: BpfErrorOptions & { hint?: string } = {}) {
+  constructor(feature: string, since?: string, options: NotSupportedOptions = {}) {
+    const action = options.action === undefined ? '' : `${options.action}: `
     const needs = since === undefined ? '' : ` (needs Linux ${since} or later)`
     const hint = options.hint === undefined ? '' : `; ${options.hint}`
-    super(`${feature} is not supported by this kernel${needs}${hint}`, {
+    super(`${action}${feature} is not supported by this kernel${needs}${hint}`, {
       code: 'ERR_NOT_SUPPORTED',
       ...options,
     })
     this.feature = feature
     this.since = since
+    this.hint = options.hint
   }
 }
 
 /** Where in an object file something is wrong. */
 export interface ObjectFileLocation {
   /** File name, or what the caller called the bytes. */
-  file?: string
+  file?: string | undefined
   /** Section name, such as `'.BTF.ext'`. */
-  section?: string
+  section?: string | undefined
   /** Byte offset inside the section, or inside the file when there is no section. */
-  offset?: number
+  offset?: number | undefined
 }
 
 /** An object file (ELF, BTF) is truncated, malformed, or uses something that cannot be loaded. */
@@ -108,13 +120,24 @@ export function closedError(what: string): BpfError {
   return new BpfError(`${what} is closed`, { code: 'ERR_CLOSED' })
 }
 
+/**
+ * The same error, of the same class of this file, with what could not be done before its message.
+ *
+ * @param action such as `'Cannot load program on_exec'`
+ */
+export function withAction(error: BpfError, action: string): BpfError {
+  const { code, errno, syscall } = error
+  const options = { code, errno, syscall, cause: error }
+  if (error instanceof NotSupportedError) {
+    return new NotSupportedError(error.feature, error.since, { ...options, action, hint: error.hint })
+  }
+  return error instanceof ObjectFileError
+    ? new ObjectFileError(`${action}: ${error.reason}`, error, options)
+    : new BpfError(`${action}: ${error.message}`, options)
+}
+
 /** The same error with a reason behind its message. */
 export function withReason(error: BpfError, reason: string): BpfError {
   const { code, errno, syscall } = error
-  return new BpfError(`${error.message}: ${reason}`, {
-    code,
-    cause: error,
-    ...(errno === undefined ? {} : { errno }),
-    ...(syscall === undefined ? {} : { syscall }),
-  })
+  return new BpfError(`${error.message}: ${reason}`, { code, errno, syscall, cause: error })
 }

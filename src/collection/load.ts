@@ -8,7 +8,7 @@
 
 import { type CoreFailure, relocateCore } from '../btf/core.ts'
 import { isKconfig, KCONFIG_SECTION } from '../elf/index.ts'
-import { BpfError } from '../errors.ts'
+import { BpfError, withAction } from '../errors.ts'
 import { kernelBtf, moduleBtfs } from '../kernel/index.ts'
 import {
   BpfMap,
@@ -113,7 +113,7 @@ function linkPrograms(
       programs.push({ name, program: { ...program, instructions }, poisoned: core.failures, missingKfuncs })
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
-      throw new BpfError(`Cannot load program ${name}: ${error.message}`, { code: error.code, cause: error })
+      throw withAction(error, `Cannot load program ${name}`)
     }
   }
   return { linked: programs, externs }

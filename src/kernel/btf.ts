@@ -41,8 +41,8 @@ function readKernelBtf(): Uint8Array {
   for (const path of [`/boot/vmlinux-${name}.btf`, `/lib/modules/${name}/vmlinux.btf`]) {
     if (existsSync(path)) return readFileSync(path)
   }
-  throw new NotSupportedError("The kernel's BTF", undefined, {
-    hint: `${SYSFS}/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or give BTF from a file`,
+  throw new NotSupportedError("Reading the kernel's types", undefined, {
+    hint: `${SYSFS}/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${name}.btf`,
   })
 }
 

@@ -8,7 +8,7 @@ import { BPF_F_RB_OVERWRITE, type MapType } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
 import { btfCodec } from '../btf/codec.ts'
 import type { Codec } from '../codec.ts'
-import { BpfError, closedError } from '../errors.ts'
+import { BpfError, closedError, withAction } from '../errors.ts'
 import { pageSize, SharedMapping } from '../syscalls/index.ts'
 import { Readiness } from './readiness.ts'
 import type { RecordSource, RingRecord, RingView } from './record.ts'
@@ -265,16 +265,9 @@ function checkMap({ name, type, flags = 0 }: RingBufferMap): void {
 
 /** The same error, with the map before its message. */
 function openError(name: string, cause: unknown): unknown {
-  const message = `Cannot open ring buffer ${name}: ${cause instanceof Error ? cause.message : cause}`
-  if (cause instanceof RangeError) return new RangeError(message, { cause })
-  if (!(cause instanceof BpfError)) return cause
-  const { code, errno, syscall } = cause
-  return new BpfError(message, {
-    code,
-    ...(errno !== undefined && { errno }),
-    ...(syscall !== undefined && { syscall }),
-    cause,
-  })
+  const action = `Cannot open ring buffer ${name}`
+  if (cause instanceof RangeError) return new RangeError(`${action}: ${cause.message}`, { cause })
+  return cause instanceof BpfError ? withAction(cause, action) : cause
 }
 
 /** The source of a map's records; its codec is made once, when it is first needed. */

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { Link } from '../../src/links/index.ts'
@@ -253,6 +253,20 @@ for (const [what, path, message] of [
     t.notRegex(stderr, /^\s+at /m)
   })
 }
+
+kernelTest('on a kernel without BTF it is told, with what to do', [], t => {
+  const script = 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"'
+  const { status, stdout, stderr } = spawnSync(
+    'unshare',
+    ['-m', 'sh', '-c', script, process.execPath, CLI, 'run', PROCESSES],
+    { encoding: 'utf8', timeout: 60_000 },
+  )
+  t.deepEqual([status, stdout], [1, ''])
+  t.is(
+    stderr,
+    `ebpf-ts run: Cannot load program on_exec: Reading the kernel's types is not supported by this kernel; /sys/kernel/btf/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${release()}.btf\n`,
+  )
+})
 
 kernelTest('a user without privileges is told what is missing', [], t => {
   // The user must be able to read the program: not every checkout lets others in.

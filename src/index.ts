@@ -11,6 +11,7 @@ export {
   BpfError,
   type BpfErrorOptions,
   NotSupportedError,
+  type NotSupportedOptions,
   ObjectFileError,
   type ObjectFileLocation,
 } from './errors.ts'

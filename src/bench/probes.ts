@@ -11,7 +11,7 @@ import { type AttachTimesOptions, measureAttachTimes } from './attach-time.ts'
 import type { BodyName } from './bodies.ts'
 import { FORMAT, FORMAT_VERSION, type ProbesDocument, type Row, type Space } from './document.ts'
 import { CALLS_PER_RUN, type DriverName } from './driver.ts'
-import { readEnvironment } from './environment.ts'
+import { type Environment, readEnvironment } from './environment.ts'
 import { KernelRound, KernelSampler } from './kernel-space.ts'
 import { type Contender, costOf, measureRounds, type Outcome } from './rounds.ts'
 import { Helper, type UserRound, UserSampler, type UserVariant, userVariants } from './user-space.ts'
@@ -35,6 +35,8 @@ export interface BenchProbesOptions {
   variants?: readonly string[]
   /** Whether to measure attaching to many functions too, or how. Default: `false`. */
   attachTimes?: boolean | AttachTimesOptions
+  /** Told about the machine before anything is attached; `spoilers` says what of it would spoil the result. */
+  onEnvironment?: (environment: Environment) => void
   /** Told what is about to be measured: `'round 3 of 10'`, `'kprobe'`. */
   onProgress?: (step: string, detail: string) => void
   /** Stops before the next measurement. */
@@ -78,6 +80,7 @@ export async function benchProbes(options: BenchProbesOptions = {}): Promise<Pro
   requirePrivileges()
   const time = new Date().toISOString()
   const environment = readEnvironment()
+  options.onEnvironment?.(environment)
   const progress = options.onProgress ?? (() => {})
   const onProgress = (round: number, name: string): void => progress(`round ${round} of ${rounds}`, name)
 

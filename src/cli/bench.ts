@@ -17,6 +17,7 @@ import {
   measuredProbes,
   type ProbesDocument,
   parseProbesDocument,
+  spoilers,
 } from '../bench/index.ts'
 import { type Command, parseCommandLine, parseCount, UsageError } from './command.ts'
 import { stopSignal } from './stop.ts'
@@ -28,7 +29,7 @@ const help = `Usage: ebpf-ts bench probes [--body NAME] [--variant NAME...] [--r
 Measures what a probe costs on this kernel: the same program attached in every way
 that the kernel has, to a function that a driver calls a fixed number of times, timed
 by the kernel; uprobes on a helper program that times itself. Prints a table.
-Progress goes to standard error. Needs root.
+Progress goes to standard error, and before it what would spoil the result. Needs root.
 
   --body NAME       what the programs do: ${Object.keys(bodies).join(', ')} (default: counter)
   --variant NAME    only these variants; may be repeated, or separated by commas
@@ -83,6 +84,9 @@ async function benchProbesCommand(args: readonly string[]): Promise<number> {
       ...(rounds === undefined ? {} : { rounds }),
       ...(milliseconds === undefined ? {} : { milliseconds }),
       attachTimes: values['attach-times'] === true,
+      onEnvironment: environment => {
+        for (const each of spoilers(environment)) process.stderr.write(`ebpf-ts bench: ${each}\n`)
+      },
       onProgress: progress.onProgress,
       signal,
     })

@@ -75,7 +75,7 @@ export function aggregate(layout: AggregateLayout): AlignedCodec<BtfObject> {
       for (const name of Object.keys(value)) {
         if (!names.has(name)) throw inMember(name, new TypeError('there is no such member'))
       }
-      if (flexible !== undefined && !isEmpty(value[flexible.name])) {
+      if (flexible !== undefined && has(value, flexible.name) && !isEmpty(value[flexible.name])) {
         throw inMember(
           flexible.name,
           new RangeError('a flexible array must be empty, since the size is fixed'),

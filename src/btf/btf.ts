@@ -10,20 +10,10 @@
 
 import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import { decodeType } from './decode.ts'
 import { StringSection } from './string-section.ts'
 import { type StringsFrom, TypeNames } from './type-names.ts'
-import {
-  type BtfEnum,
-  type BtfEnumerator,
-  type BtfKind,
-  type BtfLinkage,
-  type BtfMember,
-  type BtfParam,
-  type BtfSectionVariable,
-  type BtfType,
-  type BtfTypeOf,
-  btfKinds,
-} from './types.ts'
+import { type BtfKind, type BtfType, type BtfTypeOf, btfKinds } from './types.ts'
 
 const BTF_MAGIC = 0xeb9f
 const BTF_VERSION = 1
@@ -57,6 +47,9 @@ const TRAILER: readonly (readonly [fixed: number, each: number])[] = btfKinds.ma
   }
 })
 
+/** Members, values or parameters from which on a type is large. */
+const LARGE = 64
+
 /** What `Btf.parse` takes besides the bytes. */
 export interface BtfParseOptions {
   /** For split BTF: the BTF whose types and strings it continues (a module's base is the kernel's). */
@@ -79,6 +72,8 @@ export class Btf {
   readonly typeCount: number
   /** The bytes it was parsed from, header included. */
   readonly bytes: Uint8Array
+  /** Name for error messages. */
+  readonly file: string | undefined
   readonly #where: ObjectFileLocation
   /** The type section as words in host byte order: every field of BTF types is a 32-bit word. */
   readonly #words: Uint32Array
@@ -89,6 +84,7 @@ export class Btf {
   readonly #stringBase: number
   readonly #typeSectionOffset: number
   readonly #names: TypeNames
+  readonly #large = new Map<number, BtfType>()
 
   /**
    * Parses raw BTF, as in a `.BTF` section or in `/sys/kernel/btf/vmlinux`, of either byte order.
@@ -104,6 +100,7 @@ export class Btf {
     if (options.file !== undefined) where.file = options.file
     this.#where = where
     this.bytes = bytes
+    this.file = options.file
     this.base = options.base
     let header = new ByteReader(bytes, 'little', where)
     header.need(0, HEADER_MIN, 'BTF header')
@@ -122,7 +119,7 @@ export class Btf {
     this.#typeSectionOffset = typesAt
     this.#words = toWords(header.slice(typesAt, typesLength, 'BTF type section'), this.byteOrder)
     const strings = header.slice(stringsAt, stringsLength, 'BTF string section')
-    this.#strings = new StringSection(strings, where)
+    this.#strings = new StringSection(strings, { ...where, offset: stringsAt })
     if (stringsLength > 0 ? strings[stringsLength - 1] !== 0 : this.base === undefined) {
       throw header.error('BTF string section does not end with NUL', stringsAt)
     }
@@ -167,6 +164,12 @@ export class Btf {
     return starts.slice(0, count)
   }
 
+  /** An error about a type, with the file, the section, and the offset of the type in it. */
+  error(reason: string, id: number): ObjectFileError {
+    const [owner, word] = id === 0 || !this.has(id) ? [this, 0] : this.#locate(id)
+    return owner.#errorAt(word, reason)
+  }
+
   #errorAt(word: number, reason: string): ObjectFileError {
     return new ObjectFileError(reason, { ...this.#where, offset: this.#typeSectionOffset + word * 4 })
   }
@@ -177,7 +180,7 @@ export class Btf {
     while (id < owner.firstId && owner.base !== undefined) owner = owner.base
     const word = owner.#starts[id - owner.firstId]
     if (word === undefined) {
-      throw new ObjectFileError(`BTF type id ${id} is outside of 1 to ${this.typeCount - 1}`, this.#where)
+      throw this.#errorAt(0, `BTF type id ${id} is outside of 1 to ${this.typeCount - 1}`)
     }
     return [owner, word]
   }
@@ -216,104 +219,29 @@ export class Btf {
     let owner: Btf = this
     while (offset < owner.#stringBase && owner.base !== undefined) owner = owner.base
     if (offset - owner.#stringBase >= owner.#strings.bytes.length) {
-      throw new ObjectFileError(`BTF string offset ${offset} is out of range`, this.#where)
+      throw this.#strings.error(`BTF string offset ${offset} is out of range`, offset - this.#stringBase)
     }
     return owner.#strings.at(offset - owner.#stringBase)
   }
 
   /**
-   * Decodes a type.
+   * Decodes a type. Large ones are decoded once: hostile types may refer to them from thousands of places.
    *
    * @throws ObjectFileError when there is no type with this id
    */
   type(id: number): BtfType {
     if (id === 0) return { kind: 'void', name: '' }
     const [owner, word] = this.#locate(id)
-    const words = owner.#words
-    const name = this.string(words[word]!)
-    const info = words[word + 1]!
-    const kind = btfKinds[(info >>> 24) & 0x1f]!
-    const vlen = info & 0xffff
-    const flag = info >>> 31 === 1
-    const sizeOrType = words[word + 2]!
-    const rest = word + 3
-    switch (kind) {
-      case 'int': {
-        const data = words[rest]!
-        const bits = data & 0xff
-        const encoding = INT_ENCODINGS[(data >>> 24) & 0x0f]
-        if (encoding === undefined) throw owner.#errorAt(rest, `Unknown integer encoding of ${name}`)
-        return { kind, name, size: sizeOrType, encoding, bitOffset: (data >>> 16) & 0xff, bits }
-      }
-      case 'ptr':
-      case 'volatile':
-      case 'const':
-      case 'restrict':
-        return { kind, name: '', type: sizeOrType }
-      case 'array':
-        return { kind, name: '', type: words[rest]!, indexType: words[rest + 1]!, count: words[rest + 2]! }
-      case 'struct':
-      case 'union': {
-        const members: BtfMember[] = new Array(vlen)
-        for (let i = 0, at = rest; i < vlen; i++, at += 3) {
-          const offset = words[at + 2]!
-          members[i] = {
-            name: this.string(words[at]!),
-            type: words[at + 1]!,
-            bitOffset: flag ? offset & 0xffffff : offset,
-            bitSize: flag ? offset >>> 24 : 0,
-          }
-        }
-        return { kind, name, size: sizeOrType, members }
-      }
-      case 'enum':
-      case 'enum64':
-        return this.#decodeEnum({ kind, name, size: sizeOrType, signed: flag, values: [] }, words, rest, vlen)
-      case 'fwd':
-        return { kind, name, of: flag ? 'union' : 'struct' }
-      case 'typedef':
-        return { kind, name, type: sizeOrType }
-      case 'type_tag':
-        return { kind, name, type: sizeOrType, attribute: flag }
-      case 'func':
-        return { kind, name, type: sizeOrType, linkage: linkageOf(vlen) }
-      case 'func_proto': {
-        const params: BtfParam[] = new Array(vlen)
-        for (let i = 0, at = rest; i < vlen; i++, at += 2) {
-          params[i] = { name: this.string(words[at]!), type: words[at + 1]! }
-        }
-        return { kind, name: '', type: sizeOrType, params }
-      }
-      case 'var':
-        return { kind, name, type: sizeOrType, linkage: linkageOf(words[rest]!) }
-      case 'datasec': {
-        const variables: BtfSectionVariable[] = new Array(vlen)
-        for (let i = 0, at = rest; i < vlen; i++, at += 3) {
-          variables[i] = { type: words[at]!, offset: words[at + 1]!, size: words[at + 2]! }
-        }
-        return { kind, name, size: sizeOrType, variables }
-      }
-      case 'float':
-        return { kind, name, size: sizeOrType }
-      case 'decl_tag':
-        return { kind, name, type: sizeOrType, component: words[rest]! | 0, attribute: flag }
-      case 'void':
-        throw owner.#errorAt(word, `Type ${id} has kind 0`)
-    }
-  }
-
-  #decodeEnum(type: BtfEnum, words: Uint32Array, rest: number, vlen: number): BtfEnum {
-    const values: BtfEnumerator[] = type.values
-    const step = type.kind === 'enum' ? 2 : 3
-    for (let i = 0, at = rest; i < vlen; i++, at += step) {
-      const low = words[at + 1]!
-      let value: number | bigint = type.signed ? low | 0 : low
-      if (type.kind === 'enum64') {
-        const whole = (BigInt(words[at + 2]!) << 32n) | BigInt(low)
-        value = type.signed ? BigInt.asIntN(64, whole) : whole
-      }
-      values.push({ name: this.string(words[at]!), value })
-    }
+    if (owner !== this) return owner.type(id)
+    const known = this.#large.get(id)
+    if (known !== undefined) return known
+    const type = decodeType(
+      this.#words,
+      word,
+      offset => this.string(offset),
+      (reason, at) => this.#errorAt(at, reason),
+    )
+    if ((this.#words[word + 1]! & 0xffff) >= LARGE) this.#large.set(id, type)
     return type
   }
 
@@ -364,13 +292,19 @@ export class Btf {
         case 'volatile':
         case 'restrict':
         case 'type_tag':
-          id = (this.type(id) as { type: number }).type
+          id = this.#target(id)
           break
         default:
           return id
       }
     }
-    throw new ObjectFileError(`BTF type ${id} refers to itself`, this.#where)
+    throw this.error(`BTF type ${id} refers to itself`, id)
+  }
+
+  /** The type that a typedef or modifier is about. */
+  #target(id: number): number {
+    const [owner, word] = this.#locate(id)
+    return owner.#words[word + 2]!
   }
 
   /** Decodes the type below typedefs, modifiers and type tags. */
@@ -408,15 +342,15 @@ export class Btf {
           id = type.type
           break
         default:
-          throw new ObjectFileError(`BTF type ${id} (${type.kind} ${type.name}) has no size`, this.#where)
+          throw this.error(`BTF type ${id} (${type.kind} ${type.name}) has no size`, id)
       }
     }
-    throw new ObjectFileError(`BTF type ${id} refers to itself`, this.#where)
+    throw this.error(`BTF type ${id} refers to itself`, id)
   }
 
   #checkedSize(id: number, size: number): number {
     if (size <= MAX_SIZE) return size
-    throw new ObjectFileError(`BTF type ${id} is too large`, this.#where)
+    throw this.error(`BTF type ${id} is too large`, id)
   }
 
   /** Bytes of a pointer: 8, since only 64-bit targets are handled. */
@@ -427,18 +361,6 @@ export class Btf {
 
 /** Sizes have 32 bits, also those of arrays of arrays. */
 const MAX_SIZE = 0xffff_ffff
-
-const INT_ENCODINGS: readonly (BtfTypeOf<'int'>['encoding'] | undefined)[] = [
-  'unsigned',
-  'signed',
-  'char',
-  undefined,
-  'bool',
-]
-
-function linkageOf(value: number): BtfLinkage {
-  return value === 0 ? 'static' : value === 1 ? 'global' : 'extern'
-}
 
 /** `KIND.int` and so on, as numbers of the file format. */
 export const btfKindNumbers: Readonly<Record<BtfKind, number>> = KIND

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { ObjectFileError } from '../errors.ts'
 import type { Btf } from './btf.ts'
 import { type CNames, CWriter } from './c-type.ts'
 import type { BtfType } from './types.ts'
@@ -162,7 +161,7 @@ class CDump {
 
   /** Whether a type was seen to; it counts as such from now on. */
   #isDone(done: Set<number>, id: number, depth: number): boolean {
-    if (depth > MAX_DEPTH) throw new ObjectFileError(`BTF type ${id} is too deep for C`, {})
+    if (depth > MAX_DEPTH) throw this.#btf.error(`BTF type ${id} is too deep for C`, id)
     if (done.has(id)) return true
     done.add(id)
     return false

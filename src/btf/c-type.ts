@@ -6,7 +6,7 @@
  * @module
  */
 
-import { ObjectFileError } from '../errors.ts'
+import type { ObjectFileError } from '../errors.ts'
 import type { Btf } from './btf.ts'
 import { CLayout, padding } from './c-layout.ts'
 import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from './types.ts'
@@ -107,7 +107,7 @@ export class CWriter {
   #declare(id: number, declarator: string, indent: string, depth: number): string {
     let qualifiers = ''
     for (; ; depth++) {
-      if (depth > MAX_DEPTH) throw tooComplex(id)
+      if (depth > MAX_DEPTH) throw tooComplex(this.#btf, id)
       this.#spend(id, 1)
       const type = this.#btf.type(id)
       switch (type.kind) {
@@ -153,7 +153,7 @@ export class CWriter {
   #spend(id: number, characters: number): void {
     this.#left -= characters
     this.#total -= characters
-    if (this.#left < 0 || this.#total < 0) throw tooComplex(id)
+    if (this.#left < 0 || this.#total < 0) throw tooComplex(this.#btf, id)
   }
 
   #parameters({ params }: BtfFuncProto, indent: string, depth: number): string {
@@ -259,9 +259,9 @@ function skipModifiers(btf: Btf, id: number): number {
       return id
     id = type.type
   }
-  throw tooComplex(id)
+  throw tooComplex(btf, id)
 }
 
-function tooComplex(id: number): ObjectFileError {
-  return new ObjectFileError(`BTF type ${id} is too complex for C, or contains itself`, {})
+function tooComplex(btf: Btf, id: number): ObjectFileError {
+  return btf.error(`BTF type ${id} is too complex for C, or contains itself`, id)
 }

@@ -23,7 +23,7 @@
 
 import { type AlignedCodec, shown } from '../codec.ts'
 import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../codecs.ts'
-import { ObjectFileError } from '../errors.ts'
+import type { ObjectFileError } from '../errors.ts'
 import { readText } from '../text.ts'
 import {
   aggregate,
@@ -36,8 +36,8 @@ import {
 } from './aggregate.ts'
 import { bitfield } from './bitfield.ts'
 import type { Btf } from './btf.ts'
-import { booleanBits, enumeration, integer, wholeInteger } from './scalars.ts'
-import type { BtfMember, BtfStruct, BtfTypeOf } from './types.ts'
+import { booleanBits, type EnumNames, enumeration, enumNames, integer, wholeInteger } from './scalars.ts'
+import type { BtfEnum, BtfMember, BtfStruct, BtfTypeOf } from './types.ts'
 
 /** A value of a BTF type. */
 export type BtfValue = number | bigint | boolean | string | Uint8Array | BtfValue[] | BtfObject
@@ -91,6 +91,11 @@ class CodecBuilder {
   readonly #done = new Map<number, Built>()
   /** Members looked at so far; bounds the work of hoisting. */
   #members = 0
+  /** Enums by id, with `number`s and with `bigint`s. */
+  readonly #enums = new Map<number, EnumNames>()
+  readonly #wideEnums = new Map<number, EnumNames>()
+  /** The type that is being looked at, for errors. */
+  #id = 0
 
   constructor(btf: Btf, maxValues: number) {
     this.#btf = btf
@@ -101,18 +106,42 @@ class CodecBuilder {
     return this.#build(typeId, 0, true).codec
   }
 
+  #impossible(reason: string): ObjectFileError {
+    return this.#btf.error(`Cannot make a codec: ${reason}`, this.#id)
+  }
+
+  #checkUnique(names: readonly string[], where: string): void {
+    const name = duplicate(names)
+    if (name !== undefined) throw this.#impossible(`BTF ${where} has two members ${shown(name)}`)
+  }
+
+  #noInteger(size: number): never {
+    throw this.#impossible(`BTF integer has ${size} bytes`)
+  }
+
+  #enumNames(id: number, type: BtfEnum, wide: boolean): EnumNames {
+    const tables = wide ? this.#wideEnums : this.#enums
+    const known = tables.get(id) ?? enumNames(type, wide)
+    tables.set(id, known)
+    return known
+  }
+
   #build(typeId: number, depth: number, outermost = false): Built {
-    if (depth > MAX_NESTING) throw impossible(`BTF type ${typeId} nests deeper than ${MAX_NESTING}`)
+    if (depth > MAX_NESTING) throw this.#impossible(`BTF type ${typeId} nests deeper than ${MAX_NESTING}`)
     const id = this.#btf.resolve(typeId)
     const done = this.#done.get(id)
     if (done !== undefined) return done
+    const outer = this.#id
+    this.#id = id
     const built = this.#make(id, depth, outermost)
+    this.#id = outer
     // A member that was built before is not looked into again, so its own depth counts.
-    if (built.levels > MAX_NESTING) throw impossible(`BTF type ${typeId} nests deeper than ${MAX_NESTING}`)
+    if (built.levels > MAX_NESTING)
+      throw this.#impossible(`BTF type ${typeId} nests deeper than ${MAX_NESTING}`)
     if (built.values > this.#maxValues) {
-      throw impossible(`BTF type ${id} consists of more than ${this.#maxValues} values`)
+      throw this.#impossible(`BTF type ${id} consists of more than ${this.#maxValues} values`)
     }
-    if (built.codec.size > MAX_SIZE) throw impossible(`BTF type ${id} has more than ${MAX_SIZE} bytes`)
+    if (built.codec.size > MAX_SIZE) throw this.#impossible(`BTF type ${id} has more than ${MAX_SIZE} bytes`)
     if (!outermost) this.#done.set(id, built)
     return built
   }
@@ -121,12 +150,17 @@ class CodecBuilder {
     const type = this.#btf.type(id)
     switch (type.kind) {
       case 'int':
-        return one(integer(type))
+        return one(integer(type) ?? this.#noInteger(type.size))
       case 'ptr':
         return one(u64)
       case 'enum':
       case 'enum64':
-        return one(enumeration(type, wholeInteger(type.size, type.signed), type.size * 8))
+        return one(
+          enumeration(
+            this.#enumNames(id, type, type.size > 4),
+            wholeInteger(type.size, type.signed) ?? this.#noInteger(type.size),
+          ),
+        )
       case 'float':
         return one(type.size === 4 ? f32 : type.size === 8 ? f64 : bytes(type.size))
       case 'array':
@@ -139,7 +173,7 @@ class CodecBuilder {
       case 'var':
         return this.#build(type.type, depth + 1, outermost)
       default:
-        throw impossible(
+        throw this.#impossible(
           `BTF type ${id} (${type.kind}${type.name === '' ? '' : ` ${type.name}`}) has no values`,
         )
     }
@@ -168,7 +202,7 @@ class CodecBuilder {
     const fields = fieldsOf(group)
     const names = fields.map(({ name }) => name)
     if (flexible !== undefined) names.push(flexible.name)
-    checkUnique(names, describe(type))
+    this.#checkUnique(names, describe(type))
     return {
       codec: aggregate({ size: type.size, align: alignment(fields, type.size), group, flexible }),
       values: sum.values,
@@ -177,17 +211,17 @@ class CodecBuilder {
   }
 
   #group(type: BtfStruct, bitBase: number, bitEnd: number, depth: number, sum: Sum): Group {
-    if (depth > MAX_NESTING) throw impossible(`BTF ${describe(type)} nests deeper than ${MAX_NESTING}`)
+    if (depth > MAX_NESTING) throw this.#impossible(`BTF ${describe(type)} nests deeper than ${MAX_NESTING}`)
     const parts: Part[] = []
     for (const member of type.members) {
       if (++this.#members > this.#maxValues) {
-        throw impossible(`BTF ${describe(type)} consists of more than ${this.#maxValues} values`)
+        throw this.#impossible(`BTF ${describe(type)} consists of more than ${this.#maxValues} values`)
       }
       const bitOffset = bitBase + member.bitOffset
       if (member.name !== '') {
         const { codec, values, levels, offset, bits } = this.#member(type, member, bitOffset, depth)
         if (bitOffset + bits > bitEnd) {
-          throw impossible(`Member ${shown(member.name)} of BTF ${describe(type)} lies outside of it`)
+          throw this.#impossible(`Member ${shown(member.name)} of BTF ${describe(type)} lies outside of it`)
         }
         sum.values += values
         sum.levels = Math.max(sum.levels, levels)
@@ -198,7 +232,8 @@ class CodecBuilder {
       // Anything else without a name is padding.
       if (inner.kind !== 'struct' && inner.kind !== 'union') continue
       const innerEnd = bitOffset + inner.size * 8
-      if (innerEnd > bitEnd) throw impossible(`Anonymous member of BTF ${describe(type)} lies outside of it`)
+      if (innerEnd > bitEnd)
+        throw this.#impossible(`Anonymous member of BTF ${describe(type)} lies outside of it`)
       parts.push(this.#group(inner, bitOffset, innerEnd, depth + 1, sum))
     }
     return { union: type.kind === 'union', parts }
@@ -216,26 +251,28 @@ class CodecBuilder {
     const narrow = member.bitSize === 0 && type.kind === 'int' && type.bits < type.size * 8
     if (member.bitSize === 0 && !narrow) {
       if (bitOffset % 8 !== 0) {
-        throw impossible(`Member ${shown(member.name)} of BTF ${describe(parent)} is not at a whole byte`)
+        throw this.#impossible(
+          `Member ${shown(member.name)} of BTF ${describe(parent)} is not at a whole byte`,
+        )
       }
       const built = this.#build(member.type, depth + 1)
       return { ...built, offset: bitOffset / 8, bits: built.codec.size * 8 }
     }
     if (type.kind !== 'int' && type.kind !== 'enum' && type.kind !== 'enum64') {
-      throw impossible(
+      throw this.#impossible(
         `Bitfield ${shown(member.name)} of BTF ${describe(parent)} has a type of kind ${type.kind}`,
       )
     }
     const bits = type.kind === 'int' && narrow ? type.bits : member.bitSize
     if (bits === 0 || bits > 128) {
-      throw impossible(`Bitfield ${shown(member.name)} of BTF ${describe(parent)} has ${bits} bits`)
+      throw this.#impossible(`Bitfield ${shown(member.name)} of BTF ${describe(parent)} has ${bits} bits`)
     }
     const start = bitOffset + (type.kind === 'int' ? type.bitOffset : 0)
     const signed = type.kind === 'int' ? type.encoding === 'signed' : type.signed
     const field = bitfield({ bitOffset: start % 8, bits, signed })
     const codec =
       type.kind !== 'int'
-        ? enumeration(type, field, bits)
+        ? enumeration(this.#enumNames(this.#btf.resolve(member.type), type, bits > 32), field)
         : type.encoding === 'bool'
           ? booleanBits(field)
           : field
@@ -256,7 +293,7 @@ class CodecBuilder {
       sum.values += built.values
       sum.levels = Math.max(sum.levels, built.levels)
     }
-    checkUnique(
+    this.#checkUnique(
       parts.map(({ name }) => name),
       `section ${section.name}`,
     )
@@ -295,20 +332,18 @@ function one(codec: AlignedCodec<BtfValue>): Built {
   return { codec, values: 1, levels: 0 }
 }
 
-function impossible(reason: string): ObjectFileError {
-  return new ObjectFileError(`Cannot make a codec: ${reason}`)
-}
-
 function describe({ kind, name }: BtfStruct): string {
   return name === '' ? `anonymous ${kind}` : `${kind} ${name}`
 }
 
-function checkUnique(names: readonly string[], where: string): void {
+/** A name that stands twice among others. */
+function duplicate(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
   for (const name of names) {
-    if (seen.has(name)) throw impossible(`BTF ${where} has two members ${shown(name)}`)
+    if (seen.has(name)) return name
     seen.add(name)
   }
+  return undefined
 }
 
 /** BTF does not say how types are aligned: the greatest of the members, unless one of them shows that it is packed. */

@@ -6,7 +6,6 @@
 
 import { type AlignedCodec, shown } from '../codec.ts'
 import { bool, i8, i16, i32, i64, u8, u16, u32, u64 } from '../codecs.ts'
-import { ObjectFileError } from '../errors.ts'
 import { int128 } from './bitfield.ts'
 import type { BtfEnum, BtfInt } from './types.ts'
 
@@ -28,15 +27,13 @@ const signedBySize: Readonly<Record<number, IntegerCodec>> = {
   16: int128(true),
 }
 
-/** Codec of an integer that fills its bytes. */
-export function wholeInteger(size: number, signed: boolean): IntegerCodec {
-  const codec = (signed ? signedBySize : unsignedBySize)[size]
-  if (codec === undefined) throw new ObjectFileError(`BTF integer has ${size} bytes`)
-  return codec
+/** Codec of an integer that fills its bytes; `undefined` when no integer has so many. */
+export function wholeInteger(size: number, signed: boolean): IntegerCodec | undefined {
+  return (signed ? signedBySize : unsignedBySize)[size]
 }
 
-/** Codec of a BTF integer. */
-export function integer({ size, encoding }: BtfInt): IntegerCodec | AlignedCodec<boolean> {
+/** Codec of a BTF integer; `undefined` as for `wholeInteger`. */
+export function integer({ size, encoding }: BtfInt): IntegerCodec | AlignedCodec<boolean> | undefined {
   return encoding === 'bool' && size === 1 ? bool : wholeInteger(size, encoding === 'signed')
 }
 
@@ -53,26 +50,35 @@ export function booleanBits(bits: AlignedCodec<number | bigint>): AlignedCodec<b
   }
 }
 
+/** Names and numbers of an enum: `bigint`s when more than 32 bits are read. */
+export interface EnumNames {
+  readonly title: string
+  readonly names: ReadonlyMap<number | bigint, string>
+  readonly values: ReadonlyMap<string, number | bigint>
+}
+
+/** Looks up the names of an enum, once for all members that are of it. */
+export function enumNames(type: BtfEnum, wide: boolean): EnumNames {
+  const names = new Map<number | bigint, string>()
+  const values = new Map<string, number | bigint>()
+  for (const { name, value } of type.values) {
+    const own = wide ? BigInt(value) : Number(value)
+    values.set(name, own)
+    if (!names.has(own)) names.set(own, name)
+  }
+  return { title: type.name === '' ? 'the enum' : `enum ${type.name}`, names, values }
+}
+
 /**
  * Codec of an enum: names where there are, else numbers. Where several names have one value, the first is read and
  * all can be written.
  *
  * @param number codec of its bits
- * @param bits how many these are: above 32, numbers are bigints
  */
 export function enumeration(
-  type: BtfEnum,
+  { title, names, values }: EnumNames,
   number: AlignedCodec<number | bigint>,
-  bits: number,
 ): AlignedCodec<string | number | bigint> {
-  const names = new Map<number | bigint, string>()
-  const values = new Map<string, number | bigint>()
-  for (const { name, value } of type.values) {
-    const own = bits > 32 ? BigInt(value) : Number(value)
-    values.set(name, own)
-    if (!names.has(own)) names.set(own, name)
-  }
-  const title = type.name === '' ? 'the enum' : `enum ${type.name}`
   return {
     size: number.size,
     align: number.align,

@@ -24,12 +24,17 @@ export class StringSection {
 
   /**
    * @param bytes the section, which ends with NUL unless it is empty
-   * @param where names it in errors
+   * @param where names it in errors; its `offset` is where the section begins
    */
   constructor(bytes: Uint8Array, where: ObjectFileLocation) {
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#where = where
     this.#budget = bytes.length * MAX_USES
+  }
+
+  /** An error about an offset within the section. */
+  error(reason: string, offset: number): ObjectFileError {
+    return new ObjectFileError(reason, { ...this.#where, offset: (this.#where.offset ?? 0) + offset })
   }
 
   /**
@@ -43,7 +48,7 @@ export class StringSection {
     const known = this.#long.get(offset)
     if (known !== undefined) return known
     this.#budget -= length
-    if (this.#budget < 0) throw new ObjectFileError('BTF strings overlap too often', this.#where)
+    if (this.#budget < 0) throw this.error('BTF strings overlap too often', offset)
     const text = cString(this.bytes, offset)
     this.#long.set(offset, text)
     return text

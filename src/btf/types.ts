@@ -35,105 +35,105 @@ export type BtfKind = (typeof btfKinds)[number]
 
 /** The type with id 0. */
 export interface BtfVoid {
-  kind: 'void'
-  name: ''
+  readonly kind: 'void'
+  readonly name: ''
 }
 
 /** An integer; `bool` and `char` are integers with an encoding. */
 export interface BtfInt {
-  kind: 'int'
-  name: string
+  readonly kind: 'int'
+  readonly name: string
   /** Bytes: 1, 2, 4, 8 or 16. */
-  size: number
+  readonly size: number
   /** `'unsigned'` when no encoding bit is set; kernels only know one at a time. */
-  encoding: 'unsigned' | 'signed' | 'char' | 'bool'
+  readonly encoding: 'unsigned' | 'signed' | 'char' | 'bool'
   /** Bit offset within the storage; other than 0 only in bitfields of old compilers. */
-  bitOffset: number
+  readonly bitOffset: number
   /** Number of value bits; less than `size * 8` only in bitfields of old compilers. */
-  bits: number
+  readonly bits: number
 }
 
 /** A pointer, or a modifier that refers to one type without a name. */
 export interface BtfPtr {
-  kind: 'ptr' | 'volatile' | 'const' | 'restrict'
-  name: ''
+  readonly kind: 'ptr' | 'volatile' | 'const' | 'restrict'
+  readonly name: ''
   /** Id of the type it applies to. */
-  type: number
+  readonly type: number
 }
 
 /** An array of a fixed number of elements; 0 for a flexible array member. */
 export interface BtfArray {
-  kind: 'array'
-  name: ''
+  readonly kind: 'array'
+  readonly name: ''
   /** Id of the element type. */
-  type: number
+  readonly type: number
   /** Id of the type that the compiler used for the index. */
-  indexType: number
+  readonly indexType: number
   /** Number of elements. */
-  count: number
+  readonly count: number
 }
 
 /** A member of a struct or union. */
 export interface BtfMember {
   /** Empty for an anonymous struct or union. */
-  name: string
+  readonly name: string
   /** Id of the member's type. */
-  type: number
+  readonly type: number
   /** Offset from the start of the struct, in bits. */
-  bitOffset: number
+  readonly bitOffset: number
   /** Width of a bitfield in bits; 0 for an ordinary member. */
-  bitSize: number
+  readonly bitSize: number
 }
 
 /** A struct or union. */
 export interface BtfStruct {
-  kind: 'struct' | 'union'
-  name: string
+  readonly kind: 'struct' | 'union'
+  readonly name: string
   /** Bytes. */
-  size: number
-  members: BtfMember[]
+  readonly size: number
+  readonly members: readonly BtfMember[]
 }
 
 /** A named value of an enum. */
 export interface BtfEnumerator {
-  name: string
+  readonly name: string
   /** `number` in a 32-bit enum, `bigint` in an `enum64`. */
-  value: number | bigint
+  readonly value: number | bigint
 }
 
 /** An enum; `enum64` (6.0) has 64-bit values. */
 export interface BtfEnum {
-  kind: 'enum' | 'enum64'
-  name: string
+  readonly kind: 'enum' | 'enum64'
+  readonly name: string
   /** Bytes: 1, 2, 4 or 8. */
-  size: number
-  signed: boolean
-  values: BtfEnumerator[]
+  readonly size: number
+  readonly signed: boolean
+  readonly values: readonly BtfEnumerator[]
 }
 
 /** A forward declaration of a struct or union. */
 export interface BtfFwd {
-  kind: 'fwd'
-  name: string
+  readonly kind: 'fwd'
+  readonly name: string
   /** What is declared. */
-  of: 'struct' | 'union'
+  readonly of: 'struct' | 'union'
 }
 
 /** A typedef. */
 export interface BtfTypedef {
-  kind: 'typedef'
-  name: string
-  type: number
+  readonly kind: 'typedef'
+  readonly name: string
+  readonly type: number
 }
 
 /** A tag on a type (5.17). */
 export interface BtfTypeTag {
-  kind: 'type_tag'
+  readonly kind: 'type_tag'
   /** Text of the tag. */
-  name: string
-  type: number
+  readonly name: string
+  readonly type: number
   /** Whether the tag stands for any attribute, not just `btf_type_tag` (6.15). */
-  attribute: boolean
+  readonly attribute: boolean
 }
 
 /** Linkage of a function or variable. */
@@ -141,73 +141,73 @@ export type BtfLinkage = 'static' | 'global' | 'extern'
 
 /** A function. */
 export interface BtfFunc {
-  kind: 'func'
-  name: string
+  readonly kind: 'func'
+  readonly name: string
   /** Id of its `func_proto`. */
-  type: number
-  linkage: BtfLinkage
+  readonly type: number
+  readonly linkage: BtfLinkage
 }
 
 /** A parameter of a function prototype; a last one with type 0 and no name means `...`. */
 export interface BtfParam {
-  name: string
-  type: number
+  readonly name: string
+  readonly type: number
 }
 
 /** A function prototype. */
 export interface BtfFuncProto {
-  kind: 'func_proto'
-  name: ''
+  readonly kind: 'func_proto'
+  readonly name: ''
   /** Id of the return type; 0 for `void`. */
-  type: number
-  params: BtfParam[]
+  readonly type: number
+  readonly params: readonly BtfParam[]
 }
 
 /** A global variable. */
 export interface BtfVar {
-  kind: 'var'
-  name: string
-  type: number
-  linkage: BtfLinkage
+  readonly kind: 'var'
+  readonly name: string
+  readonly type: number
+  readonly linkage: BtfLinkage
 }
 
 /** Where a variable lies in its section. */
 export interface BtfSectionVariable {
   /** Id of the `var` (or, in `.ksyms`, of a `func`). */
-  type: number
+  readonly type: number
   /** Bytes from the start of the section. */
-  offset: number
+  readonly offset: number
   /** Bytes. */
-  size: number
+  readonly size: number
 }
 
 /** The variables of a data section. */
 export interface BtfDatasec {
-  kind: 'datasec'
-  name: string
+  readonly kind: 'datasec'
+  readonly name: string
   /** Bytes; compilers leave 0 here, the loader fills it in. */
-  size: number
-  variables: BtfSectionVariable[]
+  readonly size: number
+  readonly variables: readonly BtfSectionVariable[]
 }
 
 /** A floating point number (5.13). */
 export interface BtfFloat {
-  kind: 'float'
-  name: string
+  readonly kind: 'float'
+  readonly name: string
   /** Bytes. */
-  size: number
+  readonly size: number
 }
 
 /** A tag on a declaration (5.16). */
 export interface BtfDeclTag {
-  kind: 'decl_tag'
-  name: string
+  readonly kind: 'decl_tag'
+  readonly name: string
   /** Id of the tagged type. */
-  type: number
+  readonly type: number
   /** Index of the tagged member or parameter; -1 for the type itself. */
-  component: number
+  readonly component: number
   /** Whether the tag stands for any attribute, not just `btf_decl_tag` (6.15). */
-  attribute: boolean
+  readonly attribute: boolean
 }
 
 /** Any BTF type. */

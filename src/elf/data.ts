@@ -137,7 +137,7 @@ function completeSection(
     const symbol = symbols.get(variable.name)
     if (symbol?.section !== section.index) throw elf.error(`Variable ${variable.name} has no symbol`, section)
     if (symbol.value > section.size)
-      throw elf.error(`Variable ${variable.name} lies behind its section`, section)
+      throw elf.error(`Variable ${variable.name} lies behind its section`, section, symbol.value)
     return { ...each, offset: symbol.value }
   })
   // The kernel wants them in the order of their offsets.

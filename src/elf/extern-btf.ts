@@ -10,7 +10,7 @@
 import { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import type { BtfDatasec, BtfFunc, BtfVar } from '../btf/types.ts'
-import { ObjectFileError } from '../errors.ts'
+import type { ObjectFileError } from '../errors.ts'
 import { type ExternSpec, isKconfig, KCONFIG_SECTION, KSYMS_SECTION } from './externs.ts'
 
 /** Name of the variable that stands for functions, and of parameters without a name. */
@@ -34,7 +34,7 @@ export function placeKconfig(btf: Btf, externs: readonly ExternSpec[]): Btf {
   const variables = section.variables.map(each => {
     const variable = btf.type(each.type)
     const option = options.get(variable.name)
-    if (variable.kind !== 'var' || option === undefined) throw noSymbol(variable.name)
+    if (variable.kind !== 'var' || option === undefined) throw noSymbol(btf, each.type)
     builder.replace(each.type, { ...variable, linkage: 'global' })
     size = Math.max(size, option.offset + option.size)
     return { ...each, offset: option.offset }
@@ -66,7 +66,7 @@ export function allocateKsyms(btf: Btf): Btf {
       builder.replace(each.type, { ...symbol, linkage: 'global', type: int })
       return { type: each.type, ...place }
     }
-    if (symbol.kind !== 'func') throw noSymbol(symbol.name)
+    if (symbol.kind !== 'func') throw noSymbol(btf, each.type)
     makeGlobal(btf, builder, each.type, symbol)
     // Data sections have no functions in the kernel.
     dummy ??= builder.add(dummyVariable(int))
@@ -84,7 +84,7 @@ function dummyVariable(type: number): BtfVar {
 function makeGlobal(btf: Btf, builder: BtfBuilder, id: number, symbol: BtfFunc): void {
   builder.replace(id, { ...symbol, linkage: 'global' })
   const prototype = btf.type(symbol.type)
-  if (prototype.kind !== 'func_proto') throw new ObjectFileError(`Extern ${symbol.name} has no signature`)
+  if (prototype.kind !== 'func_proto') throw btf.error(`Extern ${symbol.name} has no signature`, id)
   const params = prototype.params.map(param =>
     param.name === '' && param.type !== 0 ? { ...param, name: DUMMY } : param,
   )
@@ -106,10 +106,10 @@ function findInt(btf: Btf): number | undefined {
   return undefined
 }
 
-function noSymbol(name: string): ObjectFileError {
-  return new ObjectFileError(`Extern ${name}: no symbol stands for it`, { section: '.BTF' })
+function noSymbol(btf: Btf, id: number): ObjectFileError {
+  return btf.error(`Extern ${btf.name(id)}: no symbol stands for it`, id)
 }
 
 function rebuilt(btf: Btf, builder: BtfBuilder): Btf {
-  return Btf.parse(builder.build(btf.byteOrder))
+  return Btf.parse(builder.build(btf.byteOrder), btf.file === undefined ? {} : { file: btf.file })
 }

@@ -12,7 +12,6 @@ import { LDIMM64, type Reference } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { essentialName } from '../btf/flavor.ts'
 import type { BtfType } from '../btf/types.ts'
-import { ObjectFileError } from '../errors.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
@@ -79,21 +78,24 @@ export type ExternSpec = KconfigExtern | KsymExtern | KfuncExtern
  * @throws ObjectFileError when an extern is of no section or type that a kernel could fill
  */
 export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
-  const fail = (reason: string): never => {
-    throw new ObjectFileError(reason, elf.file === undefined ? {} : { file: elf.file })
-  }
   const symbols = elf.symbols.filter(isExtern)
   if (symbols.length === 0) return []
   if (btf === undefined) {
-    return fail(`Extern ${symbols[0]!.name}: the object has no BTF that declares it; compile it with -g`)
+    const [first] = symbols
+    const reason = `Extern ${first!.name}: the object has no BTF that declares it; compile it with -g`
+    throw elf.symbolError(reason, first!)
   }
   const { declarations, sections } = readDeclarations(btf)
   const options: (Omit<KconfigExtern, 'offset'> & { align: number })[] = []
   const others: (KsymExtern | KfuncExtern)[] = []
-  for (const { name, binding } of symbols) {
-    const id = declarations.get(name) ?? fail(`Extern ${name}: no BTF declares it`)
+  for (const symbol of symbols) {
+    const { name, binding } = symbol
+    const fail = (reason: string): never => {
+      throw elf.symbolError(`Extern ${name}${reason}`, symbol)
+    }
+    const id = declarations.get(name) ?? fail(': no BTF declares it')
     const declaration = btf.type(id)
-    if (!isDeclaration(declaration)) return fail(`Extern ${name}: its BTF is no declaration of an extern`)
+    if (!isDeclaration(declaration)) return fail(': its BTF is no declaration of an extern')
     const base = { name, essentialName: essentialName(name), weak: binding === 'weak' }
     const section = sections.get(id)
     const { kind, type } = declaration
@@ -101,13 +103,11 @@ export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
       others.push({ ...base, kind: kind === 'func' ? 'kfunc' : 'ksym', typeId: btf.resolve(type) })
     } else if (section === KCONFIG_SECTION) {
       const value = kind === 'var' ? kconfigValue(btf, type) : undefined
-      if (value === undefined) return fail(`Extern ${name}: options of the configuration have no such type`)
+      if (value === undefined) return fail(': options of the configuration have no such type')
       options.push({ ...base, kind: 'kconfig', typeId: type, ...value })
     } else {
       const place = section === undefined ? 'no section' : `section ${section}`
-      fail(
-        `Extern ${name} is in ${place}: the kernel defines only those of ${KCONFIG_SECTION} and ${KSYMS_SECTION}`,
-      )
+      fail(` is in ${place}: the kernel defines only those of ${KCONFIG_SECTION} and ${KSYMS_SECTION}`)
     }
   }
   options.sort((a, b) => b.align - a.align || a.size - b.size || byName(a, b))
@@ -115,8 +115,10 @@ export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
   const placed = options.map(({ align, ...option }): KconfigExtern => {
     const offset = Math.ceil(end / align) * align
     end = offset + option.size
-    if (end > MAX_KCONFIG)
-      fail(`Extern ${option.name}: the options of the object are more than ${MAX_KCONFIG} bytes`)
+    if (end > MAX_KCONFIG) {
+      const reason = `Extern ${option.name}: the options of the object are more than ${MAX_KCONFIG} bytes`
+      throw elf.error(reason, { name: KCONFIG_SECTION }, offset)
+    }
     return { ...option, offset }
   })
   return [...placed, ...others.sort(byName)]

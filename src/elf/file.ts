@@ -8,7 +8,7 @@
  */
 
 import { type ByteOrder, ByteReader } from '../bytes.ts'
-import { ObjectFileError } from '../errors.ts'
+import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
 import { StringTable } from './strings.ts'
 
 const ELF_HEADER_SIZE = 64
@@ -150,7 +150,7 @@ export class ElfFile {
     const header = new ByteReader(bytes, this.byteOrder, where)
     this.type = header.u16(16)
     this.machine = header.u16(18)
-    this.sections = readSections(header)
+    this.sections = readSections(header, where)
     this.symbols = this.#readSymbols(sectionTypes.symtab)
   }
 
@@ -189,13 +189,24 @@ export class ElfFile {
     return new ByteReader(this.data(section), this.byteOrder, where)
   }
 
-  /** An error about a place in a section. */
-  error(reason: string, section: ElfSection, offset?: number): ObjectFileError {
+  /** An error about a place in a section; about its start, when no other place is to blame. */
+  error(reason: string, section: Pick<ElfSection, 'name'>, offset = 0): ObjectFileError {
     return new ObjectFileError(reason, {
       section: section.name,
+      offset,
       ...(this.file === undefined ? {} : { file: this.file }),
-      ...(offset === undefined ? {} : { offset }),
     })
+  }
+
+  /** An error about a field of the file's header. */
+  headerError(reason: string, offset: number): ObjectFileError {
+    return new ObjectFileError(reason, { offset, ...(this.file === undefined ? {} : { file: this.file }) })
+  }
+
+  /** An error about a symbol of the symbol table. */
+  symbolError(reason: string, symbol: ElfSymbol): ObjectFileError {
+    const table = this.sections.find(each => each.type === sectionTypes.symtab)
+    return this.error(reason, table ?? { name: '.symtab' }, this.symbols.indexOf(symbol) * SYMBOL_SIZE)
   }
 
   /**
@@ -284,7 +295,7 @@ function groupBy<T>(list: Iterable<T>, keyOf: (each: T) => number): Map<number, 
   return groups
 }
 
-function readSections(header: ByteReader): ElfSection[] {
+function readSections(header: ByteReader, where: ObjectFileLocation): ElfSection[] {
   const tableAt = header.size(40)
   const entrySize = header.u16(58)
   let count = header.u16(60)
@@ -318,7 +329,10 @@ function readSections(header: ByteReader): ElfSection[] {
   if (names?.type !== sectionTypes.strtab)
     throw header.error(`Section ${namesIndex} holds no section names`, 62)
   const strings = new StringTable(
-    new ByteReader(header.slice(names.offset, names.size), header.byteOrder, { section: '.shstrtab' }),
+    new ByteReader(header.slice(names.offset, names.size), header.byteOrder, {
+      ...where,
+      section: '.shstrtab',
+    }),
   )
   return headers.map(({ nameOffset, ...section }) => ({
     ...section,

@@ -26,6 +26,12 @@ interface Definition {
   valuesAt: number | undefined
 }
 
+/** A definition that was read, and its bytes in the section. */
+interface PlacedDefinition extends Definition {
+  start: number
+  end: number
+}
+
 /** Reads all maps of an object, by name, in the order of the section. */
 export function readMaps(
   elf: ElfFile,
@@ -36,24 +42,28 @@ export function readMaps(
   const maps = new Map<string, MapSpec>()
   const sectionType = btf.findType('datasec', section.name)
   if (sectionType === undefined) throw elf.error('The object has maps, but no BTF that defines them', section)
-  const starts: { spec: MapSpec; start: number; end: number; valuesAt: number | undefined }[] = []
+  const starts: PlacedDefinition[] = []
   const tags = declarationTags(btf)
   for (const { type: variableId, offset, size } of sectionType.variables) {
     const variable = btf.type(variableId)
-    if (variable.kind !== 'var') throw elf.error(`BTF type ${variableId} of a map is no variable`, section)
+    if (variable.kind !== 'var')
+      throw elf.error(`BTF type ${variableId} of a map is no variable`, section, offset)
     const { name } = variable
     if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
     const type = btf.resolved(variable.type)
     if (type.kind !== 'struct') throw elf.error(`Map ${name} is not defined by a struct`, section, offset)
-    const reader = new DefinitionReader(elf, section, btf, name)
+    const reader = new DefinitionReader(btf, name, reason =>
+      elf.error(`Map ${name}: ${reason}`, section, offset),
+    )
     const { spec, valuesAt } = reader.read(type)
     const own = tags.get(variableId)
     if (own !== undefined) spec.tags = own
     maps.set(name, spec)
     starts.push({ spec, start: offset, end: offset + size, valuesAt })
   }
+  starts.sort((a, b) => a.start - b.start)
   for (const { offset, symbol } of elf.relocations(section)) {
-    const owner = starts.find(({ start, end }) => offset >= start && offset < end)
+    const owner = definitionAt(starts, offset)
     if (owner?.valuesAt === undefined || offset < owner.start + owner.valuesAt) {
       throw elf.error('Relocation outside of the contents of a map', section, offset)
     }
@@ -78,9 +88,31 @@ export function readMaps(
   return maps
 }
 
+/** The definition that an offset lies in, of definitions in the order of their starts. */
+function definitionAt(
+  definitions: readonly PlacedDefinition[],
+  offset: number,
+): PlacedDefinition | undefined {
+  let [low, high] = [0, definitions.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (definitions[middle]!.start <= offset) low = middle + 1
+    else high = middle
+  }
+  const found = definitions[low - 1]
+  return found !== undefined && offset < found.end ? found : undefined
+}
+
 function contentOf(program: string | undefined, map: string | undefined): MapContent['value'] | undefined {
   if (program !== undefined) return { program }
   return map === undefined ? undefined : { map }
+}
+
+/** The list of a key, which is added when there is none. */
+function listIn<K, T>(lists: Map<K, T[]>, key: K): T[] {
+  const list = lists.get(key) ?? []
+  lists.set(key, list)
+  return list
 }
 
 /** Tags by the id of the declaration that they are on. */
@@ -89,33 +121,30 @@ function declarationTags(btf: Btf): Map<number, string[]> {
   btf.forEachId(id => {
     if (btf.kind(id) !== 'decl_tag') return
     const tag = btf.type(id)
-    if (tag.kind === 'decl_tag' && tag.component === -1)
-      tags.set(tag.type, [...(tags.get(tag.type) ?? []), tag.name])
+    if (tag.kind === 'decl_tag' && tag.component === -1) listIn(tags, tag.type).push(tag.name)
   })
   return tags
 }
 
 class DefinitionReader {
-  readonly #elf: ElfFile
-  readonly #section: ElfSection
   readonly #btf: Btf
   readonly #name: string
+  /** Makes an error about the map. */
+  readonly #error: (reason: string) => Error
 
-  constructor(elf: ElfFile, section: ElfSection, btf: Btf, name: string) {
-    this.#elf = elf
-    this.#section = section
+  constructor(btf: Btf, name: string, error: (reason: string) => Error) {
     this.#btf = btf
     this.#name = name
-  }
-
-  #error(reason: string): Error {
-    return this.#elf.error(`Map ${this.#name}: ${reason}`, this.#section)
+    this.#error = error
   }
 
   read(type: BtfStruct, inner = false): Definition {
     const spec: MapSpec = { name: this.#name, type: 'unspec', btf: this.#btf }
     let valuesAt: number | undefined
+    const seen = new Set<string>()
     for (const [index, member] of type.members.entries()) {
+      if (seen.has(member.name)) throw this.#error(`two members ${member.name} of its definition`)
+      seen.add(member.name)
       switch (member.name) {
         case 'type':
           spec.type = enumName(mapTypes, this.#number(member))

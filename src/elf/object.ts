@@ -10,7 +10,6 @@ import type { Instruction } from '../asm/instruction.ts'
 import { Btf } from '../btf/btf.ts'
 import { type ExtInfo, parseExtInfo } from '../btf/ext.ts'
 import { type ByteOrder, cString } from '../bytes.ts'
-import { ObjectFileError } from '../errors.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { parseSectionName } from '../programs/sections.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
@@ -21,6 +20,7 @@ import { bindExterns, type ExternSpec, kconfigMap, kconfigVariables, readExterns
 import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
+import { readStructOps } from './struct-ops.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
 
 /** Functions without a section of their own are called by programs. */
@@ -65,21 +65,17 @@ export interface ObjectFile {
  */
 export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOptions = {}): ObjectFile {
   const elf = ElfFile.parse(bytes, file)
-  const where = file === undefined ? {} : { file }
-  if (elf.machine !== EM_BPF) {
-    throw new ObjectFileError(`Not a BPF object: it is for machine ${elf.machine}`, where)
-  }
-  if (elf.type !== ET_REL)
-    throw new ObjectFileError(`Not a relocatable object: its type is ${elf.type}`, where)
+  if (elf.machine !== EM_BPF) throw elf.headerError(`Not a BPF object: it is for machine ${elf.machine}`, 18)
+  if (elf.type !== ET_REL) throw elf.headerError(`Not a relocatable object: its type is ${elf.type}`, 16)
   if (!elf.symbols.some(each => each.name !== ''))
-    throw new ObjectFileError('The object has no symbols', where)
+    throw elf.error('The object has no symbols', { name: '.symtab' })
 
   const symbols = new ObjectSymbols(elf)
   const { btf, info, externs } = readTypes(elf)
   const maps = readAllMaps(elf, btf, symbols, options)
   const kconfig = kconfigMap(externs, btf)
   if (kconfig !== undefined) {
-    if (maps.has(kconfig.name)) throw new ObjectFileError(`Two maps are called ${kconfig.name}`, where)
+    if (maps.has(kconfig.name)) throw elf.error(`Two maps are called ${kconfig.name}`, kconfig)
     maps.set(kconfig.name, kconfig)
   }
   const code = elf.sections.filter(each => each.size > 0 && symbols.isCode(each))
@@ -130,7 +126,11 @@ function readAllMaps(
       ? new Map<string, MapSpec>()
       : readMaps(elf, section, btf, symbols)
   for (const [name, spec] of readLegacyMaps(elf, btf, symbols, legacyMap)) {
-    if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section!)
+    if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, { name: MAPS_SECTION })
+    maps.set(name, spec)
+  }
+  for (const [name, spec] of readStructOps(elf, btf, symbols)) {
+    if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, { name: MAPS_SECTION })
     maps.set(name, spec)
   }
   const data = elf.sections.filter(each => symbols.isData(each) && each.size > 0)

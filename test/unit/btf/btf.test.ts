@@ -9,11 +9,11 @@ import { anyBtfType, btfOf, int, member, struct } from '../../support/btf-types.
 
 const byteOrder = fc.constantFrom<ByteOrder>('little', 'big')
 
-/** Expects an error about a place; the place is part of the message too. */
-function refuses(t: ExecutionContext, act: () => unknown, message: string, offset?: number): void {
+/** Expects an error about a place; the place is part of the message, and a number too. */
+function refuses(t: ExecutionContext, act: () => unknown, message: string): void {
   const error = t.throws(act, { instanceOf: ObjectFileError, message, code: 'ERR_OBJECT_FILE' })
   t.is(error?.section, '.BTF')
-  t.is(error?.offset, offset)
+  t.is(error?.offset, Number(/offset (0x[\da-f]+)\)$/.exec(message)?.[1]))
 }
 
 /** Words after a header that says how long they are, in the byte order of the host, with one empty string. */
@@ -226,11 +226,11 @@ test('types without a size have none', t => {
     { kind: 'func_proto', name: '', type: 0, params: [] },
     { kind: 'array', name: '', type: 1, indexType: 0, count: 3 },
   ])
-  refuses(t, () => btf.sizeOf(0), 'BTF type 0 (void ) has no size (section .BTF)')
-  refuses(t, () => btf.sizeOf(1), 'BTF type 1 (fwd f) has no size (section .BTF)')
-  refuses(t, () => btf.sizeOf(2), 'BTF type 2 (func g) has no size (section .BTF)')
-  refuses(t, () => btf.sizeOf(3), 'BTF type 3 (func_proto ) has no size (section .BTF)')
-  refuses(t, () => btf.sizeOf(4), 'BTF type 1 (fwd f) has no size (section .BTF)')
+  refuses(t, () => btf.sizeOf(0), 'BTF type 0 (void ) has no size (section .BTF, offset 0x18)')
+  refuses(t, () => btf.sizeOf(1), 'BTF type 1 (fwd f) has no size (section .BTF, offset 0x18)')
+  refuses(t, () => btf.sizeOf(2), 'BTF type 2 (func g) has no size (section .BTF, offset 0x24)')
+  refuses(t, () => btf.sizeOf(3), 'BTF type 3 (func_proto ) has no size (section .BTF, offset 0x30)')
+  refuses(t, () => btf.sizeOf(4), 'BTF type 1 (fwd f) has no size (section .BTF, offset 0x18)')
 })
 
 test('types that refer to themselves are refused when they are looked through', t => {
@@ -241,10 +241,10 @@ test('types that refer to themselves are refused when they are looked through', 
     { kind: 'array', name: '', type: 4, indexType: 0, count: 1 },
     { kind: 'var', name: 'v', type: 5, linkage: 'static' },
   ])
-  refuses(t, () => btf.resolve(1), 'BTF type 1 refers to itself (section .BTF)')
-  refuses(t, () => btf.sizeOf(2), 'BTF type 2 refers to itself (section .BTF)')
-  refuses(t, () => btf.sizeOf(4), 'BTF type 4 refers to itself (section .BTF)')
-  refuses(t, () => btf.sizeOf(5), 'BTF type 5 refers to itself (section .BTF)')
+  refuses(t, () => btf.resolve(1), 'BTF type 1 refers to itself (section .BTF, offset 0x18)')
+  refuses(t, () => btf.sizeOf(2), 'BTF type 2 refers to itself (section .BTF, offset 0x24)')
+  refuses(t, () => btf.sizeOf(4), 'BTF type 4 refers to itself (section .BTF, offset 0x3c)')
+  refuses(t, () => btf.sizeOf(5), 'BTF type 5 refers to itself (section .BTF, offset 0x54)')
 })
 
 test('sizes that no kernel can have are refused', t => {
@@ -256,8 +256,8 @@ test('sizes that no kernel can have are refused', t => {
     ...Array.from({ length: 25 }, (_, i) => array(i + 3)),
   ])
   t.is(btf.sizeOf(2), 0x10000)
-  refuses(t, () => btf.sizeOf(3), 'BTF type 3 is too large (section .BTF)')
-  refuses(t, () => btf.sizeOf(28), 'BTF type 28 is too large (section .BTF)')
+  refuses(t, () => btf.sizeOf(3), 'BTF type 3 is too large (section .BTF, offset 0x40)')
+  refuses(t, () => btf.sizeOf(28), 'BTF type 28 is too large (section .BTF, offset 0x298)')
 })
 
 test('ids outside of the types are refused', t => {
@@ -265,7 +265,7 @@ test('ids outside of the types are refused', t => {
   t.true(btf.has(0) && btf.has(1))
   for (const id of [2, -1, 1.5, Number.NaN, 0xffff_ffff]) {
     t.false(btf.has(id))
-    const message = `BTF type id ${id} is outside of 1 to 1 (section .BTF)`
+    const message = `BTF type id ${id} is outside of 1 to 1 (section .BTF, offset 0x18)`
     for (const act of [() => btf.type(id), () => btf.kind(id), () => btf.name(id), () => btf.sizeOf(id)]) {
       refuses(t, act, message)
     }
@@ -275,11 +275,15 @@ test('ids outside of the types are refused', t => {
 test('string offsets outside of the section are refused when they are read', t => {
   const btf = Btf.parse(rawBtf([7, 0x07000000, 0], '\0abc\0'), { file: 'x.o' })
   const error = t.throws(() => btf.type(1), { instanceOf: ObjectFileError })
-  t.is(error?.message, 'BTF string offset 7 is out of range (x.o, section .BTF)')
+  t.is(error?.message, 'BTF string offset 7 is out of range (x.o, section .BTF, offset 0x2b)')
   t.is(error?.file, 'x.o')
   t.is(btf.string(2), 'bc')
   t.is(btf.string(4), '')
-  refuses(t, () => Btf.parse(rawBtf([])).string(1), 'BTF string offset 1 is out of range (section .BTF)')
+  refuses(
+    t,
+    () => Btf.parse(rawBtf([])).string(1),
+    'BTF string offset 1 is out of range (section .BTF, offset 0x19)',
+  )
 })
 
 test('long strings may be read again and again, but not overlap without end', t => {
@@ -288,7 +292,7 @@ test('long strings may be read again and again, but not overlap without end', t 
   for (let i = 0; i < 100; i++) t.is(btf.string(1), long)
   const ends = Array.from({ length: 7 }, (_, i) => btf.string(i + 2).length)
   t.deepEqual(ends, [99_999, 99_998, 99_997, 99_996, 99_995, 99_994, 99_993])
-  refuses(t, () => btf.string(9), 'BTF strings overlap too often (section .BTF)')
+  refuses(t, () => btf.string(9), 'BTF strings overlap too often (section .BTF, offset 0x2d)')
   t.is(btf.string(99_990).length, 11)
 })
 
@@ -303,11 +307,11 @@ test('BTF cut off anywhere is refused', t => {
 })
 
 test('types cut off within the section are refused, with their offset', t => {
-  refuses(t, () => Btf.parse(rawBtf([0, 0x07000000])), 'Truncated BTF type (section .BTF, offset 0x18)', 24)
-  refuses(t, () => Btf.parse(rawBtf([0])), 'Truncated BTF type (section .BTF, offset 0x18)', 24)
+  refuses(t, () => Btf.parse(rawBtf([0, 0x07000000])), 'Truncated BTF type (section .BTF, offset 0x18)')
+  refuses(t, () => Btf.parse(rawBtf([0])), 'Truncated BTF type (section .BTF, offset 0x18)')
   // A struct that says it has three members, after a forward declaration.
   const words = [0, 0x07000000, 0, 0, 0x04000003, 8, 0, 0, 0]
-  refuses(t, () => Btf.parse(rawBtf(words)), 'Truncated BTF type (section .BTF, offset 0x24)', 36)
+  refuses(t, () => Btf.parse(rawBtf(words)), 'Truncated BTF type (section .BTF, offset 0x24)')
 })
 
 test('kinds that nobody has defined are refused, with their offset', t => {
@@ -318,7 +322,6 @@ test('kinds that nobody has defined are refused, with their offset', t => {
         t,
         () => Btf.parse(rawBtf(words)),
         `Unknown BTF kind ${kind} of type 2 (section .BTF, offset 0x24)`,
-        36,
       )
     }
   }
@@ -326,7 +329,7 @@ test('kinds that nobody has defined are refused, with their offset', t => {
 
 test('integer encodings that nobody has defined are refused', t => {
   const btf = Btf.parse(rawBtf([0, 0x01000000, 4, 0x03000020]))
-  refuses(t, () => btf.type(1), 'Unknown integer encoding of  (section .BTF, offset 0x24)', 36)
+  refuses(t, () => btf.type(1), 'Unknown integer encoding of  (section .BTF, offset 0x24)')
 })
 
 const headers: [what: string, edit: (view: DataView) => void, message: string, offset: number][] = [
@@ -356,7 +359,7 @@ for (const [what, edit, reason, offset] of headers) {
     const bytes = new Uint8Array(btfOf([int('int', 4)], 'little').bytes)
     edit(new DataView(bytes.buffer))
     const at = `(section .BTF, offset 0x${offset.toString(16)})`
-    refuses(t, () => Btf.parse(bytes), `${reason} ${at}`, offset)
+    refuses(t, () => Btf.parse(bytes), `${reason} ${at}`)
   })
 }
 

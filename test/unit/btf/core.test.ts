@@ -196,8 +196,8 @@ test('enumval_exists and enumval_value', t => {
 test('enumerators have flavours too, and a negative one fills 64 bits', t => {
   const own = [enumOf('e', [['B___old', -5]], { signed: true })]
   const relocation = { kind: 'enumval_value', typeId: 1, access: '0' } as const
-  const wide = [enumOf('e', [['B___new', 0]], { kind: 'enum64', size: 8, signed: true })]
-  wide[0]!.values[0]!.value = -6n
+  const values = [{ name: 'B___new', value: -6n }]
+  const wide = [enumOf('e', [], { kind: 'enum64', size: 8, signed: true, values })]
   const both = { local: own, kernel: wide }
   t.is(relocate(both, relocation, holders.load64(-5)).instructions[0]!.imm, 2n ** 64n - 6n)
   t.is(value(both, relocation, -5), -6)

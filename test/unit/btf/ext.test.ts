@@ -139,7 +139,7 @@ test('records of impossible sizes and numbers are refused', t => {
 test('strings outside of the BTF are refused', t => {
   t.throws(() => parseExtInfo(extInfo([[8, 0xffff, 1, 0, 0], []]), btf), {
     instanceOf: ObjectFileError,
-    message: 'BTF string offset 65535 is out of range (section .BTF)',
+    message: 'BTF string offset 65535 is out of range (section .BTF, offset 0x10017)',
   })
 })
 

@@ -212,22 +212,28 @@ test('an extern must be declared by BTF', t => {
   ]
   t.throws(() => parseObject(elf({ sections: [code('socket', [zero, exit])], symbols }), 'x.o'), {
     instanceOf: ObjectFileError,
-    message: 'Extern x: the object has no BTF that declares it; compile it with -g (x.o)',
+    message:
+      'Extern x: the object has no BTF that declares it; compile it with -g (x.o, section .symtab, offset 0x30)',
   })
-  refuses(t, { symbol: { name: 'y' } }, 'Extern y: no BTF declares it (x.o)')
-  refuses(t, { linkage: 'global' }, 'Extern x: its BTF is no declaration of an extern (x.o)')
+  refuses(t, { symbol: { name: 'y' } }, 'Extern y: no BTF declares it (x.o, section .symtab, offset 0x30)')
+  refuses(
+    t,
+    { linkage: 'global' },
+    'Extern x: its BTF is no declaration of an extern (x.o, section .symtab, offset 0x30)',
+  )
 })
 
 test('an extern must be of a section that the kernel fills', t => {
   refuses(
     t,
     { section: '.data' },
-    'Extern x is in section .data: the kernel defines only those of .kconfig and .ksyms (x.o)',
+    'Extern x is in section .data: the kernel defines only those of .kconfig and .ksyms (x.o, section .symtab, offset 0x30)',
   )
 })
 
 test('an option must have a type that options have', t => {
-  const message = 'Extern x: options of the configuration have no such type (x.o)'
+  const message =
+    'Extern x: options of the configuration have no such type (x.o, section .symtab, offset 0x30)'
   const types: ((make: BtfMaker) => number)[] = [
     make => make.int('wide', 16),
     make => make.int('bool', 2, 'bool'),
@@ -247,7 +253,7 @@ test('options that would fill the memory are refused', t => {
   refuses(
     t,
     { section: '.kconfig', type },
-    'Extern x: the options of the object are more than 1048576 bytes (x.o)',
+    'Extern x: the options of the object are more than 1048576 bytes (x.o, section .kconfig, offset 0x0)',
   )
 })
 
@@ -283,6 +289,6 @@ test('an option that BTF declares and no symbol stands for is refused', t => {
   refuses(
     t,
     { section: '.kconfig', symbol: { binding: 'local' } },
-    'Extern x: no symbol stands for it (section .BTF)',
+    'Extern x: no symbol stands for it (x.o, section .BTF, offset 0x28)',
   )
 })

@@ -88,9 +88,9 @@ test('the hand-made object is one', t => {
 
 test('objects for other machines, and other kinds of files, are refused', t => {
   const made = { sections: [program], symbols: [main] }
-  refuses(t, elf({ ...made, machine: 62 }), 'Not a BPF object: it is for machine 62 (x.o)')
-  refuses(t, elf({ ...made, type: 2 }), 'Not a relocatable object: its type is 2 (x.o)')
-  refuses(t, elf({ sections: [program] }), 'The object has no symbols (x.o)')
+  refuses(t, elf({ ...made, machine: 62 }), 'Not a BPF object: it is for machine 62 (x.o, offset 0x12)')
+  refuses(t, elf({ ...made, type: 2 }), 'Not a relocatable object: its type is 2 (x.o, offset 0x10)')
+  refuses(t, elf({ sections: [program] }), 'The object has no symbols (x.o, section .symtab, offset 0x0)')
 })
 
 test('functions that are not made of whole instructions, or end behind their section, are refused', t => {
@@ -223,7 +223,7 @@ test('variables behind the end of their section, and sections that are too large
   refuses(
     t,
     made({ name: '.bss', type: sectionTypes.nobits, size: 2 ** 52 }, {}),
-    `${2 ** 52} bytes of variables are more than ${2 ** 30} (x.o, section .bss)`,
+    `${2 ** 52} bytes of variables are more than ${2 ** 30} (x.o, section .bss, offset 0x0)`,
   )
 })
 
@@ -233,7 +233,11 @@ test('many large sections without bytes are refused together', t => {
     sections: [program, ...Array.from({ length: 100 }, (_, i) => huge(i))],
     symbols: [main],
   })
-  refuses(t, bytes, `${2 ** 31} bytes of variables are more than ${2 ** 30} (x.o, section .bss.1)`)
+  refuses(
+    t,
+    bytes,
+    `${2 ** 31} bytes of variables are more than ${2 ** 30} (x.o, section .bss.1, offset 0x0)`,
+  )
 })
 
 test('functions that share their bytes again and again are refused', t => {
@@ -402,7 +406,7 @@ const oddities: [what: string, members: BtfMember[], types: BtfType[], reason: s
 ]
 for (const [what, members, types, reason] of oddities) {
   test(`a map ${what} is refused`, t => {
-    refuses(t, withMap(members, types), `Map m: ${reason} (x.o, section .maps)`)
+    refuses(t, withMap(members, types), `Map m: ${reason} (x.o, section .maps, offset 0x0)`)
   })
 }
 
@@ -411,7 +415,7 @@ test('a map of types that refer to themselves is refused', t => {
   refuses(
     t,
     withMap([type, member('key', 10, 64)], [loop]),
-    'BTF type 10 refers to itself (x.o, section .BTF)',
+    'BTF type 10 refers to itself (x.o, section .BTF, offset 0xc8)',
   )
   const array: BtfType[] = [
     { kind: 'ptr', name: '', type: 11 },
@@ -420,7 +424,7 @@ test('a map of types that refer to themselves is refused', t => {
   refuses(
     t,
     withMap([type, member('key', 10, 64)], array),
-    'BTF type 11 refers to itself (x.o, section .BTF)',
+    'BTF type 11 refers to itself (x.o, section .BTF, offset 0xd4)',
   )
   const itself: BtfType[] = [
     { kind: 'ptr', name: '', type: 11 },
@@ -435,12 +439,12 @@ test('maps without a BTF that says what they are', t => {
   refuses(
     t,
     elf({ sections: [program, section], symbols: [main] }),
-    'The object has maps, but no BTF that defines them; compile it with -g (x.o, section .maps)',
+    'The object has maps, but no BTF that defines them; compile it with -g (x.o, section .maps, offset 0x0)',
   )
   refuses(
     t,
     withBtf([int('int', 4)], [section]),
-    'The object has maps, but no BTF that defines them (x.o, section .maps)',
+    'The object has maps, but no BTF that defines them (x.o, section .maps, offset 0x0)',
   )
 })
 
@@ -461,7 +465,7 @@ test('variables of a section that the symbols do not have, or have elsewhere', t
   ]
   const section: TestSection = { name: '.data', data: new Uint8Array(8) }
   const v = (value: number): TestSymbol => ({ name: 'v', type: 'object', section: 2, value, size: 4 })
-  refuses(t, withBtf(types(4), [section]), 'Variable v has no symbol (x.o, section .data)')
+  refuses(t, withBtf(types(4), [section]), 'Variable v has no symbol (x.o, section .data, offset 0x0)')
   refuses(
     t,
     withBtf(types(6), [section], [v(0)]),

@@ -273,7 +273,7 @@ for (const [what, map, at, value, message] of [
     'queue',
     SYMBOL.value,
     1n << 40n,
-    'Variable queue lies behind its section (it.o, section maps/queue)',
+    'Variable queue lies behind its section (it.o, section maps/queue, offset 0x10000000000)',
   ],
   [
     'over another',

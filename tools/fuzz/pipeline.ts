@@ -1,0 +1,107 @@
+/**
+ * What every input goes through: all that the library does with foreign bytes without a kernel.
+ *
+ * @module
+ */
+
+import { disassemble, encodeInstructions } from '../../src/asm/index.ts'
+import { Btf, btfCodec, btfToC, parseExtInfo } from '../../src/btf/index.ts'
+import { ElfFile, functionSymbols } from '../../src/elf/index.ts'
+import { ObjectFileError } from '../../src/errors.ts'
+import {
+  CollectionSpec,
+  dryRunCore,
+  inspectObject,
+  jsonReplacer,
+  linkedInstructions,
+  relocationSubject,
+} from '../../src/index.ts'
+import type { Input } from './mutate.ts'
+
+/** Name of every input in errors. */
+const FILE = 'fuzz.o'
+
+/** Greatest type of which values are read and written. */
+const MAX_VALUE = 1 << 16
+
+/** Whether an input was refused as a whole. */
+export type Outcome = 'read' | 'refused'
+
+/**
+ * Reads an input and uses all that is in it.
+ *
+ * @param kernel types that CO-RE relocations are tried against
+ * @throws Error about what should not have happened: an error of another kind than `ObjectFileError`, or one that
+ *   does not say where
+ */
+export function examine(input: Input, kernel: Btf): Outcome {
+  const { kind, bytes, split } = input
+  switch (kind) {
+    case 'object':
+      return examineObject(bytes, kernel)
+    case 'btf': {
+      const btf = refusable(() => Btf.parse(bytes, { file: FILE }))
+      if (btf === undefined) return 'refused'
+      examineTypes(btf)
+      return 'read'
+    }
+    case 'ext': {
+      const btf = refusable(() => Btf.parse(bytes.subarray(0, split), { file: FILE }))
+      if (btf === undefined) return 'refused'
+      const info = refusable(() => parseExtInfo(bytes.subarray(split), btf, { file: FILE }))
+      return info === undefined ? 'refused' : 'read'
+    }
+  }
+}
+
+function examineObject(bytes: Uint8Array, kernel: Btf): Outcome {
+  refusable(() => [...functionSymbols(ElfFile.parse(bytes, FILE))])
+  const spec = refusable(() => CollectionSpec.parse(bytes, FILE))
+  if (spec === undefined) return 'refused'
+  JSON.stringify(inspectObject(spec), jsonReplacer)
+  dryRunCore(spec, kernel)
+  spec.copy()
+  for (const program of spec.programs.values()) {
+    const instructions = linkedInstructions(spec, program)
+    disassemble(instructions, { bytes: true, relocations: each => relocationSubject(each, spec.btf) })
+    encodeInstructions(instructions.filter(each => each.reference === undefined))
+  }
+  if (spec.btf !== undefined) examineTypes(spec.btf)
+  return 'read'
+}
+
+/** Writes all types as C, and makes a codec of each. */
+function examineTypes(btf: Btf): void {
+  refusable(() => btfToC(btf), 'anywhere')
+  for (let id = 1; id < btf.typeCount; id++) {
+    const codec = refusable(() => btfCodec(btf, id), 'anywhere')
+    if (codec === undefined || codec.size > MAX_VALUE) continue
+    const view = new DataView(new ArrayBuffer(codec.size))
+    codec.encode(codec.decode(view, 0), view, 0)
+  }
+}
+
+/**
+ * The result; `undefined` for an `ObjectFileError` that says where.
+ *
+ * @param where `'anywhere'` for what is no longer about a file
+ */
+function refusable<T>(read: () => T, where: 'in the file' | 'anywhere' = 'in the file'): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ObjectFileError)) throw error
+    if (where === 'anywhere') return undefined
+    const { file, section, offset } = error
+    if (file === FILE && (section !== undefined || offset !== undefined)) return undefined
+    throw new NowhereError(error)
+  }
+}
+
+/** An error that does not say where, told with the stack of the error. */
+class NowhereError extends Error {
+  constructor(cause: ObjectFileError) {
+    super(cause.message, { cause })
+    this.stack = `An error does not say where: ${cause.stack}`
+  }
+}

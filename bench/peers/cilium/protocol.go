@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"runtime/debug"
@@ -44,7 +45,7 @@ type answer struct {
 }
 
 // errUnavailable marks rows that cannot be measured on this machine.
-var errUnavailable = errors.New("not available here")
+var errUnavailable = errors.New("not measured here")
 
 // contestant knows rows, and keeps those that were asked for.
 type contestant struct {
@@ -64,12 +65,12 @@ func newContestant(setups ...map[string]setup) *contestant {
 func (c *contestant) measure(row string, seconds float64) (*sample, error) {
 	run, ok := c.opened[row]
 	if !ok {
-		make, ok := c.setups[row]
+		open, ok := c.setups[row]
 		if !ok {
-			return nil, errUnavailable
+			return nil, fmt.Errorf("%w: there is no such row", errUnavailable)
 		}
 		var err error
-		if run, err = make(time.Duration(seconds * float64(time.Second))); err != nil {
+		if run, err = open(time.Duration(seconds * float64(time.Second))); err != nil {
 			return nil, err
 		}
 		c.opened[row] = run

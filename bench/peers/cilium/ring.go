@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,12 +36,18 @@ func (r *ring) variable(name string) (value uint64, err error) {
 	return
 }
 
+// reset starts to count from 0.
+func (r *ring) reset() error {
+	return errors.Join(
+		r.collection.Variables["next"].Set(uint64(0)),
+		r.collection.Variables["dropped"].Set(uint64(0)),
+	)
+}
+
 // fill makes records, numbered from 0.
 func (r *ring) fill(records int) error {
-	for _, name := range []string{"next", "dropped"} {
-		if err := r.collection.Variables[name].Set(uint64(0)); err != nil {
-			return err
-		}
+	if err := r.reset(); err != nil {
+		return err
 	}
 	if _, err := testRun(r.producer, records); err != nil {
 		return err
@@ -51,8 +58,8 @@ func (r *ring) fill(records int) error {
 	return nil
 }
 
-// records is a row of records that are in the ring before the clock starts. consume reads so many and returns the sum of
-// their numbers.
+// records is a row of records that are in the ring before the clock starts. consume reads so many, and returns the sum
+// of their numbers.
 func records(mapName, producer string, count int, consume func(r *ring, count int) (uint64, error)) setup {
 	return func(time.Duration) (sweep, error) {
 		r, err := openRing(mapName, producer)
@@ -122,7 +129,8 @@ func decode(r *ring, count int) (uint64, error) {
 		last = event
 	}
 	number := count - 1
-	want := event{uint64(number), uint32(number), uint32(number & 3), -int64(number), [16]byte([]byte("worker-\x00\x00\x00\x00\x00\x00\x00\x00\x00"))}
+	want := event{Index: uint64(number), PID: uint32(number), CPU: uint32(number & 3), Delta: -int64(number)}
+	copy(want.Comm[:], "worker-")
 	want.Comm[7] = byte('a' + number%26)
 	if last != want {
 		return 0, fmt.Errorf("the last event is %v", last)

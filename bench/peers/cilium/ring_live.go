@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"time"
@@ -109,7 +108,7 @@ func soak(long time.Duration) (sweep, error) {
 		return nil, err
 	}
 	return func() (*sample, error) {
-		if err := r.fill(0); err != nil {
+		if err := r.reset(); err != nil {
 			return nil, err
 		}
 		produced := make(chan error, 1)
@@ -152,7 +151,7 @@ func (r *ring) soaked(elapsed time.Duration, received, torn int) (*sample, error
 	}
 	missing := int64(sent) - int64(received) - int64(lost)
 	if torn != 0 || missing != 0 || received == 0 {
-		return nil, fmt.Errorf("%d sent, %d received, %d lost, %d torn: %w", sent, received, lost, torn, os.ErrInvalid)
+		return nil, fmt.Errorf("%d sent, %d received, %d lost, %d torn", sent, received, lost, torn)
 	}
 	return &sample{
 		NS:  float64(elapsed.Nanoseconds()) / float64(received),

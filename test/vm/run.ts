@@ -20,6 +20,8 @@ import { formatMatrix, type KernelResult, kernelResult, neverRun, tallyMatrix, t
 
 /** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
 const TIMEOUT = 2400
+/** Seconds from which on a test file is named as a slow one. */
+const SLOW = 20
 /** ava's own limit for a test file that does nothing. */
 const IDLE = '10m'
 
@@ -32,9 +34,32 @@ function guestCommand(args: readonly string[]): string {
   return `node node_modules/ava/entrypoints/cli.mjs --tap --concurrency=1 --timeout=${IDLE} ${quoted.join(' ')}`
 }
 
+/** Says which test files of a kernel took long. */
+class Pace {
+  readonly #kernel: string
+  #file = ''
+  #started = 0
+
+  constructor(kernel: string) {
+    this.#kernel = kernel
+  }
+
+  /** A test of a file has ended; files come one after the other. */
+  step(file: string): void {
+    const now = Date.now()
+    const seconds = Math.round((now - this.#started) / 1000)
+    if (file === this.#file) return
+    if (this.#file !== '' && seconds >= SLOW) console.log(`${this.#kernel}: ${this.#file} took ${seconds} s`)
+    this.#file = file
+    this.#started = now
+  }
+}
+
 async function testKernel(choice: KernelChoice, command: string): Promise<KernelResult> {
   const { name } = choice
+  const pace = new Pace(name)
   const reader = new TapReader(test => {
+    pace.step(test.name.split(' › ', 1)[0]!)
     if (test.outcome === 'failed') console.log(`  FAILED on ${name}: ${test.name}\n${test.detail}`)
   })
   let release = ''

@@ -125,15 +125,18 @@ function mapLines(map: InspectedMap): string[] {
   if (map.pinPath !== null) facts.push(`pinned at ${map.pinPath}`)
   else if (map.pinning === 'by_name') facts.push('pinned by name')
   if (map.frozen) facts.push('frozen')
+  if (!map.autocreate) facts.push('not created by default')
   if (map.contents > 0) facts.push(counted(map.contents, 'initial element'))
   const definitions = new Set([map.key?.definition, map.value?.definition])
   const layout = [...definitions].flatMap(each => each?.split('\n') ?? [])
   const inner = map.inner === null ? [] : mapLines(map.inner)
   const [innerTitle = '', ...rest] = inner
+  const programs = map.programs.map(({ member, program }) => `  ${member} is ${program}`)
   return [
     map.name,
     `  ${facts.join(', ')}`,
     ...layout.map(line => `    ${line.replaceAll('\t', '  ')}`),
+    ...programs,
     ...(inner.length === 0 ? [] : [`  of ${innerTitle}`, ...rest.map(line => `  ${line}`)]),
   ]
 }

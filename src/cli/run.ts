@@ -54,7 +54,10 @@ export const run: Command = {
     for (const { program, target } of attached.programs) note(`attached ${program.name} to ${target}`)
     for (const { program, reason } of attached.skipped)
       note(`did not attach ${program.name}: ${reason.message}`)
-    if (attached.programs.length === 0) {
+    for (const { map } of attached.maps) note(`attached the operations of map ${map.name}`)
+    for (const { map, reason } of attached.skippedMaps)
+      note(`did not attach the operations of map ${map.name}: ${reason.message}`)
+    if (attached.programs.length + attached.maps.length === 0) {
       note('nothing is attached')
       return 1
     }

@@ -2,7 +2,8 @@
  * One program of an object alone, as `veristat` loads it: with sizes that objects leave to be set, without pins, and
  * extensions as what they would extend.
  *
- * Source: tools/testing/selftests/bpf/veristat.c `process_obj`, `fixup_obj`, `guess_prog_type_by_ctx_name`.
+ * Source: tools/testing/selftests/bpf/veristat.c `process_obj`, `fixup_obj`, `guess_prog_type_by_ctx_name`,
+ * `mask_unrelated_struct_ops_progs`.
  *
  * @module
  */
@@ -55,7 +56,7 @@ const BY_CONTEXT: Readonly<Record<string, readonly [type: ProgramType, attachTyp
 /**
  * A copy of a spec that loads one of its programs and nothing else, also one that is not loaded by default.
  *
- * Maps without a size get one element, and none is pinned. An `freplace` program, which needs a program to replace,
+ * Maps without a size get one element, and none is pinned. Function pointers to other programs are unset. An `freplace` program, which needs a program to replace,
  * becomes of the type that its parameter suggests.
  *
  * @throws BpfError when the spec has no program of that name
@@ -67,6 +68,7 @@ export function aloneSpec(spec: CollectionSpec, name: string): CollectionSpec {
   for (const map of copy.maps.values()) {
     delete map.pinning
     delete map.pinPath
+    for (const [member, each] of map.programs ?? []) if (each !== name) map.programs?.delete(member)
     const type = enumName(mapTypes, typeof map.type === 'number' ? map.type : mapTypes[map.type])
     if ((map.maxEntries ?? 0) === 0 && !SIZELESS.includes(type)) map.maxEntries = 1
   }

@@ -1,11 +1,12 @@
 /**
- * Attaching the programs of a collection by their section names.
+ * Attaching the programs of a collection by their section names, and its `struct_ops` maps.
  *
  * @module
  */
 
 import { BpfError } from '../errors.ts'
 import { attachBySection, type Link } from '../links/index.ts'
+import type { BpfMap } from '../maps/index.ts'
 import type { Program } from '../programs/index.ts'
 import { Cleanup } from './cleanup.ts'
 
@@ -32,6 +33,26 @@ export interface SkippedProgram {
   readonly reason: BpfError
 }
 
+/** A `struct_ops` map whose programs were attached. */
+export interface AttachedMap {
+  readonly map: BpfMap
+  readonly link: Link
+}
+
+/** A `struct_ops` map whose programs were not attached, and why. */
+export interface SkippedMap {
+  readonly map: BpfMap
+  readonly reason: BpfError
+}
+
+/** A `struct_ops` map of a collection. */
+export interface AttachableMap {
+  readonly map: BpfMap
+  /** The programs that it names. */
+  readonly programs: readonly string[]
+  attach(): Link
+}
+
 /** What came of attaching a collection; closing it detaches everything. */
 export class Attachments implements Disposable, Iterable<Link> {
   /** What is attached, in the order of the collection. */
@@ -41,21 +62,32 @@ export class Attachments implements Disposable, Iterable<Link> {
    * (such as XDP, which needs a device), and with `onError: 'collect'` those that failed.
    */
   readonly skipped: readonly SkippedProgram[]
+  /** The `struct_ops` maps that are attached, with all programs that they name. */
+  readonly maps: readonly AttachedMap[]
+  /** With `onError: 'collect'`, the `struct_ops` maps that failed. */
+  readonly skippedMaps: readonly SkippedMap[]
 
   /** @internal */
-  constructor(programs: readonly AttachedProgram[], skipped: readonly SkippedProgram[]) {
+  constructor(
+    programs: readonly AttachedProgram[],
+    skipped: readonly SkippedProgram[],
+    maps: readonly AttachedMap[],
+    skippedMaps: readonly SkippedMap[],
+  ) {
     this.programs = programs
     this.skipped = skipped
+    this.maps = maps
+    this.skippedMaps = skippedMaps
   }
 
   *[Symbol.iterator](): Iterator<Link> {
-    for (const { link } of this.programs) yield link
+    for (const { link } of [...this.programs, ...this.maps]) yield link
   }
 
   /** Detaches everything, in reverse order. */
   close(): void {
     using cleanup = new Cleanup()
-    for (const { link } of this.programs) cleanup.add(link)
+    for (const link of this) cleanup.add(link)
   }
 
   [Symbol.dispose](): void {
@@ -63,21 +95,44 @@ export class Attachments implements Disposable, Iterable<Link> {
   }
 }
 
-/** Attaches programs by their section names. */
-export function attachAll(programs: Iterable<Program>, options: AttachOptions): Attachments {
+/** Attaches programs by their section names, then `struct_ops` maps. */
+export function attachAll(
+  programs: Iterable<Program>,
+  maps: readonly AttachableMap[],
+  options: AttachOptions,
+): Attachments {
   using cleanup = new Cleanup()
   const links: AttachedProgram[] = []
   const skipped: SkippedProgram[] = []
-  for (const program of programs) {
+  const attempt = (attach: () => void, skip: (reason: BpfError) => void): void => {
     try {
-      const attached = attachBySection(program)
-      if ('reason' in attached) skipped.push({ program, reason: attached.reason })
-      else links.push({ program, link: cleanup.add(attached.link), target: attached.target })
+      attach()
     } catch (error) {
       if (options.onError !== 'collect' || !(error instanceof BpfError)) throw error
-      skipped.push({ program, reason: error })
+      skip(error)
     }
   }
+  const named = new Set(maps.flatMap(each => each.programs))
+  for (const program of programs) {
+    // What comes of these is said of their map.
+    if (program.type === 'struct_ops' && named.has(program.name)) continue
+    attempt(
+      () => {
+        const attached = attachBySection(program)
+        if ('reason' in attached) skipped.push({ program, reason: attached.reason })
+        else links.push({ program, link: cleanup.add(attached.link), target: attached.target })
+      },
+      reason => skipped.push({ program, reason }),
+    )
+  }
+  const attachedMaps: AttachedMap[] = []
+  const skippedMaps: SkippedMap[] = []
+  for (const { map, attach } of maps) {
+    attempt(
+      () => attachedMaps.push({ map, link: cleanup.add(attach()) }),
+      reason => skippedMaps.push({ map, reason }),
+    )
+  }
   cleanup.release()
-  return new Attachments(links, skipped)
+  return new Attachments(links, skipped, attachedMaps, skippedMaps)
 }

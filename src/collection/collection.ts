@@ -6,6 +6,7 @@
 
 import type { Codec } from '../codec.ts'
 import { BpfError } from '../errors.ts'
+import { type Link, structOps } from '../links/index.ts'
 import type { BpfMap } from '../maps/index.ts'
 import { Program } from '../programs/index.ts'
 import { RingBuffer } from '../readers/index.ts'
@@ -14,6 +15,7 @@ import { Cleanup } from './cleanup.ts'
 import { type CollectionOptions, fillPrograms, type Prepared, prepare } from './load.ts'
 import { Named } from './named.ts'
 import type { CollectionSpec } from './spec.ts'
+import { type StructOpsImage, structOpsValue } from './struct-ops.ts'
 import { Variable } from './variable.ts'
 
 /**
@@ -29,6 +31,7 @@ export class Collection implements Disposable {
   readonly programs: Named<Program>
   /** Global variables by name. */
   readonly variables: Named<Variable>
+  readonly #structOps: ReadonlyMap<string, StructOpsImage>
   #closed = false
 
   private constructor(spec: CollectionSpec, prepared: Prepared, programs: Map<string, Program>) {
@@ -36,6 +39,7 @@ export class Collection implements Disposable {
     this.maps = new Named('map', prepared.maps)
     this.programs = new Named('program', programs)
     this.variables = new Named('variable')
+    this.#structOps = prepared.structOps.images
     for (const [name, variable] of spec.variables) {
       const map = prepared.maps.get(variable.sectionName)
       if (map !== undefined) this.variables.set(name, new Variable(variable, map))
@@ -83,18 +87,41 @@ export class Collection implements Disposable {
     // The kernel keeps the BTF for as long as maps and programs use it.
     prepared.types?.close()
     prepared.externs[Symbol.dispose]()
+    prepared.structOps[Symbol.dispose]()
     return collection
   }
 
   /**
-   * Attaches every program by its section name.
+   * Attaches every program by its section name, and every `struct_ops` map.
    *
    * @throws BpfError when a program cannot be attached; those attached before are detached again. With
    *   `onError: 'collect'` the reasons are in `skipped` instead
    */
   attach(options: AttachOptions = {}): Attachments {
     this.#check()
-    return attachAll(this.programs.values(), options)
+    const maps = [...this.#structOps].map(([name, { slots }]) => ({
+      map: this.maps.get(name),
+      programs: slots.map(({ program }) => program),
+      attach: () => this.attachStructOps(name),
+    }))
+    return attachAll(this.programs.values(), maps, options)
+  }
+
+  /**
+   * Attaches the programs of a `struct_ops` map, by registering its operations (5.6); as `structOps` does.
+   *
+   * @param name name of the map
+   * @throws BpfError `ERR_INVALID_SPEC` when it is no such map, or one of its programs is not loaded
+   */
+  attachStructOps(name: string): Link {
+    this.#check()
+    const map = this.maps.get(name)
+    const image = this.#structOps.get(name)
+    if (image === undefined)
+      throw new BpfError(`Cannot attach map ${name}: it is no struct_ops map`, { code: 'ERR_INVALID_SPEC' })
+    const fdOf = (program: string): number | undefined =>
+      this.programs.has(program) ? this.programs.get(program).fd : undefined
+    return structOps(map, structOpsValue(image, fdOf))
   }
 
   /**

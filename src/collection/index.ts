@@ -5,7 +5,14 @@
  */
 
 export { aloneSpec } from './alone.ts'
-export { type AttachedProgram, Attachments, type AttachOptions, type SkippedProgram } from './attach.ts'
+export {
+  type AttachedMap,
+  type AttachedProgram,
+  Attachments,
+  type AttachOptions,
+  type SkippedMap,
+  type SkippedProgram,
+} from './attach.ts'
 export { Collection } from './collection.ts'
 export { type CoreDryRun, dryRunCore } from './core-dry-run.ts'
 export {

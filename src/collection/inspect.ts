@@ -83,6 +83,10 @@ export interface InspectedMap {
   readonly contents: number
   /** Whether user space loses write access then. */
   readonly frozen: boolean
+  /** Whether it is created when the object is loaded. */
+  readonly autocreate: boolean
+  /** Of a `struct_ops` map: which programs its members are set to. */
+  readonly programs: readonly { readonly member: string; readonly program: string }[]
   readonly tags: readonly string[]
   readonly needs: KernelNeeds
 }
@@ -256,6 +260,8 @@ function inspectMap(spec: MapSpec, types: TypeTexts): InspectedMap {
     inner: spec.innerMap === undefined ? null : inspectMap(spec.innerMap, types),
     contents: spec.contents?.length ?? 0,
     frozen: spec.freeze === true,
+    autocreate: spec.autocreate !== false,
+    programs: [...(spec.programs ?? [])].map(([member, program]) => ({ member, program })),
     tags: spec.tags ?? [],
     needs: summarizeNeeds(mapNeeds(spec)),
   }

@@ -26,6 +26,7 @@ import { type LoadedTypes, loadTypes } from './kernel-types.ts'
 import { KernelExterns } from './ksyms.ts'
 import { linkFunctions } from './link-functions.ts'
 import type { CollectionSpec } from './spec.ts'
+import { type StructOpsImage, StructOpsMaps } from './struct-ops.ts'
 
 /** How to load a collection. */
 export interface CollectionOptions {
@@ -56,11 +57,14 @@ export interface Prepared {
   readonly types: LoadedTypes | undefined
   /** Modules whose symbols the programs refer to; programs hold them once they are loaded. */
   readonly externs: Disposable
+  /** The `struct_ops` maps. */
+  readonly structOps: StructOpsMaps
 }
 
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
 export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanup: Cleanup): Prepared {
-  const { linked, externs } = linkPrograms(spec, cleanup)
+  const structOps = cleanup.add(new StructOpsMaps(spec))
+  const { linked, externs } = linkPrograms(spec, structOps, cleanup)
   const types =
     spec.btf === undefined
       ? undefined
@@ -69,17 +73,19 @@ export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanu
           linked.map(({ program }) => program.instructions),
         )
   if (types !== undefined) cleanup.add(types)
-  const maps = createMaps(spec, options, types, cleanup)
+  const maps = createMaps(spec, options, { types, structOps: structOps.images }, cleanup)
   const { fdArray } = externs
   const programs = linked.map(({ name, program, poisoned, missingKfuncs }): Prepared['programs'][number] => {
     const loadOptions: LoadOptions = { maps: map => maps.get(map), poisoned, missingKfuncs }
+    const member = structOps.members.get(name)
+    if (member !== undefined) loadOptions.structOps = member
     if (fdArray !== undefined) loadOptions.fdArray = fdArray
     if (types !== undefined) loadOptions.btf = types
     if (options.logLevel !== undefined) loadOptions.logLevel = options.logLevel
     if (options.logSize !== undefined) loadOptions.logSize = options.logSize
     return [name, program, loadOptions]
   })
-  return { maps, programs, types, externs }
+  return { maps, programs, types, externs, structOps }
 }
 
 /** A program with everything in it but the descriptors of maps. */
@@ -96,12 +102,13 @@ interface LinkedProgram {
  */
 function linkPrograms(
   spec: CollectionSpec,
+  { autoload }: StructOpsMaps,
   cleanup: Cleanup,
 ): { linked: LinkedProgram[]; externs: KernelExterns } {
   const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
   const programs: LinkedProgram[] = []
   for (const [name, program] of spec.programs) {
-    if (program.autoload === false) continue
+    if (!(autoload.get(name) ?? program.autoload !== false)) continue
     const btf = program.btf ?? spec.btf
     try {
       const linked = linkFunctions(program.instructions, spec.functions)
@@ -130,10 +137,16 @@ function mapSpecs(spec: CollectionSpec, { kconfig, maps = {} }: CollectionOption
   })
 }
 
+/** What maps need of the kernel's types and of the object's. */
+interface MapTypes {
+  readonly types: LoadedTypes | undefined
+  readonly structOps: ReadonlyMap<string, StructOpsImage>
+}
+
 function createMaps(
   spec: CollectionSpec,
   options: CollectionOptions,
-  types: LoadedTypes | undefined,
+  types: MapTypes,
   cleanup: Cleanup,
 ): Map<string, BpfMap> {
   const maps = new Map<string, BpfMap>()
@@ -144,13 +157,14 @@ function createMaps(
     ([, a], [, b]) => Number(isMapOfMaps(a.type)) - Number(isMapOfMaps(b.type)),
   )
   for (const [name, map] of ordered) {
+    if (map.autocreate === false) continue
     const replacement = Object.hasOwn(given, name) ? given[name] : undefined
     const handle =
       replacement === undefined ? createMap(map, options, types, maps) : takeReplacement(map, replacement)
     maps.set(name, cleanup.add(handle))
   }
   // Back in the order of the spec.
-  return new Map([...spec.maps.keys()].map(name => [name, maps.get(name)!]))
+  return new Map([...spec.maps.keys()].flatMap(name => (maps.has(name) ? [[name, maps.get(name)!]] : [])))
 }
 
 /** A handle of our own for a map that the caller gave: programs were compiled for its sizes, so it must have them. */
@@ -165,7 +179,7 @@ function takeReplacement(spec: MapSpec, map: BpfMap): BpfMap {
 function createMap(
   spec: MapSpec,
   options: CollectionOptions,
-  types: LoadedTypes | undefined,
+  { types, structOps }: MapTypes,
   maps: ReadonlyMap<string, BpfMap>,
 ): BpfMap {
   const createOptions: CreateMapOptions = {
@@ -173,6 +187,12 @@ function createMap(
   }
   if (types !== undefined && spec.btf !== undefined) createOptions.btfFd = types.fd
   if (options.pinPath !== undefined) createOptions.pinPath = options.pinPath
+  const image = structOps.get(spec.name)
+  if (image !== undefined) {
+    createOptions.kernelValue = image
+    // Its value needs the programs, and registers them.
+    return BpfMap.create({ ...spec, valueSize: image.value.length, contents: [] }, createOptions)
+  }
   // Programs come into their arrays once they are loaded.
   return BpfMap.create(
     { ...spec, contents: spec.contents?.filter(each => !isProgram(each)) ?? [] },
@@ -196,7 +216,7 @@ export function fillPrograms(
     for (const content of contents ?? []) {
       if (!isProgram(content)) continue
       const program = programs.get(content.value.program)
-      if (program !== undefined) maps.get(name)!.set(content.key, program)
+      if (program !== undefined) maps.get(name)?.set(content.key, program)
     }
   }
 }

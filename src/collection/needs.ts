@@ -13,6 +13,7 @@ import {
   attachTypeSince,
   attachTypes,
   BPF_F_INNER_MAP,
+  BPF_F_LINK,
   BPF_F_MMAPABLE,
   BPF_F_RDONLY_PROG,
   BPF_F_SLEEPABLE,
@@ -97,6 +98,7 @@ export function mapNeeds(spec: MapSpec): KernelNeed[] {
   if ((flags & BPF_F_MMAPABLE) !== 0 && !spec.name.startsWith('.') && type !== 'arena')
     needs.push({ what: 'a map in the memory of a process', since: '5.5' })
   if ((flags & BPF_F_INNER_MAP) !== 0) needs.push({ what: 'inner maps of different sizes', since: '5.10' })
+  if ((flags & BPF_F_LINK) !== 0) needs.push({ what: 'a link of operations', since: '6.4' })
   if (spec.innerMap !== undefined) needs.push(...mapNeeds(spec.innerMap))
   return needs
 }

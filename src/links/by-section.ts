@@ -36,6 +36,7 @@ const INCOMPLETE: Partial<Record<Hook, string>> = {
   perf_event: 'it needs a perf event',
   sk_reuseport: 'it needs a socket',
   sockmap: 'it needs a socket map',
+  struct_ops: 'it is attached with the map that names it: use collection.attachStructOps(map)',
   socket_filter: 'it needs a socket',
   syscall: 'it is run, not attached: use program.testRun()',
   tcx: 'it needs a network device: use tcx(program, device, direction)',

@@ -15,7 +15,7 @@ export { type IterLink, type IterOptions, iter } from './iter.ts'
 export { type KprobeOptions, type KprobeTarget, type KretprobeOptions, kprobe, kretprobe } from './kprobe.ts'
 export { type KprobeMultiLink, type KprobeMultiOptions, kprobeMulti, kprobeSession } from './kprobe-multi.ts'
 export { kretsyscall, ksyscall, syscallFunction } from './ksyscall.ts'
-export { Link, type ProgramHandle, type UpdateOptions } from './link.ts'
+export { Link, type ProgramHandle, type Replacement, type UpdateOptions } from './link.ts'
 export { LinkGroup } from './link-group.ts'
 export {
   type Device,
@@ -39,6 +39,7 @@ export {
   removeProbeEvents,
 } from './probe-event.ts'
 export { type RawTracepointOptions, rawTracepoint, tpBtf } from './raw-tracepoint.ts'
+export { structOps } from './struct-ops.ts'
 export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
 export { type TracepointOptions, tracepoint } from './tracepoint.ts'
 export {

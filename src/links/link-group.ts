@@ -6,7 +6,7 @@
 
 import { closedError, NotSupportedError } from '../errors.ts'
 import type { LinkInfo } from './info.ts'
-import { Link, type ProgramHandle, type UpdateOptions } from './link.ts'
+import { Link, type Replacement, type UpdateOptions } from './link.ts'
 
 /** Links of one program to several targets, where the kernel has no single link for them. */
 export class LinkGroup extends Link {
@@ -36,7 +36,7 @@ export class LinkGroup extends Link {
     throw new NotSupportedError('Info of a group of links', undefined, { hint: 'ask each of its links' })
   }
 
-  update(program: ProgramHandle, options?: UpdateOptions): void {
+  update(program: Replacement, options?: UpdateOptions): void {
     for (const link of this.links) link.update(program, options)
   }
 

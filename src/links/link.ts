@@ -33,6 +33,9 @@ export interface ProgramHandle {
     | undefined
 }
 
+/** What a link goes over to: a program; of a link of operations, a map whose value is set. */
+export type Replacement = Pick<ProgramHandle, 'fd' | 'name'>
+
 /** How to update a link. */
 export interface UpdateOptions {
   /** Update only if this program is the one attached now; otherwise fail with `EPERM`. */
@@ -100,7 +103,7 @@ export abstract class Link implements Disposable {
    * @throws NotSupportedError when this kind of link cannot: tracing, raw tracepoints, perf events, kprobe_multi
    * @throws BpfError with `EPERM` when another program than `options.expected` is attached
    */
-  abstract update(program: ProgramHandle, options?: UpdateOptions): void
+  abstract update(program: Replacement, options?: UpdateOptions): void
   /**
    * Detaches the program while the link, its pins and descriptors stay (5.9).
    *
@@ -159,7 +162,7 @@ export class KernelLink extends Link {
     return readLinkInfo(this.fd)
   }
 
-  update(program: ProgramHandle, options: UpdateOptions = {}): void {
+  update(program: Replacement, options: UpdateOptions = {}): void {
     const fields: AttrFields<'link_update'> = { link_fd: this.fd, new_prog_fd: program.fd }
     if (options.expected !== undefined) {
       fields.flags = BPF_F_REPLACE

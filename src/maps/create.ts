@@ -11,6 +11,7 @@ import {
   BPF_F_MMAPABLE,
   BPF_F_NO_PREALLOC,
   BPF_F_NUMA_NODE,
+  BPF_F_VTYPE_BTF_OBJ_FD,
   enumName,
   enumNumber,
   type MapType,
@@ -37,12 +38,22 @@ import { describeMap, E2BIG, EEXIST, EINVAL, ENOENT, mapError } from './map-erro
 import { RawBytes } from './raw.ts'
 import type { MapContent, MapSpec } from './spec.ts'
 
+/** The type of a `struct_ops` map's value, which is one of the kernel's (5.6). */
+export interface KernelValueType {
+  /** Its id in the BTF of the kernel or of a module. */
+  readonly valueTypeId: number
+  /** Descriptor of the module's BTF (6.9); `undefined` for the kernel itself. */
+  readonly moduleFd: number | undefined
+}
+
 /** What creating a map may need besides its spec. */
 export interface CreateMapOptions {
   /** The spec's BTF as it was loaded into the kernel (5.2); without it the map has no types in the kernel. */
   btfFd?: number
   /** Template of the inner maps of a map of maps, instead of `spec.innerMap`. */
   innerMapFd?: number
+  /** Of a `struct_ops` map, whose `valueSize` is that of this type; `btfFd` must be given too. */
+  kernelValue?: KernelValueType
   /** Directory on a bpffs that pins are below: those by name, and of specs with a relative `pinPath`. Default: `/sys/fs/bpf`. */
   pinPath?: string
   /** How to open a pin that exists. */
@@ -232,9 +243,24 @@ function createFd(spec: MapSpec, options: CreateMapOptions): number {
     inner_map_fd: options.innerMapFd ?? inner?.fd,
   }
   raiseMemlockLimit()
-  const result = createTyped(spec, fields, options.btfFd)
+  const result =
+    options.kernelValue === undefined
+      ? createTyped(spec, fields, options.btfFd)
+      : createOfKernelType(fields, options.kernelValue, options.btfFd)
   if (result < 0) throw createError(spec, result, options)
   return result
+}
+
+/** Creates a map whose value is of a type of the kernel. */
+function createOfKernelType(
+  fields: AttrFields<'map_create'>,
+  { valueTypeId, moduleFd }: KernelValueType,
+  btfFd: number | undefined,
+): number {
+  const typed = { ...fields, btf_fd: btfFd, btf_vmlinux_value_type_id: valueTypeId }
+  if (moduleFd === undefined) return bpf('map_create', typed)
+  const map_flags = Number(fields.map_flags) | BPF_F_VTYPE_BTF_OBJ_FD
+  return bpf('map_create', { ...typed, map_flags, value_type_btf_obj_fd: moduleFd })
 }
 
 /** Creates with BTF where there is some, and without when the kernel refuses: only the types are lost. */

@@ -26,7 +26,7 @@ export {
   u64,
 } from '../codecs.ts'
 export { incompatibilities } from './compatible.ts'
-export { type CreateMapOptions, createdSpec, pinPathOf } from './create.ts'
+export { type CreateMapOptions, createdSpec, type KernelValueType, pinPathOf } from './create.ts'
 export type { DescriptorOwner, LookupOptions, UpdateMode, UpdateOptions } from './element.ts'
 export type { MapInfo } from './info.ts'
 export {

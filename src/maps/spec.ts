@@ -56,6 +56,10 @@ export interface MapSpec {
   valueTypeId?: number
   /** `btf_decl_tag`s of the map's definition. */
   tags?: string[]
+  /** Whether a collection creates it; `false` for maps of `SEC("?.struct_ops")`. Default: `true`. */
+  autocreate?: boolean
+  /** Of a `struct_ops` map: names of the programs that its function pointers call, by name of the member. */
+  programs?: Map<string, string>
 }
 
 /** A deep copy that can be edited alone; `btf` is shared, since it is immutable. */
@@ -63,6 +67,7 @@ export function copyMapSpec(spec: MapSpec): MapSpec {
   const copy: MapSpec = { ...spec }
   if (spec.innerMap !== undefined) copy.innerMap = copyMapSpec(spec.innerMap)
   if (spec.tags !== undefined) copy.tags = [...spec.tags]
+  if (spec.programs !== undefined) copy.programs = new Map(spec.programs)
   if (spec.contents !== undefined) {
     copy.contents = spec.contents.map(({ key, value }) => ({
       // Not slice(): that of a Buffer is no copy.

@@ -4,7 +4,7 @@ export { explainVerdict, type RefusedProgram } from './explain-verdict.ts'
 export type { LoadedBtf } from './ext-info.ts'
 export type { ProgramInfo } from './info.ts'
 export { type MissingKfunc, poisonedCall } from './kfuncs.ts'
-export type { LoadOptions } from './load.ts'
+export type { LoadOptions, StructOpsMember } from './load.ts'
 export { enableStats, Program } from './program.ts'
 export type { MapResolver } from './references.ts'
 export {

@@ -38,6 +38,16 @@ import type { ProgramSpec } from './spec.ts'
 import { VerifierError } from './verifier-error.ts'
 import { formatSourceLine, sourceOfSlot, summarizeVerifierLog } from './verifier-log.ts'
 
+/** The member of a struct of operations of the kernel that a `struct_ops` program stands for (5.6). */
+export interface StructOpsMember {
+  /** The struct, in the BTF of the kernel or of a module. */
+  readonly typeId: number
+  /** Which of its members, from 0. */
+  readonly index: number
+  /** Descriptor of the module's BTF (6.9); `undefined` for the kernel itself. */
+  readonly moduleFd: number | undefined
+}
+
 /** How to load a program. */
 export interface LoadOptions {
   /**
@@ -57,6 +67,8 @@ export interface LoadOptions {
   missingKfuncs?: readonly MissingKfunc[]
   /** BTF descriptors of modules by the `offset` of calls of their functions (5.16); 0 where there is none. */
   fdArray?: Int32Array
+  /** What a `struct_ops` program stands for. */
+  structOps?: StructOpsMember
 }
 
 /** A loaded program's descriptor, and the log when one was asked for. */
@@ -173,7 +185,7 @@ function checkLoadable(spec: ProgramSpec): void {
 function loadFields(
   spec: ProgramSpec,
   instructions: readonly Instruction[],
-  { btf, fdArray }: LoadOptions,
+  { btf, fdArray, structOps }: LoadOptions,
   target: AttachTarget | undefined,
 ): AttrFields<'prog_load'> {
   const fields: AttrFields<'prog_load'> = {
@@ -202,6 +214,11 @@ function loadFields(
     }
   }
   if (fdArray !== undefined) fields.fd_array = fdArray
+  if (structOps !== undefined) {
+    fields.attach_btf_id = structOps.typeId
+    fields.expected_attach_type = structOps.index
+    if (structOps.moduleFd !== undefined) fields.attach_btf_obj_fd = structOps.moduleFd
+  }
   if (target !== undefined) {
     fields.attach_btf_id = target.btfId
     if (target.programFd !== undefined) fields.attach_prog_fd = target.programFd

@@ -6,7 +6,7 @@
 
 import { NotSupportedError } from '../../src/errors.ts'
 import { answerOf, tryMap } from '../../src/kernel/experiment.ts'
-import { defineFeature, type Feature, haveMapType } from '../../src/kernel/index.ts'
+import { defineFeature, type Feature, haveMapType, kernelBtf } from '../../src/kernel/index.ts'
 import { BpfMap } from '../../src/maps/index.ts'
 
 /** Maps of type `bloom_filter`. */
@@ -16,6 +16,20 @@ export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', () 
 
 /** Maps of type `sockmap`. */
 export const socketMaps: Feature = defineFeature('A map of sockets', '4.14', () => haveMapType('sockmap'))
+
+/** Maps of operations of the kernel, where it has a congestion control that can be one. */
+export const structOpsMaps: Feature = defineFeature('A struct_ops map', '5.6', () =>
+  kernelBtf().find('bpf_struct_ops_tcp_congestion_ops', 'struct') === undefined
+    ? 'no'
+    : haveMapType('struct_ops'),
+)
+
+/** Links of such maps. */
+export const structOpsLink: Feature = defineFeature('A link of a struct_ops map', '6.4', () =>
+  structOpsMaps.probe() === 'yes' && kernelBtf().find('bpf_struct_ops_link', 'struct') !== undefined
+    ? 'yes'
+    : 'no',
+)
 
 /** Reading and deleting an element of a hash at once. */
 export const hashLookupAndDelete: Feature = defineFeature('Lookup and delete of a hash', '5.14', () => {

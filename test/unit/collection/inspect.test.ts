@@ -55,6 +55,8 @@ test('a map is described with its types', t => {
     inner: null,
     contents: 0,
     frozen: false,
+    autocreate: true,
+    programs: [],
     tags: ['on_map'],
     needs: {
       since: '5.16',

@@ -1,0 +1,107 @@
+/**
+ * Structs of operations that the kernel calls BPF programs through, such as a TCP congestion control: the programs of
+ * a `struct_ops` map are attached all at once, by registering the value of the map.
+ *
+ * Source: libbpf `bpf_map__attach_struct_ops`, `bpf_link__detach_struct_ops`; kernel/bpf/bpf_struct_ops.c
+ * `bpf_struct_ops_map_update_elem`, `bpf_struct_ops_link_create`.
+ *
+ * @module
+ */
+
+import { attachTypes, BPF_F_LINK } from '../abi/index.ts'
+import { NotSupportedError } from '../errors.ts'
+import { failure } from '../kernel/index.ts'
+import type { BpfMap } from '../maps/index.ts'
+import { bpf, errnoName } from '../syscalls/index.ts'
+import type { LinkInfo } from './info.ts'
+import { createLink, Link } from './link.ts'
+
+/** Key of the only element. */
+const KEY = new Uint8Array(4)
+
+/**
+ * Registers the operations of a `struct_ops` map (5.6), under the name that its value has where the struct has a name.
+ *
+ * With `BPF_F_LINK` (6.4), as maps of `SEC(".struct_ops.link")` have it, they are registered until the link is
+ * closed, and `link.update(map)` puts those of another map with a link in their place, which have the same name. Without it they stay registered after the
+ * process has ended, until the link is closed or somebody deletes the element of the map.
+ *
+ * @param value as the kernel has the struct around the operations, `bpf_struct_ops_NAME`, with descriptors of programs
+ *   as function pointers; `Collection.attachStructOps` makes it
+ * @throws BpfError when the kernel refuses: `EEXIST` when the name is taken, `EOPNOTSUPP` for structs that are only
+ *   test-run
+ */
+export function structOps(map: Pick<BpfMap, 'fd' | 'name' | 'info' | 'clone'>, value: Uint8Array): Link {
+  const what = `the operations of map ${map.name}`
+  const linked = (map.info().flags & BPF_F_LINK) !== 0
+  setValue(map, value, what, linked)
+  return linked
+    ? createLink(what, { map_fd: map.fd, attach_type: attachTypes.struct_ops })
+    : new StructOpsRegistration(map.clone())
+}
+
+/** Sets the value, which registers it where no link does that. */
+function setValue(map: Pick<BpfMap, 'fd'>, value: Uint8Array, what: string, linked: boolean): void {
+  const result = bpf('map_update_elem', { map_fd: map.fd, key: KEY, value })
+  if (result >= 0) return
+  // The value of a map with a link is set once; it may be attached again.
+  if (linked && errnoName(-result) === 'EBUSY') return
+  throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
+}
+
+/** Operations that are registered without a link of the kernel. */
+class StructOpsRegistration extends Link {
+  readonly #map: Pick<BpfMap, 'fd' | 'name' | 'close' | 'closed'>
+
+  /** @param map a handle of its own */
+  constructor(map: Pick<BpfMap, 'fd' | 'name' | 'close' | 'closed'>) {
+    super()
+    this.#map = map
+  }
+
+  /** Descriptor of the map. */
+  get fd(): number {
+    return this.#map.fd
+  }
+
+  get closed(): boolean {
+    return this.#map.closed
+  }
+
+  info(): LinkInfo {
+    throw this.#notALink('Info of')
+  }
+
+  update(): void {
+    throw this.#notALink('Updating')
+  }
+
+  pin(): void {
+    throw this.#notALink('Pinning')
+  }
+
+  #notALink(action: string): NotSupportedError {
+    return new NotSupportedError(`${action} operations that were registered without a link`, undefined, {
+      hint: 'put the map into SEC(".struct_ops.link"), which Linux has since 6.4',
+    })
+  }
+
+  detach(): void {
+    const result = bpf('map_delete_elem', { map_fd: this.fd, key: KEY })
+    if (result < 0 && errnoName(-result) !== 'ENOENT')
+      throw failure(
+        `Cannot detach the operations of map ${this.#map.name}`,
+        result,
+        'bpf(BPF_MAP_DELETE_ELEM)',
+      )
+  }
+
+  close(): void {
+    if (this.closed) return
+    try {
+      this.detach()
+    } finally {
+      this.#map.close()
+    }
+  }
+}

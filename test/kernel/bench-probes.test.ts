@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -28,7 +28,7 @@ import { type Variant, variants } from '../../src/bench/variants.ts'
 import { Workload } from '../../src/bench/workload.ts'
 import { features } from '../../src/kernel/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
-import { probesOfKernel } from '../support/probe-test.ts'
+import { probesOfKernel } from '../support/leaks.ts'
 
 const ROUNDS = 2
 const REPEAT = 20
@@ -60,8 +60,7 @@ async function measure(
 
 /** Every probe, and every function that ftrace calls somebody at, as far as the kernel tells. */
 function listProbes(): string[] {
-  const events = existsSync('/sys/kernel/debug/kprobes/list') ? probesOfKernel() : []
-  return [...events, ...enabledFunctions()]
+  return [...probesOfKernel(), ...enabledFunctions()]
 }
 
 function enabledFunctions(): string[] {

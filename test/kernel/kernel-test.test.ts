@@ -48,10 +48,10 @@ kernelTest('a teardown may close what the test made', [], t => {
 })
 
 kernelTest('a test that leaves a descriptor or an object behind fails', ['root'], t => {
-  const [descriptor, object, clean, ...more] = runCases(`
+  const [descriptor, file, object, clean, ...more] = runCases(`
     import test from 'ava'
     import { bpf } from '${build}src/syscalls/index.js'
-    import { closeSync } from 'node:fs'
+    import { closeSync, openSync } from 'node:fs'
     import { temporaryBpffs } from '${build}test/support/bpffs.js'
     import { kernelTest } from '${build}test/support/kernel-test.js'
 
@@ -61,6 +61,9 @@ kernelTest('a test that leaves a descriptor or an object behind fails', ['root']
 
     kernelTest('descriptor', [], t => {
       t.true(createMap() > 0)
+    })
+    kernelTest('file', [], t => {
+      t.true(openSync('/proc/self/status') > 0)
     })
     kernelTest('object', [], t => {
       const fd = createMap()
@@ -73,9 +76,28 @@ kernelTest('a test that leaves a descriptor or an object behind fails', ['root']
     })`)
   t.deepEqual([descriptor?.name, descriptor?.outcome], ['descriptor', 'failed'])
   t.regex(descriptor?.detail ?? '', /The test left behind: descriptor of anon_inode:bpf-map, map_id \d+/)
+  t.deepEqual([file?.name, file?.outcome], ['file', 'failed'])
+  t.regex(file?.detail ?? '', /The test left behind: descriptor of \/proc\/\d+\/status/)
   t.deepEqual([object?.name, object?.outcome], ['object', 'failed'])
   t.regex(object?.detail ?? '', /The test left behind: map_id \d+/)
   t.deepEqual(clean, { name: 'clean', outcome: 'passed', detail: '' })
+  t.deepEqual(more, [])
+})
+
+kernelTest('a test that leaves a probe behind fails', ['tracefs', features.uprobe], t => {
+  const [probe, ...more] = runCases(`
+    import { appendFileSync } from 'node:fs'
+    import test from 'ava'
+    import { kernelTest } from '${build}test/support/kernel-test.js'
+
+    const EVENTS = '/sys/kernel/tracing/uprobe_events'
+    test.after.always(() => appendFileSync(EVENTS, '-:cases/left'))
+    kernelTest('probe', [], t => {
+      appendFileSync(EVENTS, 'p:cases/left /bin/sh:0x1000')
+      t.pass()
+    })`)
+  t.deepEqual([probe?.name, probe?.outcome], ['probe', 'failed'])
+  t.regex(probe?.detail ?? '', /The test left behind: p:cases\/left \/.*sh:0x0*1000/)
   t.deepEqual(more, [])
 })
 

@@ -7,13 +7,17 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Feature } from '../../src/kernel/index.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
-import { openFds } from './leaks.ts'
+import { openFds, probesOfKernel } from './leaks.ts'
+import { eventually } from './poll.ts'
 import { missing, type Requirement } from './requirements.ts'
 import { SKIP_REASON } from './tap.ts'
 
+/** Milliseconds to wait for probes that the kernel removes in its own time. */
+const PATIENCE = 5000
+
 /**
- * Declares a test of ring 2. It runs after the one before it, and fails when a descriptor or a kernel object (map,
- * program, link, BTF) that it made is still there after its last teardown.
+ * Declares a test of ring 2. It runs after the one before it, and fails when a descriptor, a kernel object (map, program,
+ * link, BTF) that it made, or a probe is still there after its last teardown.
  *
  * @param needs kernel features, and what else must be there. The test is skipped when a probe says for certain that
  *   one is missing; a probe that cannot tell skips nothing
@@ -32,11 +36,14 @@ export function kernelTest(
   watchKernelObjects()
   test.serial(title, t => {
     forgetKernelObjects()
-    const before = openFds()
+    const [descriptors, probes] = [openFds(), probesOfKernel()]
     // Teardowns run in reverse: this one comes after those of the test itself.
     t.teardown(async () => {
-      const left = subtract(openFds(), before).map(target => `descriptor of ${target}`)
+      const left = subtract(openFds(), descriptors).map(target => `descriptor of ${target}`)
       left.push(...(await remainingKernelObjects()))
+      // A probe goes with its link, which the kernel may free in its own time.
+      const remaining = (): string[] => subtract(probesOfKernel(), probes)
+      if (!(await eventually(() => remaining().length === 0, PATIENCE))) left.push(...remaining())
       if (left.length > 0) throw new Error(`The test left behind: ${left.join(', ')}`)
     })
     return implementation(t)

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Pipes, sockets and devices are what a test process talks to others with; they come and go in Node's own time. */
 const FOREIGN = /^(?:pipe|socket):|^\/dev\/|^\/proc\/\d+\/fd$/
@@ -24,4 +24,23 @@ export function openFds(): string[] {
     }
   }
   return targets.sort()
+}
+
+/** Lists of dynamic events and of every kprobe that is registered, in any way. */
+const PROBES = [
+  '/sys/kernel/tracing/kprobe_events',
+  '/sys/kernel/tracing/uprobe_events',
+  '/sys/kernel/debug/kprobes/list',
+] as const
+
+/** Probes that the kernel has, whoever made them: the lines of its lists, as far as they can be read. */
+export function probesOfKernel(): string[] {
+  return PROBES.flatMap(path => {
+    try {
+      return readFileSync(path, 'utf8').split('\n')
+    } catch {
+      // Not mounted, not built in, or kept from root by a lockdown.
+      return []
+    }
+  }).filter(line => line !== '')
 }

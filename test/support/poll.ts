@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const PATIENCE = 20_000
 
 /** Waits until something is true, looking again and again; `false` when it never was. */
-export async function eventually(condition: () => boolean): Promise<boolean> {
-  const deadline = performance.now() + PATIENCE
+export async function eventually(condition: () => boolean, patience: number = PATIENCE): Promise<boolean> {
+  const deadline = performance.now() + patience
   for (;;) {
     if (condition()) return true
     if (performance.now() > deadline) return false

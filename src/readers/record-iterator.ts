@@ -8,7 +8,7 @@ import type { Readiness } from './readiness.ts'
 import type { RingRecord } from './record.ts'
 
 /** So many records may follow each other before timers, signals and I/O get their turn. */
-export const RECORDS_PER_TURN = 128
+export const RECORDS_PER_TURN = 512
 
 type Result = IteratorResult<RingRecord, undefined>
 
@@ -21,6 +21,8 @@ interface Pending {
 export interface RecordStream {
   /** Copies and consumes the next record; `undefined` when there is none now. */
   take(): RingRecord | undefined
+  /** Gives the space of records that were taken back. */
+  settle(): void
   readonly closed: boolean
   readonly readiness: Readiness
   /** How many more records may be given out before the event loop has to turn. */
@@ -73,6 +75,7 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
   /** Ends the iteration, pending calls of `next` included. Idempotent. */
   end(): void {
     this.#ended = true
+    this.#stream.settle()
     this.#stopWaiting()
     for (const { resolve } of this.#pending.splice(0)) resolve({ done: true, value: undefined })
   }
@@ -88,6 +91,7 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
   #wait(): void {
     this.#stream.waiting.add(this)
     try {
+      this.#stream.settle()
       if (this.#stream.left === 0) this.#turn = setImmediate(this.#resume)
       else this.#stream.readiness.wait(this.#resume)
       this.#signal?.addEventListener('abort', this.#abort)

@@ -79,6 +79,9 @@ export class RingBuffer implements Disposable {
     const isClosed = (): boolean => this.#closed
     this.#stream = {
       take: () => this.#take(),
+      settle: () => {
+        for (const { ring } of this.#sources) ring.settle()
+      },
       get closed(): boolean {
         return isClosed()
       },

@@ -10,24 +10,40 @@
  * halves would show it a wrong position in between, hence the one `BigInt64Array` store, which V8 makes a single
  * 64-bit store (`xchg` on x86-64, `stlr` on arm64; both machines are little-endian, with the low half first).
  *
- * Ordering is that of `Atomics`, sequentially consistent: what the kernel wrote before it published a position or a
- * header is seen after loading it; everything we read is read before the position that gives it back; and a new position
- * is visible before the next look at the producer's, on which the kernel's decision to wake us relies.
+ * Ordering. Positions go through `Atomics`, sequentially consistent: everything we read is read before the position
+ * that gives it back, and a new position is visible before the next look at the producer's, on which the kernel's
+ * decision to wake us relies. `Atomics.load` is a call that costs more than all else that is done for a record, so
+ * headers are read by plain loads, a batch of them ahead of the records, and one fence stands between the headers and
+ * what lies behind them: a record is read after the header that says it is finished.
+ * - V8 moves no load over a call, and the operations of `Atomics` are calls.
+ * - x86-64 does not reorder loads.
+ * - On arm64 the fence is `stlr` then `ldar`: loads before an `stlr` stay before it, an `ldar` is not done before an
+ *   earlier `stlr`, and nothing behind an `ldar` is done before it (Arm ARM, "ordered-before": [L]; po; [A]).
+ * A finished header does not change until its space is given back, so it may be read again behind the fence.
  *
  * Source: kernel/bpf/ringbuf.c, Documentation/bpf/ringbuf.rst.
  *
  * @module
  */
 
-import { copyBytes } from '../codecs.ts'
 import { decodeRecord, type RecordSource, RingRecord, type RingView } from './record.ts'
 
 /** `BPF_RINGBUF_HDR_SZ`: u32 length and flags, u32 page offset. */
 const HEADER_SIZE = 8
 const DISCARDED = 0x4000_0000
 const LENGTH_MASK = 0x3fff_ffff
+/** Bytes of headers and records that are looked at in one go: few enough to be in the cache when they are read. */
+const BATCH = 16384
 /** Space is given back at least every so many parts of the ring, for producers not to wait for the end of a drain. */
 const RELEASES_PER_ROUND = 8
+
+/** What the fence is made of; its value means nothing. */
+const fence = new Int32Array(new SharedArrayBuffer(4))
+
+/** Bytes from a header to the next one. */
+function stepOf(header: number): number {
+  return HEADER_SIZE + (((header & LENGTH_MASK) + 7) & ~7)
+}
 
 /** The record that a callback sees. */
 class CurrentRecord implements RingView {
@@ -65,9 +81,14 @@ export class Ring {
   /** Index in `#words` of the low half of the producer position. */
   readonly #producerWord: number
   readonly #dataWord: number
+  readonly #bytes: Uint8Array<SharedArrayBuffer>
   readonly #current: CurrentRecord
   /** Bytes consumed since the consumer position was stored. */
   #consumed = 0
+  /** Low half of the position of the next record for `take`, as long as `#found` is not 0. */
+  #next = 0
+  /** Bytes of finished records from there on. */
+  #found = 0
   #closed = false
 
   /**
@@ -83,13 +104,14 @@ export class Ring {
     this.#consumer = new BigInt64Array(buffer, 0, 1)
     this.#producerWord = pageSize / 4
     this.#dataWord = dataOffset / 4
+    this.#bytes = new Uint8Array(buffer, dataOffset, 2 * size)
     this.#current = new CurrentRecord(new DataView(buffer, dataOffset, 2 * size), source)
   }
 
-  /** Bytes from the consumer position to the producer position, headers and discarded records included. */
+  /** Bytes that were not read yet, headers and discarded records included. */
   get availableBytes(): number {
     const between = this.#between
-    return between > this.size ? 0 : between
+    return between > this.size ? 0 : between - this.#consumed
   }
 
   /**
@@ -98,8 +120,8 @@ export class Ring {
    */
   get stalled(): boolean {
     const between = this.#between
-    if (between === 0 || between > this.size) return between > this.size
-    const offset = Atomics.load(this.#words, 0) & (this.size - 1)
+    if (between === this.#consumed || between > this.size) return between > this.size
+    const offset = (Atomics.load(this.#words, 0) + this.#consumed) & (this.size - 1)
     return Atomics.load(this.#words, this.#dataWord + (offset >>> 2)) < 0
   }
 
@@ -118,30 +140,20 @@ export class Ring {
    * @returns how many there were
    */
   drain(callback: (record: RingView) => void, limit: number): number {
+    this.#release()
+    this.#found = 0
     let available = this.availableBytes
-    let count = 0
-    const current = this.#current
-    const mask = this.size - 1
-    const releaseAt = this.size / RELEASES_PER_ROUND
     let position = Atomics.load(this.#words, 0)
+    let count = 0
+    const batch = Math.min(BATCH, this.size / RELEASES_PER_ROUND)
     try {
       while (available > 0 && count < limit && !this.#closed) {
-        const offset = position & mask
-        const header = Atomics.load(this.#words, this.#dataWord + (offset >>> 2))
-        // BPF_RINGBUF_BUSY_BIT is the sign.
-        if (header < 0) break
-        const length = header & LENGTH_MASK
-        const step = HEADER_SIZE + ((length + 7) & ~7)
-        position = (position + step) | 0
-        available -= step
-        this.#consumed += step
-        if ((header & DISCARDED) === 0) {
-          count++
-          current.offset = offset + HEADER_SIZE
-          current.length = length
-          callback(current)
-        }
-        if (this.#consumed >= releaseAt) this.#release()
+        const ready = this.#findReady(position, Math.min(available, batch), limit - count)
+        if (ready === 0) break
+        count += this.#deliver(position, ready, callback)
+        position = (position + ready) | 0
+        available -= ready
+        if (this.#consumed >= this.size / RELEASES_PER_ROUND) this.#release()
       }
     } finally {
       this.#release()
@@ -149,18 +161,106 @@ export class Ring {
     return count
   }
 
-  /** Copies the oldest record and consumes it; `undefined` when there is none. */
+  /**
+   * Finds the finished records from a position on. What they contain may be read when this has returned.
+   *
+   * @param bytes to look at; a record that starts in them counts as a whole
+   * @param limit greatest number of records, discarded ones included
+   * @returns bytes of all of them
+   */
+  #findReady(position: number, bytes: number, limit: number): number {
+    const words = this.#words
+    const dataWord = this.#dataWord
+    const mask = this.size - 1
+    let ready = 0
+    let known = 0
+    let step = HEADER_SIZE
+    // A whole number also where there is no limit: the loop then needs no floating point.
+    for (let left = Math.min(limit, bytes) | 0; ready < bytes && left > 0; left--) {
+      const header = words[dataWord + (((position + ready) & mask) >>> 2)]!
+      if (header !== known) {
+        // BPF_RINGBUF_BUSY_BIT is the sign.
+        if (header < 0) break
+        known = header
+        step = stepOf(header)
+      }
+      ready += step
+    }
+    Atomics.store(fence, 0, 0)
+    Atomics.load(fence, 0)
+    return ready
+  }
+
+  /** Calls back for finished records; returns how many were not discarded. Stops when the callback closes the ring. */
+  #deliver(position: number, ready: number, callback: (record: RingView) => void): number {
+    const words = this.#words
+    const dataWord = this.#dataWord
+    const mask = this.size - 1
+    const current = this.#current
+    const before = this.#consumed
+    let count = 0
+    let known = 0
+    let step = HEADER_SIZE
+    for (let done = 0; done < ready; ) {
+      const offset = (position + done) & mask
+      const header = words[dataWord + (offset >>> 2)]!
+      if (header !== known) {
+        known = header
+        step = stepOf(header)
+      }
+      done += step
+      // Before the callback: it may throw, or close the ring.
+      this.#consumed = before + done
+      if ((known & DISCARDED) !== 0) continue
+      count++
+      current.offset = offset + HEADER_SIZE
+      current.length = known & LENGTH_MASK
+      callback(current)
+      if (this.#closed) break
+    }
+    return count
+  }
+
+  /**
+   * Copies the oldest record and consumes it; `undefined` when there is none. Space is given back for several records
+   * at a time, at the latest when there is none left; {@link Ring.settle} does so at once.
+   */
   take(): RingRecord | undefined {
-    let taken: RingRecord | undefined
-    this.drain(({ view, offset, length }) => {
-      taken = new RingRecord(copyBytes(view, offset, length), this.source)
-    }, 1)
-    return taken
+    while (this.#found > 0 || this.#find()) {
+      const at = this.#next & (this.size - 1)
+      const header = this.#words[this.#dataWord + (at >>> 2)]!
+      const step = stepOf(header)
+      const start = at + HEADER_SIZE
+      // Of all ways to copy the one that makes no view of the shared memory, which would cost as much again.
+      const data = this.#bytes.slice(start, start + (header & LENGTH_MASK))
+      this.#next = (this.#next + step) | 0
+      this.#found -= step
+      this.#consumed += step
+      if (this.#consumed >= this.size / RELEASES_PER_ROUND) this.#release()
+      if ((header & DISCARDED) === 0) return new RingRecord(data, this.source)
+    }
+    return undefined
+  }
+
+  /** Looks for finished records to take, and gives the space of those before them back. */
+  #find(): boolean {
+    if (this.#closed) return false
+    // Before looking: the kernel wakes a reader for the first record behind the consumer position.
+    this.#release()
+    this.#next = Atomics.load(this.#words, 0)
+    this.#found = this.#findReady(this.#next, Math.min(this.availableBytes, BATCH), BATCH)
+    return this.#found > 0
+  }
+
+  /** Gives the space of all consumed records back. */
+  settle(): void {
+    this.#release()
   }
 
   /** Gives consumed space back and touches the memory no more, also when this happens in the callback of `drain`. */
   close(): void {
     this.#release()
+    this.#found = 0
     this.#closed = true
   }
 

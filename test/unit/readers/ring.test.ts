@@ -198,6 +198,60 @@ test('the view is one object over all records', t => {
   ])
 })
 
+test('the space of taken records is given back for several at once, or when asked', t => {
+  const fake = new FakeRing({ size: 4096 })
+  for (let i = 0; i < 100; i++) t.true(fake.output(new Uint8Array(16).fill(i)))
+  t.deepEqual([...fake.ring.take()!.data], Array(16).fill(0))
+  t.is(fake.consumer, 0n)
+  t.is(fake.ring.availableBytes, 99 * 24)
+  fake.ring.settle()
+  t.is(fake.consumer, 24n)
+  t.is(fake.ring.availableBytes, 99 * 24)
+  // An eighth of the ring is never held back.
+  for (let i = 1; i < 23; i++) t.is(fake.ring.take()?.data[0], i)
+  t.is(fake.consumer, 23n * 24n)
+})
+
+test('when there is nothing left to take, all space was given back', t => {
+  const fake = new FakeRing()
+  fake.output(bytes(1))
+  fake.output(bytes(2))
+  t.is(fake.ring.take()?.data[0], 1)
+  t.is(fake.ring.take()?.data[0], 2)
+  t.is(fake.ring.availableBytes, 0)
+  t.is(fake.ring.take(), undefined)
+  t.is(fake.consumer, fake.producer)
+})
+
+test('taking, draining and discarding go on from each other', t => {
+  const fake = new FakeRing()
+  fake.output(bytes(1))
+  fake.reserve(bytes(9))!.discard()
+  fake.output(bytes(2))
+  const unfinished = fake.reserve(bytes(4))!
+  t.is(fake.ring.take()?.data[0], 1)
+  t.is(fake.ring.take()?.data[0], 2)
+  t.true(fake.ring.stalled)
+  t.is(fake.ring.take(), undefined)
+  unfinished.submit()
+  t.false(fake.ring.stalled)
+  fake.output(bytes(5))
+  t.is(fake.ring.take()?.data[0], 4)
+  t.deepEqual(drain(fake.ring), [[5]])
+  t.is(fake.ring.take(), undefined)
+  t.is(fake.consumer, fake.producer)
+})
+
+test('a closed ring gives nothing more, and keeps the space of what was taken', t => {
+  const fake = new FakeRing()
+  fake.output(bytes(1))
+  fake.output(bytes(2))
+  fake.ring.take()
+  fake.ring.close()
+  t.is(fake.ring.take(), undefined)
+  t.is(fake.consumer, 16n)
+})
+
 test('a taken record is a copy', t => {
   const fake = new FakeRing({ codec: u32 })
   fake.output(bytes(1, 0, 0, 0))

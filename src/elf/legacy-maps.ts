@@ -62,6 +62,16 @@ interface LegacyMap {
   readonly offset: number
 }
 
+/** What the `maps` sections define. */
+export interface LegacyMaps {
+  /** By name, in the order of sections and offsets. */
+  readonly maps: ReadonlyMap<string, MapSpec>
+  /** The first map with each `id`. */
+  readonly byId: ReadonlyMap<number, MapSpec>
+  /** Key of an element of an array. */
+  indexKey(index: number): Uint8Array
+}
+
 /** Bytes that every layout has: up to max entries. */
 const MIN_SIZE = 16
 /** Bytes of `struct bpf_map_def`, which all longer layouts begin with. */
@@ -71,13 +81,13 @@ const MAX_INNER_MAPS = 1 << 16
 /** `inner_idx` of a map that is a template alone. */
 const NO_INDEX = 0xffff_ffff
 
-/** Reads all maps of the `maps` sections, by name, in the order of sections and offsets. */
+/** Reads all maps of the `maps` sections. */
 export function readLegacyMaps(
   elf: ElfFile,
   btf: Btf | undefined,
   symbols: ObjectSymbols,
   decode?: LegacyMapDecoder,
-): Map<string, MapSpec> {
+): LegacyMaps {
   const maps = new Map<string, LegacyMap>()
   for (const section of elf.sections) {
     if (!symbols.isLegacyMaps(section)) continue
@@ -90,7 +100,16 @@ export function readLegacyMaps(
     }
   }
   joinInnerMaps(elf, [...maps.values()])
-  return new Map([...maps].map(([name, { spec }]) => [name, spec]))
+  const byId = new Map<number, MapSpec>()
+  for (const { spec, members } of maps.values()) {
+    const { id } = members
+    if (id !== undefined && !byId.has(id)) byId.set(id, spec)
+  }
+  return {
+    maps: new Map([...maps].map(([name, { spec }]) => [name, spec])),
+    byId,
+    indexKey: index => indexKey(elf, index),
+  }
 }
 
 /** Cuts a section into definitions. What lies between them must be padding. */

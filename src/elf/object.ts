@@ -22,6 +22,7 @@ import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
 import { readStructOps } from './struct-ops.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
+import { fillTailCalls } from './tail-calls.ts'
 
 /** Functions without a section of their own are called by programs. */
 const TEXT = '.text'
@@ -72,7 +73,8 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
 
   const symbols = new ObjectSymbols(elf)
   const { btf, info, externs } = readTypes(elf)
-  const maps = readAllMaps(elf, btf, symbols, options)
+  const legacy = readLegacyMaps(elf, btf, symbols, options.legacyMap)
+  const maps = readAllMaps(elf, btf, symbols, legacy.maps)
   const kconfig = kconfigMap(externs, btf)
   if (kconfig !== undefined) {
     if (maps.has(kconfig.name)) throw elf.error(`Two maps are called ${kconfig.name}`, kconfig)
@@ -83,8 +85,10 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
   bindExterns(elf, functions, externs)
   const license = readLicense(elf)
   const version = readVersion(elf)
+  const programs = readPrograms(elf, functions, { license, version, btf })
+  fillTailCalls(programs.values(), legacy)
   return {
-    programs: readPrograms(elf, functions, { license, version, btf }),
+    programs,
     maps,
     variables: [
       ...elf.sections.filter(each => symbols.isData(each)).flatMap(each => readVariables(elf, each, btf)),
@@ -115,7 +119,7 @@ function readAllMaps(
   elf: ElfFile,
   btf: Btf | undefined,
   symbols: ObjectSymbols,
-  { legacyMap }: ObjectOptions,
+  legacy: ReadonlyMap<string, MapSpec>,
 ): Map<string, MapSpec> {
   const section = elf.section(MAPS_SECTION)
   if (section !== undefined && btf === undefined) {
@@ -125,7 +129,7 @@ function readAllMaps(
     section === undefined || btf === undefined
       ? new Map<string, MapSpec>()
       : readMaps(elf, section, btf, symbols)
-  for (const [name, spec] of readLegacyMaps(elf, btf, symbols, legacyMap)) {
+  for (const [name, spec] of legacy) {
     if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, { name: MAPS_SECTION })
     maps.set(name, spec)
   }

@@ -46,6 +46,17 @@ kernelTest('maps of iproute2 are pinned where they say, and found there by the n
   t.throws(() => BpfMap.loadPinned(`${bpffs.path}/unpinned`), { code: 'ENOENT' })
 })
 
+kernelTest('tail calls of iproute2 work once the types of their programs are set', [], t => {
+  const spec = objectSpec('legacy-tail-calls')
+  t.throws(() => Collection.load(spec), {
+    code: 'ERR_INVALID_SPEC',
+    message: 'Cannot load program first (7/1): its section name gives no program type; set type',
+  })
+  for (const program of spec.programs.values()) program.type = 'socket_filter'
+  using collection = Collection.load(spec)
+  t.is(runOnce(collection.programs.get('jump')), 2)
+})
+
 kernelTest('maps of gobpf are pinned in their namespace', [], t => {
   using bpffs = temporaryBpffs()
   using collection = loadObject('legacy-gobpf', undefined, { pinPath: bpffs.path })

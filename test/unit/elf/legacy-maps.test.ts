@@ -109,6 +109,23 @@ for (const [byteOrder, suffix] of [
   })
 }
 
+test('36 bytes: programs of sections ID/INDEX are elements of the program array with that id', t => {
+  const { maps, programs } = parseObject(readFileSync(objectPath('legacy-tail-calls')))
+  t.deepEqual(maps.get('jumps')!.contents, [
+    { key: index('little', 1), value: { program: 'first' } },
+    { key: index('little', 2), value: { program: 'second' } },
+  ])
+  t.is(maps.get('numbers')!.contents, undefined)
+  const types = [...programs.values()].map(({ name, type }) => `${name} ${type}`)
+  t.deepEqual(types, [
+    'jump socket_filter',
+    'first unspec',
+    'second unspec',
+    'nowhere unspec',
+    'unknown unspec',
+  ])
+})
+
 test('28 bytes: a map of maps by position, and a NUMA node', t => {
   const { on_node, inner, outer } = mapsOf('legacy-sample')
   t.like(on_node, { type: 'hash', flags: 4, numaNode: 0 })

@@ -47,6 +47,9 @@ const TRAILER: readonly (readonly [fixed: number, each: number])[] = btfKinds.ma
   }
 })
 
+/** Bytes of a name when no option says otherwise. */
+const MAX_NAME_LENGTH = 1024
+
 /** Members, values or parameters from which on a type is large. */
 const LARGE = 64
 
@@ -58,6 +61,10 @@ export interface BtfParseOptions {
   file?: string
   /** Section name for error messages; `.BTF` by default. */
   section?: string
+  /** How many times the bytes of the strings may be used by long ones that share them. Default: 8. */
+  maxOverlap?: number
+  /** Bytes of the name of a type, member or enumerator; the kernel takes 511. Default: 1,024. */
+  maxNameLength?: number
 }
 
 /** Parsed BTF. Immutable. */
@@ -80,6 +87,8 @@ export class Btf {
   /** Index of each type's first word, for types of its own. */
   readonly #starts: Uint32Array
   readonly #strings: StringSection
+  readonly #options: BtfParseOptions
+  readonly #maxNameLength: number
   /** Offset of the first string of its own: 0, or where the strings of the base end. */
   readonly #stringBase: number
   readonly #typeSectionOffset: number
@@ -95,12 +104,19 @@ export class Btf {
     return new Btf(bytes, options)
   }
 
+  /** Parses bytes that stand for these: with the same base, limits, and name in errors. */
+  reparse(bytes: Uint8Array): Btf {
+    return new Btf(bytes, this.#options)
+  }
+
   private constructor(bytes: Uint8Array, options: BtfParseOptions) {
+    this.#options = options
     const where: ObjectFileLocation = { section: options.section ?? '.BTF' }
     if (options.file !== undefined) where.file = options.file
     this.#where = where
     this.bytes = bytes
     this.file = options.file
+    this.#maxNameLength = options.maxNameLength ?? MAX_NAME_LENGTH
     this.base = options.base
     let header = new ByteReader(bytes, 'little', where)
     header.need(0, HEADER_MIN, 'BTF header')
@@ -119,7 +135,7 @@ export class Btf {
     this.#typeSectionOffset = typesAt
     this.#words = toWords(header.slice(typesAt, typesLength, 'BTF type section'), this.byteOrder)
     const strings = header.slice(stringsAt, stringsLength, 'BTF string section')
-    this.#strings = new StringSection(strings, { ...where, offset: stringsAt })
+    this.#strings = new StringSection(strings, { ...where, offset: stringsAt }, options)
     if (stringsLength > 0 ? strings[stringsLength - 1] !== 0 : this.base === undefined) {
       throw header.error('BTF string section does not end with NUL', stringsAt)
     }
@@ -206,7 +222,7 @@ export class Btf {
   name(id: number): string {
     if (id === 0) return ''
     const [owner, word] = this.#locate(id)
-    return this.string(owner.#words[word]!)
+    return this.#name(owner.#words[word]!)
   }
 
   /**
@@ -215,13 +231,22 @@ export class Btf {
    * @throws ObjectFileError when there is none
    */
   string(offset: number): string {
+    return this.#string(offset, Number.POSITIVE_INFINITY)
+  }
+
+  /** As `string`; throws when it is longer than a name may be. */
+  #name(offset: number): string {
+    return this.#string(offset, this.#maxNameLength)
+  }
+
+  #string(offset: number, maxLength: number): string {
     if (offset === 0) return ''
     let owner: Btf = this
     while (offset < owner.#stringBase && owner.base !== undefined) owner = owner.base
     if (offset - owner.#stringBase >= owner.#strings.bytes.length) {
       throw this.#strings.error(`BTF string offset ${offset} is out of range`, offset - this.#stringBase)
     }
-    return owner.#strings.at(offset - owner.#stringBase)
+    return owner.#strings.at(offset - owner.#stringBase, maxLength)
   }
 
   /**
@@ -238,7 +263,7 @@ export class Btf {
     const type = decodeType(
       this.#words,
       word,
-      offset => this.string(offset),
+      offset => this.#name(offset),
       (reason, at) => this.#errorAt(at, reason),
     )
     if ((this.#words[word + 1]! & 0xffff) >= LARGE) this.#large.set(id, type)

@@ -180,6 +180,22 @@ function fieldsAreCompatible(localBtf: Btf, localId: number, targetBtf: Btf, tar
   throw coreError('the types of a field are nested too deep')
 }
 
+/**
+ * Answers about pairs of types, by what is compared. Types that refer to each other several times would be compared
+ * again and again, and twice as often with each level of nesting.
+ */
+class Answers {
+  readonly #known = new Map<string, boolean>()
+
+  /** The answer for a pair, which is only worked out once. */
+  of(localId: number, targetId: number, work: () => boolean): boolean {
+    const key = `${localId} ${targetId}`
+    const known = this.#known.get(key) ?? work()
+    this.#known.set(key, known)
+    return known
+  }
+}
+
 /** Whether types agree in kind, behind pointers and in signatures too. libbpf: `bpf_core_types_are_compat`. */
 export function typesAreCompatible(
   localBtf: Btf,
@@ -187,6 +203,7 @@ export function typesAreCompatible(
   targetBtf: Btf,
   targetId: number,
   level: number = MAX_DEPTH,
+  answers: Answers = new Answers(),
 ): boolean {
   if (level < 0) throw coreError('the types are nested too deep')
   if (!sameKind(localBtf.kind(localId), targetBtf.kind(targetId))) return false
@@ -214,7 +231,10 @@ export function typesAreCompatible(
         for (const [index, param] of local.params.entries()) {
           const one = localBtf.resolve(param.type)
           const other = targetBtf.resolve(target.params[index]!.type)
-          if (!typesAreCompatible(localBtf, one, targetBtf, other, level - 1)) return false
+          const compatible = answers.of(one, other, () =>
+            typesAreCompatible(localBtf, one, targetBtf, other, level - 1, answers),
+          )
+          if (!compatible) return false
         }
         localId = local.type
         targetId = target.type
@@ -238,6 +258,7 @@ function typesMatch(
   targetId: number,
   behindPointer = false,
   level = MAX_DEPTH,
+  answers = { direct: new Answers(), behindPointer: new Answers() },
 ): boolean {
   if (level <= 0) throw coreError('the types are nested too deep')
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
@@ -258,7 +279,12 @@ function typesMatch(
         if (behindPointer)
           return target.kind === 'fwd' ? target.of === local.kind : target.kind === local.kind
         return (
-          target.kind === local.kind && structsMatch(localBtf, local, targetBtf, target as BtfStruct, level)
+          target.kind === local.kind &&
+          structsMatch(local, target as BtfStruct, (one, other) =>
+            answers.direct.of(one, other, () =>
+              typesMatch(localBtf, one, targetBtf, other, false, level - 1, answers),
+            ),
+          )
         )
       case 'int':
         return (
@@ -277,7 +303,11 @@ function typesMatch(
         if (target.kind !== 'func_proto' || local.params.length !== target.params.length) return false
         for (const [index, param] of local.params.entries()) {
           const other = target.params[index]!.type
-          if (!typesMatch(localBtf, param.type, targetBtf, other, behindPointer, level - 1)) return false
+          const known = behindPointer ? answers.behindPointer : answers.direct
+          const matches = known.of(param.type, other, () =>
+            typesMatch(localBtf, param.type, targetBtf, other, behindPointer, level - 1, answers),
+          )
+          if (!matches) return false
         }
         break
       default:
@@ -298,19 +328,17 @@ function enumsMatch(local: BtfEnum, target: BtfEnum): boolean {
 
 /** Every local member has one of its name and a type that matches. libbpf: `bpf_core_composites_match`. */
 function structsMatch(
-  localBtf: Btf,
   local: BtfStruct,
-  targetBtf: Btf,
   target: BtfStruct,
-  level: number,
+  match: (localId: number, targetId: number) => boolean,
 ): boolean {
   if (local.members.length > target.members.length) return false
-  return local.members.every(member => {
-    const name = essentialName(member.name)
-    return target.members.some(
-      other =>
-        essentialName(other.name) === name &&
-        typesMatch(localBtf, member.type, targetBtf, other.type, false, level - 1),
-    )
-  })
+  const named = new Map<string, Set<number>>()
+  for (const { name, type } of target.members) {
+    const types = named.get(essentialName(name)) ?? new Set()
+    named.set(essentialName(name), types.add(type))
+  }
+  return local.members.every(({ name, type }) =>
+    [...(named.get(essentialName(name)) ?? [])].some(other => match(type, other)),
+  )
 }

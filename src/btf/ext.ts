@@ -18,6 +18,9 @@ const HEADER_MIN = 24
 /** Header with the CO-RE part, which clang writes since version 10. */
 const HEADER_WITH_CORE = 32
 
+/** Bytes that access strings stay below: 64 steps, each of a 32-bit number and a colon. */
+const MAX_ACCESS = 64 * 11
+
 /** A function starts at a byte of its section. */
 export interface FunctionRecord {
   offset: number
@@ -73,12 +76,19 @@ export function parseExtInfo(bytes: Uint8Array, btf: Btf, where: ObjectFileLocat
     minimum,
   })
   const core = headerLength >= HEADER_WITH_CORE ? part(24, 16) : undefined
+  // Thousands of records share the name of their file.
+  const strings = new Map<number, string>()
+  const string = (offset: number): string => {
+    const text = strings.get(offset) ?? btf.string(offset)
+    strings.set(offset, text)
+    return text
+  }
   return {
     functions: readPart(part(8, 8), at => ({ offset: reader.u32(at), typeId: reader.u32(at + 4) })),
     lines: readPart(part(16, 16), at => ({
       offset: reader.u32(at),
-      file: btf.string(reader.u32(at + 4)),
-      text: btf.string(reader.u32(at + 8)),
+      file: string(reader.u32(at + 4)),
+      text: string(reader.u32(at + 8)),
       line: reader.u32(at + 12) >>> 10,
       column: reader.u32(at + 12) & 0x3ff,
     })),
@@ -88,10 +98,16 @@ export function parseExtInfo(bytes: Uint8Array, btf: Btf, where: ObjectFileLocat
         : readPart(core, at => ({
             offset: reader.u32(at),
             typeId: reader.u32(at + 4),
-            access: btf.string(reader.u32(at + 8)),
+            access: accessString(reader, at, string(reader.u32(at + 8))),
             kind: reader.u32(at + 12),
           })),
   }
+}
+
+/** The access string of a relocation, which has a number for each step. */
+function accessString(reader: ByteReader, record: number, text: string): string {
+  if (text.length > MAX_ACCESS) throw reader.error(`An access string of ${text.length} bytes`, record + 8)
+  return text
 }
 
 interface Part {

@@ -2,7 +2,8 @@
  * Types by name, for a BTF that is asked often: a hash table in typed arrays. For the kernel's 130,000 types it takes
  * some milliseconds and 1.5 MB, a tenth of what a `Map` of strings would.
  *
- * The hash is that of the name without flavour, so that one bucket holds all flavours of a name.
+ * An index for look-ups of one name hashes whole names; one for look-ups of all flavours hashes names without flavour, so
+ * that one bucket holds them all.
  *
  * @module
  */
@@ -12,6 +13,15 @@ const UNDERSCORE = 0x5f
 const SEPARATOR = 3
 /** Names count up to here: more would let a hostile file have long overlapping strings hashed again and again. */
 const MAX_HASHED = 512
+
+/**
+ * Where hashes begin: nobody can make a file whose names all are in one bucket without knowing it. What is found does
+ * not depend on it.
+ */
+const START = Math.floor(Math.random() * 2 ** 32) | 0
+
+/** Which names an index is to find: one, or one with all flavours. */
+export type NameLookup = 'whole' | 'flavors'
 
 /** Where the bytes of a name are. */
 export interface NamePlace {
@@ -25,12 +35,15 @@ export class NameIndex {
   readonly #heads: Int32Array
   /** By type: next type of its bucket, or -1. */
   readonly #next: Int32Array
+  readonly #lookup: NameLookup
 
   /**
    * @param count number of types
    * @param place where the name of a type begins; `undefined` when it has none
    */
-  constructor(count: number, place: (type: number) => NamePlace | undefined) {
+  constructor(count: number, place: (type: number) => NamePlace | undefined, lookup: NameLookup) {
+    this.#lookup = lookup
+    const hash = lookup === 'whole' ? wholeHash : essentialHash
     const size = 2 ** Math.ceil(Math.log2(Math.max(count, 16)))
     this.#heads = new Int32Array(size).fill(-1)
     this.#next = new Int32Array(count)
@@ -38,7 +51,7 @@ export class NameIndex {
     for (let type = count - 1; type >= 0; type--) {
       const name = place(type)
       if (name === undefined) continue
-      const bucket = essentialHash(name.bytes, name.offset) & (size - 1)
+      const bucket = hash(name.bytes, name.offset) & (size - 1)
       this.#next[type] = this.#heads[bucket]!
       this.#heads[bucket] = type
     }
@@ -48,9 +61,8 @@ export class NameIndex {
   *candidates(name: string): Generator<number> {
     const bytes = encoder.encode(`${name}\0`)
     // A name with a flavour is in the bucket of the name without; flavours of it are in its own.
-    const buckets = new Set(
-      [essentialHash(bytes, 0), plainHash(bytes)].map(hash => hash & (this.#heads.length - 1)),
-    )
+    const hashes = this.#lookup === 'whole' ? [wholeHash] : [essentialHash, wholeHash]
+    const buckets = new Set(hashes.map(hash => hash(bytes, 0) & (this.#heads.length - 1)))
     for (const bucket of buckets) {
       for (let type = this.#heads[bucket]!; type !== -1; type = this.#next[type]!) yield type
     }
@@ -70,7 +82,7 @@ function spread(hash: number): number {
 /** Hash of a NUL-terminated name up to its last `___` between other characters. */
 function essentialHash(bytes: Uint8Array, offset: number): number {
   const end = Math.min(offset + MAX_HASHED, bytes.length)
-  let hash = 0x811c9dc5
+  let hash = START
   let before = hash
   let essential: number | undefined
   let run = 0
@@ -91,9 +103,9 @@ function essentialHash(bytes: Uint8Array, offset: number): number {
 }
 
 /** Hash of a NUL-terminated name, flavour included. */
-function plainHash(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < MAX_HASHED && bytes[at] !== 0 && at < bytes.length; at++)
-    hash = step(hash, bytes[at]!)
+function wholeHash(bytes: Uint8Array, offset: number): number {
+  const end = Math.min(offset + MAX_HASHED, bytes.length)
+  let hash = START
+  for (let at = offset; at < end && bytes[at] !== 0; at++) hash = step(hash, bytes[at]!)
   return spread(hash)
 }

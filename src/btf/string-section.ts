@@ -13,7 +13,7 @@ const LONG = 512
  * How often the bytes of a section may be part of long strings. Compilers let none overlap; in a hostile section
  * every offset begins another long string, and together they would fill the memory.
  */
-const MAX_USES = 8
+const MAX_OVERLAP = 8
 
 /** A string section. Short strings are decoded whenever they are asked for, long ones once. */
 export class StringSection {
@@ -26,10 +26,14 @@ export class StringSection {
    * @param bytes the section, which ends with NUL unless it is empty
    * @param where names it in errors; its `offset` is where the section begins
    */
-  constructor(bytes: Uint8Array, where: ObjectFileLocation) {
+  constructor(
+    bytes: Uint8Array,
+    where: ObjectFileLocation,
+    { maxOverlap = MAX_OVERLAP }: { maxOverlap?: number } = {},
+  ) {
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#where = where
-    this.#budget = bytes.length * MAX_USES
+    this.#budget = bytes.length * maxOverlap
   }
 
   /** An error about an offset within the section. */
@@ -40,10 +44,11 @@ export class StringSection {
   /**
    * The string at an offset within the section.
    *
-   * @throws ObjectFileError when long strings overlap too often
+   * @throws ObjectFileError when it is longer than `maxLength`, or long strings overlap too often
    */
-  at(offset: number): string {
+  at(offset: number, maxLength: number = Number.POSITIVE_INFINITY): string {
     const length = this.bytes.indexOf(0, offset) - offset
+    if (length > maxLength) throw this.error(`A name of ${length} bytes is longer than ${maxLength}`, offset)
     if (length < LONG) return cString(this.bytes, offset)
     const known = this.#long.get(offset)
     if (known !== undefined) return known

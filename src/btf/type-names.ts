@@ -6,7 +6,7 @@
  */
 
 import { isFlavorSuffix } from './flavor.ts'
-import { NameIndex, type NamePlace } from './name-index.ts'
+import { NameIndex, type NameLookup, type NamePlace } from './name-index.ts'
 
 /** A string section, and the offset with which its strings begin. */
 export interface StringsFrom {
@@ -25,7 +25,7 @@ export class TypeNames {
   readonly #count: number
   readonly #nameOffset: (type: number) => number
   readonly #strings: readonly StringsFrom[]
-  #index: NameIndex | undefined
+  readonly #indexes: Partial<Record<NameLookup, NameIndex>> = {}
   #searches = 0
 
   /**
@@ -41,22 +41,22 @@ export class TypeNames {
 
   /** Types with a name, in ascending order. */
   named(name: string): number[] {
-    return this.#find(name, (bytes, end) => bytes[end] === 0)
+    return this.#find('whole', name, (bytes, end) => bytes[end] === 0)
   }
 
   /** Types with a name or one of its flavours, in ascending order. */
   flavors(name: string): number[] {
-    return this.#find(name, (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end))
+    return this.#find('flavors', name, (bytes, end) => bytes[end] === 0 || isFlavorSuffix(bytes, end))
   }
 
-  #find(name: string, accept: AcceptRest): number[] {
+  #find(lookup: NameLookup, name: string, accept: AcceptRest): number[] {
     const needle = Buffer.from(name)
     if (needle.length === 0 || needle.includes(0)) return []
-    if (this.#index === undefined && ++this.#searches <= SEARCHES_BEFORE_INDEX)
+    if (this.#indexes[lookup] === undefined && ++this.#searches <= SEARCHES_BEFORE_INDEX)
       return this.#search(needle, accept)
-    this.#index ??= new NameIndex(this.#count, type => this.#place(type))
+    this.#indexes[lookup] ??= new NameIndex(this.#count, type => this.#place(type), lookup)
     const found: number[] = []
-    for (const type of this.#index.candidates(name)) {
+    for (const type of this.#indexes[lookup].candidates(name)) {
       const place = this.#place(type)
       if (place === undefined) continue
       const { bytes, offset } = place

@@ -9,7 +9,7 @@
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
 import { decodeInstructions } from '../asm/decode.ts'
 import { INSTRUCTION_SIZE, type Instruction, LDIMM64, type Reference, slotCount } from '../asm/instruction.ts'
-import type { ExtInfo } from '../btf/ext.ts'
+import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../btf/ext.ts'
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from './file.ts'
 import type { NamedSymbol, ObjectSymbols } from './symbols.ts'
 
@@ -37,14 +37,15 @@ export function readFunctions(
   symbols: ObjectSymbols,
   info: ExtInfo | undefined,
 ): ObjectFunction[] {
-  let budget = elf.fileSize
+  const records = info === undefined ? undefined : new RecordIndex(elf, info)
+  let budget = elf.fileSize * elf.limits.maxOverlap
   return sections.flatMap(section => {
     const functions = symbols.functionsIn(section).map(named => {
       budget -= named.symbol.size
       if (budget < 0) throw elf.error('Functions overlap', section, named.symbol.value)
       return readFunction(elf, section, named)
     })
-    if (info !== undefined) annotate(elf, section, functions, info)
+    if (records !== undefined) annotate(elf, section, functions, records)
     const relocated = applyRelocations(elf, section, functions, symbols)
     for (const each of functions) nameLocalCalls(elf, each, symbols, relocated)
     return functions
@@ -82,16 +83,13 @@ function annotate(
   elf: ElfFile,
   section: ElfSection,
   functions: readonly ObjectFunction[],
-  info: ExtInfo,
+  info: RecordIndex,
 ): void {
   const visit = <T extends { offset: number }>(
-    records: readonly T[] = [],
+    byOffset: ReadonlyMap<number, T>,
     visitor: (record: T, to: Instruction) => void,
   ): void => {
-    const middle = (offset: number): Error =>
-      elf.error('.BTF.ext record about the middle of an instruction', section, offset)
-    const byOffset = new Map(records.map(record => [record.offset, record]))
-    for (const offset of byOffset.keys()) if (offset % INSTRUCTION_SIZE !== 0) throw middle(offset)
+    if (byOffset.size === 0) return
     for (const { offset, instructions } of functions) {
       let next = offset
       for (const instruction of instructions) {
@@ -99,20 +97,52 @@ function annotate(
         if (record !== undefined) visitor(record, instruction)
         next += slotCount(instruction) * INSTRUCTION_SIZE
         if (instruction.opcode === LDIMM64 && byOffset.has(next - INSTRUCTION_SIZE)) {
-          throw middle(next - INSTRUCTION_SIZE)
+          throw elf.error(MIDDLE, section, next - INSTRUCTION_SIZE)
         }
       }
     }
   }
-  visit(info.functions.get(section.name), ({ typeId }, to) => {
+  visit(info.functions(section), ({ typeId }, to) => {
     to.funcTypeId = typeId
   })
-  visit(info.lines.get(section.name), ({ file, text, line, column }, to) => {
+  visit(info.lines(section), ({ file, text, line, column }, to) => {
     to.source = { file, text, line, column }
   })
-  visit(info.relocations.get(section.name), ({ kind, typeId, access }, to) => {
+  visit(info.relocations(section), ({ kind, typeId, access }, to) => {
     to.relocation = { kind, typeId, access }
   })
+}
+
+const MIDDLE = '.BTF.ext record about the middle of an instruction'
+
+/** The records of `.BTF.ext` by section and offset. Sections may share a name, and so their records. */
+class RecordIndex {
+  readonly functions: (section: ElfSection) => ReadonlyMap<number, FunctionRecord>
+  readonly lines: (section: ElfSection) => ReadonlyMap<number, LineRecord>
+  readonly relocations: (section: ElfSection) => ReadonlyMap<number, CoreRecord>
+
+  constructor(elf: ElfFile, info: ExtInfo) {
+    this.functions = indexOf(elf, info.functions)
+    this.lines = indexOf(elf, info.lines)
+    this.relocations = indexOf(elf, info.relocations)
+  }
+}
+
+function indexOf<T extends { offset: number }>(
+  elf: ElfFile,
+  records: ReadonlyMap<string, readonly T[]>,
+): (section: ElfSection) => ReadonlyMap<number, T> {
+  const indexes = new Map<string, ReadonlyMap<number, T>>()
+  return section => {
+    const known = indexes.get(section.name)
+    if (known !== undefined) return known
+    const own = records.get(section.name) ?? []
+    for (const { offset } of own)
+      if (offset % INSTRUCTION_SIZE !== 0) throw elf.error(MIDDLE, section, offset)
+    const index = new Map(own.map(record => [record.offset, record]))
+    indexes.set(section.name, index)
+    return index
+  }
 }
 
 /** Turns ELF relocations into references; returns the instructions that got one. */

@@ -7,14 +7,11 @@
  */
 
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
-import { Btf } from '../btf/btf.ts'
+import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import type { BtfDatasec } from '../btf/types.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from './file.ts'
-
-/** Most bytes that a section without bytes in the file may claim. */
-const MAX_BSS = 1 << 30
 
 /** Where a global variable lies. */
 export interface DataVariable {
@@ -39,7 +36,7 @@ export function checkDataSizes(elf: ElfFile, sections: readonly ElfSection[]): v
   for (const section of sections) {
     if (section.type === sectionTypes.nobits) zero += section.size
     else inFile += section.size
-    if (zero > MAX_BSS) throw elf.error(`${zero} bytes of variables are more than ${MAX_BSS}`, section)
+    if (zero > elf.limits.maxZeroBytes) throw tooLarge(elf, section, zero)
     if (inFile > elf.fileSize) throw elf.error('Sections of variables overlap', section)
   }
 }
@@ -66,9 +63,13 @@ export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined)
 }
 
 function checkSize(elf: ElfFile, section: ElfSection): void {
-  if (section.type === sectionTypes.nobits && section.size > MAX_BSS) {
-    throw elf.error(`${section.size} bytes of variables are more than ${MAX_BSS}`, section)
-  }
+  const { type, size } = section
+  if (type === sectionTypes.nobits && size > elf.limits.maxZeroBytes) throw tooLarge(elf, section, size)
+}
+
+function tooLarge(elf: ElfFile, section: ElfSection, size: number): Error {
+  const { maxZeroBytes } = elf.limits
+  return elf.error(`${size} bytes of variables are more than ${maxZeroBytes} (option maxZeroBytes)`, section)
 }
 
 /** Whether programs must not write to a section's variables. */
@@ -119,7 +120,7 @@ export function completeBtf(elf: ElfFile, btf: Btf): Btf {
         builder.replace(id, { ...type, linkage: 'static' })
     }
   })
-  return Btf.parse(builder.build(elf.byteOrder), elf.file === undefined ? {} : { file: elf.file })
+  return btf.reparse(builder.build(elf.byteOrder))
 }
 
 function completeSection(

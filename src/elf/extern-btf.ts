@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Btf } from '../btf/btf.ts'
+import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import type { BtfDatasec, BtfFunc, BtfVar } from '../btf/types.ts'
 import type { ObjectFileError } from '../errors.ts'
@@ -111,5 +111,5 @@ function noSymbol(btf: Btf, id: number): ObjectFileError {
 }
 
 function rebuilt(btf: Btf, builder: BtfBuilder): Btf {
-  return Btf.parse(builder.build(btf.byteOrder), btf.file === undefined ? {} : { file: btf.file })
+  return btf.reparse(builder.build(btf.byteOrder))
 }

@@ -22,9 +22,6 @@ export const KCONFIG_SECTION = '.kconfig'
 /** Section of symbols of the kernel. */
 export const KSYMS_SECTION = '.ksyms'
 
-/** Most bytes of options; a configuration has some hundred thousand in all. */
-const MAX_KCONFIG = 1 << 20
-
 /** What every extern has. */
 interface ExternBase {
   /** Name in the object. */
@@ -115,8 +112,9 @@ export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
   const placed = options.map(({ align, ...option }): KconfigExtern => {
     const offset = Math.ceil(end / align) * align
     end = offset + option.size
-    if (end > MAX_KCONFIG) {
-      const reason = `Extern ${option.name}: the options of the object are more than ${MAX_KCONFIG} bytes`
+    const { maxKconfigBytes } = elf.limits
+    if (end > maxKconfigBytes) {
+      const reason = `Extern ${option.name}: the options of the object are more than ${maxKconfigBytes} bytes (option maxKconfigBytes)`
       throw elf.error(reason, { name: KCONFIG_SECTION }, offset)
     }
     return { ...option, offset }

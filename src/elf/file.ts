@@ -9,6 +9,7 @@
 
 import { type ByteOrder, ByteReader } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import { completeLimits, type ObjectLimits } from './limits.ts'
 import { StringTable } from './strings.ts'
 
 const ELF_HEADER_SIZE = 64
@@ -111,6 +112,8 @@ export class ElfFile {
   readonly sections: readonly ElfSection[]
   /** All symbols of the symbol table; the index is the symbol's number. */
   readonly symbols: readonly ElfSymbol[]
+  /** What bounds the memory and time of reading it. */
+  readonly limits: Required<ObjectLimits>
   readonly #bytes: Uint8Array
   // Indexes, made when they are needed: files may have as many sections as bytes allow.
   #byName: Map<string, ElfSection> | undefined
@@ -121,14 +124,15 @@ export class ElfFile {
    * Parses the headers, section table and symbol table.
    *
    * @param file name for error messages
-   * @throws ObjectFileError when it is not ELF64, is truncated or inconsistent
+   * @throws ObjectFileError when it is not ELF64, is truncated or inconsistent, or exceeds a limit
    */
-  static parse(bytes: Uint8Array, file?: string): ElfFile {
-    return new ElfFile(bytes, file)
+  static parse(bytes: Uint8Array, file?: string, limits?: ObjectLimits): ElfFile {
+    return new ElfFile(bytes, file, completeLimits(limits))
   }
 
-  private constructor(bytes: Uint8Array, file?: string) {
+  private constructor(bytes: Uint8Array, file: string | undefined, limits: Required<ObjectLimits>) {
     this.file = file
+    this.limits = limits
     this.#bytes = bytes
     const where = file === undefined ? {} : { file }
     const ident = new ByteReader(bytes, 'little', where)
@@ -150,7 +154,7 @@ export class ElfFile {
     const header = new ByteReader(bytes, this.byteOrder, where)
     this.type = header.u16(16)
     this.machine = header.u16(18)
-    this.sections = readSections(header, where)
+    this.sections = readSections(header, where, limits)
     this.symbols = this.#readSymbols(sectionTypes.symtab)
   }
 
@@ -162,7 +166,12 @@ export class ElfFile {
   /** The first section with a name. */
   section(name: string): ElfSection | undefined {
     // Backwards, so that the first one stays.
-    this.#byName ??= new Map(this.sections.toReversed().map(each => [each.name, each]))
+    this.#byName ??= new Map(
+      this.sections
+        .slice(1)
+        .reverse()
+        .map(each => [each.name, each]),
+    )
     return this.#byName.get(name)
   }
 
@@ -260,7 +269,7 @@ export class ElfFile {
     const names = this.sections[table.link]
     if (names?.type !== sectionTypes.strtab) throw this.error('Symbol table without a string table', table)
     const reader = this.reader(table)
-    const strings = new StringTable(this.reader(names))
+    const strings = new StringTable(this.reader(names), this.limits)
     if (reader.length % SYMBOL_SIZE !== 0) throw reader.error(`Symbol table of ${reader.length} bytes`)
     const symbols: ElfSymbol[] = []
     for (let at = 0; at < reader.length; at += SYMBOL_SIZE) {
@@ -295,7 +304,11 @@ function groupBy<T>(list: Iterable<T>, keyOf: (each: T) => number): Map<number, 
   return groups
 }
 
-function readSections(header: ByteReader, where: ObjectFileLocation): ElfSection[] {
+function readSections(
+  header: ByteReader,
+  where: ObjectFileLocation,
+  limits: Required<ObjectLimits>,
+): ElfSection[] {
   const tableAt = header.size(40)
   const entrySize = header.u16(58)
   let count = header.u16(60)
@@ -307,6 +320,7 @@ function readSections(header: ByteReader, where: ObjectFileLocation): ElfSection
   if (namesIndex === SHN_XINDEX) namesIndex = header.u32(tableAt + 40)
   header.need(tableAt, count * SECTION_HEADER_SIZE, 'section table')
 
+  let used = 0
   const headers = Array.from({ length: count }, (_, index) => {
     const at = tableAt + index * SECTION_HEADER_SIZE
     const section = {
@@ -321,8 +335,11 @@ function readSections(header: ByteReader, where: ObjectFileLocation): ElfSection
       info: header.u32(at + 44),
     }
     // Section 0 is not a section, and may hold the numbers that do not fit the file's header.
-    if (index > 0 && section.type !== sectionTypes.nobits)
+    if (index > 0 && section.type !== sectionTypes.nobits) {
       header.need(section.offset, section.size, `section ${index}`)
+      used += section.size
+      if (used > header.length * limits.maxOverlap) throw header.error('Sections overlap too often', at)
+    }
     return section
   })
   const names = headers[namesIndex]
@@ -333,6 +350,7 @@ function readSections(header: ByteReader, where: ObjectFileLocation): ElfSection
       ...where,
       section: '.shstrtab',
     }),
+    limits,
   )
   return headers.map(({ nameOffset, ...section }) => ({
     ...section,

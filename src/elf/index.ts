@@ -28,5 +28,6 @@ export {
 } from './file.ts'
 export { functionSymbols, type VersionedSymbol } from './functions.ts'
 export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './legacy-maps.ts'
+export type { ObjectLimits } from './limits.ts'
 export { type ObjectFile, type ObjectOptions, parseObject } from './object.ts'
 export { functionOffset, functionOffsets, matchingFunctions } from './symbol-offset.ts'

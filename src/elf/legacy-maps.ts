@@ -76,8 +76,6 @@ export interface LegacyMaps {
 const MIN_SIZE = 16
 /** Bytes of `struct bpf_map_def`, which all longer layouts begin with. */
 const COMMON_SIZE = 20
-/** Most elements of maps of maps that the definitions of an object may ask for: a short file could ask for billions. */
-const MAX_INNER_MAPS = 1 << 16
 /** `inner_idx` of a map that is a template alone. */
 const NO_INDEX = 0xffff_ffff
 
@@ -246,6 +244,7 @@ function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
     if (same === undefined) byId.set(id, [map])
     else same.push(map)
   }
+  const { maxInnerMaps } = elf.limits
   let total = 0
   for (const { spec, members, section, offset } of maps) {
     const { innerId, innerPosition } = members
@@ -265,7 +264,7 @@ function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
     delete spec.innerMap.pinning
     delete spec.innerMap.pinPath
     total += inner.length
-    if (total > MAX_INNER_MAPS) throw fail(`more than ${MAX_INNER_MAPS} inner maps`)
+    if (total > maxInnerMaps) throw fail(`more than ${maxInnerMaps} inner maps (option maxInnerMaps)`)
     const contents = inner.flatMap(({ spec: { name: map }, members: { innerIndex } }) =>
       innerIndex === undefined ? [] : [{ key: indexKey(elf, innerIndex), value: { map } }],
     )

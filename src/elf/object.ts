@@ -18,17 +18,20 @@ import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables 
 import { placeKconfig } from './extern-btf.ts'
 import { bindExterns, type ExternSpec, kconfigMap, kconfigVariables, readExterns } from './externs.ts'
 import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
+import { MAX_NAME_LENGTH, type ObjectLimits } from './limits.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
 import { readStructOps } from './struct-ops.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
 import { fillTailCalls } from './tail-calls.ts'
 
+/** Bytes of a license that count: libbpf takes no more. */
+const MAX_LICENSE = 63
 /** Functions without a section of their own are called by programs. */
 const TEXT = '.text'
 
 /** How to read an object file. */
-export interface ObjectOptions {
+export interface ObjectOptions extends ObjectLimits {
   /**
    * Reads what definitions of maps from before BTF say behind their flags, where their size does not tell, or tells
    * something else than it means.
@@ -65,7 +68,7 @@ export interface ObjectFile {
  * @throws ObjectFileError when it is truncated, malformed, not for BPF, or uses something that cannot be loaded
  */
 export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOptions = {}): ObjectFile {
-  const elf = ElfFile.parse(bytes, file)
+  const elf = ElfFile.parse(bytes, file, { maxNameLength: MAX_NAME_LENGTH, ...options })
   if (elf.machine !== EM_BPF) throw elf.headerError(`Not a BPF object: it is for machine ${elf.machine}`, 18)
   if (elf.type !== ET_REL) throw elf.headerError(`Not a relocatable object: its type is ${elf.type}`, 16)
   if (!elf.symbols.some(each => each.name !== ''))
@@ -107,7 +110,7 @@ function readTypes(elf: ElfFile): { btf?: Btf; info?: ExtInfo; externs: ExternSp
   const section = elf.section('.BTF')
   if (section === undefined || section.size === 0) return { externs: readExterns(elf, undefined) }
   const where = elf.file === undefined ? {} : { file: elf.file }
-  const original = Btf.parse(elf.data(section), where)
+  const original = Btf.parse(elf.data(section), { ...where, ...elf.limits })
   const externs = readExterns(elf, original)
   const btf = placeKconfig(completeBtf(elf, original), externs)
   const ext = elf.section('.BTF.ext')
@@ -179,7 +182,7 @@ function readPrograms(
 
 function readLicense(elf: ElfFile): string {
   const section = elf.section('license')
-  return section === undefined ? '' : cString(elf.data(section))
+  return section === undefined ? '' : cString(elf.data(section).subarray(0, MAX_LICENSE))
 }
 
 function readVersion(elf: ElfFile): number | undefined {

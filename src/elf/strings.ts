@@ -7,12 +7,8 @@
  */
 
 import type { ByteReader } from '../bytes.ts'
+import type { ObjectLimits } from './limits.ts'
 
-/**
- * How often the bytes of a table may be used. Linkers let names share their ends, so honest files use some twice;
- * in a hostile one every offset of a table without NULs begins another long name.
- */
-const MAX_USES = 8
 /** What even the smallest table may use. */
 const MIN_BUDGET = 1 << 16
 
@@ -20,22 +16,33 @@ const MIN_BUDGET = 1 << 16
 export class StringTable {
   readonly #reader: ByteReader
   readonly #strings = new Map<number, string>()
+  readonly #maxLength: number
+  /**
+   * Linkers let names share their ends, so honest files use some bytes twice; in a hostile one every offset of a table
+   * without NULs begins another long name.
+   */
   #budget: number
 
-  constructor(reader: ByteReader) {
+  constructor(
+    reader: ByteReader,
+    { maxOverlap, maxNameLength }: Required<Pick<ObjectLimits, 'maxOverlap' | 'maxNameLength'>>,
+  ) {
     this.#reader = reader
-    this.#budget = Math.max(reader.length * MAX_USES, MIN_BUDGET)
+    this.#maxLength = maxNameLength
+    this.#budget = Math.max(reader.length * maxOverlap, MIN_BUDGET)
   }
 
   /**
    * The string at an offset.
    *
-   * @throws ObjectFileError when it is outside of the table or does not end, or the strings overlap absurdly
+   * @throws ObjectFileError when it is outside of the table, does not end or is too long, or the strings overlap absurdly
    */
   at(offset: number): string {
     const known = this.#strings.get(offset)
     if (known !== undefined) return known
     const text = this.#reader.string(offset)
+    if (text.length > this.#maxLength)
+      throw this.#reader.error(`A name of ${text.length} bytes is longer than ${this.#maxLength}`, offset)
     this.#budget -= text.length
     if (this.#budget < 0) throw this.#reader.error('Strings overlap too often', offset)
     this.#strings.set(offset, text)

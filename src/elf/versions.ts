@@ -40,7 +40,7 @@ function versionNames(elf: ElfFile): Map<number, string> {
   const strings = section === undefined ? undefined : elf.sections[section.link]
   if (section === undefined || strings === undefined) return names
   const reader = elf.reader(section)
-  const text = new StringTable(elf.reader(strings))
+  const text = new StringTable(elf.reader(strings), elf.limits)
   // Each definition says how far the next is; the distance is at least its own size.
   for (let at = 0; ; ) {
     const index = reader.u16(at + 4)

@@ -253,7 +253,7 @@ test('options that would fill the memory are refused', t => {
   refuses(
     t,
     { section: '.kconfig', type },
-    'Extern x: the options of the object are more than 1048576 bytes (x.o, section .kconfig, offset 0x0)',
+    'Extern x: the options of the object are more than 1048576 bytes (option maxKconfigBytes) (x.o, section .kconfig, offset 0x0)',
   )
 })
 

@@ -223,12 +223,12 @@ test('variables behind the end of their section, and sections that are too large
   refuses(
     t,
     made({ name: '.bss', type: sectionTypes.nobits, size: 2 ** 52 }, {}),
-    `${2 ** 52} bytes of variables are more than ${2 ** 30} (x.o, section .bss, offset 0x0)`,
+    `${2 ** 52} bytes of variables are more than ${2 ** 28} (option maxZeroBytes) (x.o, section .bss, offset 0x0)`,
   )
 })
 
 test('many large sections without bytes are refused together', t => {
-  const huge = (i: number): TestSection => ({ name: `.bss.${i}`, type: sectionTypes.nobits, size: 2 ** 30 })
+  const huge = (i: number): TestSection => ({ name: `.bss.${i}`, type: sectionTypes.nobits, size: 2 ** 28 })
   const bytes = elf({
     sections: [program, ...Array.from({ length: 100 }, (_, i) => huge(i))],
     symbols: [main],
@@ -236,7 +236,7 @@ test('many large sections without bytes are refused together', t => {
   refuses(
     t,
     bytes,
-    `${2 ** 31} bytes of variables are more than ${2 ** 30} (x.o, section .bss.1, offset 0x0)`,
+    `${2 ** 29} bytes of variables are more than ${2 ** 28} (option maxZeroBytes) (x.o, section .bss.1, offset 0x0)`,
   )
 })
 

@@ -85,7 +85,9 @@ const LEAST_LOG_SIZE = 128
 const LOG_GROWTH = 8
 /** The kernel's limit for `log_size` since 5.2. */
 const LAST_LOG_SIZE = 0xffffffff >>> 2
-/** The verifier gives up with EAGAIN when a signal is pending; libbpf tries five times. */
+/** What the kernel says when it gave up because a signal is pending: the verifier the first. */
+const INTERRUPTIONS: readonly string[] = ['EAGAIN', 'EINTR']
+/** As libbpf. */
 const LOAD_ATTEMPTS = 5
 
 /** What one `BPF_PROG_LOAD` gave. */
@@ -148,7 +150,7 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     if (result >= 0) return { fd: result, verifierLog: log === undefined ? '' : cString(log.bytes) }
 
     const code = errnoName(-result)
-    if (code === 'EAGAIN' && ++interrupted < LOAD_ATTEMPTS) continue
+    if (INTERRUPTIONS.includes(code) && ++interrupted < LOAD_ATTEMPTS) continue
     if (log === undefined && isVerdict(code)) {
       logLevel = 1
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
@@ -168,7 +170,7 @@ function firstLogSize({ logSize = FIRST_LOG_SIZE }: LoadOptions): number {
 
 /** Whether the verifier may have a word to say (`E2BIG`: too complex); a repeated load cannot mend the others. */
 function isVerdict(code: string): boolean {
-  return code !== 'EAGAIN' && code !== 'ENOMEM' && code !== 'EMFILE' && code !== 'ENFILE'
+  return ![...INTERRUPTIONS, 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code)
 }
 
 function checkLoadable(spec: ProgramSpec): void {

@@ -24,7 +24,7 @@ import { Program } from '../../src/programs/index.ts'
 import { isExcused } from '../support/exceptions.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject } from '../support/objects.ts'
-import { refusedTrampolines } from '../support/program-features.ts'
+import { lacking, refusedTrampolines, since } from '../support/program-features.ts'
 
 kernelTest('the version is at least that of uname', [], t => {
   const { major, minor, code } = kernelVersion()
@@ -46,6 +46,8 @@ kernelTest('CPUs are those of /proc and sysfs', [], t => {
   using map = BpfMap.create({ name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 1 })
   t.notThrows(() => map.get(new Uint8Array(4)))
 })
+
+const olderThan511 = lacking(since('5.11', 'Memory of maps that counts for the cgroup'))
 
 /** Where there are no trampolines, nobody can find out what else could be done with them. */
 const isHidden = (name: string): boolean =>
@@ -118,6 +120,11 @@ kernelTest('the types of modules continue those of the kernel', [], t => {
   }
   t.notThrows(() => raiseMemlockLimit())
   if (!countsMemlock()) t.true(kernelVersion().code >= versionOf(5, 11, 0).code)
+})
+
+kernelTest('locked memory is not limited where maps and programs count as such', [olderThan511], t => {
+  using _map = BpfMap.create({ name: 'm', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 << 20 })
+  t.regex(readFileSync('/proc/self/limits', 'utf8'), /^Max locked memory\s+unlimited\s+unlimited/m)
 })
 
 kernelTest('BTF of a program is read back from the kernel', [], t => {

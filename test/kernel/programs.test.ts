@@ -1,10 +1,11 @@
 import { openSync } from 'node:fs'
-import type { ThrowsExpectation } from 'ava'
+import type { ExecutionContext, ThrowsExpectation } from 'ava'
+import { commands } from '../../src/abi/index.ts'
 import { exit, type Instruction, mov, r0 } from '../../src/asm/index.ts'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { BpfMap } from '../../src/maps/index.ts'
 import { enableStats, Program, type ProgramSpec } from '../../src/programs/index.ts'
-import { bpf } from '../../src/syscalls/index.ts'
+import { bpf, nr, syscallEntry } from '../../src/syscalls/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject, PACKET, runOnce } from '../support/objects.ts'
@@ -51,6 +52,60 @@ kernelTest('a program is found by id, in the list, and by its pin', [], t => {
   pinned.unpin(path)
   t.throws(() => Program.loadPinned(path), { code: 'ENOENT' })
 })
+
+/** Lets the next calls of a `bpf(2)` command fail as if signals had come; counts all that are made. */
+function interrupt(
+  t: ExecutionContext,
+  command: keyof typeof commands,
+  errno: number,
+  times: number,
+): { calls: number } {
+  const entry = syscallEntry()
+  const { syscall, syscallAsync } = entry
+  t.teardown(() => Object.assign(entry, { syscall, syscallAsync }))
+  const count = { calls: 0 }
+  const fails = (number: number, actual?: number): boolean =>
+    number === nr.bpf && actual === commands[command] && ++count.calls <= times
+  entry.syscall = (number, ...args) => (fails(number, args[0]) ? -errno : syscall(number, ...args))
+  entry.syscallAsync = async (number, ...args) =>
+    fails(number, args[0]) ? -errno : syscallAsync(number, ...args)
+  return count
+}
+
+for (const [code, errno] of [
+  ['EAGAIN', 11],
+  ['EINTR', 4],
+] as const) {
+  kernelTest(`a load that a signal interrupts is tried again: ${code}`, [], async t => {
+    const sync = interrupt(t, 'prog_load', errno, 4)
+    using program = Program.load(seven)
+    t.is(runOnce(program), 7)
+    t.is(sync.calls, 5)
+    const async = interrupt(t, 'prog_load', errno, 4)
+    using other = await Program.loadAsync(seven)
+    t.is(runOnce(other), 7)
+    t.is(async.calls, 5)
+  })
+
+  kernelTest(`a load that is interrupted again and again fails: ${code}`, [], async t => {
+    const { message } = t.throws(() => {
+      interrupt(t, 'prog_load', errno, Number.POSITIVE_INFINITY)
+      Program.load(seven)
+    })
+    t.true(message.startsWith('Cannot load program seven: '), message)
+    await t.throwsAsync(Program.loadAsync(seven), { instanceOf: BpfError, code })
+  })
+
+  kernelTest(`a test run that signals interrupt is tried again, but not for ever: ${code}`, [], t => {
+    using program = Program.load(seven)
+    const few = interrupt(t, 'prog_run', errno, 3)
+    t.is(runOnce(program), 7)
+    t.is(few.calls, 4)
+    const many = interrupt(t, 'prog_run', errno, Number.POSITIVE_INFINITY)
+    t.throws(() => runOnce(program), { code, message: /^Cannot run program seven: / })
+    t.is(many.calls, 100)
+  })
+}
 
 kernelTest('a program that does not exist is not opened', [], t => {
   t.throws(() => Program.fromId(0x7fff_ffff), {

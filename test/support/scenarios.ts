@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { features } from '../../src/kernel/index.ts'
-import { allocate, bpf, nr, OwnedFd, syscallEntry } from '../../src/syscalls/index.ts'
+import { allocate, bpf, mapLookupElem, nr, OwnedFd, syscallEntry } from '../../src/syscalls/index.ts'
 
 /** How a scenario ended. */
 export interface Outcome {
@@ -232,6 +232,20 @@ const scenarios: Record<string, () => void | Promise<void>> = {
       await sleep(5)
     }
     console.log(`still open ${syscallEntry().syscall(nr.fcntl, fd, 1) >= 0}`)
+  },
+  'look up many times': () => {
+    const fd = bpf('map_create', { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 })
+    const [key, value] = [allocate(4), allocate(8)]
+    const lookUp = (times: number): void => {
+      for (let i = 0; i < times; i++) mapLookupElem(fd, key.address, value.address)
+    }
+    const times = 100_000
+    // Compiled by then.
+    lookUp(times)
+    globalThis.gc?.()
+    const before = process.memoryUsage().heapUsed
+    lookUp(times)
+    console.log((process.memoryUsage().heapUsed - before) / times)
   },
   'adopt in a worker without descriptors': async () => {
     const { worker, ready } = await startWorker('worker without descriptors')

@@ -575,6 +575,14 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     t.is(countFds(), before)
   })
 
+  test('looking up an element allocates nothing', async t => {
+    const execArgv = ['--expose-gc', '--max-semi-space-size=128']
+    const { lines } = await runScenario('look up many times', backend, { execArgv })
+    const [bytes] = lines.map(Number)
+    // The compiler allocates now and then; an object of any kind would be 16 bytes at least.
+    t.true(bytes! < 8, `${bytes} bytes per look-up`)
+  })
+
   const scenario = (title: string, name: string, lines: string[], code = 0): void => {
     test(title, async t => {
       const outcome = await runScenario(name, backend, { execArgv: ['--expose-gc'] })

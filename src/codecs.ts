@@ -10,7 +10,7 @@
  */
 
 import { hostByteOrder } from './bytes.ts'
-import { type AlignedCodec, type CodecValue, inMember, shown } from './codec.ts'
+import { type AlignedCodec, type Codec, type CodecValue, inMember, shown } from './codec.ts'
 import { encodeText, TextReader } from './text.ts'
 
 const LITTLE = hostByteOrder === 'little'
@@ -34,21 +34,6 @@ function integer(name: string, size: number, read: Read<number>, write: Write<nu
       if (!Number.isInteger(value) || value < min || value > max) {
         throw new RangeError(`${value} is not an integer from ${min} to ${max} (${name})`)
       }
-      write(view, offset, value)
-    },
-  }
-}
-
-/** An integer of 64 bits, as a bigint. */
-function wideInteger(name: string, read: Read<bigint>, write: Write<bigint>): AlignedCodec<bigint> {
-  const wrap = name.startsWith('i') ? BigInt.asIntN : BigInt.asUintN
-  return {
-    size: 8,
-    align: 8,
-    decode: read,
-    encode(value, view, offset) {
-      if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
-      if (wrap(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (${name})`)
       write(view, offset, value)
     },
   }
@@ -90,12 +75,20 @@ export const u32: AlignedCodec<number> = integer(
   (view, at, value) => view.setUint32(at, value, LITTLE),
 )
 
+// The two codecs of 64 bits are written out: where the functions of BigInt and DataView that are called are known, V8
+// needs no BigInt object in between.
+
 /** `__u64`: a bigint from 0 to 2^64 - 1. */
-export const u64: AlignedCodec<bigint> = wideInteger(
-  'u64',
-  (view, at) => view.getBigUint64(at, LITTLE),
-  (view, at, value) => view.setBigUint64(at, value, LITTLE),
-)
+export const u64: AlignedCodec<bigint> = {
+  size: 8,
+  align: 8,
+  decode: (view, offset) => view.getBigUint64(offset, LITTLE),
+  encode(value, view, offset) {
+    if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
+    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (u64)`)
+    view.setBigUint64(offset, value, LITTLE)
+  },
+}
 
 /** `__s8`: a number from -128 to 127. */
 export const i8: AlignedCodec<number> = integer(
@@ -122,11 +115,16 @@ export const i32: AlignedCodec<number> = integer(
 )
 
 /** `__s64`: a bigint from -2^63 to 2^63 - 1. */
-export const i64: AlignedCodec<bigint> = wideInteger(
-  'i64',
-  (view, at) => view.getBigInt64(at, LITTLE),
-  (view, at, value) => view.setBigInt64(at, value, LITTLE),
-)
+export const i64: AlignedCodec<bigint> = {
+  size: 8,
+  align: 8,
+  decode: (view, offset) => view.getBigInt64(offset, LITTLE),
+  encode(value, view, offset) {
+    if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
+    if (BigInt.asIntN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (i64)`)
+    view.setBigInt64(offset, value, LITTLE)
+  },
+}
 
 /** `float`: a number, rounded to single precision when it is written. */
 export const f32: AlignedCodec<number> = float(
@@ -151,6 +149,13 @@ export const bool: AlignedCodec<boolean> = {
     if (typeof value !== 'boolean') throw new TypeError(`${shown(value)} is not a boolean`)
     view.setUint8(offset, value ? 1 : 0)
   },
+}
+
+const scalars: ReadonlySet<unknown> = new Set([u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, bool])
+
+/** Whether a codec checks a value before it writes it, with one store: nobody sees a part of it. */
+export function storesAtOnce(codec: Codec<unknown>): boolean {
+  return scalars.has(codec)
 }
 
 /**

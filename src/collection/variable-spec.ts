@@ -106,7 +106,9 @@ export class VariableSpec {
       return
     }
     this.#view('set')
-    this.bytes.set(new Uint8Array(encodeVariable(this.name, codec, value).buffer))
+    const encoded = new DataView(new ArrayBuffer(codec.size))
+    encodeVariable(this.name, codec, value, encoded)
+    this.bytes.set(new Uint8Array(encoded.buffer))
   }
 
   #view(action: 'read' | 'set'): DataView {
@@ -122,18 +124,17 @@ export class VariableSpec {
 }
 
 /**
- * A variable's value in memory of its own, so that nothing is written where a part of it does not fit. It has the size
- * of the type: what initialises a flexible array at the end is beyond it, and stays.
+ * Encodes a variable's value: in memory of its own unless it is stored at once, so that nothing is written where a part
+ * of it does not fit.
  *
+ * @param encoded has the size of the type: what initialises a flexible array at the end is beyond it, and stays
  * @throws TypeError or RangeError when the value does not fit the type
  */
-export function encodeVariable(name: string, codec: Codec<unknown>, value: unknown): DataView<ArrayBuffer> {
-  const encoded = new DataView(new ArrayBuffer(codec.size))
+export function encodeVariable(name: string, codec: Codec<unknown>, value: unknown, encoded: DataView): void {
   try {
     codec.encode(value, encoded, 0)
   } catch (error) {
     const Same = error instanceof RangeError ? RangeError : TypeError
     throw new Same(`Cannot set variable ${name}: ${(error as Error).message}`, { cause: error })
   }
-  return encoded
 }

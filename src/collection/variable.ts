@@ -5,6 +5,7 @@
  */
 
 import type { Codec } from '../codec.ts'
+import { storesAtOnce } from '../codecs.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
 import type { BpfMap } from '../maps/index.ts'
 import { encodeVariable, type VariableSpec } from './variable-spec.ts'
@@ -22,7 +23,10 @@ export class Variable {
   readonly #offset: number
   readonly #map: BpfMap
   readonly #codec: Codec<unknown> | undefined
+  readonly #atOnce: boolean
   #view: DataView | undefined
+  /** Where a value of several parts is encoded first. */
+  #encoded: DataView<ArrayBuffer> | undefined
 
   /** @internal */
   constructor(spec: VariableSpec, map: BpfMap) {
@@ -33,6 +37,7 @@ export class Variable {
     this.#offset = spec.offset
     this.#map = map
     this.#codec = spec.codec
+    this.#atOnce = this.#codec !== undefined && storesAtOnce(this.#codec)
   }
 
   /** The variable's bytes in shared memory; zeros once the collection is closed. */
@@ -62,8 +67,13 @@ export class Variable {
         code: 'ERR_READ_ONLY',
       })
     }
-    if (this.#codec !== undefined) store(encodeVariable(this.name, this.#codec, value), this.#memory())
-    else if (value instanceof Uint8Array && value.length === this.size) this.bytes.set(value)
+    if (this.#codec !== undefined && this.#atOnce) {
+      encodeVariable(this.name, this.#codec, value, this.#memory())
+    } else if (this.#codec !== undefined) {
+      this.#encoded ??= new DataView(new ArrayBuffer(this.#codec.size))
+      encodeVariable(this.name, this.#codec, value, this.#encoded)
+      store(this.#encoded, this.#memory())
+    } else if (value instanceof Uint8Array && value.length === this.size) this.bytes.set(value)
     else throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
   }
 

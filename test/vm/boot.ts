@@ -18,6 +18,8 @@ export interface BootOptions extends ConsoleOptions {
    * in the guest are then free of what else the host does.
    */
   countInstructions?: boolean
+  /** Files and directories of the project that the command needs besides what tests need. */
+  files?: readonly string[]
 }
 
 /** Command line of the kernel: a console, no waiting after a panic, and BPF among the security modules. */
@@ -58,12 +60,12 @@ function qemuArguments(
 function prepareGuest(
   kernel: GuestKernel,
   command: string | undefined,
-  countInstructions?: boolean,
+  { countInstructions, files }: Pick<BootOptions, 'countInstructions' | 'files'> = {},
 ): [program: string, args: string[], directory: string] {
   const directory = join(CACHE, 'run', `${kernel.name}-${process.pid}`)
   mkdirSync(directory, { recursive: true })
   const root = prepareRoot(kernel.arch)
-  const project = makeProjectImage(kernel, directory, command)
+  const project = makeProjectImage(kernel, directory, command, files)
   const initramfs = makeInitramfs(kernel, directory)
   return [...qemuArguments(kernel, initramfs, root, project, countInstructions), directory]
 }
@@ -74,7 +76,7 @@ export async function runInGuest(
   command: string,
   options: BootOptions,
 ): Promise<GuestResult> {
-  const [program, args, directory] = prepareGuest(kernel, command, options.countInstructions)
+  const [program, args, directory] = prepareGuest(kernel, command, options)
   try {
     return await watchGuest(program, args, options)
   } finally {

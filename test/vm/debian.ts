@@ -77,18 +77,24 @@ export class DebianArchive {
     return this.#apt('apt-cache', 'pkgnames', name).split('\n').includes(name)
   }
 
-  /** Unpacks single packages, without what they depend on, below a directory. */
-  unpack(names: readonly string[], into: string): void {
+  /**
+   * Unpacks single packages, without what they depend on, below a directory.
+   *
+   * @returns names of their files, which have their versions: `libbpf-dev_1%3a1.5.0-3_amd64.deb`
+   */
+  unpack(names: readonly string[], into: string): string[] {
     this.update()
     const at = join(this.#directory, 'single')
     mkdirSync(at, { recursive: true })
-    for (const name of names) {
+    return names.map(name => {
       const find = (): string | undefined => readdirSync(at).find(file => file.startsWith(`${name}_`))
       if (find() === undefined) {
         execFileSync('apt-get', [...this.#options, '-q', 'download', name], { cwd: at, stdio: 'pipe' })
       }
-      extract(join(at, find()!), into)
-    }
+      const file = find()!
+      extract(join(at, file), into)
+      return file
+    })
   }
 
   /** Unpacks packages and all they depend on below a directory. */

@@ -195,18 +195,20 @@ const PROJECT_FILES = [
  * Packs the project, a command to run in it, and the kernel's modules into an image.
  *
  * @param command shell script; `undefined` gives a shell on the console
+ * @param files other files and directories of the project that the command needs
  */
 export function makeProjectImage(
   kernel: GuestKernel,
   directory: string,
   command: string | undefined,
+  files: readonly string[] = [],
 ): string {
   const tree = join(directory, 'project')
   rmSync(tree, { recursive: true, force: true })
   mkdirSync(join(tree, '.guest/modules'), { recursive: true })
   // ava writes there; the guest mounts memory over it.
   mkdirSync(join(tree, 'node_modules/.cache'), { recursive: true })
-  for (const each of [...PROJECT_FILES, ...runtimePackages()]) {
+  for (const each of [...PROJECT_FILES, ...runtimePackages(), ...files]) {
     if (existsSync(each))
       cpSync(each, join(tree, each), { recursive: true, filter: path => !path.endsWith('/target') })
   }

@@ -1,0 +1,68 @@
+/**
+ * Differences from libbpf that are meant, each with its cause. Any other fails the run.
+ *
+ * @module
+ */
+
+import type { Difference } from './compare.ts'
+
+/** A kind of difference. */
+export interface Known {
+  readonly cause: string
+  matches(difference: Difference): boolean
+}
+
+const MMAPABLE = 1 << 10
+/** `BPF_MAP_TYPE_RINGBUF`. */
+const RINGBUF = 27
+const EBADF = 9
+
+/** All of them. */
+export const known: readonly Known[] = [
+  {
+    cause: 'libbpf since 1.0 does not read maps from before BTF',
+    matches: ({ about, twins }) =>
+      about === 'object' &&
+      /legacy map definitions in 'maps' section|bad map relo against '.*' in section 'maps\//.test(
+        String(twins?.message),
+      ),
+  },
+  {
+    cause: 'libbpf since 1.0 takes the only function of an object, when it is in .text, for no program',
+    matches: ({ about, fields, ours, twins }) =>
+      about === 'program' && fields[0] === 'missing' && ours?.section === '.text' && twins === undefined,
+  },
+  {
+    // Static variables are variables of the collection too.
+    cause: 'data sections without a global variable are BPF_F_MMAPABLE as well',
+    matches: ({ about, name, fields, ours, twins }) =>
+      about === 'map' &&
+      name.startsWith('.') &&
+      fields.join() === 'flags' &&
+      Number(ours?.flags) === (Number(twins?.flags) | MMAPABLE),
+  },
+  {
+    cause:
+      'the type of the records of a ring buffer, by which readers decode them, is no size for the kernel',
+    matches: ({ about, fields, ours, twins }) =>
+      (about === 'map' && fields.join() === 'value' && ours?.type === RINGBUF && ours.value === 0) ||
+      (about === 'load' &&
+        ours?.error === 0 &&
+        /map 'pairs': failed to create: -EINVAL/.test(String(twins?.message))),
+  },
+  {
+    // As veristat loads them. The verifier has accepted the program by then: it counted as many instructions.
+    cause: 'libbpf cannot put programs that are not loaded into an array of programs',
+    matches: ({ about, fields, ours, twins }) =>
+      about === 'load' &&
+      fields.join() === 'verdict,tag' &&
+      ours?.error === 0 &&
+      ours.processed !== -1 &&
+      twins?.error === EBADF,
+  },
+]
+
+/** The cause of a difference; `undefined` when it is not one of those that are meant. */
+export function causeOf(difference: Difference): string | undefined {
+  return known.find(each => each.matches(difference))?.cause
+}

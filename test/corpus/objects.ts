@@ -1,0 +1,182 @@
+/**
+ * The objects of the corpus: fetched, compiled and linked below `.cache/corpus`, and never committed.
+ *
+ * @module
+ */
+
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { bpfImages } from './images.ts'
+import { type Compiler, compilers, packages, type Suite, suites } from './sources.ts'
+import { archiveOf, CACHE, prepareDirectory, prepareTree, runIn } from './tree.ts'
+
+/** Directory of the objects: a directory per origin. */
+export const OBJECTS: string = join(CACHE, 'objects')
+
+/** What there is, and what could not be made. */
+export interface Corpus {
+  /** Hash of what it was made from. */
+  readonly recipe: string
+  /** Paths below `OBJECTS`, each of other bytes: `'bookworm-libbpf-tools/biolatency.o'`. */
+  readonly objects: readonly string[]
+  /** Package of each origin with its version, of those that are packages. */
+  readonly versions: Readonly<Record<string, string>>
+  /** Sources that a compiler refused, and objects that bpftool did not link. */
+  readonly failures: readonly { readonly what: string; readonly reason: string }[]
+}
+
+const SOURCES = ['test/bpf', 'examples'] as const
+const HEADERS = 'test/bpf/include'
+
+/** Collects objects, each once: the same bytes come from several packages. */
+class Collector {
+  readonly objects: string[] = []
+  readonly versions: Record<string, string> = {}
+  readonly failures: { what: string; reason: string }[] = []
+  readonly #directory: string
+  readonly #seen = new Set<string>()
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  add(origin: string, name: string, bytes: Uint8Array): void {
+    const hash = createHash('sha256').update(bytes).digest('hex')
+    if (this.#seen.has(hash)) return
+    this.#seen.add(hash)
+    let path = join(origin, `${name}.o`)
+    for (let n = 2; this.objects.includes(path); n++) path = join(origin, `${name}.${n}.o`)
+    mkdirSync(join(this.#directory, origin), { recursive: true })
+    writeFileSync(join(this.#directory, path), bytes)
+    this.objects.push(path)
+  }
+
+  fail(what: string, complaint: string): void {
+    const lines = complaint.split('\n')
+    this.failures.push({ what, reason: lines.find(line => /error/i.test(line)) ?? lines[0]! })
+  }
+}
+
+const INDEX = join(OBJECTS, 'index.json')
+
+/** The corpus that is there. */
+export function cachedCorpus(): Corpus {
+  return JSON.parse(readFileSync(INDEX, 'utf8')) as Corpus
+}
+
+/** Makes the corpus, or takes it from the cache, where it stays until the cache is removed or our sources change. */
+export function prepareCorpus(log: (line: string) => void): Corpus {
+  const recipe = recipeHash()
+  if (existsSync(INDEX)) {
+    const cached = cachedCorpus()
+    if (cached.recipe === recipe) return cached
+    rmSync(OBJECTS, { recursive: true })
+  }
+  prepareDirectory('objects', directory => {
+    const collector = new Collector(directory)
+    addOwn(collector)
+    for (const suite of suites) for (const name of packages[suite]) addPackage(collector, suite, name, log)
+    for (const compiler of compilers) addCompiled(collector, compiler, log)
+    addLinked(collector, log)
+    const { objects, versions, failures } = collector
+    writeFileSync(
+      join(directory, 'index.json'),
+      JSON.stringify({ recipe, objects, versions, failures }, null, 1),
+    )
+  })
+  return cachedCorpus()
+}
+
+/** What the corpus depends on: lists, compiler options and our own sources. */
+function recipeHash(): string {
+  const hash = createHash('sha256').update(JSON.stringify([packages, compilers]))
+  for (const file of [...sources(), ...ownObjects(), ...filesIn(HEADERS, '.h')])
+    hash.update(file).update(readFileSync(file))
+  return hash.digest('hex')
+}
+
+function sources(): string[] {
+  return SOURCES.flatMap(directory => filesIn(directory, '.bpf.c'))
+}
+
+function ownObjects(): string[] {
+  return SOURCES.flatMap(directory => filesIn(directory, '.o'))
+}
+
+function filesIn(directory: string, ending: string): string[] {
+  const files = readdirSync(directory).filter(file => file.endsWith(ending))
+  return files.sort().map(file => join(directory, file))
+}
+
+/** The committed objects. */
+function addOwn(collector: Collector): void {
+  for (const file of ownObjects()) collector.add('committed', basename(file, '.o'), readFileSync(file))
+}
+
+/** Every object in every file of a package. */
+function addPackage(collector: Collector, suite: Suite, name: string, log: (line: string) => void): void {
+  log(`unpacking ${name} of ${suite}`)
+  const directory = join(CACHE, 'unpacked')
+  rmSync(directory, { recursive: true, force: true })
+  const [deb] = archiveOf(suite).unpack([name], directory)
+  const origin = `${suite}-${name}`
+  collector.versions[origin] = decodeURIComponent(deb!.split('_')[1]!)
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
+  for (const file of files) {
+    const path = join(directory, file)
+    if (!lstatSync(path).isFile()) continue
+    for (const { bytes } of bpfImages(readFileSync(path)))
+      collector.add(origin, basename(file).replace(/(\.bpf)?\.(o|elf)$/, ''), bytes)
+  }
+  rmSync(directory, { recursive: true })
+}
+
+/** Our sources as a compiler compiles them. */
+function addCompiled(collector: Collector, compiler: Compiler, log: (line: string) => void): void {
+  log(`compiling with ${compiler.name}`)
+  const tree = prepareTree(compiler.suite)
+  for (const directory of SOURCES) cpSync(directory, join(tree, directory), { recursive: true })
+  const output = join(tree, 'tmp/out.o')
+  for (const [round, options] of Object.entries(compiler.rounds)) {
+    for (const source of sources()) {
+      const args = [...options, `-I${HEADERS}`, '-c', source, '-o', '/tmp/out.o']
+      const { ok, stderr } = runIn(tree, compiler.program, args)
+      const origin = `${compiler.name}-${round}`
+      if (ok) collector.add(origin, basename(source, '.bpf.c'), readFileSync(output))
+      else collector.fail(`${origin}/${basename(source, '.bpf.c')}`, stderr)
+    }
+  }
+}
+
+/** Our objects as `bpftool gen object` links them: each alone, which orders everything anew, and with its neighbour. */
+function addLinked(collector: Collector, log: (line: string) => void): void {
+  log('linking with bpftool')
+  const tree = prepareTree('sid')
+  const inputs = ownObjects().filter(file => file.endsWith('.bpf.o'))
+  for (const file of inputs) {
+    mkdirSync(join(tree, dirname(file)), { recursive: true })
+    copyFileSync(file, join(tree, file))
+  }
+  const link = (name: string, ...files: readonly string[]): void => {
+    const { ok, stderr } = runIn(tree, '/usr/sbin/bpftool', ['gen', 'object', '/tmp/out.o', ...files])
+    if (ok) collector.add('linked', name, readFileSync(join(tree, 'tmp/out.o')))
+    else collector.fail(`linked/${name}`, stderr)
+  }
+  inputs.forEach((file, i) => {
+    const name = basename(file, '.bpf.o')
+    link(name, file)
+    const neighbour = inputs[i + 1]
+    if (neighbour !== undefined) link(`${name}+${basename(neighbour, '.bpf.o')}`, file, neighbour)
+  })
+}

@@ -1,0 +1,66 @@
+/**
+ * What the library makes of an object, in the words of the twin.
+ *
+ * @module
+ */
+
+import { attachTypes, type EnumTable, mapTypes, programTypes } from '../../src/abi/index.ts'
+import { slotCount } from '../../src/asm/instruction.ts'
+import { aloneSpec, BpfError, Collection, CollectionSpec, verifyProgram } from '../../src/index.ts'
+import type { LoadFacts, MapFacts, ObjectFacts, ProgramFacts } from './facts.ts'
+
+/**
+ * Reads an object.
+ *
+ * @param load whether each of its programs is loaded as well, alone
+ */
+export function ourFacts(object: string, load: boolean): ObjectFacts {
+  try {
+    const spec = CollectionSpec.fromFile(object)
+    return {
+      object,
+      error: 0,
+      message: '',
+      maps: [...spec.maps.values()].map(
+        (map): MapFacts => ({
+          map: map.name,
+          type: numberOf(mapTypes, map.type),
+          key: map.keySize ?? 0,
+          value: map.valueSize ?? 0,
+          entries: map.maxEntries ?? 0,
+          flags: map.flags ?? 0,
+          extra: Number(map.mapExtra ?? 0n),
+        }),
+      ),
+      programs: [...spec.programs].map(
+        ([program, { sectionName, type, expectedAttachType, instructions, autoload }]): ProgramFacts => ({
+          program,
+          section: (sectionName ?? '').replace(/^\?/, ''),
+          type: numberOf(programTypes, type),
+          attach: numberOf(attachTypes, expectedAttachType ?? 0),
+          instructions: instructions.reduce((sum, each) => sum + slotCount(each), 0),
+          autoload: autoload !== false,
+        }),
+      ),
+      loads: load ? [...spec.programs.keys()].map(name => loadFacts(spec, name)) : [],
+    }
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error
+    return { object, error: 1, message: error.message, maps: [], programs: [], loads: [] }
+  }
+}
+
+function numberOf(table: EnumTable, value: string | number): number {
+  return typeof value === 'number' ? value : table[value]!
+}
+
+function loadFacts(spec: CollectionSpec, name: string): LoadFacts {
+  const { refusal, statistics } = verifyProgram(spec, name)
+  const processed = statistics?.instructions ?? -1
+  if (refusal !== null) {
+    const { message, cause } = refusal
+    return { load: name, error: 1, processed, tag: '', message: cause ?? message }
+  }
+  using collection = Collection.load(aloneSpec(spec, name))
+  return { load: name, error: 0, processed, tag: collection.programs.get(name).info().tag, message: '' }
+}

@@ -1,0 +1,117 @@
+/**
+ * Where the objects of the corpus come from: Debian's packages that carry some, and compilers for our own sources.
+ *
+ * @module
+ */
+
+/** Releases of Debian that packages are taken from. */
+export const suites = ['bullseye', 'bookworm', 'trixie', 'sid'] as const
+/** One of them. */
+export type Suite = (typeof suites)[number]
+
+/** Packages with BPF objects: files of their own, or embedded in programs. */
+export const packages: Readonly<Record<Suite, readonly string[]>> = {
+  bullseye: [],
+  bookworm: [
+    'libbpf-tools',
+    'libxdp1',
+    'xdp-tools',
+    'xdp-tests',
+    'ir-keytable',
+    // Built by clang 7, 9 and 14 for both byte orders, some broken on purpose.
+    'golang-github-cilium-ebpf-dev',
+    'qemu-system-x86',
+  ],
+  trixie: [
+    'libbpf-tools',
+    'libxdp1',
+    'xdp-tools',
+    'xdp-tests',
+    'ir-keytable',
+    'opensnitch-ebpf-modules',
+    'systemd',
+  ],
+  sid: [
+    'libbpf-tools',
+    'libxdp1',
+    'xdp-tools',
+    'xdp-tests',
+    'ir-keytable',
+    'opensnitch-ebpf-modules',
+    'systemd',
+    'udev-hid-bpf',
+    'nsd',
+    'libdtrace2',
+    'rtc-testbench',
+    'bpfilter',
+  ],
+}
+
+/** A compiler, and how it is called. */
+export interface Compiler {
+  readonly name: string
+  readonly suite: Suite
+  /** Its path in the tree of its suite. */
+  readonly program: string
+  /** Arguments of each round; the sources are compiled once in each. */
+  readonly rounds: Readonly<Record<string, readonly string[]>>
+}
+
+const CLANG = ['-O2', '-g', '-std=gnu11', '-nostdlibinc', '-w']
+const GCC = ['-O2', '-gbtf', '-mco-re', '-std=gnu11', '-w']
+
+function clang(release: number, suite: Suite, ...cpus: readonly string[]): Compiler {
+  const round = (cpu: string): readonly [string, string[]] => {
+    const target = cpu === 'eb' ? ['-target', 'bpfeb', '-mcpu=v3'] : ['-target', 'bpfel', `-mcpu=${cpu}`]
+    return [cpu, [...target, ...CLANG]]
+  }
+  return {
+    name: `clang-${release}`,
+    suite,
+    program: `/usr/bin/clang-${release}`,
+    rounds: Object.fromEntries(cpus.map(round)),
+  }
+}
+
+/** Every compiler has all instruction sets that it knows covered by one of its neighbours. */
+export const compilers: readonly Compiler[] = [
+  clang(11, 'bullseye', 'v1', 'v3'),
+  clang(13, 'bullseye', 'v2'),
+  clang(14, 'bookworm', 'v3'),
+  clang(16, 'bookworm', 'v3'),
+  clang(19, 'bookworm', 'v1', 'v2', 'v4'),
+  clang(22, 'sid', 'v3', 'v4', 'eb'),
+  {
+    name: 'gcc-bpf',
+    suite: 'sid',
+    program: '/usr/bin/bpf-gcc',
+    rounds: { v3: ['-mcpu=v3', ...GCC], v4: ['-mcpu=v4', ...GCC] },
+  },
+]
+
+/** What is unpacked into the tree of a suite to run its tools in: packages with, and without what they depend on. */
+export interface Tools {
+  readonly closure: readonly string[]
+  /** Those depend on much that is not needed to compile for BPF. */
+  readonly single: readonly string[]
+}
+
+/** Tools by suite; trixie has none. */
+export const tools: Readonly<Partial<Record<Suite, Tools>>> = {
+  bullseye: { closure: ['libclang-cpp11', 'libclang-cpp13'], single: ['clang-11', 'clang-13'] },
+  bookworm: {
+    closure: ['libclang-cpp14', 'libclang-cpp16', 'libclang-cpp19', 'llvm-19'],
+    single: ['clang-14', 'clang-16', 'clang-19'],
+  },
+  sid: { closure: ['libclang-cpp22', 'gcc-bpf', 'bpftool'], single: ['clang-22'] },
+}
+
+/** What the twin is built with, statically, so that it runs on every kernel: headers and libraries of sid. */
+export const twinPackages: readonly string[] = [
+  'libc6-dev',
+  'linux-libc-dev',
+  'libbpf-dev',
+  'libelf-dev',
+  'zlib1g-dev',
+  'libzstd-dev',
+]

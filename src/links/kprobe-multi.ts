@@ -10,6 +10,7 @@ import { attachTypes } from '../abi/index.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
 import { type Feature, features } from '../kernel/index.ts'
 import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { requireCookie } from './cookie.ts'
 import {
   type FunctionPattern,
   type MatchedFunctions,
@@ -149,9 +150,7 @@ function checkOptions(what: string, options: KprobeMultiOptions): void {
   if (cookies.length !== list.length) {
     throw new RangeError(`Cannot attach ${what}: ${cookies.length} cookies for ${list.length} functions`)
   }
-  const unfit = cookies.find(each => BigInt.asUintN(64, each) !== each)
-  if (unfit !== undefined)
-    throw new RangeError(`Cannot attach ${what}: cookie ${unfit} is no unsigned 64-bit number`)
+  for (const cookie of cookies) requireCookie(what, cookie)
 }
 
 interface Targets {

@@ -50,6 +50,7 @@ export interface UprobeMultiLink extends Link {
  * @throws NotSupportedError when the kernel lacks it
  * @throws ObjectFileError when the file has no such function
  * @throws BpfError when the kernel refuses, or no function matches
+ * @throws TypeError, RangeError when the options contradict each other
  */
 export function uprobeMulti(
   program: ProgramHandle,
@@ -123,14 +124,12 @@ function offsetsOf(what: string, path: string, options: UprobeMultiOptions): rea
   if ([symbols, offsets, pattern].filter(each => each !== undefined).length !== 1) {
     throw new TypeError(`Cannot attach ${what}: give one of symbols, offsets and pattern`)
   }
-  let found: readonly number[]
-  if (offsets !== undefined) found = offsets
-  else if (symbols !== undefined) found = functionOffsets(readBinary(path), symbols)
-  else found = [...matchingFunctions(readBinary(path), functionMatcher(pattern!)).keys()]
-  if (found.length === 0) {
-    throw new BpfError(`Cannot attach ${what}: no function matches ${pattern ?? 'an empty list'}`, {
-      code: 'ENOENT',
-    })
+  if (pattern !== undefined) {
+    const found = [...matchingFunctions(readBinary(path), functionMatcher(pattern)).keys()]
+    if (found.length > 0) return found
+    throw new BpfError(`Cannot attach ${what}: no function matches ${pattern}`, { code: 'ENOENT' })
   }
+  const found = offsets ?? functionOffsets(readBinary(path), symbols ?? [])
+  if (found.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
   return found
 }

@@ -164,7 +164,7 @@ const contradictions: readonly [string, KprobeMultiOptions, RegExp][] = [
   ['an address twice', { addresses: [16n, 16n] }, /0x10 is given twice$/],
   ['too few cookies', { symbols, cookies: [1n] }, /1 cookies for 2 functions$/],
   ['cookies of a pattern', { pattern: '*', cookies: [1n] }, /cookies need symbols or addresses/],
-  ['a cookie that is too large', { symbols, cookies: [1n, 1n << 64n] }, /is no unsigned 64-bit number$/],
+  ['a cookie that is too large', { symbols, cookies: [1n, 1n << 64n] }, /is not an unsigned 64-bit number$/],
   ['a unique match without a pattern', { symbols, uniqueMatch: true }, /uniqueMatch needs a pattern$/],
 ]
 for (const [name, options, message] of contradictions) {

@@ -156,16 +156,23 @@ kernelTest(
   },
 )
 
-kernelTest('a sleepable program reads memory of the process', [...trampoline, sleepableFunctions], t => {
-  using recorder = new Recorder()
-  const readNull = [mov(r1, r10), add(r1, -8), mov(r2, 8), mov(r3, 0), call('copy_from_user')]
-  const spec = { flags: BPF_F_SLEEPABLE }
-  using program = load(recorder, 'trace_fentry', 'bpf_fentry_test1', { values: [readNull] }, spec)
-  using _link = fentry(program)
-  callTestFunctions()
-  t.is(recorder.hits, 1)
-  t.is(BigInt.asIntN(64, recorder.value(0)), -14n, 'EFAULT')
-})
+for (const [kind, attachType, attach, runs] of [
+  ['fentry', 'trace_fentry', fentry, 1],
+  ['fexit', 'trace_fexit', fexit, 1],
+  ['fsession', 'trace_fsession', fsession, 2],
+] as const) {
+  const needs = [...trampoline, sleepableFunctions, ...(kind === 'fsession' ? [features.fsession] : [])]
+  kernelTest(`a sleepable program of ${kind} reads memory of the process`, needs, t => {
+    using recorder = new Recorder()
+    const readNull = [mov(r1, r10), add(r1, -8), mov(r2, 8), mov(r3, 0), call('copy_from_user')]
+    const spec = { flags: BPF_F_SLEEPABLE }
+    using program = load(recorder, attachType, 'bpf_fentry_test1', { values: [readNull] }, spec)
+    using _link = attach(program)
+    callTestFunctions()
+    t.is(recorder.hits, runs)
+    t.is(BigInt.asIntN(64, recorder.value(0)), -14n, 'EFAULT')
+  })
+}
 
 kernelTest('a session runs at entry and return', [...trampoline, features.fsession, 'bpftool'], t => {
   using recorder = new Recorder()

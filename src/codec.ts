@@ -64,6 +64,11 @@ export function shown(value: unknown): string {
   return typeof value === 'function' ? 'a function' : String(value)
 }
 
+/** Text of at most so many characters, with `…` where it was cut. */
+export function shortened(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters)}…`
+}
+
 /**
  * For `JSON.stringify`: writes a `bigint` as a number where JavaScript's numbers are exact, else as a decimal
  * string, and bytes as an array of numbers.

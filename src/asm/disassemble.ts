@@ -8,6 +8,7 @@
  */
 
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, coreRelocationKinds, enumName } from '../abi/index.ts'
+import { shortened } from '../codec.ts'
 import { formatInstruction, rawBytes } from './format.ts'
 import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine, slotCount } from './instruction.ts'
 import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
@@ -67,8 +68,12 @@ export function disassemble(instructions: readonly Instruction[], options: Disas
   return lines.map(line => `${line}\n`).join('')
 }
 
+/** Longest source line that is shown: thousands of instructions may be of one line. */
+const MAX_SOURCE = 300
+
 function sourceNote({ file, line, text }: SourceLine): string {
-  return `; ${text === '' ? '' : `${text.trim()} `}@ ${file}:${line}`
+  const shown = text === '' ? '' : `${shortened(text.trim(), MAX_SOURCE)} `
+  return `; ${shown}@ ${shortened(file, MAX_SOURCE)}:${line}`
 }
 
 function withRelocation(text: string, { relocation }: Instruction, options: DisassembleOptions): string {

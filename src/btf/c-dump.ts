@@ -13,9 +13,16 @@ import type { BtfType } from './types.ts'
 /** How deep types may refer to each other before one of them is complete. */
 const MAX_DEPTH = 512
 
-/** How long the header may become: that of a kernel has some 25 characters per type. */
-const CHARACTERS = 1 << 20
+/** What a header may have per type: that of a kernel has some 25 characters. */
 const CHARACTERS_PER_TYPE = 1 << 10
+/** What the shortest may have. */
+const CHARACTERS = 1 << 20
+
+/** Limits of `btfToC`, for BTF that is not trusted. */
+export interface BtfToCOptions {
+  /** Characters of the header, about. Default: 1,048,576, and 1,024 for each type. */
+  maxCharacters?: number
+}
 
 /** Typedefs that compilers have themselves. */
 const BUILT_IN: readonly string[] = ['__builtin_va_list', '__gnuc_va_list']
@@ -32,7 +39,7 @@ const BUILT_IN_VECTORS = /^__(Poly\d+|S?Float\d+|Bfloat\d+|Int\d+|Uint\d+)(x\d+)
  *
  * @throws ObjectFileError when types are nested too deeply, or anonymous ones are used so often that it would be huge
  */
-export function btfToC(btf: Btf): string {
+export function btfToC(btf: Btf, options: BtfToCOptions = {}): string {
   const lines: string[] = [
     '#ifndef __VMLINUX_H__',
     '#define __VMLINUX_H__',
@@ -42,7 +49,8 @@ export function btfToC(btf: Btf): string {
     '#endif',
     '',
   ]
-  new CDump(btf, lines).run()
+  const { maxCharacters = CHARACTERS + CHARACTERS_PER_TYPE * btf.typeCount } = options
+  new CDump(btf, lines, maxCharacters).run()
   lines.push('', '#ifndef BPF_NO_PRESERVE_ACCESS_INDEX', '#pragma clang attribute pop', '#endif', '')
   lines.push('#endif /* __VMLINUX_H__ */', '')
   return lines.join('\n')
@@ -58,11 +66,11 @@ class CDump {
   readonly #completed = new Set<number>()
   readonly #named = new Set<number>()
 
-  constructor(btf: Btf, lines: string[]) {
+  constructor(btf: Btf, lines: string[], maxCharacters: number) {
     this.#btf = btf
     this.#lines = lines
     this.#names = new DumpNames(btf)
-    this.#writer = new CWriter(btf, this.#names, CHARACTERS + CHARACTERS_PER_TYPE * btf.typeCount)
+    this.#writer = new CWriter(btf, { maxCharacters }, this.#names)
   }
 
   run(): void {

@@ -13,8 +13,14 @@ import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from './types.ts'
 
 /** How deep types may be nested in one declaration. */
 const MAX_DEPTH = 64
-/** Longest declaration: anonymous structs, written out where they are used, could multiply without end. */
+/** What anonymous structs are limited to, which are written out where they are used and could multiply without end. */
 const MAX_CHARACTERS = 1 << 21
+
+/** Limits of writing C, for BTF that is not trusted. */
+export interface CTextOptions {
+  /** Characters that are written at most, about. Default: 2,097,152. */
+  maxCharacters?: number
+}
 
 /** How a writer calls what it writes. */
 export interface CNames {
@@ -42,8 +48,8 @@ const ownNames: CNames = {
  * @param name of what is declared; `''` gives the bare type: `'char[16]'`
  * @throws ObjectFileError when the type is nested so deeply that it must be a loop
  */
-export function cDeclaration(btf: Btf, id: number, name = ''): string {
-  return new CWriter(btf).declaration(id, name)
+export function cDeclaration(btf: Btf, id: number, name = '', options: CTextOptions = {}): string {
+  return new CWriter(btf, options).declaration(id, name)
 }
 
 /**
@@ -52,8 +58,8 @@ export function cDeclaration(btf: Btf, id: number, name = ''): string {
  *
  * @throws ObjectFileError as {@link cDeclaration}
  */
-export function cDefinition(btf: Btf, id: number): string {
-  return new CWriter(btf).definition(id)
+export function cDefinition(btf: Btf, id: number, options: CTextOptions = {}): string {
+  return new CWriter(btf, options).definition(id)
 }
 
 /** Writes types of one BTF as C. */
@@ -61,27 +67,23 @@ export class CWriter {
   readonly #btf: Btf
   readonly #names: CNames
   readonly #layout: CLayout
-  /** Characters that may still be written: in all, and by the current call. */
-  #total: number
-  #left = 0
+  /** Characters that may still be written, in all calls together. */
+  #left: number
 
-  /** @param characters how many it writes in all, about, before it throws */
-  constructor(btf: Btf, names: CNames = ownNames, characters: number = MAX_CHARACTERS) {
+  constructor(btf: Btf, { maxCharacters = MAX_CHARACTERS }: CTextOptions = {}, names: CNames = ownNames) {
     this.#btf = btf
     this.#names = names
     this.#layout = new CLayout(btf)
-    this.#total = characters
+    this.#left = maxCharacters
   }
 
   /** As {@link cDeclaration}. */
   declaration(id: number, name: string): string {
-    this.#left = MAX_CHARACTERS
     return this.#declare(id, name, '', 0)
   }
 
   /** As {@link cDefinition}. */
   definition(id: number): string {
-    this.#left = MAX_CHARACTERS
     const type = this.#btf.type(id)
     switch (type.kind) {
       case 'struct':
@@ -152,8 +154,7 @@ export class CWriter {
   /** Counts what was written; text that becomes part of a longer one counts again, as it costs again. */
   #spend(id: number, characters: number): void {
     this.#left -= characters
-    this.#total -= characters
-    if (this.#left < 0 || this.#total < 0) throw tooComplex(this.#btf, id)
+    if (this.#left < 0) throw tooComplex(this.#btf, id)
   }
 
   #parameters({ params }: BtfFuncProto, indent: string, depth: number): string {

@@ -51,6 +51,12 @@ export interface BtfCodecOptions {
   maxValues?: number
 }
 
+/** Codec of a BTF type. */
+export interface BtfCodec extends AlignedCodec<BtfValue> {
+  /** Number of values that one value consists of, itself included; text and bytes count once. */
+  readonly values: number
+}
+
 /** How deep structs and arrays may be nested in each other; the kernel's verifier accepts fewer. */
 const MAX_NESTING = 32
 /** Greatest size of a type: that of the greatest map value. */
@@ -65,7 +71,7 @@ const DEFAULT_MAX_VALUES = 1 << 20
  * @throws ObjectFileError when there is no such type, it has no size, or what it says of itself is impossible: it
  *   contains itself, members lie outside, two have one name; or when it exceeds a limit
  */
-export function btfCodec(btf: Btf, typeId: number, options: BtfCodecOptions = {}): AlignedCodec<BtfValue> {
+export function btfCodec(btf: Btf, typeId: number, options: BtfCodecOptions = {}): BtfCodec {
   return new CodecBuilder(btf, options.maxValues ?? DEFAULT_MAX_VALUES).build(typeId)
 }
 
@@ -102,8 +108,9 @@ class CodecBuilder {
     this.#maxValues = maxValues
   }
 
-  build(typeId: number): AlignedCodec<BtfValue> {
-    return this.#build(typeId, 0, true).codec
+  build(typeId: number): BtfCodec {
+    const { codec, values } = this.#build(typeId, 0, true)
+    return { ...codec, values }
   }
 
   #impossible(reason: string): ObjectFileError {

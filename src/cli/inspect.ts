@@ -17,7 +17,7 @@ import {
   inspectObject,
   jsonReplacer,
   type KernelNeeds,
-  linkedInstructions,
+  linkedPrograms,
   relocationSubject,
 } from '../index.ts'
 import { type Command, parseCommandLine, UsageError } from './command.ts'
@@ -61,15 +61,11 @@ export const inspect: Command = {
 }
 
 function listing(spec: CollectionSpec): string {
-  return [...spec.programs.values()]
-    .map(program => {
-      const btf = program.btf ?? spec.btf
-      const text = disassemble(linkedInstructions(spec, program), {
-        relocations: relocation => relocationSubject(relocation, btf),
-      })
-      return `Program ${program.name} (${program.sectionName})\n${text}`
-    })
-    .join('\n')
+  return Array.from(linkedPrograms(spec), ({ name, program, instructions }) => {
+    const btf = program.btf ?? spec.btf
+    const text = disassemble(instructions, { relocations: each => relocationSubject(each, btf) })
+    return `Program ${name} (${program.sectionName})\n${text}`
+  }).join('\n')
 }
 
 function summary(object: Inspection): string {

@@ -7,7 +7,7 @@
 import type { Btf } from '../btf/btf.ts'
 import { type CoreFailure, relocateCore } from '../btf/core.ts'
 import { BpfError } from '../errors.ts'
-import { linkedInstructions } from './inspect.ts'
+import { type LinkOptions, linkedPrograms } from './linked.ts'
 import type { CollectionSpec } from './spec.ts'
 
 /** What the relocations of one program come to. */
@@ -26,15 +26,20 @@ export interface CoreDryRun {
  *
  * @param kernel BTF of vmlinux
  * @param modules BTF of modules, split from it; default: none
+ * @throws ObjectFileError when the programs exceed `maxInstructions`
  */
-export function dryRunCore(spec: CollectionSpec, kernel: Btf, modules: readonly Btf[] = []): CoreDryRun[] {
-  return [...spec.programs].map(([program, each]) => {
-    const linked = linkedInstructions(spec, each)
-    const relocations = linked.filter(({ relocation }) => relocation !== undefined).length
+export function dryRunCore(
+  spec: CollectionSpec,
+  kernel: Btf,
+  modules: readonly Btf[] = [],
+  options: LinkOptions = {},
+): CoreDryRun[] {
+  return Array.from(linkedPrograms(spec, options), ({ name: program, program: each, instructions }) => {
+    const relocations = instructions.filter(({ relocation }) => relocation !== undefined).length
     const local = each.btf ?? spec.btf
     if (local === undefined) return { program, relocations, failures: [], error: null }
     try {
-      const { failures } = relocateCore(linked, local, { kernel: () => kernel, modules: () => modules })
+      const { failures } = relocateCore(instructions, local, { kernel: () => kernel, modules: () => modules })
       return { program, relocations, failures, error: null }
     } catch (error) {
       if (!(error instanceof BpfError)) throw error

@@ -13,6 +13,7 @@ export {
   type SkippedMap,
   type SkippedProgram,
 } from './attach.ts'
+export { readBtfFile } from './btf-file.ts'
 export { Collection } from './collection.ts'
 export { type CoreDryRun, dryRunCore } from './core-dry-run.ts'
 export {
@@ -24,11 +25,11 @@ export {
   type InspectedType,
   type InspectedVariable,
   type Inspection,
+  type InspectOptions,
   inspectObject,
-  linkedInstructions,
-  relocationSubject,
 } from './inspect.ts'
 export type { Kconfig } from './kconfig.ts'
+export { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'
 export type { CollectionOptions } from './load.ts'
 export { Named } from './named.ts'
 export { type KernelNeed, type KernelNeeds, mapNeeds, programNeeds, summarizeNeeds } from './needs.ts'

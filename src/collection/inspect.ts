@@ -5,15 +5,14 @@
  */
 
 import { BPF_F_SLEEPABLE, coreRelocationKinds, enumName, helpers } from '../abi/index.ts'
-import type { CoreRelocation, Instruction } from '../asm/instruction.ts'
+import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { CWriter } from '../btf/c-type.ts'
-import { describeAccess, parseAccess } from '../btf/core-access.ts'
 import type { ExternSpec } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import type { MapSpec } from '../maps/spec.ts'
-import type { ProgramSpec } from '../programs/spec.ts'
-import { linkFunctions } from './link-functions.ts'
+import { InitialValues } from './initial-values.ts'
+import { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'
 import { type KernelNeeds, mapNeeds, programNeeds, slotsOf, summarizeNeeds } from './needs.ts'
 import type { CollectionSpec } from './spec.ts'
 import type { VariableSpec } from './variable-spec.ts'
@@ -103,7 +102,10 @@ export interface InspectedVariable {
   readonly constant: boolean
   /** Its declaration in C, without a semicolon: `'char comm[16]'`; `null` without a type. */
   readonly declaration: string | null
-  /** Initial value, decoded; its bytes without a type, or when they are in the byte order of another machine. */
+  /**
+   * Initial value, decoded; its bytes without a type, or when they are in the byte order of another machine; `null`
+   * beyond the limits.
+   */
   readonly value: unknown
 }
 
@@ -133,14 +135,27 @@ export interface Inspection {
   readonly needs: KernelNeeds
 }
 
+/** Limits of `inspectObject`, for objects that are not trusted: what is beyond them is `null`, unless it says else. */
+export interface InspectOptions extends LinkOptions {
+  /** Characters of C that types are written with. Default: 16,777,216. */
+  maxCharacters?: number
+  /** Members and elements of the initial values of variables, in all; text and bytes count once. Default: 262,144. */
+  maxValues?: number
+  /** Bytes of these values, in all. Default: 1,048,576. */
+  maxValueBytes?: number
+}
+
 /**
  * Describes an object. Pure: no kernel is asked, so it works for every object on every operating system.
  *
  * @param spec as `CollectionSpec.fromFile` or `parse` gives it; what was edited is shown as edited
+ * @throws ObjectFileError when the programs exceed `maxInstructions`
  */
-export function inspectObject(spec: CollectionSpec): Inspection {
-  const types = new TypeTexts()
-  const programs = [...spec.programs.values()].map(each => inspectProgram(spec, each))
+export function inspectObject(spec: CollectionSpec, options: InspectOptions = {}): Inspection {
+  const { maxCharacters = 1 << 24, maxValues = 1 << 18, maxValueBytes = 1 << 20 } = options
+  const types = new TypeTexts(maxCharacters)
+  const values = new InitialValues(spec, { values: maxValues, bytes: maxValueBytes })
+  const programs = Array.from(linkedPrograms(spec, options), each => inspectProgram(spec, each))
   const maps = [...spec.maps.values()].map(each => inspectMap(each, types))
   const loaded = programs.filter(each => each.autoload)
   return {
@@ -149,27 +164,19 @@ export function inspectObject(spec: CollectionSpec): Inspection {
     license: [...spec.programs.values()][0]?.license ?? '',
     programs,
     maps,
-    variables: [...spec.variables.values()].map(each => inspectVariable(each, spec.btf, types)),
+    variables: [...spec.variables.values()].map(each => ({
+      ...inspectVariable(each, spec.btf, types),
+      value: values.of(each),
+    })),
     externs: [...spec.externs.values()].map(each => inspectExtern(each, spec.btf, types)),
     needs: summarizeNeeds([...maps, ...loaded].flatMap(({ needs }) => needs.needs)),
   }
 }
 
-/**
- * The instructions of a program with the functions that it uses, as the kernel will get them but for relocations;
- * the program alone when it uses one that the object does not have.
- */
-export function linkedInstructions(spec: CollectionSpec, program: ProgramSpec): readonly Instruction[] {
-  try {
-    return linkFunctions(program.instructions, spec.functions)
-  } catch (error) {
-    if (error instanceof BpfError && error.code === 'ERR_UNRESOLVED') return program.instructions
-    throw error
-  }
-}
-
-function inspectProgram(spec: CollectionSpec, program: ProgramSpec): InspectedProgram {
-  const linked = linkedInstructions(spec, program)
+function inspectProgram(
+  spec: CollectionSpec,
+  { program, instructions: linked }: LinkedProgram,
+): InspectedProgram {
   const flags = program.flags ?? 0
   return {
     name: program.name ?? '',
@@ -230,20 +237,6 @@ function relocationsOf(instructions: readonly Instruction[], btf: Btf | undefine
   return [...found.values()]
 }
 
-/**
- * What a CO-RE relocation is about: `'struct task_struct.pid'`; in numbers when it does not fit the types.
- *
- * @param btf types of the object
- */
-export function relocationSubject(relocation: CoreRelocation, btf: Btf | undefined): string {
-  try {
-    if (btf !== undefined) return describeAccess(parseAccess(btf, relocation))
-  } catch (error) {
-    if (!(error instanceof BpfError)) throw error
-  }
-  return `type ${relocation.typeId} access ${JSON.stringify(relocation.access)}`
-}
-
 function inspectMap(spec: MapSpec, types: TypeTexts): InspectedMap {
   return {
     name: spec.name,
@@ -267,7 +260,11 @@ function inspectMap(spec: MapSpec, types: TypeTexts): InspectedMap {
   }
 }
 
-function inspectVariable(variable: VariableSpec, btf: Btf | undefined, types: TypeTexts): InspectedVariable {
+function inspectVariable(
+  variable: VariableSpec,
+  btf: Btf | undefined,
+  types: TypeTexts,
+): Omit<InspectedVariable, 'value'> {
   const { name, sectionName, offset, size, constant, typeId } = variable
   return {
     name,
@@ -276,16 +273,6 @@ function inspectVariable(variable: VariableSpec, btf: Btf | undefined, types: Ty
     size,
     constant,
     declaration: types.declaration(btf, typeId, name),
-    value: initialValue(variable),
-  }
-}
-
-function initialValue(variable: VariableSpec): unknown {
-  try {
-    return variable.get()
-  } catch (error) {
-    if (error instanceof BpfError) return variable.bytes.slice()
-    throw error
   }
 }
 
@@ -294,12 +281,14 @@ function inspectExtern(extern: ExternSpec, btf: Btf | undefined, types: TypeText
   return { name, kind, weak, declaration: types.declaration(btf, typeId, name) }
 }
 
-/** Characters of C that a document has at most; types of a hostile object could be written without end. */
-const MAX_C = 1 << 24
-
-/** Types as C, with one limit for all of them; `null` where there is none, beyond the limit, and for loops. */
+/** Types as C, with one limit for each BTF; `null` where there is none, beyond the limit, and for loops. */
 class TypeTexts {
+  readonly #maxCharacters: number
   readonly #writers = new Map<Btf, CWriter>()
+
+  constructor(maxCharacters: number) {
+    this.#maxCharacters = maxCharacters
+  }
 
   declaration(btf: Btf | undefined, id: number, name: string): string | null {
     return btf === undefined || id === 0 ? null : this.#write(btf, writer => writer.declaration(id, name))
@@ -324,7 +313,7 @@ class TypeTexts {
   #write<T>(btf: Btf, write: (writer: CWriter) => T): T | null {
     let writer = this.#writers.get(btf)
     if (writer === undefined) {
-      writer = new CWriter(btf, undefined, MAX_C)
+      writer = new CWriter(btf, { maxCharacters: this.#maxCharacters })
       this.#writers.set(btf, writer)
     }
     try {

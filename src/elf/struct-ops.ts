@@ -49,6 +49,7 @@ function readSection(elf: ElfFile, section: ElfSection, btf: Btf | undefined): P
   if (btf === undefined || sectionType === undefined)
     throw elf.error('The object has operations for the kernel, but no BTF that declares them', section)
   const reader = elf.reader(section)
+  let end = 0
   return sectionType.variables.map(({ type: variableId, offset: start }) => {
     const variable = btf.type(variableId)
     if (variable.kind !== 'var')
@@ -58,6 +59,10 @@ function readSection(elf: ElfFile, section: ElfSection, btf: Btf | undefined): P
     const type = btf.type(valueTypeId)
     if (type.kind !== 'struct' || type.name === '')
       throw elf.error(`Map ${name} is not a struct with a name`, section, start)
+    // Bounds what the maps of a section are in all.
+    if (start < end || type.members.length > type.size * 8)
+      throw elf.error(`Map ${name} shares its bytes with another, or with members of its own`, section, start)
+    end = start + type.size
     const spec: MapSpec = {
       name,
       type: 'struct_ops',

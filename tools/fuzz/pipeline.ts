@@ -13,7 +13,7 @@ import {
   dryRunCore,
   inspectObject,
   jsonReplacer,
-  linkedInstructions,
+  linkedPrograms,
   relocationSubject,
 } from '../../src/index.ts'
 import type { Input } from './mutate.ts'
@@ -61,8 +61,7 @@ function examineObject(bytes: Uint8Array, kernel: Btf): Outcome {
   JSON.stringify(inspectObject(spec), jsonReplacer)
   dryRunCore(spec, kernel)
   spec.copy()
-  for (const program of spec.programs.values()) {
-    const instructions = linkedInstructions(spec, program)
+  for (const { instructions } of linkedPrograms(spec)) {
     disassemble(instructions, { bytes: true, relocations: each => relocationSubject(each, spec.btf) })
     encodeInstructions(instructions.filter(each => each.reference === undefined))
   }

@@ -1,0 +1,78 @@
+/**
+ * Initial values of many variables, within limits: the variables of a hostile object may all be the same bytes, of a
+ * type with thousands of members.
+ *
+ * @module
+ */
+
+import type { Btf } from '../btf/btf.ts'
+import { type BtfCodec, btfCodec } from '../btf/codec.ts'
+import { hostByteOrder } from '../bytes.ts'
+import { BpfError } from '../errors.ts'
+import type { CollectionSpec } from './spec.ts'
+import type { VariableSpec } from './variable-spec.ts'
+
+/** How much may be decoded. */
+export interface ValueLimits {
+  /** Members and elements; text and bytes count once. */
+  readonly values: number
+  readonly bytes: number
+}
+
+/** Decodes the variables of one object. */
+export class InitialValues {
+  readonly #btf: Btf | undefined
+  readonly #decodes: boolean
+  /** By type; `undefined` for those that cannot be decoded. */
+  readonly #codecs = new Map<number, BtfCodec | undefined>()
+  #values: number
+  #bytes: number
+
+  constructor({ btf, byteOrder }: Pick<CollectionSpec, 'btf' | 'byteOrder'>, { values, bytes }: ValueLimits) {
+    this.#btf = btf
+    this.#decodes = byteOrder === hostByteOrder
+    this.#values = values
+    this.#bytes = bytes
+  }
+
+  /**
+   * The value of a variable; its bytes when it has no type that can be decoded here, `null` when it is too large for what
+   * is left, or its map has other contents now.
+   */
+  of(variable: VariableSpec): unknown {
+    const codec = this.#codec(variable)
+    const values = codec?.values ?? 1
+    if (variable.size > this.#bytes || values > this.#values) return null
+    const bytes = bytesOf(variable)
+    if (bytes === undefined) return null
+    this.#bytes -= variable.size
+    this.#values -= values
+    if (codec === undefined) return new Uint8Array(bytes)
+    return codec.decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
+  }
+
+  #codec({ typeId, size }: VariableSpec): BtfCodec | undefined {
+    if (this.#btf === undefined || typeId === 0 || !this.#decodes) return undefined
+    if (!this.#codecs.has(typeId)) this.#codecs.set(typeId, unlessImpossible(this.#btf, typeId))
+    const codec = this.#codecs.get(typeId)
+    return codec === undefined || codec.size > size ? undefined : codec
+  }
+}
+
+function unlessImpossible(btf: Btf, typeId: number): BtfCodec | undefined {
+  try {
+    return btfCodec(btf, typeId)
+  } catch (error) {
+    if (error instanceof BpfError) return undefined
+    throw error
+  }
+}
+
+function bytesOf(variable: VariableSpec): Uint8Array | undefined {
+  try {
+    return variable.bytes
+  } catch (error) {
+    if (error instanceof BpfError) return undefined
+    throw error
+  }
+}

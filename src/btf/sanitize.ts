@@ -15,6 +15,8 @@ import type { BtfType } from './types.ts'
 export interface BtfSupport {
   /** Data sections and variables (5.2). */
   datasec: boolean
+  /** `?` at the start of the names of data sections (6.9). */
+  questionMark: boolean
   /** Functions (5.0). */
   func: boolean
   /** Functions that are not static (5.6). */
@@ -55,7 +57,8 @@ function replace(type: BtfType, support: BtfSupport, placeholder: () => number):
     case 'decl_tag':
       return support.declTag ? type : { ...BYTE, name: 'decl_tag' }
     case 'datasec':
-      if (support.datasec) return type
+      if (support.datasec)
+        return support.questionMark ? type : { ...type, name: type.name.replaceAll('?', '_') }
       return {
         kind: 'struct',
         // Neither dots nor question marks are allowed in the names of structs.

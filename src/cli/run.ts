@@ -8,6 +8,7 @@ import { inspect } from 'node:util'
 import {
   BpfError,
   Collection,
+  type CollectionOptions,
   CollectionSpec,
   jsonReplacer,
   RingBuffer,
@@ -18,6 +19,7 @@ import { type Command, parseCommandLine, parseCount, UsageError } from './comman
 import { stopSignal, untilAborted } from './stop.ts'
 
 const help = `Usage: ebpf-ts run OBJECT [--set NAME=VALUE]... [--count N] [--json]
+                   [--btf FILE]
 
 Loads a compiled BPF object, attaches every program by its section name, and prints
 the records of every ring buffer, decoded through the type that the map names as its
@@ -26,6 +28,8 @@ Notes on what was attached go to standard error. Needs root.
 
   --set NAME=VALUE  give a global variable a value before the object is loaded:
                     a number, true or false, text, or JSON for arrays and structs
+  --btf FILE        apply CO-RE relocations to the types in FILE, raw BTF or an ELF file
+                    with it, for kernels that were built without
   --count N         stop after N records
   --json            print one JSON document per line: {"map": ..., "record": ...}
 
@@ -39,6 +43,7 @@ export const run: Command = {
   async run(args) {
     const { values, positionals } = parseCommandLine(args, {
       set: { type: 'string', multiple: true },
+      btf: { type: 'string' },
       count: { type: 'string' },
       json: { type: 'boolean' },
     })
@@ -49,7 +54,8 @@ export const run: Command = {
     for (const assignment of values.set ?? []) assign(spec, assignment)
 
     const stop = stopSignal()
-    using collection = Collection.load(spec)
+    const options: CollectionOptions = values.btf === undefined ? {} : { kernelTypes: values.btf }
+    using collection = Collection.load(spec, options)
     using attached = collection.attach({ onError: 'collect' })
     for (const { program, target } of attached.programs) note(`attached ${program.name} to ${target}`)
     for (const { program, reason } of attached.skipped)

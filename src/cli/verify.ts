@@ -5,10 +5,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { Btf } from '../btf/index.ts'
-import { ElfFile } from '../elf/index.ts'
 import {
   BpfError,
   CollectionSpec,
@@ -16,6 +13,7 @@ import {
   dryRunCore,
   jsonReplacer,
   type ProgramVerdict,
+  readBtfFile,
   verifyObject,
 } from '../index.ts'
 import { type Command, parseCommandLine, UsageError } from './command.ts'
@@ -167,7 +165,7 @@ function csvField(text: string): string {
 }
 
 function dryRun(paths: readonly string[], btfPath: string, json: boolean): number {
-  const kernel = readBtf(btfPath)
+  const kernel = readBtfFile(btfPath)
   const objects = readObjects(paths)
   const runs: FileDryRun[] = objects.flatMap(([file, spec]) =>
     dryRunCore(spec, kernel).map(run => ({ file, ...run })),
@@ -214,22 +212,4 @@ function failureText({ file, program, failures, error }: FileDryRun): string[] {
     return `  ${kind} of ${subject}: ${reason}${place}`
   })
   return [[`${file}: ${program}: refused if the verifier gets there`, ...lines].join('\n')]
-}
-
-/** Reads the types of a kernel: raw BTF, or section `.BTF` of an ELF file such as vmlinux. */
-function readBtf(path: string): Btf {
-  let bytes: Uint8Array
-  try {
-    bytes = readFileSync(path)
-  } catch (error) {
-    const { code = 'EIO', message } = error as NodeJS.ErrnoException
-    throw new BpfError(`Cannot read ${path}: ${message}`, { code, cause: error })
-  }
-  const file = basename(path)
-  const isElf = bytes[0] === 0x7f && bytes[1] === 0x45
-  if (!isElf) return Btf.parse(bytes, { file })
-  const elf = ElfFile.parse(bytes, file)
-  const section = elf.section('.BTF')
-  if (section === undefined) throw new BpfError(`${path} has no section .BTF`, { code: 'ERR_NO_BTF' })
-  return Btf.parse(elf.data(section), { file })
 }

@@ -30,6 +30,7 @@ export function loadTypes(btf: Btf, code: Iterable<readonly Instruction[]>): Loa
   if (known(features.btf) === false) return undefined
   const builder = sanitizeBtf(allocateKsyms(btf), {
     datasec: known(features.btfDatasec),
+    questionMark: known(features.btfQuestionMark),
     func: known(features.btfFunc),
     globalFunc: known(features.btfGlobalFunc),
     float: known(features.btfFloat),

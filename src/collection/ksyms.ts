@@ -161,7 +161,7 @@ export class KernelExterns implements Disposable {
   #findAddress(extern: KsymExtern): Resolution {
     const { name } = extern
     this.#symbols ??= this.#readSymbols()
-    const found = this.#symbols.find(name)
+    const found = this.#symbols.findVariables(name)
     const addresses = new Set(found.map(({ address }) => address))
     const [address, other] = addresses
     if (address === undefined) return weakOr(extern, `the kernel has no symbol ${name}`)

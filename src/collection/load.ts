@@ -6,10 +6,11 @@
  * @module
  */
 
-import { type CoreFailure, relocateCore } from '../btf/core.ts'
+import type { Btf } from '../btf/btf.ts'
+import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core.ts'
 import { isKconfig, KCONFIG_SECTION } from '../elf/index.ts'
 import { BpfError, withAction } from '../errors.ts'
-import { kernelBtf, moduleBtfs } from '../kernel/index.ts'
+import { features, kernelBtf, moduleBtfs } from '../kernel/index.ts'
 import {
   BpfMap,
   type CreateMapOptions,
@@ -20,7 +21,9 @@ import {
   type MapSpec,
 } from '../maps/index.ts'
 import type { LoadOptions, MissingKfunc, Program, ProgramSpec } from '../programs/index.ts'
+import { readBtfFile } from './btf-file.ts'
 import type { Cleanup } from './cleanup.ts'
+import { downLevel } from './down-level.ts'
 import { type Kconfig, kconfigValues } from './kconfig.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
 import { KernelExterns } from './ksyms.ts'
@@ -46,6 +49,11 @@ export interface CollectionOptions {
    * name. Default: none.
    */
   kconfig?: Kconfig
+  /**
+   * Types of the running kernel for CO-RE, where it was built without BTF: parsed, or a file for `readBtfFile`. Modules
+   * are not searched then. All else that needs types of the kernel (fentry, LSM, kfuncs) needs those it has itself.
+   */
+  kernelTypes?: Btf | string
 }
 
 /** What `prepare` made. */
@@ -64,7 +72,7 @@ export interface Prepared {
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
 export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanup: Cleanup): Prepared {
   const structOps = cleanup.add(new StructOpsMaps(spec))
-  const { linked, externs } = linkPrograms(spec, structOps, cleanup)
+  const { linked, externs } = linkPrograms(spec, options, structOps, cleanup)
   const types =
     spec.btf === undefined
       ? undefined
@@ -102,10 +110,12 @@ interface LinkedProgram {
  */
 function linkPrograms(
   spec: CollectionSpec,
+  { kernelTypes }: CollectionOptions,
   { autoload }: StructOpsMaps,
   cleanup: Cleanup,
 ): { linked: LinkedProgram[]; externs: KernelExterns } {
   const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
+  const targets = coreTargets(kernelTypes)
   const programs: LinkedProgram[] = []
   for (const [name, program] of spec.programs) {
     if (!(autoload.get(name) ?? program.autoload !== false)) continue
@@ -113,10 +123,10 @@ function linkPrograms(
     try {
       const linked = linkFunctions(program.instructions, spec.functions)
       const core =
-        btf === undefined
-          ? { instructions: linked, failures: [] }
-          : relocateCore(linked, btf, { kernel: kernelBtf, modules: moduleBtfs })
-      const { instructions, missingKfuncs } = externs.resolve(core.instructions)
+        btf === undefined ? { instructions: linked, failures: [] } : relocateCore(linked, btf, targets)
+      const resolved = externs.resolve(core.instructions)
+      const { missingKfuncs } = resolved
+      const instructions = downLevel(resolved.instructions, () => features.probeReadKernel.probe() === 'no')
       programs.push({ name, program: { ...program, instructions }, poisoned: core.failures, missingKfuncs })
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
@@ -124,6 +134,18 @@ function linkPrograms(
     }
   }
   return { linked: programs, externs }
+}
+
+/** Where CO-RE looks for types. A file is read when the first relocation needs it. */
+function coreTargets(given: Btf | string | undefined): CoreTargets {
+  if (given === undefined) return { kernel: kernelBtf, modules: moduleBtfs }
+  let types = typeof given === 'string' ? undefined : given
+  return {
+    kernel() {
+      types ??= readBtfFile(String(given))
+      return types
+    },
+  }
 }
 
 /** The maps of a spec, that of the kernel's configuration with its values. */

@@ -158,6 +158,7 @@ export type FeatureName =
   | 'btf'
   | 'btfFunc'
   | 'btfDatasec'
+  | 'btfQuestionMark'
   | 'btfGlobalFunc'
   | 'btfFloat'
   | 'btfDeclTag'
@@ -229,6 +230,10 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   /** BTF of data sections. */
   btfDatasec: defineFeature('BTF of data sections', '5.2', () =>
     answerOf(tryBtf([...INT, ...btfType(1, 14, 0, 1), 0, ...btfType(1, 15, 1, 4), 2, 0, 4], 'a\0')),
+  ),
+  /** BTF of data sections whose names begin with `?`. */
+  btfQuestionMark: defineFeature('A question mark in BTF of data sections', '6.9', () =>
+    answerOf(tryBtf([...INT, ...btfType(1, 14, 0, 1), 0, ...btfType(3, 15, 1, 4), 2, 0, 4], 'a\0?b\0')),
   ),
   /** BTF that tells global functions from static ones. */
   btfGlobalFunc: defineFeature('BTF of global functions', '5.6', () => answerOf(tryBtf(FUNC(1), 'a\0'))),

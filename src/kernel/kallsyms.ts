@@ -15,6 +15,8 @@ const PATH = '/proc/kallsyms'
 const NEWLINE = 0x0a
 const SPACE = 0x20
 const TAB = 0x09
+/** The type of initialised variables that are not global, `d`. */
+const STATIC_DATA = 0x64
 /** Digits of an address, then a space, the type, a space. */
 const NAME_AT = 19
 
@@ -77,6 +79,21 @@ export class KernelSymbols {
       if (start < 0 || this.#text[at - 2] !== SPACE) continue
       const symbol = this.#symbol(start)
       if (module === undefined || (symbol.module ?? 'vmlinux') === module) found.push(symbol)
+    }
+    return found
+  }
+
+  /**
+   * All variables with a name, as `find`, and static ones that link-time optimisation has renamed to
+   * `NAME.llvm.HASH`. Source: libbpf `kallsyms_cb`.
+   */
+  findVariables(name: string): KernelSymbol[] {
+    const found = this.find(name)
+    const needle = Buffer.from(` ${name}.llvm.`)
+    for (let at = this.#text.indexOf(needle); at !== -1; at = this.#text.indexOf(needle, at + 1)) {
+      const start = at + 1 - NAME_AT
+      if (start >= 0 && this.#text[at - 2] === SPACE && this.#text[at - 1] === STATIC_DATA)
+        found.push(this.#symbol(start))
     }
     return found
   }

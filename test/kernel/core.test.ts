@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import type { Btf, BtfEnum, BtfMember, BtfStruct } from '../../src/btf/index.ts'
+import { Btf, BtfBuilder, type BtfEnum, type BtfMember, type BtfStruct } from '../../src/btf/index.ts'
 import { Collection } from '../../src/collection/index.ts'
 import { kernelBtf } from '../../src/kernel/index.ts'
 import { VerifierError } from '../../src/programs/index.ts'
@@ -151,4 +153,36 @@ kernelTest('an access that is not guarded is refused, and the error says what is
   t.is(source[line - 1], text)
   t.regex(source.slice(line - 3, line).join('\n'), /^int unguarded_access/m)
   t.regex(error.log, /invalid func|call unknown/)
+})
+
+kernelTest('relocations go by the types of a file, when there is one', [], t => {
+  const builder = new BtfBuilder()
+  const int = builder.add({ kind: 'int', name: 'int', size: 4, encoding: 'signed', bitOffset: 0, bits: 32 })
+  builder.add({
+    kind: 'struct',
+    name: 'task_struct',
+    size: 16,
+    members: [{ name: 'pid', type: int, bitOffset: 96, bitSize: 0 }],
+  })
+  const directory = mkdtempSync(join(tmpdir(), 'btf-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'other.btf')
+  writeFileSync(path, builder.build())
+  for (const kernelTypes of [path, Btf.parse(readFileSync(path))]) {
+    // Of `comm`, which these types lack, the verifier learns nothing good.
+    t.throws(() => Collection.load(objectWith('core', ['field_byte_offset']), { kernelTypes }), {
+      message: /it needs field_byte_offset of struct task_struct\S*\.comm\b/,
+    })
+  }
+  t.throws(
+    () => Collection.load(objectWith('core', ['field_byte_offset']), { kernelTypes: '/nonexistent' }),
+    {
+      code: 'ENOENT',
+      message:
+        "Cannot load program field_byte_offset: Cannot read /nonexistent: ENOENT: no such file or directory, open '/nonexistent'",
+    },
+  )
+  // What needs no type of the kernel does not read them.
+  using collection = Collection.load(objectWith('functions', ['first']), { kernelTypes: '/nonexistent' })
+  t.is(collection.programs.size, 1)
 })

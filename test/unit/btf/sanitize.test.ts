@@ -6,6 +6,7 @@ import { btfOf, int, member, struct } from '../../support/btf-types.ts'
 
 const everything: BtfSupport = {
   datasec: true,
+  questionMark: true,
   func: true,
   globalFunc: true,
   float: true,
@@ -112,6 +113,12 @@ test('without 64-bit enums there is no placeholder', t => {
 test('sections of optional structs have names that structs may have', t => {
   const optional: BtfType[] = [{ kind: 'datasec', name: '?.struct_ops', size: 0, variables: [] }]
   t.deepEqual(changes(['datasec'], optional), { 1: struct('__struct_ops', 0) })
+})
+
+test('sections of optional structs lose their question mark where names cannot have it', t => {
+  const optional: BtfType[] = [{ kind: 'datasec', name: '?.struct_ops', size: 0, variables: [] }]
+  t.deepEqual(changes(['questionMark'], optional), { 1: { ...optional[0], name: '_.struct_ops' } })
+  t.deepEqual(changes(['questionMark']), {})
 })
 
 test('all at once', t => {

@@ -90,6 +90,19 @@ test('the last line may lack its end', t => {
   t.is(cut.at(0xffffffff81000011n)?.symbol.name, 'last')
 })
 
+test('static variables are found under the name that they had before link-time optimisation', t => {
+  const kernel = symbols(`ffffffff81000000 d counters.llvm.123
+ffffffff81000010 t counters.llvm.456
+ffffffff81000020 d other_counters.llvm.789
+ffffffff81000030 d counters.llvmish
+ffffffff81000040 d plain
+`)
+  const names = (name: string): string[] => kernel.findVariables(name).map(each => each.name)
+  t.deepEqual(names('counters'), ['counters.llvm.123'])
+  t.deepEqual(names('plain'), ['plain'])
+  t.deepEqual(kernel.find('counters'), [])
+})
+
 test('no symbols', t => {
   const none = symbols('')
   t.deepEqual(none.find('vfs_read'), [])

@@ -1,0 +1,39 @@
+/**
+ * Instructions for kernels that are older than the object.
+ *
+ * Source: libbpf `bpf_object__sanitize_prog`.
+ *
+ * @module
+ */
+
+import { helpers } from '../abi/index.ts'
+import type { Instruction } from '../asm/instruction.ts'
+
+/** Opcode of `call`; with 0 as source it is of a helper. */
+const CALL = 0x85
+
+/** What kernels before 5.5 have instead: one helper for the memory of both the kernel and the process. */
+const PROBE_READ: ReadonlyMap<number, number> = new Map([
+  [helpers.probe_read_kernel, helpers.probe_read],
+  [helpers.probe_read_user, helpers.probe_read],
+  [helpers.probe_read_kernel_str, helpers.probe_read_str],
+  [helpers.probe_read_user_str, helpers.probe_read_str],
+])
+
+/**
+ * Replaces helpers that a kernel lacks by older ones that do the same.
+ *
+ * @param lacksProbeReadKernel whether the kernel is without `bpf_probe_read_kernel` and `_user`; asked when a program
+ *   calls one of them
+ */
+export function downLevel(
+  instructions: readonly Instruction[],
+  lacksProbeReadKernel: () => boolean,
+): Instruction[] {
+  return instructions.map(instruction => {
+    const { opcode, src, imm, reference } = instruction
+    if (opcode !== CALL || src !== 0 || reference !== undefined) return instruction
+    const older = PROBE_READ.get(Number(imm))
+    return older !== undefined && lacksProbeReadKernel() ? { ...instruction, imm: older } : instruction
+  })
+}

@@ -1,0 +1,32 @@
+import test from 'ava'
+import { helpers } from '../../../src/abi/index.ts'
+import { call, callFunction, exit } from '../../../src/asm/index.ts'
+import { downLevel } from '../../../src/collection/down-level.ts'
+
+const program = [
+  call(helpers.probe_read_kernel),
+  call(helpers.probe_read_user),
+  call(helpers.probe_read_kernel_str),
+  call(helpers.probe_read_user_str),
+  call(helpers.ktime_get_ns),
+  callFunction('probe_read_kernel'),
+  exit(),
+]
+
+test('a kernel before 5.5 reads the memory of both with one helper', t => {
+  const { probe_read, probe_read_str, ktime_get_ns } = helpers
+  const imms = downLevel(program, () => true).map(({ imm }) => imm)
+  t.deepEqual(imms.slice(0, 5), [probe_read, probe_read, probe_read_str, probe_read_str, ktime_get_ns])
+  t.deepEqual(downLevel(program, () => true).slice(5), program.slice(5))
+})
+
+test('a kernel that has the helpers gets the program as it is', t => {
+  t.deepEqual(
+    downLevel(program, () => false),
+    program,
+  )
+})
+
+test('the kernel is asked only by programs that call one of them', t => {
+  t.notThrows(() => downLevel(program.slice(4), () => t.fail() as never))
+})

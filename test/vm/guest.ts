@@ -14,6 +14,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -50,10 +51,8 @@ export function prepareRoot(arch: GuestArch): string {
   const recipe = createHash('sha256').update(JSON.stringify([GUEST_INIT, GUEST_PACKAGES, GUEST_NODE]))
   const image = join(CACHE, `root-${arch}-${recipe.digest('hex').slice(0, 12)}.ext4`)
   if (existsSync(image)) return image
-  for (const old of existsSync(CACHE) ? readdirSync(CACHE) : []) {
-    if (old.startsWith(`root-${arch}`) && old.endsWith('.ext4')) rmSync(join(CACHE, old))
-  }
-  const root = join(CACHE, `root-${arch}`)
+  // Another run may make the same image at the same time: each in a place of its own.
+  const root = join(CACHE, `root-${arch}-${process.pid}`)
   rmSync(root, { recursive: true, force: true })
   // Debian keeps these as links into /usr; the package that makes them is not among ours.
   mkdirSync(root, { recursive: true })
@@ -83,8 +82,12 @@ export function prepareRoot(arch: GuestArch): string {
   copyFileSync(foreignPackage(arch, `node-linux-${arch}`, GUEST_NODE, 'bin/node'), join(root, 'usr/bin/node'))
   chmodSync(join(root, 'usr/bin/node'), 0o755)
   writeFileSync(join(root, 'init'), GUEST_INIT, { mode: 0o755 })
-  makeImage(root, image, 256)
+  makeImage(root, `${root}.ext4`, 256)
   rmSync(root, { recursive: true })
+  for (const old of readdirSync(CACHE)) {
+    if (old.startsWith(`root-${arch}-`) && /-[0-9a-f]{12}\.ext4$/.test(old)) rmSync(join(CACHE, old))
+  }
+  renameSync(`${root}.ext4`, image)
   return image
 }
 

@@ -106,7 +106,7 @@ const memoryRows: readonly Row[] = [
   ]),
   sweep(
     'array-mmap-get',
-    'Read of a 64-bit element of a memory-mapped array of 1000, each in turn, as a number',
+    'Read of a 64-bit element of a memory-mapped array of 1000, each in turn, as a 64-bit integer',
     [time(10)],
   ),
 ]

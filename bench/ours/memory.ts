@@ -116,13 +116,15 @@ const getElement: Setup = options => {
   const memory = map.memory()!
   const { view, stride, size } = memory
   const round = (): number => {
-    let sum = 0
+    let sum = 0n
     const time = clock(() => {
       for (let i = 0; i < ACCESSES; i += count) {
-        for (let at = 0; at < size; at += stride) sum += Number(view.getBigUint64(at, true))
+        for (let at = 0; at < size; at += stride) {
+          sum = BigInt.asUintN(64, sum + view.getBigUint64(at, true))
+        }
       }
     })
-    check(sum === (ACCESSES / count) * ((count * (count - 1)) / 2), `the sum is ${sum}`)
+    check(sum === BigInt((ACCESSES / count) * ((count * (count - 1)) / 2)), `the sum is ${sum}`)
     return time
   }
   return rounds(options, ACCESSES, round, () => map.close())

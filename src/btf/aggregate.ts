@@ -62,8 +62,9 @@ export function aggregate(layout: AggregateLayout): AlignedCodec<BtfObject> {
     decode:
       flexible === undefined
         ? decodeFields
-        : (view, offset, length = size) => {
+        : (view, offset, length = flexible.offset) => {
             const value = decodeFields(view, offset)
+            // Without a length even padding behind the fixed part is not taken for elements.
             const rest = Math.max(0, length - flexible.offset)
             value[flexible.name] = flexible.decode(view, offset + flexible.offset, rest)
             return value

@@ -19,7 +19,7 @@
 import { BPF_F_NUMA_NODE, enumName, mapTypes } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
 import { cString } from '../bytes.ts'
-import { copyMapSpec, type MapSpec } from '../maps/spec.ts'
+import { copyMapSpec, isPathStep, type MapSpec } from '../maps/spec.ts'
 import type { ElfFile, ElfSection } from './file.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
@@ -214,6 +214,7 @@ function readIproute2(
     case 1:
       return { ...members, pinning: 'by_name' }
     case 2:
+      if (!isPathStep(name)) throw fail(`it cannot be pinned as ${JSON.stringify(name)}`)
       return { ...members, pinPath: `tc/globals/${name}` }
     default:
       throw fail(`unknown pinning ${pinning}`)
@@ -228,9 +229,9 @@ function readGobpf(
   if (pinning === 0) return { pinning: 'none' }
   if (pinning !== 2) throw fail(`unknown pinning ${pinning}`)
   const namespace = cString(bytes.subarray(24))
-  if (namespace.split('/').some(each => each === '' || each === '.' || each === '..')) {
+  if (!namespace.split('/').every(isPathStep))
     throw fail(`it cannot be pinned in namespace ${JSON.stringify(namespace)}`)
-  }
+  if (!isPathStep(name)) throw fail(`it cannot be pinned as ${JSON.stringify(name)}`)
   return { pinPath: `${namespace}/globals/${name}` }
 }
 

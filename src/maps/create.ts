@@ -6,7 +6,6 @@
  * @module
  */
 
-import { resolve as resolvePath } from 'node:path'
 import {
   BPF_F_MMAPABLE,
   BPF_F_NO_PREALLOC,
@@ -35,6 +34,7 @@ import { MapHandle } from './handle.ts'
 import { readMapInfo } from './info.ts'
 import { acceptsBtf, hasNoElements, isArray, isKeyless, isMapOfMaps } from './kinds.ts'
 import { describeMap, E2BIG, EEXIST, EINVAL, ENOENT, mapError } from './map-error.ts'
+import { pinPathOf } from './pin-path.ts'
 import { RawBytes } from './raw.ts'
 import type { MapContent, MapSpec } from './spec.ts'
 
@@ -62,8 +62,6 @@ export interface CreateMapOptions {
   resolve?: (reference: Exclude<MapContent['value'], Uint8Array>) => DescriptorOwner | undefined
 }
 
-const DEFAULT_PIN_PATH = '/sys/fs/bpf'
-
 /**
  * Creates a map with its contents, or opens its pin when the spec asks for one and it is there. On failure nothing
  * stays behind.
@@ -85,18 +83,6 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
     if (theirs === undefined) throw error
     return theirs
   }
-}
-
-/**
- * Path of the pin that a spec asks for; `undefined` when it asks for none.
- *
- * @param root directory that pins are below, as `CreateMapOptions.pinPath`
- */
-export function pinPathOf(spec: MapSpec, root: string = DEFAULT_PIN_PATH): string | undefined {
-  const { name, pinning, pinPath } = spec
-  if (pinning === 'none') return undefined
-  const relative = pinPath ?? (pinning === 'by_name' ? `./${name}` : undefined)
-  return relative === undefined ? undefined : resolvePath(root, relative)
 }
 
 /** Opens the pin of a map; `undefined` when there is none. */

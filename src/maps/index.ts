@@ -26,7 +26,7 @@ export {
   u64,
 } from '../codecs.ts'
 export { incompatibilities } from './compatible.ts'
-export { type CreateMapOptions, createdSpec, type KernelValueType, pinPathOf } from './create.ts'
+export { type CreateMapOptions, createdSpec, type KernelValueType } from './create.ts'
 export type { DescriptorOwner, LookupOptions, UpdateMode, UpdateOptions } from './element.ts'
 export type { MapInfo } from './info.ts'
 export {
@@ -41,4 +41,5 @@ export { lpmKey } from './lpm-key.ts'
 export { BpfMap, innerMap } from './map.ts'
 export type { MapMemory } from './memory.ts'
 export { perCpu, perCpuStride } from './per-cpu.ts'
+export { pinPathOf } from './pin-path.ts'
 export { copyMapSpec, type MapContent, type MapSpec } from './spec.ts'

@@ -62,6 +62,11 @@ export interface MapSpec {
   programs?: Map<string, string>
 }
 
+/** Whether a name is one step of a path below a directory; names come from object files. */
+export function isPathStep(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
+}
+
 /** A deep copy that can be edited alone; `btf` is shared, since it is immutable. */
 export function copyMapSpec(spec: MapSpec): MapSpec {
   const copy: MapSpec = { ...spec }

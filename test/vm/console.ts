@@ -74,6 +74,9 @@ export class GuestConsole {
   }
 }
 
+/** Signals that end the process which watches. */
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** Starts an emulator whose standard output is the guest's console, and watches it until it is off. */
 export function watchGuest(
   program: string,
@@ -85,6 +88,12 @@ export function watchGuest(
   return new Promise((resolve, reject) => {
     const emulator = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const kill = (): void => void emulator.kill('SIGKILL')
+    // A guest must not outlive who watches it.
+    const end = (signal: NodeJS.Signals): void => {
+      kill()
+      process.kill(process.pid, signal)
+    }
+    for (const signal of ENDINGS) process.once(signal, end)
     let hung: string | undefined
     let lastWords: NodeJS.Timeout | undefined
     const patience = setTimeout(() => {
@@ -101,6 +110,7 @@ export function watchGuest(
     emulator.stderr.setEncoding('utf8').on('data', (text: string) => console.last.push(text.trimEnd()))
     emulator.on('error', reject)
     emulator.on('close', () => {
+      for (const signal of ENDINGS) process.off(signal, end)
       clearTimeout(patience)
       clearTimeout(lastWords)
       if (rest !== '') console.line(rest)

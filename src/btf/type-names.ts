@@ -16,6 +16,12 @@ export interface StringsFrom {
 
 /** Searching costs about a third of making the index. */
 const SEARCHES_BEFORE_INDEX = 3
+/** So many names are remembered with what was found: every program of an object asks for the same few. */
+const REMEMBERED = 64
+/** A name of more types than this is not remembered: only hostile files have such. */
+const FEW = 256
+/** Size of the filter of a search, a power of two. */
+const FILTER = 1024
 
 /** Whether what follows a name in a string section, from `end`, makes it the name that is looked for. */
 type AcceptRest = (bytes: Uint8Array, end: number) => boolean
@@ -26,6 +32,10 @@ export class TypeNames {
   readonly #nameOffset: (type: number) => number
   readonly #strings: readonly StringsFrom[]
   readonly #indexes: Partial<Record<NameLookup, NameIndex>> = {}
+  readonly #found: Readonly<Record<NameLookup, Map<string, number[]>>> = {
+    whole: new Map(),
+    flavors: new Map(),
+  }
   #searches = 0
 
   /**
@@ -50,6 +60,18 @@ export class TypeNames {
   }
 
   #find(lookup: NameLookup, name: string, accept: AcceptRest): number[] {
+    const memory = this.#found[lookup]
+    let found = memory.get(name)
+    if (found === undefined) {
+      found = this.#lookUp(lookup, name, accept)
+      if (memory.size === REMEMBERED) memory.clear()
+      if (found.length <= FEW) memory.set(name, found)
+    }
+    // A copy: the caller may change it.
+    return found.slice()
+  }
+
+  #lookUp(lookup: NameLookup, name: string, accept: AcceptRest): number[] {
     const needle = Buffer.from(name)
     if (needle.length === 0 || needle.includes(0)) return []
     if (this.#indexes[lookup] === undefined && ++this.#searches <= SEARCHES_BEFORE_INDEX)
@@ -82,7 +104,13 @@ export class TypeNames {
     }
     const found: number[] = []
     if (offsets.size === 0) return found
-    for (let type = 0; type < this.#count; type++) if (offsets.has(this.#nameOffset(type))) found.push(type)
+    // Nearly all types have another name: a look at one byte rules them out, ten times faster than the set does.
+    const filter = new Uint8Array(FILTER)
+    for (const offset of offsets) filter[offset & (FILTER - 1)] = 1
+    for (let type = 0; type < this.#count; type++) {
+      const offset = this.#nameOffset(type)
+      if (filter[offset & (FILTER - 1)] === 1 && offsets.has(offset)) found.push(type)
+    }
     return found
   }
 }

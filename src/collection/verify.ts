@@ -111,7 +111,8 @@ export function verifyProgram(
 
 function load(spec: CollectionSpec, name: string, logLevel: number, options: VerifyOptions): string {
   using collection = Collection.load(spec, { ...options, logLevel })
-  return collection.programs.get(name).verifierLog
+  // A struct_ops program for a member that the kernel lacks is left out, and that is no failure.
+  return collection.programs.has(name) ? collection.programs.get(name).verifierLog : ''
 }
 
 /** The same refusal with the instructions that led there. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Collection, type CollectionSpec, verifyObject } from '../../src/collection/index.ts'
+import { Collection, type CollectionSpec, verifyObject, verifyProgram } from '../../src/collection/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { structOpsLink, structOpsMaps } from '../support/map-features.ts'
 import { objectSpec } from '../support/objects.ts'
@@ -101,3 +101,14 @@ kernelTest('each program is verified as the member that it stands for', [structO
     ['undo', 'success'],
   ])
 })
+
+kernelTest(
+  'a program for a member that the kernel lacks is left out when it is verified',
+  [structOpsLink],
+  t => {
+    // As veristat says of it.
+    const { verdict, statistics } = verifyProgram(objectSpec('struct-ops'), 'unused')
+    t.is(verdict, 'success')
+    t.is(statistics, null)
+  },
+)

@@ -51,6 +51,13 @@ export const known: readonly Known[] = [
         /map 'pairs': failed to create: -EINVAL/.test(String(twins?.message))),
   },
   {
+    cause: 'libbpf cannot put a map into a map of maps that comes before it, as gcc orders them',
+    matches: ({ about, ours, twins }) =>
+      about === 'load' &&
+      ours?.error === 0 &&
+      /failed to initialize slot \[\d+\] to map '.*' fd=\d+: -EINVAL/.test(String(twins?.message)),
+  },
+  {
     // As veristat loads them. The verifier has accepted the program by then: it counted as many instructions.
     cause: 'libbpf cannot put programs that are not loaded into an array of programs',
     matches: ({ about, fields, ours, twins }) =>

@@ -64,7 +64,7 @@ class Collector {
 
   fail(what: string, complaint: string): void {
     const lines = complaint.split('\n')
-    this.failures.push({ what, reason: lines.find(line => /error/i.test(line)) ?? lines[0]! })
+    this.failures.push({ what, reason: lines.find(line => /error:|^libbpf: /.test(line)) ?? lines[0]! })
   }
 }
 

@@ -173,6 +173,9 @@ function ourFunctions({ programs, functions }: CollectionSpec): Map<string, stri
   return all
 }
 
+/** Labels in a function, which some compilers leave in the symbol table. */
+const LOCAL_LABEL = /^L(?:BB)?\d+(?:_\d+)?$/
+
 /** Instructions by the label that they stand under; not of labels that several functions have. */
 function objdump(tree: string, objects: readonly string[]): Map<string, Says> {
   const paths = objects.map(path => `/objects/${path}`)
@@ -192,7 +195,7 @@ function objdump(tree: string, objects: readonly string[]): Map<string, Says> {
       file = heading[1]!
     }
     const name = /^[0-9a-f]{16} <(.*)>:$/.exec(line)
-    if (name !== null) label = counts.has(name[1]!) ? '' : name[1]!
+    if (name !== null && !LOCAL_LABEL.test(name[1]!)) label = counts.has(name[1]!) ? '' : name[1]!
     if (/^\s+[0-9a-f]+:\s/.test(line) && label !== '') counts.set(label, (counts.get(label) ?? 0) + 1)
   }
   if (file !== '') finish()

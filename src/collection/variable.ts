@@ -10,11 +10,14 @@ import { BpfError, NotSupportedError } from '../errors.ts'
 import type { BpfMap } from '../maps/index.ts'
 import { encodeVariable, type VariableSpec } from './variable-spec.ts'
 
-/** A live global variable. Access is a plain memory access: no system call, no lock (5.5). */
+/**
+ * A live global variable. Access is a plain memory access: no system call, no lock (5.5). Those in an arena (6.9) are
+ * copied instead, which takes some system calls.
+ */
 export class Variable {
   /** Name in the C source. */
   readonly name: string
-  /** Section it lies in, such as `'.bss'`. */
+  /** Section it lies in, such as `'.bss'`; or the arena. */
   readonly sectionName: string
   /** Bytes. */
   readonly size: number
@@ -40,7 +43,7 @@ export class Variable {
     this.#atOnce = this.#codec !== undefined && storesAtOnce(this.#codec)
   }
 
-  /** The variable's bytes in shared memory; zeros once the collection is closed. */
+  /** The variable's bytes in shared memory, zeros once the collection is closed; in an arena, a copy of them. */
   get bytes(): Uint8Array {
     const { buffer, byteOffset, byteLength } = this.#memory()
     return new Uint8Array(buffer, byteOffset, byteLength)
@@ -67,17 +70,31 @@ export class Variable {
         code: 'ERR_READ_ONLY',
       })
     }
-    if (this.#codec !== undefined && this.#atOnce) {
+    if (this.#map.type === 'arena') {
+      this.#map.arena().write(this.#offset, this.#bytesOf(value))
+    } else if (this.#codec !== undefined && this.#atOnce) {
       encodeVariable(this.name, this.#codec, value, this.#memory())
     } else if (this.#codec !== undefined) {
       this.#encoded ??= new DataView(new ArrayBuffer(this.#codec.size))
       encodeVariable(this.name, this.#codec, value, this.#encoded)
       store(this.#encoded, this.#memory())
-    } else if (value instanceof Uint8Array && value.length === this.size) this.bytes.set(value)
-    else throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
+    } else this.bytes.set(this.#bytesOf(value))
+  }
+
+  /** A value as bytes. */
+  #bytesOf(value: unknown): Uint8Array {
+    if (this.#codec !== undefined) {
+      const encoded = new DataView(new ArrayBuffer(this.#codec.size))
+      encodeVariable(this.name, this.#codec, value, encoded)
+      return new Uint8Array(encoded.buffer)
+    }
+    if (value instanceof Uint8Array && value.length === this.size) return value
+    throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
   }
 
   #memory(): DataView {
+    if (this.#map.type === 'arena')
+      return new DataView(this.#map.arena().read(this.#offset, this.size).buffer)
     if (this.#view === undefined || this.#map.closed) {
       const memory = this.#map.memory()
       if (memory === undefined) throw new NotSupportedError(`Memory of variable ${this.name}`, '5.5')

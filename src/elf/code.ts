@@ -199,7 +199,8 @@ function referenceOf(
       name: symbols.functionAt(target, at) ?? raise(fail(`no function at offset ${at}`)),
     }
   }
-  if (symbols.isData(target)) return { kind: 'map_value', name: target.name, offset: at }
+  if (symbols.isData(target) || symbols.isArena(target))
+    return { kind: 'map_value', name: target.name, offset: at }
   const map = symbols.mapAt(target, at)
   if (map !== undefined) return { kind: 'map', name: map }
   throw fail(`section ${target.name} holds neither code, data nor maps`)

@@ -16,7 +16,7 @@ import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from './f
 /** Where a global variable lies. */
 export interface DataVariable {
   readonly name: string
-  /** Name of its section, which is that of its map too. */
+  /** Name of its section, which is that of its map too; of a variable in an arena, the name of the arena. */
   readonly sectionName: string
   /** Bytes from the start of the section. */
   readonly offset: number

@@ -13,6 +13,7 @@ import { type ByteOrder, cString } from '../bytes.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { parseSectionName } from '../programs/sections.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
+import { placeInArena } from './arena.ts'
 import { type ObjectFunction, readFunctions } from './code.ts'
 import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
 import { placeKconfig } from './extern-btf.ts'
@@ -86,6 +87,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
   const code = elf.sections.filter(each => each.size > 0 && symbols.isCode(each))
   const functions = readFunctions(elf, code, symbols, info)
   bindExterns(elf, functions, externs)
+  const inArena = placeInArena(elf, btf, symbols, { maps, functions })
   const license = readLicense(elf)
   const version = readVersion(elf)
   const programs = readPrograms(elf, functions, { license, version, btf })
@@ -95,6 +97,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
     maps,
     variables: [
       ...elf.sections.filter(each => symbols.isData(each)).flatMap(each => readVariables(elf, each, btf)),
+      ...inArena,
       ...kconfigVariables(externs),
     ],
     functions: new Map(functions.map(each => [each.name, each.instructions])),
@@ -141,7 +144,7 @@ function readAllMaps(
     maps.set(name, spec)
   }
   const data = elf.sections.filter(each => symbols.isData(each) && each.size > 0)
-  checkDataSizes(elf, data)
+  checkDataSizes(elf, [...data, ...elf.sections.filter(each => symbols.isArena(each))])
   for (const each of data) {
     if (maps.has(each.name)) throw elf.error('Two sections of variables have this name', each)
     maps.set(each.name, dataMap(elf, each, btf))

@@ -14,6 +14,8 @@ export interface NamedSymbol {
 
 /** Sections of global variables. libbpf: `bpf_object__elf_collect`. */
 const DATA = /^\.(?:rodata|data|bss)(?:\..*)?$/
+/** Section of the variables of an arena. */
+const ARENA = '.addr_space.1'
 /** Section of BTF-defined maps. */
 export const MAPS_SECTION = '.maps'
 /** Sections of maps as they were before BTF. */
@@ -85,6 +87,11 @@ export class ObjectSymbols {
   isData(section: ElfSection): boolean {
     const { type } = section
     return (type === sectionTypes.progbits || type === sectionTypes.nobits) && DATA.test(section.name)
+  }
+
+  /** Whether a section holds variables of an arena: those of address space 1. */
+  isArena({ type, name }: ElfSection): boolean {
+    return (type === sectionTypes.progbits || type === sectionTypes.nobits) && name === ARENA
   }
 
   /** Whether a section holds definitions of maps from before BTF. */

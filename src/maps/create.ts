@@ -28,6 +28,7 @@ import {
   raiseMemlockLimit,
 } from '../kernel/index.ts'
 import { type AttrFields, bpf, OwnedFd, pageSize } from '../syscalls/index.ts'
+import { mapArena } from './arena.ts'
 import { incompatibilities } from './compatible.ts'
 import { type DescriptorOwner, Elements } from './element.ts'
 import { MapHandle } from './handle.ts'
@@ -116,13 +117,20 @@ function createFilled(spec: MapSpec, options: CreateMapOptions): MapHandle {
   const fd = OwnedFd.adopt(createFd(spec, options), describeMap(spec))
   const handle = new MapHandle(fd, factsOf(spec), spec)
   try {
-    for (const content of spec.contents ?? []) fill(handle, content, options)
+    if (spec.type === 'arena') mapArena(handle, initialBytes(spec), spec.mapExtra ?? 0n)
+    else for (const content of spec.contents ?? []) fill(handle, content, options)
     if (spec.freeze === true) freezeMap(handle)
     return handle
   } catch (error) {
     handle.close()
     throw error
   }
+}
+
+/** What an arena begins with. */
+function initialBytes({ contents = [] }: MapSpec): Uint8Array | undefined {
+  const value = contents[0]?.value
+  return value instanceof Uint8Array ? value : undefined
 }
 
 function factsOf(spec: MapSpec): MapHandle['facts'] {

@@ -25,6 +25,7 @@ export {
   u32,
   u64,
 } from '../codecs.ts'
+export type { ArenaMemory } from './arena.ts'
 export { incompatibilities } from './compatible.ts'
 export { type CreateMapOptions, createdSpec, type KernelValueType } from './create.ts'
 export type { DescriptorOwner, LookupOptions, UpdateMode, UpdateOptions } from './element.ts'

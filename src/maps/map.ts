@@ -19,6 +19,7 @@ import {
   unpinPath,
 } from '../kernel/index.ts'
 import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { type ArenaMemory, arenaMemory, shareArena } from './arena.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
 import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
 import {
@@ -437,6 +438,11 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     return this.#shared.memory
   }
 
+  /** The memory of an arena (6.9). Throws `ERR_NOT_MAPPED` when it was not created here, `TypeError` when it is none. */
+  arena(): ArenaMemory {
+    return arenaMemory(this.#handle)
+  }
+
   /**
    * Takes the write access of user space away, for good (5.2).
    *
@@ -460,7 +466,9 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   clone(): BpfMap<K, V> {
     const { fd, facts, spec } = this.#handle
     const { keyCodec, valueCodec } = this.#elements
-    return new BpfMap(new MapHandle(fd.duplicate(), facts, spec), keyCodec, valueCodec)
+    const handle = new MapHandle(fd.duplicate(), facts, spec)
+    shareArena(this.#handle, handle)
+    return new BpfMap(handle, keyCodec, valueCodec)
   }
 
   /** Closes the file descriptor, and with it every view of this handle. Idempotent. */

@@ -21,12 +21,14 @@ import {
 
 const needs: Readonly<Record<string, readonly Feature[]>> = {
   arena: [arenas],
+  'arena-data': [arenas],
   callbacks: [forEachMapElem],
   recent: [bloomFilters],
 }
 
 for (const name of [
   'arena',
+  'arena-data',
   'broken',
   'callbacks',
   'core',

@@ -216,8 +216,8 @@ const startRows: readonly Row[] = [
   {
     name: 'import',
     operation:
-      'A whole process of Node.js that imports the package and makes its first call into the kernel, less an empty one. ' +
-      'extra.import: without the call',
+      'A whole process of Node.js that imports the package and makes its first call into the kernel, less an empty one: the ' +
+      'least of three of each. extra.import: without the call',
     mode: 'process',
     bars: [time(60 * MILLISECOND), extra('import', 25 * MILLISECOND, 'ns')],
   },

@@ -47,9 +47,10 @@ export function compareTools(objects: readonly string[]): ToolReport {
   const llvm = treeWithObjects('bookworm')
   for (let i = 0; i < objects.length; i += BATCH) {
     const batch = objects.slice(i, i + BATCH)
-    const dumps = objdump(llvm, batch)
-    for (const [object, theirs] of readelf(llvm, batch)) {
-      add('llvm-readelf', object, ourElf(object), theirs)
+    const files = readelf(llvm, batch)
+    const dumps = objdump(llvm, files)
+    for (const [object, { facts }] of files) {
+      add('llvm-readelf', object, ourElf(object), facts)
       const spec = readSpec(object)
       if (spec !== undefined) {
         const ours = ourFunctions(spec)
@@ -141,27 +142,41 @@ interface ReadelfFile {
   }[]
 }
 
+/** `STT_FUNC`. */
+const FUNCTION_SYMBOL = 2
 /** `STT_SECTION`: such a symbol has the name of its section, or none. */
 const SECTION_SYMBOL = 3
 
-function readelf(tree: string, objects: readonly string[]): Map<string, Says> {
+/** What llvm-readelf says of a file. */
+interface ElfFacts {
+  readonly facts: Says
+  /** Names of functions; compilers leave labels in functions in the symbol table too. */
+  readonly functions: ReadonlySet<string>
+}
+
+function readelf(tree: string, objects: readonly string[]): Map<string, ElfFacts> {
   const args = ['--elf-output-style=JSON', '-S', '-s', ...objects.map(path => `/objects/${path}`)]
   const stdout = mustRun(tree, '/usr/bin/llvm-readelf-19', args)
   const files = JSON.parse(stdout) as readonly ReadelfFile[]
   return new Map(
-    files.map(({ FileSummary, Sections, Symbols }) => [
-      FileSummary.File.slice('/objects/'.length),
-      new Map([
+    files.map(({ FileSummary, Sections, Symbols }) => {
+      const symbols = Symbols.map(({ Symbol }) => Symbol)
+      const facts = new Map([
         ...Sections.map(({ Section: { Index, Name, Type, Size } }): [string, string] => [
           `section ${Index}`,
           describeSection(Name.Name, Type.Value, Size),
         ]),
-        ...Symbols.map(({ Symbol: { Name, Value, Size, Type, Section } }, i): [string, string] => [
+        ...symbols.map(({ Name, Value, Size, Type, Section }, i): [string, string] => [
           `symbol ${i}`,
           describeSymbol(Type.Value === SECTION_SYMBOL ? '' : Name.Name, Value, Size, Section.Value),
         ]),
-      ]),
-    ]),
+      ])
+      const functions = symbols.filter(each => each.Type.Value === FUNCTION_SYMBOL)
+      return [
+        FileSummary.File.slice('/objects/'.length),
+        { facts, functions: new Set(functions.map(({ Name }) => Name.Name)) },
+      ]
+    }),
   )
 }
 
@@ -173,14 +188,11 @@ function ourFunctions({ programs, functions }: CollectionSpec): Map<string, stri
   return all
 }
 
-/** Labels in a function, which some compilers leave in the symbol table. */
-const LOCAL_LABEL = /^L(?:BB)?\d+(?:_\d+)?$/
-
-/** Instructions by the label that they stand under; not of labels that several functions have. */
-function objdump(tree: string, objects: readonly string[]): Map<string, Says> {
-  const paths = objects.map(path => `/objects/${path}`)
+/** Instructions by function; of a name that several functions have only the first. */
+function objdump(tree: string, elfs: ReadonlyMap<string, ElfFacts>): Map<string, Says> {
+  const paths = [...elfs.keys()].map(path => `/objects/${path}`)
   const stdout = mustRun(tree, '/usr/bin/llvm-objdump-19', ['-d', '--no-show-raw-insn', ...paths])
-  const files = new Map<string, Map<string, string>>(objects.map(object => [object, new Map()]))
+  const files = new Map([...elfs.keys()].map(object => [object, new Map<string, string>()]))
   let counts = new Map<string, number>()
   let label = ''
   let file = ''
@@ -195,7 +207,7 @@ function objdump(tree: string, objects: readonly string[]): Map<string, Says> {
       file = heading[1]!
     }
     const name = /^[0-9a-f]{16} <(.*)>:$/.exec(line)
-    if (name !== null && !LOCAL_LABEL.test(name[1]!)) label = counts.has(name[1]!) ? '' : name[1]!
+    if (name !== null && elfs.get(file)!.functions.has(name[1]!)) label = counts.has(name[1]!) ? '' : name[1]!
     if (/^\s+[0-9a-f]+:\s/.test(line) && label !== '') counts.set(label, (counts.get(label) ?? 0) + 1)
   }
   if (file !== '') finish()

@@ -196,7 +196,7 @@ const startRows: readonly Row[] = [
   {
     name: 'cycles-1000',
     operation:
-      'One of 1000 cycles of load-10-warm in one process. extra: heapGrowth and rssGrowth, bytes between cycle 200 and 1000',
+      'One of 1000 cycles of load-10-warm in one process. extra: heapGrowth and rssGrowth, bytes between cycle 400 and 1000',
     mode: 'once',
     bars: [extra('heapGrowth', 0.5 * MEGABYTE, 'bytes'), extra('rssGrowth', 8 * MEGABYTE, 'bytes')],
   },

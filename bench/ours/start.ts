@@ -57,7 +57,7 @@ const loadWarm =
 
 const CYCLES = 1000
 /** Cycles after which everything that is kept has been made. */
-const SETTLED = 200
+const SETTLED = 400
 
 const cycles: Setup = ({ seconds }) =>
   once(() => {

@@ -65,6 +65,24 @@ const SOURCE_REGISTER = 0x08
 /** Bits of the size in the opcode of a load or store, by bytes. */
 const SIZES: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 }
 
+/** What is known of the relocations of one object: its programs have most of them in common. */
+interface CoreCache {
+  readonly candidates: CandidateCache
+  /** By kind, type and access. A later relocation may narrow the candidates, but not so that this one's value changes. */
+  readonly resolutions: Map<string, Resolution>
+}
+
+const caches = new WeakMap<CoreTargets, WeakMap<Btf, CoreCache>>()
+
+/** The cache of an object, for as long as its targets are used. As in libbpf it is that of all programs. */
+function cacheOf(local: Btf, targets: CoreTargets): CoreCache {
+  const byObject = caches.get(targets) ?? new WeakMap<Btf, CoreCache>()
+  caches.set(targets, byObject)
+  const cache = byObject.get(local) ?? { candidates: new Map(), resolutions: new Map() }
+  byObject.set(local, cache)
+  return cache
+}
+
 /**
  * Candidates by local type. Those that lack what one relocation asks for are not asked again, unless all lack it:
  * later relocations of the same type are about the same kernel type.
@@ -72,7 +90,8 @@ const SIZES: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 
 type CandidateCache = Map<number, Candidate[]>
 
 /**
- * Applies all relocations of a program.
+ * Applies all relocations of a program. Give the same targets for all programs of an object: what one has looked up the
+ * others need not.
  *
  * @param local types that the object was compiled with
  * @throws BpfError `ERR_CORE` when a relocation is malformed, or candidates disagree about its value
@@ -82,7 +101,7 @@ export function relocateCore(
   local: Btf,
   targets: CoreTargets,
 ): CoreResult {
-  const cache: CandidateCache = new Map()
+  const { candidates, resolutions } = cacheOf(local, targets)
   const failures: CoreFailure[] = []
   let source: SourceLine | undefined
   let next = 0
@@ -92,7 +111,9 @@ export function relocateCore(
     next += slotCount(instruction)
     const { relocation, ...rest } = instruction
     if (relocation === undefined) return instruction
-    const resolution = resolve(relocation, local, targets, cache)
+    const key = `${relocation.kind} ${relocation.typeId} ${relocation.access}`
+    const resolution = resolutions.get(key) ?? resolve(relocation, local, targets, candidates)
+    resolutions.set(key, resolution)
     const patched = 'reason' in resolution ? resolution.reason : patch(rest, resolution)
     if (typeof patched !== 'string') return patched
     const { kind } = resolution.access

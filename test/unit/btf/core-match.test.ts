@@ -98,6 +98,27 @@ test('modules are searched only when the kernel has no candidate', t => {
   t.is(asked, 0)
 })
 
+test('what one program of an object looked up, the others need not', t => {
+  const own = btfOf(local)
+  const vmlinux = btfOf(kernel)
+  const program = [relocated(holders.mov(0), { kind: 'field_byte_offset', ...x })]
+  let asked = 0
+  const search: CoreTargets = {
+    kernel: () => {
+      asked++
+      return vmlinux
+    },
+  }
+  const first = relocateCore(program, own, search)
+  const before = asked
+  t.true(before > 0)
+  t.deepEqual(relocateCore(program, own, search), first)
+  t.is(asked, before)
+  // Another object has types of its own.
+  relocateCore(program, btfOf(local), search)
+  t.true(asked > before)
+})
+
 test('members of anonymous structs and unions are found on either side', t => {
   // struct { int a; union { struct { int b; int x; }; }; } here; the same, deeper or flat, in the kernel
   const nested = [

@@ -18,6 +18,8 @@ import { describeNeed, variants } from './variants.ts'
 export interface AttachTimesOptions {
   /** Numbers of functions. Default: 1, 100, 1000, 10000. */
   counts?: readonly number[]
+  /** Functions to attach to, the first of them first. Default: idle ones, evenly spread over the kernel. */
+  functions?: readonly TraceableFunction[]
   /** Seconds that one number of functions may take with one method, as the numbers before it let expect. Default: 60. */
   seconds?: number
   /** Told what is about to be measured: `'attach to 100 functions'`, `'kprobe'`. */
@@ -116,7 +118,7 @@ export function expectedMilliseconds(totals: readonly Total[], functions: number
 export async function measureAttachTimes(options: AttachTimesOptions = {}): Promise<AttachTime[]> {
   const { counts = ATTACH_COUNTS, seconds = SECONDS, onProgress, signal } = options
   const results: AttachTime[] = []
-  let candidates: readonly TraceableFunction[] | undefined
+  let candidates = options.functions
   for (const { name, ...method } of attachMethods) {
     const lacking = variants
       .find(each => each.name === name)

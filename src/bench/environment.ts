@@ -74,7 +74,10 @@ export function readEnvironment(
   const allowedCpus = /^Cpus_allowed_list:\s*(\S+)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? null
   const cpu = Number.parseInt(allowedCpus ?? '0', 10)
   const kprobes = read(KPROBES)
-  const enabled = linesOf(read(ENABLED_FUNCTIONS) ?? read('/sys/kernel/debug/tracing/enabled_functions'))
+  // Lines that are indented say more of the function before them.
+  const enabled = linesOf(
+    read(ENABLED_FUNCTIONS) ?? read('/sys/kernel/debug/tracing/enabled_functions'),
+  )?.filter(line => !/^\s/.test(line))
   return {
     kernel: `${release()} ${version()}`,
     architecture: process.arch,

@@ -23,11 +23,16 @@ import type { Hits } from './rounds.ts'
 const RECORD_HEADER = 8
 const RING_SIZE = 1 << 24
 
-const specs: Readonly<Record<BodyName, readonly MapSpec[]>> = {
-  empty: [],
-  counter: [],
-  hash: [{ name: mapNames.hash, type: 'hash', keySize: 8, valueSize: 8, maxEntries: 1024 }],
-  ringbuf: [{ name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: RING_SIZE }],
+/** Maps of a body beside the counters. */
+function specs(body: BodyName, ringSize: number): readonly MapSpec[] {
+  switch (body) {
+    case 'hash':
+      return [{ name: mapNames.hash, type: 'hash', keySize: 8, valueSize: 8, maxEntries: 1024 }]
+    case 'ringbuf':
+      return [{ name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: ringSize }]
+    default:
+      return []
+  }
 }
 
 /** A body's maps in the kernel. */
@@ -43,9 +48,10 @@ export class Workload implements Disposable {
   /**
    * Creates the maps.
    *
+   * @param ringSize bytes of the ring buffer, a power of two and of whole pages
    * @throws BpfError when the kernel refuses; nothing stays behind then
    */
-  constructor(name: BodyName) {
+  constructor(name: BodyName, ringSize: number = RING_SIZE) {
     this.body = bodies[name]
     try {
       this.counters = BpfMap.create({
@@ -56,11 +62,11 @@ export class Workload implements Disposable {
         maxEntries: 1,
       })
       this.#maps.set(mapNames.counters, this.counters)
-      for (const spec of specs[name]) this.#maps.set(spec.name ?? '', BpfMap.create(spec))
+      for (const spec of specs(name, ringSize)) this.#maps.set(spec.name ?? '', BpfMap.create(spec))
       const ring = this.#maps.get(mapNames.ring)
       if (ring !== undefined) this.#ring = RingBuffer.open(ring)
       this.capacity =
-        ring === undefined ? Number.MAX_SAFE_INTEGER : RING_SIZE / (RECORD_SIZE + RECORD_HEADER) - 1
+        ring === undefined ? Number.MAX_SAFE_INTEGER : ringSize / (RECORD_SIZE + RECORD_HEADER) - 1
     } catch (error) {
       this[Symbol.dispose]()
       throw error

@@ -41,7 +41,8 @@ test('the facts are read from where the kernel has them', t => {
     '/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor': 'powersave\n',
     '/sys/devices/system/cpu/vulnerabilities/meltdown': 'Not affected\n',
     '/sys/devices/system/cpu/vulnerabilities/spectre_v2': 'Mitigation: Retpolines; RSB filling\n',
-    '/sys/kernel/tracing/enabled_functions': 'vfs_read (1)\nbpf_get_numa_node_id (1) R\t tramp: 0x1\n',
+    '/sys/kernel/tracing/enabled_functions':
+      'vfs_read (1) R   D   \tM \n\tdirect-->bpf_trampoline_1+0x0/0xbc\nbpf_get_numa_node_id (1) R\t tramp: 0x1\n',
     '/sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
     '/sys/kernel/debug/kprobes/list': 'ffffffff81  k  bpf_get_numa_node_id+0x4    [FTRACE]\n',
   })

@@ -8,6 +8,7 @@
 
 import type { Btf } from '../btf/btf.ts'
 import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core.ts'
+import { hostByteOrder } from '../bytes.ts'
 import { isKconfig, KCONFIG_SECTION } from '../elf/index.ts'
 import { BpfError, withAction } from '../errors.ts'
 import { features, kernelBtf, moduleBtfs } from '../kernel/index.ts'
@@ -71,6 +72,13 @@ export interface Prepared {
 
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
 export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanup: Cleanup): Prepared {
+  // What is in its maps is as foreign as its programs.
+  if (spec.byteOrder !== hostByteOrder) {
+    throw new BpfError(
+      `Cannot load the object: it was compiled for ${spec.byteOrder}-endian machines, this one is ${hostByteOrder}-endian`,
+      { code: 'ERR_INVALID_SPEC' },
+    )
+  }
   const structOps = cleanup.add(new StructOpsMaps(spec))
   const { linked, externs } = linkPrograms(spec, options, structOps, cleanup)
   const types =

@@ -166,7 +166,7 @@ function otherRefusal({ code, message }: BpfError, spec: CollectionSpec, type: s
 /** What the library says itself, without what it is about: that stands beside it. */
 function ownReason(message: string): string | undefined {
   const said =
-    /^(?:Cannot load program .*?:|Loading program .*? is not supported by this kernel;) ([^\n]+)/.exec(
+    /^(?:Cannot load (?:program .*?|the object):|Loading program .*? is not supported by this kernel;) ([^\n]+)/.exec(
       message,
     )
   // The name of an errno in words is no reason.

@@ -84,11 +84,12 @@ kernelTest('a map that does not exist is named', [], t => {
 kernelTest('an object for the other byte order is read but not loaded', [], t => {
   const spec = objectSpec('data.bpfeb')
   t.is(spec.byteOrder, 'big')
+  // What is in its maps is of no use either.
+  for (const program of spec.programs.values()) program.autoload = false
   t.throws(() => Collection.load(spec), {
     instanceOf: BpfError,
     code: 'ERR_INVALID_SPEC',
-    message:
-      'Cannot load program touch (socket): it was compiled for big-endian machines, this one is little-endian',
+    message: 'Cannot load the object: it was compiled for big-endian machines, this one is little-endian',
   })
 })
 

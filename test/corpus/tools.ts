@@ -160,7 +160,7 @@ function readelf(tree: string, objects: readonly string[]): Map<string, ElfFacts
   const files = JSON.parse(stdout) as readonly ReadelfFile[]
   return new Map(
     files.map(({ FileSummary, Sections, Symbols }) => {
-      const symbols = Symbols.map(({ Symbol }) => Symbol)
+      const symbols = Symbols.map(each => each.Symbol)
       const facts = new Map([
         ...Sections.map(({ Section: { Index, Name, Type, Size } }): [string, string] => [
           `section ${Index}`,

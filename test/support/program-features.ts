@@ -23,6 +23,8 @@ export const syscallPrograms: Feature = since('5.14', 'A syscall program')
 export const bpfLoop: Feature = since('5.17', 'The helper bpf_loop')
 /** Programs of type `netfilter`. */
 export const netfilterPrograms: Feature = since('6.4', 'A netfilter program')
+/** Version 4 of the instruction set. */
+export const instructionsV4: Feature = since('6.6', 'Instructions of version 4')
 /** Maps of type `arena`. */
 export const arenas: Feature = since('6.9', 'An arena')
 

@@ -24,6 +24,7 @@ typedef _Bool bool;
 /* Attributes. `used` keeps what nothing in C refers to: programs, maps, the license. */
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
+#define __used __attribute__((used))
 #define __noinline __attribute__((noinline))
 #define __weak __attribute__((weak))
 #define __hidden __attribute__((visibility("hidden")))

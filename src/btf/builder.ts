@@ -8,6 +8,7 @@
 
 import { type ByteOrder, hostByteOrder } from '../bytes.ts'
 import { type Btf, btfKindNumbers } from './btf.ts'
+import { withReferences } from './references.ts'
 import type { BtfInt, BtfLinkage, BtfMember, BtfType } from './types.ts'
 
 const BTF_MAGIC = 0xeb9f
@@ -43,6 +44,7 @@ export interface BtfBuilderOptions {
  */
 export class BtfBuilder {
   readonly #types: BtfType[] = []
+  readonly #base: Btf | undefined
   readonly #firstId: number
   readonly #stringBase: number
   readonly #offsets = new Map<string, number>()
@@ -50,6 +52,7 @@ export class BtfBuilder {
   #stringsLength = 0
 
   constructor(options: BtfBuilderOptions = {}) {
+    this.#base = options.base
     this.#firstId = options.base?.typeCount ?? 1
     this.#stringBase = options.base?.stringsEnd ?? 0
     if (this.#stringBase === 0) this.addString('')
@@ -63,6 +66,23 @@ export class BtfBuilder {
       builder.add(btf.type(id))
     })
     return builder
+  }
+
+  /**
+   * Adds all types of another BTF, behind those that are there.
+   *
+   * @param btf without a base, or with the one that this has
+   * @returns the id that a type of `btf` has here
+   * @throws TypeError when its base is another
+   */
+  append(btf: Btf): (id: number) => number {
+    if (btf.base !== this.#base) throw new TypeError('Cannot append BTF: it continues another base')
+    const shift = this.typeCount - btf.firstId
+    const idOf = (id: number): number => (id < btf.firstId ? id : id + shift)
+    btf.forEachId(id => {
+      this.add(withReferences(btf.type(id), idOf))
+    })
+    return idOf
   }
 
   /** Number of types so far, `void` and those of the base included: the id that the next type gets. */

@@ -41,10 +41,16 @@ export async function meet(
       participants.push({ name, version: null, install })
       continue
     }
-    const { process, ready } = await ContestantProcess.start(contestant)
-    await process[Symbol.asyncDispose]()
-    present.push({ contestant, version: ready.version, rows: new Set(ready.rows) })
-    participants.push({ name, version: ready.version, install })
+    try {
+      const { process, ready } = await ContestantProcess.start(contestant)
+      await process[Symbol.asyncDispose]()
+      present.push({ contestant, version: ready.version, rows: new Set(ready.rows) })
+      participants.push({ name, version: ready.version, install })
+    } catch (error) {
+      // We have to be there; a peer may have been built for another machine.
+      if (install === null) throw error
+      participants.push({ name, version: null, install })
+    }
   }
   return { present, participants }
 }

@@ -281,7 +281,7 @@ class CodecBuilder {
       type.kind !== 'int'
         ? enumeration(this.#enumNames(this.#btf.resolve(member.type), type, bits > 32), field)
         : type.encoding === 'bool'
-          ? booleanBits(field)
+          ? booleanBits(field, bits > 32)
           : field
     return { ...one(codec), offset: Math.floor(start / 8), bits: start - bitOffset + bits }
   }

@@ -31,13 +31,22 @@ export interface BtfSupport {
   enum64: boolean
 }
 
-/** The types of a BTF, ready to be written for a kernel. Further strings may be added. */
+/** Greatest offset of a variable: as a member of a struct it is told in bits. */
+const MAX_OFFSET = 2 ** 29 - 1
+
+/**
+ * The types of a BTF, ready to be written for a kernel. Further strings may be added.
+ *
+ * @throws ObjectFileError when a section has variables where no kernel looks
+ */
 export function sanitizeBtf(btf: Btf, support: BtfSupport): BtfBuilder {
   const builder = BtfBuilder.from(btf)
   // The types of the members that stand for 64-bit enumerators; made when the first is met.
   let placeholder: number | undefined
   btf.forEachId(id => {
     const type = btf.type(id)
+    if (type.kind === 'datasec' && type.variables.some(each => each.offset > MAX_OFFSET))
+      throw btf.error(`Section ${type.name} has a variable beyond ${MAX_OFFSET} bytes`, id)
     const replacement = replace(type, support, () => {
       placeholder ??= builder.add({ ...BYTE, name: 'enum64_placeholder' })
       return placeholder

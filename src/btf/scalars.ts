@@ -37,15 +37,19 @@ export function integer({ size, encoding }: BtfInt): IntegerCodec | AlignedCodec
   return encoding === 'bool' && size === 1 ? bool : wholeInteger(size, encoding === 'signed')
 }
 
-/** Codec of a boolean that is a bitfield. */
-export function booleanBits(bits: AlignedCodec<number | bigint>): AlignedCodec<boolean> {
+/**
+ * Codec of a boolean that is a bitfield.
+ *
+ * @param wide whether the bitfield's values are `bigint`s
+ */
+export function booleanBits(bits: AlignedCodec<number | bigint>, wide: boolean): AlignedCodec<boolean> {
   return {
     size: bits.size,
     align: bits.align,
     decode: (view, offset) => Boolean(bits.decode(view, offset)),
     encode(value, view, offset) {
       if (typeof value !== 'boolean') throw new TypeError(`${shown(value)} is not a boolean`)
-      bits.encode(Number(value), view, offset)
+      bits.encode(wide ? BigInt(value) : Number(value), view, offset)
     },
   }
 }

@@ -143,12 +143,12 @@ export function elf({
 
 function strings(texts: readonly string[]): { bytes: Uint8Array; offsets: number[] } {
   const offsets: number[] = []
-  let all = '\0'
+  let end = 1
   for (const text of texts) {
-    offsets.push(Buffer.byteLength(all))
-    all += `${text}\0`
+    offsets.push(end)
+    end += Buffer.byteLength(text) + 1
   }
-  return { bytes: new TextEncoder().encode(all), offsets }
+  return { bytes: new TextEncoder().encode(`\0${texts.map(text => `${text}\0`).join('')}`), offsets }
 }
 
 function rel(relocations: readonly { offset: number; symbol: number }[], little: boolean): Uint8Array {

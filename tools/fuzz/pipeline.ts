@@ -6,8 +6,9 @@
 
 import { disassemble, encodeInstructions } from '../../src/asm/index.ts'
 import { Btf, btfCodec, btfToC, parseExtInfo } from '../../src/btf/index.ts'
+import { type BtfSupport, sanitizeBtf } from '../../src/btf/sanitize.ts'
 import { ElfFile, functionSymbols } from '../../src/elf/index.ts'
-import { ObjectFileError } from '../../src/errors.ts'
+import { BpfError, ObjectFileError } from '../../src/errors.ts'
 import {
   CollectionSpec,
   dryRunCore,
@@ -16,13 +17,31 @@ import {
   linkedPrograms,
   relocationSubject,
 } from '../../src/index.ts'
+import { type MapSpec, pinPathOf } from '../../src/maps/index.ts'
 import type { Input } from './mutate.ts'
 
 /** Name of every input in errors. */
 const FILE = 'fuzz.o'
 
+/** Directory of pins. */
+const PINS = '/pins'
+
+/** Types of which values are read and written, of each BTF. */
+const MAX_CODECS = 48
 /** Greatest type of which values are read and written. */
 const MAX_VALUE = 1 << 16
+
+/** A kernel that knows nothing. */
+const OLDEST: BtfSupport = {
+  datasec: false,
+  questionMark: false,
+  func: false,
+  globalFunc: false,
+  float: false,
+  declTag: false,
+  typeTag: false,
+  enum64: false,
+}
 
 /** Whether an input was refused as a whole. */
 export type Outcome = 'read' | 'refused'
@@ -61,6 +80,7 @@ function examineObject(bytes: Uint8Array, kernel: Btf): Outcome {
   JSON.stringify(inspectObject(spec), jsonReplacer)
   dryRunCore(spec, kernel)
   spec.copy()
+  for (const map of spec.maps.values()) examinePin(map)
   for (const { instructions } of linkedPrograms(spec)) {
     disassemble(instructions, { bytes: true, relocations: each => relocationSubject(each, spec.btf) })
     encodeInstructions(instructions.filter(each => each.reference === undefined))
@@ -69,30 +89,40 @@ function examineObject(bytes: Uint8Array, kernel: Btf): Outcome {
   return 'read'
 }
 
-/** Writes all types as C, and makes a codec of each. */
+/** Whatever the name of a map, its pin is below the directory of pins. */
+function examinePin(map: MapSpec): void {
+  try {
+    const path = pinPathOf(map, PINS)
+    if (path !== undefined && !(path.startsWith(`${PINS}/`) && !path.includes('/../')))
+      throw new Error(`A pin at ${path}`)
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error
+  }
+}
+
+/** Writes all types as C and for old kernels, and makes codecs of some. */
 function examineTypes(btf: Btf): void {
-  refusable(() => btfToC(btf), 'anywhere')
-  for (let id = 1; id < btf.typeCount; id++) {
-    const codec = refusable(() => btfCodec(btf, id), 'anywhere')
+  refusable(() => btfToC(btf))
+  refusable(() => sanitizeBtf(btf, OLDEST).build(btf.byteOrder))
+  const step = Math.ceil(btf.typeCount / MAX_CODECS)
+  for (let id = 1 + (btf.bytes.length % step); id < btf.typeCount; id += step) {
+    const codec = refusable(() => btfCodec(btf, id))
     if (codec === undefined || codec.size > MAX_VALUE) continue
     const view = new DataView(new ArrayBuffer(codec.size))
     codec.encode(codec.decode(view, 0), view, 0)
   }
 }
 
-/**
- * The result; `undefined` for an `ObjectFileError` that says where.
- *
- * @param where `'anywhere'` for what is no longer about a file
- */
-function refusable<T>(read: () => T, where: 'in the file' | 'anywhere' = 'in the file'): T | undefined {
+/** The result; `undefined` for an `ObjectFileError` that says where. */
+function refusable<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch (error) {
     if (!(error instanceof ObjectFileError)) throw error
-    if (where === 'anywhere') return undefined
-    const { file, section, offset } = error
-    if (file === FILE && (section !== undefined || offset !== undefined)) return undefined
+    const { file, section, offset, reason } = error
+    // Only headers are in no section.
+    const inHeader = /^(Truncated|Impossible|Not an? |Unknown ELF|Section)/.test(reason)
+    if (file === FILE && offset !== undefined && (section !== undefined || inHeader)) return undefined
     throw new NowhereError(error)
   }
 }

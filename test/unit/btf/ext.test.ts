@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { parseExtInfo } from '../../../src/btf/ext.ts'
-import type { ByteOrder } from '../../../src/bytes.ts'
 import { ObjectFileError } from '../../../src/errors.ts'
+import { extInfo } from '../../support/ext-info.ts'
 
 const strings = new BtfBuilder()
 const section = strings.addString('tp/a')
@@ -13,33 +13,6 @@ const file = strings.addString('a.c')
 const line = strings.addString('return 0;')
 const access = strings.addString('0:1')
 const btf = Btf.parse(strings.build('little'))
-
-/** `.BTF.ext` of three parts, each a list of words. */
-function extInfo(
-  [functions, lines, core]: [number[], number[], number[]?],
-  headerLength = 32,
-  order: ByteOrder = 'little',
-): Uint8Array {
-  const parts = [functions, lines, core ?? []]
-  const bytes = new Uint8Array(headerLength + parts.flat().length * 4)
-  const view = new DataView(bytes.buffer)
-  const little = order === 'little'
-  view.setUint16(0, 0xeb9f, little)
-  view.setUint8(2, 1)
-  view.setUint32(4, headerLength, little)
-  let at = 0
-  parts.forEach((words, i) => {
-    if (8 + i * 8 < headerLength) {
-      view.setUint32(8 + i * 8, at, little)
-      view.setUint32(12 + i * 8, words.length * 4, little)
-    }
-    for (const word of words) {
-      view.setUint32(headerLength + at, word, little)
-      at += 4
-    }
-  })
-  return bytes
-}
 
 function refuses(t: ExecutionContext, bytes: Uint8Array, reason: string, offset: number): void {
   const error = t.throws(() => parseExtInfo(bytes, btf), {

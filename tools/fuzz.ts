@@ -6,7 +6,7 @@
  *     npm run fuzz -- --input I --seed S [--save FILE]   one of them again; FILE gets its bytes
  *
  * Options: `--workers N` (2), `--btf FILE` (types that CO-RE is tried against; those of the running kernel, or what is
- * in the checkout), `--seed S` (1).
+ * in the checkout), `--objects DIRECTORY` (others than those of the checkout), `--seed S` (1).
  *
  * An input may be read or refused with an `ObjectFileError` that says where; anything else is a finding: other errors,
  * too much time or memory for its size, a change of what all objects inherit. The same checkout, seed and number give
@@ -57,6 +57,7 @@ function parseOptions(args: string[]): Options {
       seed: { type: 'string', default: '1' },
       workers: { type: 'string', default: '2' },
       btf: { type: 'string' },
+      objects: { type: 'string' },
       save: { type: 'string' },
     },
   })
@@ -70,6 +71,7 @@ function parseOptions(args: string[]): Options {
       first: 0,
       end: values.inputs === undefined ? Number.POSITIVE_INFINITY : whole('inputs', values.inputs, 1),
       deadline: Date.now() + seconds * 1000,
+      objects: values.objects,
       kernelBtf: values.btf ?? (existsSync(KERNEL_BTF) ? KERNEL_BTF : OWN_BTF),
     },
     workers: whole('workers', values.workers, 1),
@@ -172,7 +174,7 @@ class Fuzzer {
 
   #addCurrent(slot: number, what: string): void {
     const input = this.#run.first + this.#board.current(slot).next
-    this.#add({ input, name: makeInput(readSeeds(), this.#run.seed, input).name, what })
+    this.#add({ input, name: makeInput(readSeeds(this.#run.objects), this.#run.seed, input).name, what })
     this.#board.finish(false)
   }
 
@@ -199,7 +201,7 @@ function headline({ what }: Finding): string {
 
 /** Examines one input here, where a debugger sees it. */
 function again({ run, only, save }: Options, number: number): Tally {
-  const input = makeInput(readSeeds(), run.seed, number)
+  const input = makeInput(readSeeds(run.objects), run.seed, number)
   console.log(`input ${only} is ${input.bytes.length} bytes of kind ${input.kind}, from ${input.name}`)
   if (save !== undefined) writeFileSync(save, input.bytes)
   try {

@@ -36,18 +36,26 @@ const DIRECTORIES = ['test/bpf', 'examples']
 /** BTF of many kinds, from `tools/extract-abi-btf.ts`. */
 const RAW_BTF = 'test/btf/abi.btf'
 
-/** Reads all seeds of the checkout, in the order of their names. */
-export function readSeeds(root = '.'): Seed[] {
-  const objects = DIRECTORIES.flatMap(directory =>
-    readdirSync(join(root, directory))
-      .filter(name => name.endsWith('.o'))
-      .sort()
-      .map(name => `${directory}/${name}`),
-  )
-  return [
-    ...objects.flatMap(name => seedsOf(name, new Uint8Array(readFileSync(join(root, name))))),
-    btfSeed(RAW_BTF, new Uint8Array(readFileSync(join(root, RAW_BTF))), 'little'),
-  ]
+/**
+ * Reads all seeds, in the order of their names.
+ *
+ * @param directory of other objects than those of the checkout
+ */
+export function readSeeds(directory?: string): Seed[] {
+  if (directory !== undefined) return objectsOf(directory)
+  return [...DIRECTORIES.flatMap(objectsOf), btfSeed(RAW_BTF, readBytes(RAW_BTF), 'little')]
+}
+
+function objectsOf(directory: string): Seed[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.o'))
+    .sort()
+    .map(name => join(directory, name))
+    .flatMap(name => seedsOf(name, readBytes(name)))
+}
+
+function readBytes(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(path))
 }
 
 /** An object, and what of it can be read alone. */

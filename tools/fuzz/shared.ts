@@ -15,6 +15,8 @@ export interface Run {
   readonly deadline: number
   /** BTF of a kernel, for CO-RE. */
   readonly kernelBtf: string
+  /** Directory of the objects that are damaged; `undefined` for those of the checkout. */
+  readonly objects: string | undefined
 }
 
 /** What a worker is started with. */

@@ -24,7 +24,7 @@ const TRIALS = 4
 
 const { run, slot, board: memory } = workerData as WorkerData
 const board = new Board(memory)
-const seeds = readSeeds()
+const seeds = readSeeds(run.objects)
 const kernel = Btf.parse(readFileSync(run.kernelBtf), { file: run.kernelBtf })
 let longest = { input: -1, value: 0 }
 let largest = { input: -1, value: 0 }

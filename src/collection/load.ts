@@ -21,7 +21,14 @@ import {
   type MapContent,
   type MapSpec,
 } from '../maps/index.ts'
-import type { LoadOptions, MissingKfunc, Program, ProgramSpec } from '../programs/index.ts'
+import {
+  type LoadOptions,
+  type MissingKfunc,
+  type MissingMap,
+  type Program,
+  type ProgramSpec,
+  poisonMaps,
+} from '../programs/index.ts'
 import { readBtfFile } from './btf-file.ts'
 import type { Cleanup } from './cleanup.ts'
 import { downLevel } from './down-level.ts'
@@ -91,8 +98,8 @@ export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanu
   if (types !== undefined) cleanup.add(types)
   const maps = createMaps(spec, options, { types, structOps: structOps.images }, cleanup)
   const { fdArray } = externs
-  const programs = linked.map(({ name, program, poisoned, missingKfuncs }): Prepared['programs'][number] => {
-    const loadOptions: LoadOptions = { maps: map => maps.get(map), poisoned, missingKfuncs }
+  const programs = linked.map(({ name, program, ...missing }): Prepared['programs'][number] => {
+    const loadOptions: LoadOptions = { maps: map => maps.get(map), ...missing }
     const member = structOps.members.get(name)
     if (member !== undefined) loadOptions.structOps = member
     if (fdArray !== undefined) loadOptions.fdArray = fdArray
@@ -110,6 +117,7 @@ interface LinkedProgram {
   program: ProgramSpec
   poisoned: CoreFailure[]
   missingKfuncs: MissingKfunc[]
+  missingMaps: MissingMap[]
 }
 
 /**
@@ -134,8 +142,18 @@ function linkPrograms(
         btf === undefined ? { instructions: linked, failures: [] } : relocateCore(linked, btf, targets)
       const resolved = externs.resolve(core.instructions)
       const { missingKfuncs } = resolved
-      const instructions = downLevel(resolved.instructions, () => features.probeReadKernel.probe() === 'no')
-      programs.push({ name, program: { ...program, instructions }, poisoned: core.failures, missingKfuncs })
+      const { instructions: reaching, missing: missingMaps } = poisonMaps(
+        resolved.instructions,
+        map => spec.maps.has(map) && spec.maps.get(map).autocreate === false,
+      )
+      const instructions = downLevel(reaching, () => features.probeReadKernel.probe() === 'no')
+      programs.push({
+        name,
+        program: { ...program, instructions },
+        poisoned: core.failures,
+        missingKfuncs,
+        missingMaps,
+      })
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
       throw withAction(error, `Cannot load program ${name}`)

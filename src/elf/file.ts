@@ -27,6 +27,8 @@ const SHN_XINDEX = 0xffff
 
 /** `e_machine` of BPF objects. */
 export const EM_BPF = 247
+/** `e_machine` that names none. */
+export const EM_NONE = 0
 /** `e_type` of relocatable objects, the only kind that compilers make for BPF. */
 export const ET_REL = 1
 

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { enumName, mapTypes } from '../abi/index.ts'
+import { BPF_F_NUMA_NODE, enumName, mapTypes } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../btf/types.ts'
 import type { MapContent, MapSpec } from '../maps/spec.ts'
@@ -186,6 +186,8 @@ class DefinitionReader {
           throw this.#error(`unknown member ${JSON.stringify(member.name)} of its definition`)
       }
     }
+    // As with libbpf, a node is of no matter without the flag.
+    if (((spec.flags ?? 0) & BPF_F_NUMA_NODE) === 0) delete spec.numaNode
     if (spec.type === 'unspec') throw this.#error('its definition has no type')
     if (isRingBuffer(spec)) {
       // A ring buffer has no values: what is written there is the type of its records.

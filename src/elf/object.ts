@@ -18,7 +18,7 @@ import { type ObjectFunction, readFunctions } from './code.ts'
 import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
 import { placeKconfig } from './extern-btf.ts'
 import { bindExterns, type ExternSpec, kconfigMap, kconfigVariables, readExterns } from './externs.ts'
-import { ElfFile, type ElfSection, EM_BPF, ET_REL } from './file.ts'
+import { ElfFile, type ElfSection, EM_BPF, EM_NONE, ET_REL } from './file.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { MAX_NAME_LENGTH, type ObjectLimits } from './limits.ts'
 import { readMaps } from './maps.ts'
@@ -70,7 +70,9 @@ export interface ObjectFile {
  */
 export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOptions = {}): ObjectFile {
   const elf = ElfFile.parse(bytes, file, { maxNameLength: MAX_NAME_LENGTH, ...options })
-  if (elf.machine !== EM_BPF) throw elf.headerError(`Not a BPF object: it is for machine ${elf.machine}`, 18)
+  // Compilers before LLVM 3.9 named no machine.
+  if (elf.machine !== EM_BPF && elf.machine !== EM_NONE)
+    throw elf.headerError(`Not a BPF object: it is for machine ${elf.machine}`, 18)
   if (elf.type !== ET_REL) throw elf.headerError(`Not a relocatable object: its type is ${elf.type}`, 16)
   if (!elf.symbols.some(each => each.name !== ''))
     throw elf.error('The object has no symbols', { name: '.symtab' })

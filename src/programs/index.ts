@@ -5,6 +5,7 @@ export type { LoadedBtf } from './ext-info.ts'
 export type { ProgramInfo } from './info.ts'
 export { type MissingKfunc, poisonedCall } from './kfuncs.ts'
 export type { LoadOptions, StructOpsMember } from './load.ts'
+export { type MissingMap, poisonMaps, type WithoutMaps } from './missing-maps.ts'
 export { enableStats, Program } from './program.ts'
 export type { MapResolver } from './references.ts'
 export {

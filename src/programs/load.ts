@@ -33,6 +33,7 @@ import {
 } from './attach-target.ts'
 import { extInfo, type LoadedBtf } from './ext-info.ts'
 import { describeMissingKfunc, type MissingKfunc } from './kfuncs.ts'
+import { describeMissingMap, type MissingMap } from './missing-maps.ts'
 import { type MapResolver, resolveReferences } from './references.ts'
 import type { ProgramSpec } from './spec.ts'
 import { VerifierError } from './verifier-error.ts'
@@ -65,6 +66,8 @@ export interface LoadOptions {
   poisoned?: readonly CoreFailure[]
   /** Functions of the kernel that it calls and that are missing, to name them if the verifier reaches a call. */
   missingKfuncs?: readonly MissingKfunc[]
+  /** Maps that it refers to and that are not created, to name them if the verifier reaches one. */
+  missingMaps?: readonly MissingMap[]
   /** BTF descriptors of modules by the `offset` of calls of their functions (5.16); 0 where there is none. */
   fdArray?: Int32Array
   /** What a `struct_ops` program stands for. */
@@ -235,7 +238,7 @@ function loadError(
   instructions: readonly Instruction[],
   result: number,
   log: string,
-  { poisoned = [], missingKfuncs = [] }: LoadOptions,
+  { poisoned = [], missingKfuncs = [], missingMaps = [] }: LoadOptions,
 ): BpfError {
   const what = `Cannot load program ${describe(spec)}`
   const base = failure(what, result, LOAD_SYSCALL)
@@ -244,7 +247,10 @@ function loadError(
 
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
-  const poison = describePoison(log, poisoned) ?? describeMissingKfunc(log, missingKfuncs)
+  const poison =
+    describePoison(log, poisoned) ??
+    describeMissingKfunc(log, missingKfuncs) ??
+    describeMissingMap(log, missingMaps)
   const lines = [`${what}: ${errnoName(-result)}: ${poison ?? reason.join('; ')}`]
   if (source !== undefined) lines.push(`    at ${formatSourceLine(source)}`)
   if (instruction !== undefined) lines.push(`    instruction ${slot}: ${instruction}`)

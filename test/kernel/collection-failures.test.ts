@@ -1,11 +1,11 @@
 import { tmpdir } from 'node:os'
-import { exit, mov, r0 } from '../../src/asm/index.ts'
+import { exit, jne, mov, r0 } from '../../src/asm/index.ts'
 import { Collection, CollectionSpec } from '../../src/collection/index.ts'
 import { BpfError, NotSupportedError } from '../../src/errors.ts'
 import { VerifierError } from '../../src/programs/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { kernelTest } from '../support/kernel-test.ts'
-import { objectSpec, objectWith } from '../support/objects.ts'
+import { objectSpec, objectWith, runOnce } from '../support/objects.ts'
 
 // kernelTest counts what stays in the kernel and the descriptors of this process: that is what these tests are about.
 
@@ -79,6 +79,26 @@ kernelTest('a map that does not exist is named', [], t => {
     code: 'ERR_UNRESOLVED',
     message: /^Cannot load program sum_map.*there is no map "numbers"/,
   })
+})
+
+kernelTest('a map that is not created is named where the verifier reaches it', [], t => {
+  const spec = objectSpec('maps')
+  spec.maps.get('slots').autocreate = false
+  t.throws(() => Collection.load(spec), {
+    instanceOf: VerifierError,
+    message:
+      /^Cannot load program use_maps \(socket\): \w+: it needs map slots, but that is not created \(autocreate\)/,
+  })
+})
+
+kernelTest('a map that is not created is none where no program gets to it', [], t => {
+  const spec = objectSpec('maps')
+  spec.maps.get('slots').autocreate = false
+  // The verifier sees that the program ends here.
+  spec.programs.get('use_maps').instructions.unshift(mov(r0, 5), jne(r0, 5, 1), exit())
+  using collection = Collection.load(spec)
+  t.false(collection.maps.has('slots'))
+  t.is(runOnce(collection.programs.get('use_maps')), 5)
 })
 
 kernelTest('an object for the other byte order is read but not loaded', [], t => {

@@ -342,7 +342,7 @@ test('any number of relocations may be of any number of maps', t => {
       const bytes = elf({ sections: [program, maps, btfSection(types)], symbols: [main] })
       return () => parseObject(bytes)
     },
-    1000,
+    4000,
   )
 })
 

@@ -100,6 +100,40 @@ test('a section that claims 4 GiB without a byte in the file is refused, unless 
   })
 })
 
+test('maps of operations that are the same bytes, or have more members than bits, are refused', t => {
+  const types = (members: number, second: number): BtfType[] => [
+    int('int', 4),
+    struct('ops', 4, ...Array.from({ length: members }, (_, i) => member(`m${i}`, 1, 0))),
+    { kind: 'var', name: 'a', type: 2, linkage: 'static' },
+    { kind: 'var', name: 'b', type: 2, linkage: 'static' },
+    {
+      kind: 'datasec',
+      name: '.struct_ops',
+      size: 8,
+      variables: [
+        { type: 3, offset: 0, size: 4 },
+        { type: 4, offset: second, size: 4 },
+      ],
+    },
+  ]
+  const made = (...shape: [members: number, second: number]): Uint8Array =>
+    elf({
+      sections: [
+        program,
+        { name: '.struct_ops', data: new Uint8Array(8) },
+        { name: '.BTF', data: btfOf(types(...shape), 'little').bytes },
+      ],
+      symbols: [main],
+    })
+  t.deepEqual([...parseObject(made(1, 4)).maps.keys()], ['a', 'b'])
+  const refuses = (bytes: Uint8Array, name: string, offset: string): void => {
+    const message = `Map ${name} shares its bytes with another, or with members of its own (x.o, section .struct_ops, offset ${offset})`
+    t.throws(() => parseObject(bytes, 'x.o'), { instanceOf: ObjectFileError, message })
+  }
+  refuses(made(1, 0), 'b', '0x0')
+  refuses(made(33, 4), 'a', '0x0')
+})
+
 test('limits are options', t => {
   const section = (size: number): TestSection => ({ name: '.bss', type: 8, size })
   const zeros = elf({ sections: [program, section(4096)], symbols: [main] })

@@ -1,6 +1,7 @@
 import { Btf, BtfBuilder, dedupBtf } from '../../src/btf/index.ts'
 import { kernelBtf, moduleBtfs } from '../../src/kernel/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
+import { since } from '../support/program-features.ts'
 
 /** Variables and sections are never the same as others. */
 function unique(btf: Btf): number {
@@ -20,18 +21,26 @@ function twice(btf: Btf): Btf {
   return Btf.parse(builder.build(), options)
 }
 
-kernelTest('the types of the kernel, which pahole has deduplicated, stay as they are', [], t => {
+const recentPahole = since('6.12', 'Types that a recent pahole has made')
+
+kernelTest('types that a recent pahole has deduplicated stay as they are', [recentPahole], t => {
   t.is(dedupBtf(kernelBtf()).btf.typeCount, kernelBtf().typeCount)
 })
 
 kernelTest('the types of the kernel twice are those of the kernel', [], t => {
-  t.is(dedupBtf(twice(kernelBtf())).btf.typeCount, kernelBtf().typeCount + unique(kernelBtf()))
+  // Older paholes left some duplicates.
+  const once = dedupBtf(kernelBtf()).btf
+  t.true(once.typeCount <= kernelBtf().typeCount)
+  t.true(once.typeCount > kernelBtf().typeCount * 0.99)
+  t.is(dedupBtf(once).btf.typeCount, once.typeCount)
+  t.is(dedupBtf(twice(kernelBtf())).btf.typeCount, once.typeCount + unique(once))
 })
 
-kernelTest('the types of modules stay as they are, and twice are those of the module', [], t => {
+kernelTest('the types of modules twice are those of the module', [], t => {
   for (const module of [...moduleBtfs()].slice(0, 5)) {
-    t.is(dedupBtf(module).btf.typeCount, module.typeCount, module.file)
-    t.is(dedupBtf(twice(module)).btf.typeCount, module.typeCount + unique(module), module.file)
+    const once = dedupBtf(module).btf
+    t.true(once.typeCount <= module.typeCount, module.file)
+    t.is(dedupBtf(twice(module)).btf.typeCount, once.typeCount + unique(once), module.file)
   }
   t.pass()
 })

@@ -32,7 +32,7 @@ export function formatReport(document: ProbesDocument): string {
   blocks.push(...reasons('Not measured', without, 'missing'), ...reasons('Failed', without, 'failed'))
   const doubts = spoilers(environment)
   if (settings.rounds < FEW_ROUNDS)
-    doubts.unshift(`only ${settings.rounds} rounds: take at least ${FEW_ROUNDS}`)
+    doubts.unshift(`rounds: ${settings.rounds}, where at least ${FEW_ROUNDS} are needed`)
   if (doubts.length > 0) blocks.push(`Mind:\n${doubts.map(each => `  ${each}`).join('\n')}`)
   return `${blocks.join('\n\n')}\n`
 }

@@ -85,7 +85,7 @@ test('the lines of the grid are at round numbers', t => {
 test('a report of few rounds says so', t => {
   const { settings } = probesDocument()
   const report = formatReport(probesDocument({ settings: { ...settings, rounds: 3 } }))
-  t.regex(report, /^Mind:\n {2}only 3 rounds: take at least 10$/m)
+  t.regex(report, /^Mind:\n {2}rounds: 3, where at least 10 are needed$/m)
 })
 
 test('documents are compared by name, and a factor needs both', t => {

@@ -26,18 +26,15 @@ export interface DataVariable {
 }
 
 /**
- * Bounds the memory for variables: sections do not overlap in the file, and those without bytes there are not huge.
+ * Bounds the memory for variables: sections without bytes in the file are not huge.
  *
  * @throws ObjectFileError that names the section with which it is too much
  */
 export function checkDataSizes(elf: ElfFile, sections: readonly ElfSection[]): void {
-  let inFile = 0
   let zero = 0
   for (const section of sections) {
     if (section.type === sectionTypes.nobits) zero += section.size
-    else inFile += section.size
     if (zero > elf.limits.maxZeroBytes) throw tooLarge(elf, section, zero)
-    if (inFile > elf.fileSize) throw elf.error('Sections of variables overlap', section)
   }
 }
 

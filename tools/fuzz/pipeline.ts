@@ -5,7 +5,7 @@
  */
 
 import { disassemble, encodeInstructions } from '../../src/asm/index.ts'
-import { Btf, btfCodec, btfToC, parseExtInfo } from '../../src/btf/index.ts'
+import { Btf, btfCodec, btfToC, dedupBtf, parseExtInfo } from '../../src/btf/index.ts'
 import { type BtfSupport, sanitizeBtf } from '../../src/btf/sanitize.ts'
 import { ElfFile, functionSymbols } from '../../src/elf/index.ts'
 import { BpfError, ObjectFileError } from '../../src/errors.ts'
@@ -100,9 +100,10 @@ function examinePin(map: MapSpec): void {
   }
 }
 
-/** Writes all types as C and for old kernels, and makes codecs of some. */
+/** Writes all types as C, each once and for old kernels, and makes codecs of some. */
 function examineTypes(btf: Btf): void {
   refusable(() => btfToC(btf))
+  refusable(() => dedupBtf(btf))
   refusable(() => sanitizeBtf(btf, OLDEST).build(btf.byteOrder))
   const step = Math.ceil(btf.typeCount / MAX_CODECS)
   for (let id = 1 + (btf.bytes.length % step); id < btf.typeCount; id += step) {

@@ -18,7 +18,7 @@ const TIME = 250
 const TIME_PER_BYTE = 0.05
 /** Bytes that every input may take, and those that each of its bytes may add. */
 const MEMORY = 16 << 20
-const MEMORY_PER_BYTE = 4096
+const MEMORY_PER_BYTE = 1024
 /** A slow input is tried again: the machine has other things to do, and only the best time counts. */
 const TRIALS = 4
 

@@ -58,6 +58,15 @@ export const known: readonly Known[] = [
       /failed to initialize slot \[\d+\] to map '.*' fd=\d+: -EINVAL/.test(String(twins?.message)),
   },
   {
+    // Both are refused. Its address in kallsyms, which it reads for other externs, is enough for it.
+    cause: 'libbpf loads type 0 for a weak variable that the kernel has, but not in its BTF',
+    matches: ({ about, fields, ours, twins }) =>
+      about === 'load' &&
+      fields.join() === 'processed' &&
+      ours?.error !== 0 &&
+      String(twins?.message).includes("pseudo btf_id 0 in ldimm64 isn't KIND_VAR"),
+  },
+  {
     // As veristat loads them. The verifier has accepted the program by then: it counted as many instructions.
     cause: 'libbpf cannot put programs that are not loaded into an array of programs',
     matches: ({ about, fields, ours, twins }) =>

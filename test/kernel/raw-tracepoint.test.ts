@@ -12,6 +12,7 @@ import { Program } from '../../src/programs/index.ts'
 import { bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { PACKET } from '../support/objects.ts'
+import { eventually } from '../support/poll.ts'
 import { lacking, since } from '../support/program-features.ts'
 import { attachCookie, Recorder } from '../support/recorder.ts'
 
@@ -135,14 +136,13 @@ kernelTest('a cookie that the kernel cannot keep', [lacking(features.rawTracepoi
   })
 })
 
-kernelTest('cookies of tracepoints', [features.perfEventLink, 'tracefs'], t => {
+kernelTest('cookies of tracepoints', [features.perfEventLink, 'tracefs'], async t => {
   using recorder = new Recorder()
   using program = recorder.load({ type: 'tracepoint' }, { counter: attachCookie })
   using link = tracepoint(program, 'sched', 'sched_switch', { cookie: 8n })
-  // Sleeping gives the processor to another task.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+  // Waiting gives the processor to another task.
+  t.true(await eventually(() => recorder.counts[8]! >= 1))
   link.close()
-  t.true(recorder.counts[8]! >= 1)
   t.is(
     recorder.counts.reduce((sum, each) => sum + each),
     recorder.counts[8]!,

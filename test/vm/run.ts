@@ -25,8 +25,11 @@ const SLOW = 20
 /** ava's own limit for a test file that does nothing. */
 const IDLE = '10m'
 
-/** Run when they are named: they test benchmarks, which the host does as well, and take minutes in a guest. */
-const HOST_FILES: readonly string[] = ['build/test/kernel/bench-ours.test.js']
+/** Run when they are named: what they test is the same on every kernel, and would take minutes of each guest. */
+const HOST_FILES: readonly string[] = [
+  'build/test/kernel/bench-ours.test.js',
+  'build/test/kernel/btf-dedup.test.js',
+]
 
 /** The command in a guest: all test files in one run of ava, one at a time. */
 function guestCommand(args: readonly string[]): string {

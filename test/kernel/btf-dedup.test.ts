@@ -24,7 +24,16 @@ function twice(btf: Btf): Btf {
 const recentPahole = since('6.12', 'Types that a recent pahole has made')
 
 kernelTest('types that a recent pahole has deduplicated stay as they are', [recentPahole], t => {
-  t.is(dedupBtf(kernelBtf()).btf.typeCount, kernelBtf().typeCount)
+  const { ids } = dedupBtf(kernelBtf())
+  const seen = new Set<number>()
+  const dropped = new Set<string>()
+  ids.forEach((id, old) => {
+    if (seen.has(id)) dropped.add(kernelBtf().kind(old))
+    seen.add(id)
+  })
+  // Behind pahole, resolve_btfids of Linux 7.0 adds prototypes of kfuncs, without looking for the same ones.
+  dropped.delete('func_proto')
+  t.deepEqual([...dropped], [])
 })
 
 kernelTest('the types of the kernel twice are those of the kernel', [], t => {

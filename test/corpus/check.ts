@@ -3,7 +3,7 @@
  *
  *     node build/test/corpus/check.js [PART OF A NAME]
  *
- * Prints a line of JSON for each difference, and one with the counts. Needs root.
+ * Prints the name of each object, a line of JSON for each difference, and one with the counts. Needs root.
  *
  * @module
  */
@@ -42,7 +42,11 @@ async function main(part = ''): Promise<void> {
   const names = cachedCorpus().objects.filter(name => name.includes(part))
   const objects = names.map(name => join(OBJECTS, name))
   const running = runTwin(objects)
-  const ours = objects.map(path => ourFacts(path, true))
+  const ours = objects.map(path => {
+    // The last one is the suspect when the kernel stops.
+    console.log(`reading ${path}`)
+    return ourFacts(path, true)
+  })
   const twins = parseTwin(await running)
   const counts = emptyCounts()
   const print = (line: CheckLine): void => console.log(JSON.stringify(line))

@@ -50,11 +50,17 @@ async function checkInGuest(name: string, part: string): Promise<KernelResult> {
   const kernel = prepareKernel(choice)
   console.log(`booting ${kernel.release}`)
   const command = `node ${CHECK} '${part}'`
-  const { output, failure, exitCode } = await runInGuest(kernel, command, {
+  const {
+    output,
+    failure,
+    exitCode,
+    console: last,
+  } = await runInGuest(kernel, command, {
     timeout: TIMEOUT,
     files: [OBJECTS, TWIN],
   })
-  return readCheck(kernel.release, output, failure ?? (exitCode === 0 ? undefined : `exit code ${exitCode}`))
+  const reason = failure ?? (exitCode === 0 ? undefined : `exit code ${exitCode}`)
+  return readCheck(kernel.release, output, reason === undefined ? undefined : `${reason}: ${last.join('\n')}`)
 }
 
 function checkHere(part: string): KernelResult {
@@ -80,7 +86,7 @@ function readCheck(name: string, output: readonly string[], failure: string | un
     name,
     counts: counts ?? emptyCounts(),
     differences,
-    failure: reason === undefined ? undefined : `${reason}: ${output.slice(-20).join('\n')}`,
+    failure: reason,
   }
 }
 

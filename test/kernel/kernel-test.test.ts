@@ -20,7 +20,8 @@ function runCases(source: string): TapTest[] {
     const ava = { workerThreads: false, cache: false }
     writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', ava }))
     writeFileSync(join(project, 'test.js'), source)
-    const args = [join(modules, 'ava/entrypoints/cli.mjs'), '--tap']
+    // ava's own patience, ten seconds, is too little for an emulated machine.
+    const args = [join(modules, 'ava/entrypoints/cli.mjs'), '--tap', '--timeout=5m']
     const { stdout } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
     const reader = new TapReader()
     for (const line of stdout.split('\n')) reader.line(line)

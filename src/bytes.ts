@@ -59,7 +59,10 @@ export class ByteReader {
   /** Throws unless `length` bytes lie at `offset`. */
   need(offset: number, length: number, what = 'data'): void {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes.length)) {
-      throw this.error(`Truncated: ${what} needs ${length} bytes of ${this.bytes.length}`, offset)
+      throw this.error(
+        `Truncated: ${what} needs ${length} bytes at its offset, in a total of ${this.bytes.length}`,
+        offset,
+      )
     }
   }
 

@@ -74,6 +74,7 @@ function open(
   const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
+    if (errnoName(-result) === 'ENOENT') throw withReason(error, 'there is no such tracepoint')
     if (errnoName(-result) !== 'EINVAL') throw error
     // Older kernels refuse the unknown field, not the tracepoint.
     if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {

@@ -344,13 +344,13 @@ const headers: [what: string, edit: (view: DataView) => void, message: string, o
   [
     'huge',
     view => view.setUint32(12, 0xffff_fffc, true),
-    'Truncated: BTF type section needs 4294967292 bytes of 45',
+    'Truncated: BTF type section needs 4294967292 bytes at its offset, in a total of 45',
     24,
   ],
   [
     'far',
     view => view.setUint32(16, 0xffff_ffff, true),
-    'Truncated: BTF string section needs 5 bytes of 45',
+    'Truncated: BTF string section needs 5 bytes at its offset, in a total of 45',
     0x1_0000_0017,
   ],
 ]

@@ -82,12 +82,22 @@ test('headers that are none are refused', t => {
     bytes[at] = value
     return bytes
   }
-  refuses(t, new Uint8Array(0), 'Truncated: .BTF.ext header needs 24 bytes of 0', 0)
+  refuses(t, new Uint8Array(0), 'Truncated: .BTF.ext header needs 24 bytes at its offset, in a total of 0', 0)
   refuses(t, edited(0, 0), 'Not .BTF.ext: wrong magic', 0)
   refuses(t, edited(2, 9), 'Unknown .BTF.ext version 9', 2)
   refuses(t, edited(4, 23), '.BTF.ext header of 23 bytes is too short', 4)
-  refuses(t, edited(15, 0xff), 'Truncated: part of .BTF.ext needs 4278190108 bytes of 116', 32)
-  refuses(t, edited(11, 0x10), 'Truncated: part of .BTF.ext needs 28 bytes of 116', 0x10000020)
+  refuses(
+    t,
+    edited(15, 0xff),
+    'Truncated: part of .BTF.ext needs 4278190108 bytes at its offset, in a total of 116',
+    32,
+  )
+  refuses(
+    t,
+    edited(11, 0x10),
+    'Truncated: part of .BTF.ext needs 28 bytes at its offset, in a total of 116',
+    0x10000020,
+  )
 })
 
 test('the other byte order than that of the BTF is refused', t => {

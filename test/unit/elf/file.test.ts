@@ -126,7 +126,9 @@ test('more sections than fit the header are counted in section 0', t => {
 test('what is no ELF64 file is refused', t => {
   refuses(t, new Uint8Array(0), 'Not an ELF file', { offset: 0 })
   refuses(t, new TextEncoder().encode('#!/bin/sh'), 'Not an ELF file', { offset: 0 })
-  refuses(t, small.subarray(0, 63), 'Truncated: ELF header needs 64 bytes of 63', { offset: 0 })
+  refuses(t, small.subarray(0, 63), 'Truncated: ELF header needs 64 bytes at its offset, in a total of 63', {
+    offset: 0,
+  })
   refuses(
     t,
     edited(view => view.setUint8(4, 1)),
@@ -174,7 +176,7 @@ test('section tables that do not fit are refused', t => {
   refuses(
     t,
     edited(view => view.setUint16(60, 0xfeff, true)),
-    `Truncated: section table needs ${0xfeff * 64} bytes of ${size}`,
+    `Truncated: section table needs ${0xfeff * 64} bytes at its offset, in a total of ${size}`,
     { offset: table },
   )
   refuses(
@@ -183,7 +185,7 @@ test('section tables that do not fit are refused', t => {
       view.setUint16(60, 0, true)
       view.setBigUint64(table + 32, 1n << 40n, true)
     }),
-    `Truncated: section table needs ${2 ** 46} bytes of ${size}`,
+    `Truncated: section table needs ${2 ** 46} bytes at its offset, in a total of ${size}`,
     { offset: table },
   )
   refuses(
@@ -201,7 +203,7 @@ test('section tables that do not fit are refused', t => {
   refuses(
     t,
     edited(view => view.setBigUint64(table + 64 + 32, 1n << 33n, true)),
-    `Truncated: section 1 needs ${2 ** 33} bytes of ${size}`,
+    `Truncated: section 1 needs ${2 ** 33} bytes at its offset, in a total of ${size}`,
     { offset: 64 },
   )
 })

@@ -9,6 +9,7 @@ import { bpf, nr, syscallEntry } from '../../src/syscalls/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject, PACKET, runOnce } from '../support/objects.ts'
+import { since } from '../support/program-features.ts'
 
 const op = (opcode: number, fields: Partial<Instruction> = {}): Instruction => ({
   opcode,
@@ -217,7 +218,7 @@ kernelTest('a return value is an unsigned 32-bit number', [], t => {
   t.is(program.testRun({ data: PACKET }).returnValue, 0xffff_ffff)
 })
 
-kernelTest('what a program cannot be run with is an error', [], t => {
+kernelTest('a packet must have a header', [since('6.1', 'A least size of test packets')], t => {
   using program = Program.load(stamp)
   const inval = {
     instanceOf: BpfError,
@@ -226,6 +227,10 @@ kernelTest('what a program cannot be run with is an error', [], t => {
   }
   t.throws(() => program.testRun({ data: new Uint8Array(5) }), inval)
   t.throws(() => program.testRun(), inval)
+})
+
+kernelTest('what a program cannot be run with is an error', [], t => {
+  using program = Program.load(stamp)
   t.throws(() => program.testRun({ data: PACKET, dataOutSize: 10 }), { code: 'ENOSPC' })
 
   using kprobe = Program.load({ ...seven, type: 'kprobe' })

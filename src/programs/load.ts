@@ -53,10 +53,11 @@ export interface StructOpsMember {
 export interface LoadOptions {
   /**
    * What the verifier logs of a successful load, as bits: 1 branches, 2 instructions, 4 statistics (5.2).
-   * A refused load is always logged, at least at level 1. Default: 0.
+   * A refused load is always logged: at this level, else at level 1, else, when the program is too complex or that log
+   * would exceed 16 MiB, its verdict alone. Default: 0.
    */
   logLevel?: number
-  /** Bytes of the first log buffer; it grows as needed. Default: 64 KiB. */
+  /** Bytes of the first log buffer; it grows as needed, up to 256 MiB. Default: 64 KiB. */
   logSize?: number
   /** Finds maps that the instructions name. */
   maps?: MapResolver
@@ -86,8 +87,14 @@ const FIRST_LOG_SIZE = 64 << 10
 const LEAST_LOG_SIZE = 128
 /** Each try runs the verifier again, so there should be few. */
 const LOG_GROWTH = 8
-/** The kernel's limit for `log_size` since 5.2. */
-const LAST_LOG_SIZE = 0xffffffff >>> 2
+/** Fits into a string, which 512 MiB do not; the kernel's own limit is 1 GiB (5.2). */
+const LAST_LOG_SIZE = 256 << 20
+/** The trace of a refused program beyond this is of no use to anybody, and takes minutes to write and read. */
+const LAST_TRACE_SIZE = 16 << 20
+/** Logs what the verifier thinks of each instruction, and its verdict. */
+const LOG_TRACE = 1
+/** Logs the verdict and statistics only (5.2). */
+const LOG_VERDICT = 4
 /** What the kernel says when it gave up because a signal is pending: the verifier the first. */
 const INTERRUPTIONS: readonly string[] = ['EAGAIN', 'EINTR']
 /** As libbpf. */
@@ -155,9 +162,13 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     const code = errnoName(-result)
     if (INTERRUPTIONS.includes(code) && ++interrupted < LOAD_ATTEMPTS) continue
     if (log === undefined && isVerdict(code)) {
-      logLevel = 1
+      logLevel = code === 'E2BIG' ? LOG_VERDICT : LOG_TRACE
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
-      logSize = trueSize > logSize ? trueSize : Math.min(logSize * LOG_GROWTH, LAST_LOG_SIZE)
+      logSize = Math.min(trueSize > logSize ? trueSize : logSize * LOG_GROWTH, LAST_LOG_SIZE)
+      if (logLevel !== options.logLevel && logSize > LAST_TRACE_SIZE) {
+        logLevel = LOG_VERDICT
+        logSize = FIRST_LOG_SIZE
+      }
     } else {
       throw loadError(spec, instructions, result, log === undefined ? '' : cString(log.bytes), options)
     }

@@ -49,7 +49,6 @@ measurement failed or nothing could be measured, 2 on wrong use.
 
 /** `ebpf-ts bench`. */
 export const bench: Command = {
-  summary: 'measure what probes cost on this kernel',
   help,
   run(args) {
     const [what, ...rest] = args

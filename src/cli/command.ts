@@ -8,8 +8,6 @@ import { type ParseArgsConfig, parseArgs } from 'node:util'
 
 /** A command: `ebpf-ts NAME ...`. */
 export interface Command {
-  /** One line for the list of commands. */
-  readonly summary: string
   /** Text of `--help`. */
   readonly help: string
   /** Runs it and returns the exit code: 0 done, 1 failed, 2 wrong use. */

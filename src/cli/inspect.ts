@@ -38,7 +38,6 @@ Exit code: 0, 1 when the object cannot be read, 2 on wrong use.
 
 /** `ebpf-ts inspect`. */
 export const inspect: Command = {
-  summary: 'show what is in an object, without a kernel',
   help,
   run(args) {
     const { values, positionals } = parseCommandLine(args, {

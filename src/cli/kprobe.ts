@@ -35,7 +35,6 @@ Exit code: 0 after SIGINT, SIGTERM or SIGHUP, 1 on failure, 2 on wrong use.
 
 /** `ebpf-ts kprobe`. */
 export const kprobe: Command = {
-  summary: 'run the program of an object at a kernel function',
   help,
   async run(args) {
     const { values, positionals } = parseCommandLine(args, {

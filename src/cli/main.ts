@@ -6,14 +6,37 @@
  */
 
 import { BpfError } from '../index.ts'
-import { bench } from './bench.ts'
 import { type Command, UsageError } from './command.ts'
-import { inspect } from './inspect.ts'
-import { kprobe } from './kprobe.ts'
-import { run } from './run.ts'
-import { verify } from './verify.ts'
 
-const commands: Readonly<Record<string, Command>> = { run, inspect, verify, kprobe, bench }
+/** A command by its name; its code is read when it is asked for, since a process starts faster without the others'. */
+interface Entry {
+  /** One line for the list of commands. */
+  readonly summary: string
+  load(): Promise<Command>
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+  run: {
+    summary: 'load an object, attach its programs, print its ring buffers',
+    load: async () => (await import('./run.ts')).run,
+  },
+  inspect: {
+    summary: 'show what is in an object, without a kernel',
+    load: async () => (await import('./inspect.ts')).inspect,
+  },
+  verify: {
+    summary: 'load each program of objects alone, and print what the verifier says',
+    load: async () => (await import('./verify.ts')).verify,
+  },
+  kprobe: {
+    summary: 'run the program of an object at a kernel function',
+    load: async () => (await import('./kprobe.ts')).kprobe,
+  },
+  bench: {
+    summary: 'measure what probes cost on this kernel',
+    load: async () => (await import('./bench.ts')).bench,
+  },
+}
 
 const usage = `Usage: ebpf-ts COMMAND [ARGUMENTS]
 
@@ -31,11 +54,12 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     stream.write(usage)
     return code
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (entry === undefined) {
     process.stderr.write(`ebpf-ts: unknown command ${JSON.stringify(name)}\n\n${usage}`)
     return 2
   }
+  const command = await entry.load()
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(command.help)
     return 0

@@ -38,7 +38,6 @@ Exit code: 0 after Ctrl-C or N records, 1 on failure, 2 on wrong use.
 
 /** `ebpf-ts run`. */
 export const run: Command = {
-  summary: 'load an object, attach its programs, print its ring buffers',
   help,
   async run(args) {
     const { values, positionals } = parseCommandLine(args, {

@@ -45,7 +45,6 @@ type FileDryRun = CoreDryRun & { readonly file: string }
 
 /** `ebpf-ts verify`. */
 export const verify: Command = {
-  summary: 'load each program of objects alone, and print what the verifier says',
   help,
   run(args) {
     const { values, positionals } = parseCommandLine(args, {

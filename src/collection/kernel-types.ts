@@ -4,16 +4,16 @@
  * @module
  */
 
-import createDebug from 'debug'
 import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { sanitizeBtf } from '../btf/sanitize.ts'
+import { debugLog } from '../debug.ts'
 import { allocateKsyms } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import { BtfObject, type Feature, features } from '../kernel/index.ts'
 import type { LoadedBtf } from '../programs/index.ts'
 
-const debug = createDebug('ebpf-ts:btf')
+const debug = debugLog('ebpf-ts:btf')
 
 /** An object's BTF that is loaded, until it is closed. */
 export interface LoadedTypes extends LoadedBtf, Disposable {
@@ -57,7 +57,7 @@ export function loadTypes(btf: Btf, code: Iterable<readonly Instruction[]>): Loa
     }
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
-    debug('going on without BTF: %s', error.message)
+    debug?.('going on without BTF: %s', error.message)
     return undefined
   }
 }

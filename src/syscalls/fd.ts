@@ -4,17 +4,17 @@
  * @module
  */
 
-import createDebug from 'debug'
+import { debugLog } from '../debug.ts'
 import { closedError } from '../errors.ts'
 import { closeFd, disownFd, duplicateFd, takeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 
-const debug = createDebug('ebpf-ts:fd')
+const debug = debugLog('ebpf-ts:fd')
 
 /** Tells of owners that were collected without `close`. It closes nothing: a number may be someone else's by then. */
 const leaks = new FinalizationRegistry<{ fd: number; what: string }>(({ fd, what }) => {
-  debug('%s (fd %d) was garbage collected without close(); the descriptor stays open', what, fd)
+  debug?.('%s (fd %d) was garbage collected without close(); the descriptor stays open', what, fd)
 })
 
 /**
@@ -31,7 +31,7 @@ export class OwnedFd implements Disposable {
   private constructor(fd: number, what: string) {
     this.#fd = fd
     this.#what = what
-    if (debug.enabled) leaks.register(this, { fd, what }, this)
+    if (debug !== undefined) leaks.register(this, { fd, what }, this)
   }
 
   /**

@@ -23,13 +23,15 @@ type Type = 'hash' | 'array'
 
 /** The bytes of 64-bit words that are all the same. */
 function wordBytes(count: number, word: number): Uint8Array {
-  return new Uint8Array(new BigUint64Array(count).fill(BigInt(word)).buffer)
+  const bytes = new Uint8Array(8 * count)
+  for (let at = 0; at < bytes.length; at += 8) bytes.set(keyBytes(8, word), at)
+  return bytes
 }
 
 /** Bytes of a key: its index, then zeros. */
 function keyBytes(size: number, index: number): Uint8Array {
   const bytes = new Uint8Array(size)
-  new DataView(bytes.buffer).setUint32(0, index, true)
+  for (let i = 0; i < 4; i++) bytes[i] = index >>> (8 * i)
   return bytes
 }
 

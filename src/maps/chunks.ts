@@ -20,8 +20,8 @@ export interface Chunk {
   readonly count: number
 }
 
-/** Bytes of keys and values that a chunk has by default. */
-const CHUNK_BYTES = 1 << 18
+/** Bytes of keys and values that a chunk has by default: small enough to be in the cache when they are read. */
+const CHUNK_BYTES = 1 << 16
 const EINTR = 4
 /** How often in a row the kernel may ask to try again without progress. */
 const MAX_RETRIES = 100

@@ -28,26 +28,21 @@ export type Emit<T> = (keys: DataView, keyOffset: number, values: DataView, valu
  * @throws BpfError `ERR_ITERATION_ABORTED` when it changes so fast that no end is reached
  */
 export function* walk<T>(handle: MapHandle, emit: Emit<T>, withValues: boolean): Generator<T, undefined> {
-  const { facts } = handle
+  const { facts, valueBytes } = handle
   if (isKeyless(facts.type) || hasNoElements(facts.type)) throw wrongKind(facts, 'iterate')
   if (hasBatches(facts.type) && handle.batchLookups !== false) {
-    handle.batchLookups = yield* walkChunks(handle, emit)
+    // Not a generator of its own: elements would be handed through two.
+    const source = chunks(handle, 'map_lookup_batch', defaultChunkSize(handle))
+    let step = source.next()
+    while (!step.done) {
+      const { keys, values, count } = step.value
+      for (let i = 0; i < count; i++) yield emit(keys.view, i * facts.keySize, values.view, i * valueBytes)
+      step = source.next()
+    }
+    handle.batchLookups = step.value === true
     if (handle.batchLookups) return
   }
   yield* walkKeys(handle, emit, withValues)
-}
-
-function* walkChunks<T>(handle: MapHandle, emit: Emit<T>): Generator<T, boolean> {
-  const { facts, valueBytes } = handle
-  const keySize = facts.keySize
-  const source = chunks(handle, 'map_lookup_batch', defaultChunkSize(handle))
-  let step = source.next()
-  while (!step.done) {
-    const { keys, values, count } = step.value
-    for (let i = 0; i < count; i++) yield emit(keys.view, i * keySize, values.view, i * valueBytes)
-    step = source.next()
-  }
-  return step.value === true
 }
 
 function* walkKeys<T>(handle: MapHandle, emit: Emit<T>, withValues: boolean): Generator<T, undefined> {

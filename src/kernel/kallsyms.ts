@@ -1,8 +1,9 @@
 /**
  * Symbols of the running kernel, from `/proc/kallsyms`.
  *
- * Lines are found through an index of the file's bytes, made when something is looked up; only what is found becomes a
- * {@link KernelSymbol}.
+ * The file stays as it is, bytes; only what is found becomes a {@link KernelSymbol}. Most processes look up a few
+ * symbols, and reading the file takes them tens of milliseconds in the kernel: what would cost some more at the first
+ * lookup, such as an index of all names, is made when there are enough lookups to pay for it.
  *
  * Source: kernel/kallsyms.c `s_show`: `ADDRESS TYPE NAME[\t[MODULE]]`, addresses as 16 hexadecimal digits.
  *
@@ -11,10 +12,13 @@
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { BpfError } from '../errors.ts'
-import { NAME_AT, SymbolIndex } from './symbol-index.ts'
+import { AddressIndex, sortedBytes } from './address-index.ts'
+import { NameIndex, searchName } from './name-index.ts'
+import { NAME_AT, startOfLine } from './symbol-lines.ts'
 
 const PATH = '/proc/kallsyms'
 const NEWLINE = 0x0a
+const TAB = 0x09
 const SPACE = 0x20
 /** The type of initialised variables that are not global, `d`. */
 const STATIC_DATA = 0x64
@@ -41,7 +45,13 @@ const USUAL_SIZE = 16 * 1024 * 1024
 /** At least so much room is there for a read. The kernel gives a page at a time, rarely more. */
 const ROOM = 64 * 1024
 
-/** The file's bytes. `readFileSync` takes twice as long: it makes a buffer for each of some thousand reads. */
+/** So many names are searched for through the whole text before an index is made of them, which costs about as much. */
+const SEARCHES = 5
+
+/**
+ * The file's bytes, in a buffer that may be greater: pages that were never written to take no memory. `readFileSync`
+ * takes longer: it makes a buffer for each of some thousand reads.
+ */
 function readText(): Uint8Array {
   const fd = openSync(PATH, 'r')
   try {
@@ -49,7 +59,7 @@ function readText(): Uint8Array {
     let length = 0
     for (;;) {
       const count = readSync(fd, text, length, text.length - length, null)
-      if (count === 0) return text.slice(0, length)
+      if (count === 0) return text.subarray(0, length)
       length += count
       if (text.length - length >= ROOM) continue
       const greater = new Uint8Array(2 * text.length)
@@ -61,10 +71,24 @@ function readText(): Uint8Array {
   }
 }
 
+/**
+ * Bytes of the kernel's own symbols, which come first in the file and are sorted by address: it looks them up by the
+ * same binary search. Each of the others is followed by its module.
+ *
+ * Source: kernel/kallsyms.c `get_symbol_pos`, `update_iter`.
+ */
+function ownBytes(text: Buffer): number {
+  const tab = text.indexOf(TAB)
+  return tab === -1 ? text.length : startOfLine(text, tab)
+}
+
 /** The symbols as they were when they were read; modules and BPF programs come and go. */
 export class KernelSymbols {
   readonly #text: Buffer
-  #index: SymbolIndex | undefined
+  #sorted: number | undefined
+  #byAddress: AddressIndex | undefined
+  #byName: NameIndex | undefined
+  #searches = 0
 
   /**
    * Reads the running kernel's symbols, some ten megabytes.
@@ -73,14 +97,16 @@ export class KernelSymbols {
    */
   static read(): KernelSymbols {
     try {
-      return new KernelSymbols(readText())
+      const symbols = new KernelSymbols(readText())
+      symbols.#sorted = ownBytes(symbols.#text)
+      return symbols
     } catch (error) {
       const { code = 'EIO', message } = error as NodeJS.ErrnoException
       throw new BpfError(`Cannot read the kernel's symbols: ${message}`, { code, cause: error })
     }
   }
 
-  /** @param text in the format of `/proc/kallsyms` */
+  /** @param text in the format of `/proc/kallsyms`, its lines in any order */
   constructor(text: Uint8Array) {
     this.#text = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
   }
@@ -94,7 +120,7 @@ export class KernelSymbols {
     const [module, plain] = splitModule(name)
     const found: KernelSymbol[] = []
     if (plain === '') return found
-    for (const start of this.#lines.find(Buffer.from(plain))) {
+    for (const start of this.#linesOf(Buffer.from(plain))) {
       const symbol = this.#symbol(start)
       if (module === undefined || (symbol.module ?? 'vmlinux') === module) found.push(symbol)
     }
@@ -118,13 +144,13 @@ export class KernelSymbols {
 
   /** Whether the kernel hides addresses from the reader: all are 0 then (`kptr_restrict`, no CAP_SYSLOG). */
   get hidden(): boolean {
-    return this.#lines.hidden
+    return this.#addresses.hidden
   }
 
   /** The symbol that an address belongs to: the nearest that starts at or before it, of several the first in the file. */
   at(address: bigint): SymbolAt | undefined {
     if (BigInt.asUintN(64, address) !== address) return undefined
-    const start = this.#lines.at(Number(address >> 32n), Number(address & 0xffff_ffffn))
+    const start = this.#addresses.at(Number(address >> 32n), Number(address & 0xffff_ffffn))
     if (start === undefined) return undefined
     const symbol = this.#symbol(start)
     return { symbol, offset: Number(address - symbol.address) }
@@ -151,9 +177,15 @@ export class KernelSymbols {
     }
   }
 
-  get #lines(): SymbolIndex {
-    this.#index ??= new SymbolIndex(this.#text)
-    return this.#index
+  #linesOf(name: Buffer): number[] {
+    if (this.#byName === undefined && this.#searches++ < SEARCHES) return searchName(this.#text, name)
+    this.#byName ??= new NameIndex(this.#text)
+    return this.#byName.find(name)
+  }
+
+  get #addresses(): AddressIndex {
+    this.#byAddress ??= new AddressIndex(this.#text, this.#sorted ?? sortedBytes(this.#text))
+    return this.#byAddress
   }
 }
 

@@ -73,6 +73,15 @@ test('symbols that are not sorted are found by address too', t => {
   t.is(shuffled.at(0xffffffff81000021n)?.symbol.name, 'vfs_read')
 })
 
+test('what is found is the same after many lookups, when there are indexes', t => {
+  const many = symbols(TEXT)
+  const found = () => [many.find('serial_show'), many.at(0xffffffff81000008n), many.at(0xffffffffc0000004n)]
+  const first = found()
+  for (let i = 0; i < 10_000; i++) many.at(0xffffffff81000020n)
+  for (let i = 0; i < 10; i++) many.find('vfs_read')
+  t.deepEqual(found(), first)
+})
+
 test('hidden addresses are 0, and no symbol is found by address', t => {
   const hidden = symbols(TEXT.replaceAll(/^[0-9a-f]{16}/gm, '0'.repeat(16)))
   t.is(hidden.find('vfs_read')[0]?.address, 0n)
@@ -119,7 +128,10 @@ test('any list of symbols is found again, by name and by address', t => {
     module: fc.option(name, { nil: undefined }),
   })
   fc.assert(
-    fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), rows => {
+    fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), fc.nat(20), (any, sorted) => {
+      // As in the file: sorted ones, then others.
+      const own = any.slice(0, sorted).sort((a, b) => (a.address < b.address ? -1 : 1))
+      const rows = [...own, ...any.slice(sorted)]
       const lines = rows.map(
         each =>
           `${each.address.toString(16).padStart(16, '0')} ${each.type} ${each.name}${each.module === undefined ? '' : `\t[${each.module}]`}`,

@@ -25,27 +25,18 @@ export const MAX_RESOLVE_DEPTH = 32
 /** Index into `btfKinds`. */
 const KIND = Object.fromEntries(btfKinds.map((kind, index) => [kind, index])) as Record<BtfKind, number>
 
-/** 32-bit words that follow `struct btf_type`: fixed part, and part per `vlen`, for each kind. */
-const TRAILER: readonly (readonly [fixed: number, each: number])[] = btfKinds.map(kind => {
-  switch (kind) {
-    case 'int':
-    case 'var':
-    case 'decl_tag':
-      return [1, 0]
-    case 'array':
-      return [3, 0]
-    case 'struct':
-    case 'union':
-    case 'datasec':
-    case 'enum64':
-      return [0, 3]
-    case 'enum':
-    case 'func_proto':
-      return [0, 2]
-    default:
-      return [0, 0]
-  }
-})
+/** 32-bit words that follow `struct btf_type`, by kind: a fixed part, and a part for each of `vlen`. */
+const [FIXED_WORDS, WORDS_EACH] = trailers()
+
+function trailers(): [fixed: Uint8Array, each: Uint8Array] {
+  const fixed = new Uint8Array(btfKinds.length)
+  const each = new Uint8Array(btfKinds.length)
+  for (const kind of ['int', 'var', 'decl_tag'] as const) fixed[KIND[kind]] = 1
+  fixed[KIND.array] = 3
+  for (const kind of ['struct', 'union', 'datasec', 'enum64'] as const) each[KIND[kind]] = 3
+  for (const kind of ['enum', 'func_proto'] as const) each[KIND[kind]] = 2
+  return [fixed, each]
+}
 
 /** Bytes of a name when no option says otherwise. */
 const MAX_NAME_LENGTH = 1024
@@ -145,13 +136,10 @@ export class Btf {
 
     this.#stringBase = this.base?.stringsEnd ?? 0
     this.firstId = this.base === undefined ? 1 : this.base.typeCount
-    this.#starts = this.#index()
-    this.typeCount = this.firstId + this.#starts.length
-    this.#names = new TypeNames(
-      this.#starts.length,
-      index => this.#words[this.#starts[index]!]!,
-      this.#stringsWithBases(),
-    )
+    const { starts, names } = this.#index()
+    this.#starts = starts
+    this.typeCount = this.firstId + starts.length
+    this.#names = new TypeNames(names, this.#stringsWithBases())
   }
 
   /** The string sections from this one down to the last base. */
@@ -160,24 +148,27 @@ export class Btf {
     return this.base === undefined ? [own] : [own, ...this.base.#stringsWithBases()]
   }
 
-  #index(): Uint32Array {
+  /** Where each type begins, and the offset of its name. */
+  #index(): { starts: Uint32Array; names: Uint32Array } {
     const words = this.#words
+    // As many as there can be. Pages that nothing is written to take no memory.
     const starts = new Uint32Array(Math.floor(words.length / 3))
+    const names = new Uint32Array(starts.length)
     let count = 0
     let at = 0
     while (at < words.length) {
       const info = words[at + 1]
       if (info === undefined || at + 3 > words.length) throw this.#errorAt(at, 'Truncated BTF type')
       const kind = (info >>> 24) & 0x1f
-      const trailer = TRAILER[kind]
-      if (trailer === undefined || kind === 0) {
+      if (kind === 0 || kind >= FIXED_WORDS.length) {
         throw this.#errorAt(at, `Unknown BTF kind ${kind} of type ${this.firstId + count}`)
       }
-      starts[count++] = at
-      at += 3 + trailer[0] + trailer[1] * (info & 0xffff)
+      starts[count] = at
+      names[count++] = words[at]!
+      at += 3 + FIXED_WORDS[kind]! + WORDS_EACH[kind]! * (info & 0xffff)
     }
     if (at !== words.length) throw this.#errorAt(starts[count - 1] ?? 0, 'Truncated BTF type')
-    return starts.slice(0, count)
+    return { starts: starts.subarray(0, count), names: names.subarray(0, count) }
   }
 
   /** An error about a type, with the file, the section, and the offset of the type in it. */
@@ -204,6 +195,18 @@ export class Btf {
   /** Offset after the last string, the strings of the base included: where split BTF on top of this one begins. */
   get stringsEnd(): number {
     return this.#stringBase + this.#strings.bytes.length
+  }
+
+  /** The bytes of the strings that are not in a base; they end with NUL, unless there are none. */
+  get ownStrings(): Uint8Array {
+    return this.#strings.bytes
+  }
+
+  /** The words of a type as they are in the bytes, but in the byte order of this machine: header and what follows it. */
+  encoded(id: number): Uint32Array {
+    const [owner, word] = this.#locate(id)
+    const next = owner.#starts[id - owner.firstId + 1]
+    return owner.#words.subarray(word, next)
   }
 
   /** Whether `id` is `void` or a type of this BTF or its bases. */

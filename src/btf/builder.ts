@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type ByteOrder, hostByteOrder } from '../bytes.ts'
+import { type ByteOrder, cString, hostByteOrder } from '../bytes.ts'
 import { type Btf, btfKindNumbers } from './btf.ts'
 import { withReferences } from './references.ts'
 import type { BtfInt, BtfLinkage, BtfMember, BtfType } from './types.ts'
@@ -43,13 +43,17 @@ export interface BtfBuilderOptions {
  * const btf = Btf.parse(builder.build())
  */
 export class BtfBuilder {
-  readonly #types: BtfType[] = []
+  /** From `#firstId`; `undefined` for those that `#origin` has and that were not replaced. */
+  readonly #types: (BtfType | undefined)[] = []
+  #origin: Btf | undefined
   readonly #base: Btf | undefined
   readonly #firstId: number
   readonly #stringBase: number
   readonly #offsets = new Map<string, number>()
   readonly #strings: Uint8Array[] = []
   #stringsLength = 0
+  /** Strings that are not in `#offsets` yet: nobody may ask. */
+  #unread: Uint8Array | undefined
 
   constructor(options: BtfBuilderOptions = {}) {
     this.#base = options.base
@@ -59,12 +63,18 @@ export class BtfBuilder {
     else this.#offsets.set('', 0)
   }
 
-  /** Begins with all types of a BTF of its own, under the ids that they have there. */
+  /**
+   * Begins with the types and strings of a BTF, under the ids and offsets that they have there. Types that are not
+   * replaced are written as they were.
+   */
   static from(btf: Btf): BtfBuilder {
     const builder = new BtfBuilder(btf.base === undefined ? {} : { base: btf.base })
-    btf.forEachId(id => {
-      builder.add(btf.type(id))
-    })
+    const strings = btf.ownStrings
+    builder.#origin = btf
+    for (let id = btf.firstId; id < btf.typeCount; id++) builder.#types.push(undefined)
+    builder.#strings.splice(0, 1, strings)
+    builder.#stringsLength = strings.length
+    builder.#unread = strings
     return builder
   }
 
@@ -114,7 +124,7 @@ export class BtfBuilder {
    */
   type(id: number): BtfType {
     this.#check(id)
-    return this.#types[id - this.#firstId]!
+    return this.#types[id - this.#firstId] ?? this.#origin!.type(id)
   }
 
   #check(id: number): void {
@@ -125,7 +135,7 @@ export class BtfBuilder {
 
   /** Adds a string, once, and returns its offset in the string section. */
   addString(text: string): number {
-    const known = this.#offsets.get(text)
+    const known = this.stringOffset(text)
     if (known !== undefined) return known
     if (text.includes('\0'))
       throw new RangeError(`Cannot add ${JSON.stringify(text)} to BTF: it contains a NUL`)
@@ -139,6 +149,13 @@ export class BtfBuilder {
 
   /** Offset of a string that types use or `addString` added; `undefined` when there is none. */
   stringOffset(text: string): number | undefined {
+    const unread = this.#unread
+    this.#unread = undefined
+    // Each ends with NUL, also the last one.
+    for (let at = 0; unread !== undefined && at < unread.length; at = unread.indexOf(0, at) + 1) {
+      const known = cString(unread, at)
+      if (!this.#offsets.has(known)) this.#offsets.set(known, this.#stringBase + at)
+    }
     return this.#offsets.get(text)
   }
 
@@ -150,13 +167,9 @@ export class BtfBuilder {
   build(byteOrder: ByteOrder = hostByteOrder): Uint8Array<ArrayBuffer> {
     const words: number[] = []
     this.#types.forEach((type, index) => {
-      try {
-        this.#encode(type, words)
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error
-        const what = `BTF type ${this.#firstId + index} (${type.kind} ${type.name})`
-        throw new RangeError(`Cannot encode ${what}: ${error.message}`, { cause: error })
-      }
+      if (type === undefined)
+        for (const word of this.#origin!.encoded(this.#firstId + index)) words.push(word)
+      else this.#encode(type, this.#firstId + index, words)
     })
     const typesLength = words.length * 4
     const bytes = new Uint8Array(HEADER_SIZE + typesLength + this.#stringsLength)
@@ -167,9 +180,8 @@ export class BtfBuilder {
     ;[HEADER_SIZE, 0, typesLength, typesLength, this.#stringsLength].forEach((word, index) => {
       view.setUint32(4 + index * 4, word, little)
     })
-    words.forEach((word, index) => {
-      view.setUint32(HEADER_SIZE + index * 4, word, little)
-    })
+    new Uint32Array(bytes.buffer, HEADER_SIZE, words.length).set(words)
+    if (byteOrder !== hostByteOrder) Buffer.from(bytes.buffer, HEADER_SIZE, typesLength).swap32()
     let at = HEADER_SIZE + typesLength
     for (const text of this.#strings) {
       bytes.set(text, at)
@@ -178,7 +190,18 @@ export class BtfBuilder {
     return bytes
   }
 
-  #encode(type: BtfType, words: number[]): void {
+  #encode(type: BtfType, id: number, words: number[]): void {
+    try {
+      this.#encodeType(type, words)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new RangeError(`Cannot encode BTF type ${id} (${type.kind} ${type.name}): ${error.message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  #encodeType(type: BtfType, words: number[]): void {
     const head = (sizeOrType: number, vlen = 0, flag = false): void => {
       if (vlen > MAX_VLEN) throw new RangeError(`${vlen} members are more than ${MAX_VLEN}`)
       const info = ((flag ? 1 << 31 : 0) | (btfKindNumbers[type.kind] << 24) | vlen) >>> 0

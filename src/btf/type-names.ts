@@ -14,13 +14,15 @@ export interface StringsFrom {
   readonly start: number
 }
 
-/** Searching costs about a third of making the index. */
-const SEARCHES_BEFORE_INDEX = 3
+/** Searching costs about a tenth of making the index. */
+const SEARCHES_BEFORE_INDEX = 8
 /** So many names are remembered with what was found: every program of an object asks for the same few. */
 const REMEMBERED = 64
 /** A name of more types than this is not remembered: only hostile files have such. */
 const FEW = 256
-/** Size of the filter of a search, a power of two. */
+/** Up to so many offsets of a name are looked for one after the other, which is the engine's own loop. */
+const FEW_OFFSETS = 32
+/** Size of the filter of a search for more, a power of two. */
 const FILTER = 1024
 
 /** Whether what follows a name in a string section, from `end`, makes it the name that is looked for. */
@@ -28,8 +30,8 @@ type AcceptRest = (bytes: Uint8Array, end: number) => boolean
 
 /** The names of the types of one BTF; types are numbered from 0. */
 export class TypeNames {
-  readonly #count: number
-  readonly #nameOffset: (type: number) => number
+  /** By type; 0 when it has no name. */
+  readonly #offsets: Uint32Array
   readonly #strings: readonly StringsFrom[]
   readonly #indexes: Partial<Record<NameLookup, NameIndex>> = {}
   readonly #found: Readonly<Record<NameLookup, Map<string, number[]>>> = {
@@ -39,13 +41,11 @@ export class TypeNames {
   #searches = 0
 
   /**
-   * @param count number of types
-   * @param nameOffset offset of a type's name; 0 when it has none
+   * @param offsets offset of the name of each type; 0 when it has none
    * @param strings the sections that these offsets count through, in descending order
    */
-  constructor(count: number, nameOffset: (type: number) => number, strings: readonly StringsFrom[]) {
-    this.#count = count
-    this.#nameOffset = nameOffset
+  constructor(offsets: Uint32Array, strings: readonly StringsFrom[]) {
+    this.#offsets = offsets
     this.#strings = strings
   }
 
@@ -76,7 +76,7 @@ export class TypeNames {
     if (needle.length === 0 || needle.includes(0)) return []
     if (this.#indexes[lookup] === undefined && ++this.#searches <= SEARCHES_BEFORE_INDEX)
       return this.#search(needle, accept)
-    this.#indexes[lookup] ??= new NameIndex(this.#count, type => this.#place(type), lookup)
+    this.#indexes[lookup] ??= new NameIndex(this.#offsets.length, type => this.#place(type), lookup)
     const found: number[] = []
     for (const type of this.#indexes[lookup].candidates(name)) {
       const place = this.#place(type)
@@ -89,7 +89,7 @@ export class TypeNames {
   }
 
   #place(type: number): NamePlace | undefined {
-    const offset = this.#nameOffset(type)
+    const offset = this.#offsets[type]!
     const section = offset === 0 ? undefined : this.#strings.find(({ start }) => offset >= start)
     return section === undefined ? undefined : { bytes: section.bytes, offset: offset - section.start }
   }
@@ -102,15 +102,26 @@ export class TypeNames {
         if (accept(bytes, at + needle.length)) offsets.add(start + at)
       }
     }
+    return offsets.size <= FEW_OFFSETS ? this.#withFew(offsets) : this.#withMany(offsets)
+  }
+
+  #withFew(offsets: ReadonlySet<number>): number[] {
     const found: number[] = []
-    if (offsets.size === 0) return found
+    for (const offset of offsets) {
+      let type = this.#offsets.indexOf(offset)
+      for (; type !== -1; type = this.#offsets.indexOf(offset, type + 1)) found.push(type)
+    }
+    return found.sort((a, b) => a - b)
+  }
+
+  #withMany(offsets: ReadonlySet<number>): number[] {
+    const found: number[] = []
     // Nearly all types have another name: a look at one byte rules them out, ten times faster than the set does.
     const filter = new Uint8Array(FILTER)
     for (const offset of offsets) filter[offset & (FILTER - 1)] = 1
-    for (let type = 0; type < this.#count; type++) {
-      const offset = this.#nameOffset(type)
+    this.#offsets.forEach((offset, type) => {
       if (filter[offset & (FILTER - 1)] === 1 && offsets.has(offset)) found.push(type)
-    }
+    })
     return found
   }
 }

@@ -6,7 +6,8 @@
 
 import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
-import { sanitizeBtf } from '../btf/sanitize.ts'
+import { BtfBuilder } from '../btf/builder.ts'
+import { type BtfSupport, sanitizeBtf } from '../btf/sanitize.ts'
 import { debugLog } from '../debug.ts'
 import { allocateKsyms } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
@@ -21,23 +22,21 @@ export interface LoadedTypes extends LoadedBtf, Disposable {
 }
 
 /**
- * Loads the BTF of an object, with what this kernel does not know replaced.
+ * Loads the BTF of an object. When the kernel refuses it, loads it with what this kernel does not know replaced.
  *
  * @param code the instructions whose source lines must be in its strings
- * @returns `undefined` when the kernel refuses it: programs and maps that need types will say so, others do without
+ * @returns `undefined` when the kernel refuses that too: programs and maps that need types will say so, others do without
  */
-export function loadTypes(btf: Btf, code: Iterable<readonly Instruction[]>): LoadedTypes | undefined {
-  if (known(features.btf) === false) return undefined
-  const builder = sanitizeBtf(allocateKsyms(btf), {
-    datasec: known(features.btfDatasec),
-    questionMark: known(features.btfQuestionMark),
-    func: known(features.btfFunc),
-    globalFunc: known(features.btfGlobalFunc),
-    float: known(features.btfFloat),
-    declTag: known(features.btfDeclTag),
-    typeTag: known(features.btfTypeTag),
-    enum64: known(features.btfEnum64),
-  })
+export function loadTypes(btf: Btf, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
+  const complete = allocateKsyms(btf)
+  return (
+    load(BtfBuilder.from(complete), code) ??
+    // Asking for each kind of type takes as many system calls as there are kinds, and new kernels know them all.
+    (known(features.btf) ? load(sanitizeBtf(complete, support()), code) : undefined)
+  )
+}
+
+function load(builder: BtfBuilder, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
   for (const instructions of code) {
     for (const { source } of instructions) {
       if (source === undefined) continue
@@ -57,8 +56,21 @@ export function loadTypes(btf: Btf, code: Iterable<readonly Instruction[]>): Loa
     }
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
-    debug?.('going on without BTF: %s', error.message)
+    debug?.('the kernel refuses the BTF: %s', error.message)
     return undefined
+  }
+}
+
+function support(): BtfSupport {
+  return {
+    datasec: known(features.btfDatasec),
+    questionMark: known(features.btfQuestionMark),
+    func: known(features.btfFunc),
+    globalFunc: known(features.btfGlobalFunc),
+    float: known(features.btfFloat),
+    declTag: known(features.btfDeclTag),
+    typeTag: known(features.btfTypeTag),
+    enum64: known(features.btfEnum64),
   }
 }
 

@@ -9,7 +9,7 @@
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
-import type { BtfDatasec } from '../btf/types.ts'
+import type { BtfDatasec, BtfType } from '../btf/types.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from './file.ts'
 
@@ -104,19 +104,24 @@ export function readVariables(elf: ElfFile, section: ElfSection, btf: Btf | unde
  * context of their callers.
  */
 export function completeBtf(elf: ElfFile, btf: Btf): Btf {
-  const builder = BtfBuilder.from(btf)
   const symbols = new Map(elf.symbols.filter(each => each.binding !== 'local').map(each => [each.name, each]))
+  const completed = new Map<number, BtfType>()
   btf.forEachId(id => {
+    const kind = btf.kind(id)
+    if (kind !== 'datasec' && kind !== 'func') return
     const type = btf.type(id)
     if (type.kind === 'datasec') {
       const section = elf.section(type.name)
-      if (section !== undefined) builder.replace(id, completeSection(elf, btf, type, section, symbols))
+      if (section !== undefined) completed.set(id, completeSection(elf, btf, type, section, symbols))
     } else if (type.kind === 'func' && type.linkage === 'global') {
       const visibility = symbols.get(type.name)?.visibility
       if (visibility === 'hidden' || visibility === 'internal')
-        builder.replace(id, { ...type, linkage: 'static' })
+        completed.set(id, { ...type, linkage: 'static' })
     }
   })
+  if (completed.size === 0) return btf
+  const builder = BtfBuilder.from(btf)
+  for (const [id, type] of completed) builder.replace(id, type)
   return btf.reparse(builder.build(elf.byteOrder))
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { btfInfo, progInfo } from '../abi/index.ts'
+import { progInfo } from '../abi/index.ts'
 import { Btf } from '../btf/btf.ts'
 import { cString } from '../bytes.ts'
 import { BpfError } from '../errors.ts'
@@ -14,22 +14,10 @@ import { allocate, bpf, errnoName, getInfo, OwnedFd } from '../syscalls/index.ts
 import { kernelBtf } from './btf.ts'
 import { failure } from './failure.ts'
 import { listObjects } from './list-objects.ts'
+import { type BtfObjectInfo, readBtfInfo, readRawBtf } from './raw-btf.ts'
 
-const NAME_SIZE = 64
 /** The most that every kernel takes: older ones refuse more than `UINT_MAX >> 8`. */
 const LOG_SIZE = 0xff_ffff
-
-/** What the kernel says of a BTF object. */
-export interface BtfObjectInfo {
-  /** Id, unique until the next boot. */
-  id: number
-  /** `'vmlinux'`, the name of a module, or `''` for BTF that was loaded with `BPF_BTF_LOAD` (5.11). */
-  name: string
-  /** Whether it is of the kernel or one of its modules (5.11). */
-  kernel: boolean
-  /** Bytes of raw BTF. */
-  size: number
-}
 
 /** A BTF object of the kernel, held by its file descriptor (4.18). */
 export class BtfObject implements Disposable {
@@ -141,28 +129,8 @@ export class BtfObject implements Disposable {
 
   /** What the kernel says of it. */
   info(): BtfObjectInfo {
-    this.#info ??= this.#readInfo()
+    this.#info ??= readBtfInfo(this.fd)
     return this.#info
-  }
-
-  #readInfo(): BtfObjectInfo {
-    const name = allocate(NAME_SIZE)
-    const info = allocate(btfInfo.$size)
-    info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
-    info.view.setUint32(btfInfo.name_len, NAME_SIZE, true)
-    let result = getInfo(this.fd, info)
-    if (errnoName(-result) === 'E2BIG') {
-      // Before 5.11 the kernel knows no names, and refuses what it does not know unless it is zero.
-      info.bytes.fill(0)
-      result = getInfo(this.fd, info)
-    }
-    if (result < 0) throw failure('Cannot read BTF info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
-    return {
-      id: info.view.getUint32(btfInfo.id, true),
-      name: cString(name.bytes),
-      kernel: info.view.getUint32(btfInfo.kernel_btf, true) !== 0,
-      size: info.view.getUint32(btfInfo.btf_size, true),
-    }
   }
 
   /** The types, read back from the kernel and parsed at the first call. A module's continue vmlinux's. */
@@ -173,14 +141,9 @@ export class BtfObject implements Disposable {
 
   #readTypes(): Btf {
     const { size, kernel, name } = this.info()
-    const raw = allocate(size)
-    const info = allocate(btfInfo.$size)
-    info.view.setBigUint64(btfInfo.btf, BigInt(raw.address), true)
-    info.view.setUint32(btfInfo.btf_size, size, true)
-    const result = getInfo(this.fd, info)
-    if (result < 0) throw failure('Cannot read BTF', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
+    const raw = readRawBtf(this.fd, size)
     const file = name === '' ? `BTF ${this.info().id}` : name
-    return Btf.parse(raw.bytes, kernel && name !== 'vmlinux' ? { base: kernelBtf(), file } : { file })
+    return Btf.parse(raw, kernel && name !== 'vmlinux' ? { base: kernelBtf(), file } : { file })
   }
 
   /** Closes the file descriptor; the kernel frees the BTF when nothing else uses it. */

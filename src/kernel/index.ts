@@ -10,7 +10,7 @@ export {
   programTypeSince,
 } from '../abi/index.ts'
 export { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from './btf.ts'
-export { BtfObject, type BtfObjectInfo } from './btf-object.ts'
+export { BtfObject } from './btf-object.ts'
 export { onlineCpus, parseCpuList, possibleCpus } from './cpus.ts'
 export { explainFunction, type FunctionFacts, functionFacts, type ProbeKind } from './explain-function.ts'
 export { failure } from './failure.ts'
@@ -34,6 +34,7 @@ export {
   unpinPath,
 } from './pin.ts'
 export { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
+export type { BtfObjectInfo } from './raw-btf.ts'
 export { syscallPrefix } from './syscall-wrapper.ts'
 export {
   kprobeBlacklist,

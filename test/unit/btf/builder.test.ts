@@ -156,3 +156,17 @@ test('an unsigned enum takes negative values, as kernels without signed enums ha
   const btf = btfOf([{ ...unsigned, values: [{ name: 'A', value: -1 }] }])
   t.deepEqual(btf.type(1), { ...unsigned, values: [{ name: 'A', value: 0xffff_ffff }] })
 })
+
+test('types that are not replaced are written as they were, and strings stay where they were', t => {
+  const { bytes } = btfOf([int('int', 4), struct('a', 4, member('x', 1, 0)), struct('b', 4)])
+  const builder = BtfBuilder.from(Btf.parse(bytes))
+  t.deepEqual(builder.build(), bytes)
+  builder.replace(3, struct('x', 8))
+  t.deepEqual(builder.type(2), struct('a', 4, member('x', 1, 0)))
+  const after = Btf.parse(builder.build())
+  t.deepEqual(after.type(2), struct('a', 4, member('x', 1, 0)))
+  t.deepEqual(after.type(3), struct('x', 8))
+  t.is(after.bytes.length, bytes.length)
+  t.is(builder.stringOffset('b'), '\0int\0a\0x\0'.length)
+  t.is(builder.addString('new'), '\0int\0a\0x\0b\0'.length)
+})

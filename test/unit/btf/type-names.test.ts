@@ -9,7 +9,7 @@ function typeNames(names: readonly string[]): TypeNames {
     offsets.push(name === '' ? 0 : text.length)
     text += `${name}\0`
   }
-  return new TypeNames(names.length, type => offsets[type]!, [{ bytes: Buffer.from(text), start: 0 }])
+  return new TypeNames(Uint32Array.from(offsets), [{ bytes: Buffer.from(text), start: 0 }])
 }
 
 test('every look-up of a name gives the same, however often it is asked for', t => {
@@ -39,4 +39,9 @@ test('types whose names begin a kilobyte apart are told apart', t => {
   const names = typeNames(['a'.repeat(1023), 'b', 'c'])
   t.deepEqual(names.named('b'), [1])
   t.deepEqual(names.named('c'), [2])
+})
+
+test('a name that ends many others is found among them', t => {
+  const all = Array.from({ length: 40 }, (_, i) => `${'a'.repeat(i)}int`)
+  t.deepEqual(typeNames([...all, 'int']).named('int'), [0, 40])
 })

@@ -78,7 +78,7 @@ function verifyFiles(paths: readonly string[], format: 'json' | 'csv' | 'text'):
     print(JSON.stringify({ version: VERSION, programs }, jsonReplacer, 2))
   } else if (format === 'csv') {
     print(csv(verdicts))
-  } else {
+  } else if (objects.length > 0) {
     print(printable([verdictTable(verdicts), ...verdicts.flatMap(refusalText)].join('\n\n')))
   }
   return objects.length < paths.length || verdicts.some(({ verdict }) => verdict === 'failure') ? 1 : 0

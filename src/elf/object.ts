@@ -61,6 +61,19 @@ export interface ObjectFile {
   readonly byteOrder: ByteOrder
 }
 
+/** `e_machine` of what people take for a BPF object. Source: include/uapi/linux/elf-em.h. */
+const MACHINES: Readonly<Record<number, string>> = {
+  3: 'x86',
+  8: 'MIPS',
+  21: 'PowerPC64',
+  22: 's390',
+  40: 'arm',
+  62: 'x86-64',
+  183: 'arm64',
+  243: 'RISC-V',
+  258: 'LoongArch',
+}
+
 /**
  * Reads a compiled BPF object.
  *
@@ -72,7 +85,10 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
   const elf = ElfFile.parse(bytes, file, { maxNameLength: MAX_NAME_LENGTH, ...options })
   // Compilers before LLVM 3.9 named no machine.
   if (elf.machine !== EM_BPF && elf.machine !== EM_NONE)
-    throw elf.headerError(`Not a BPF object: it is for machine ${elf.machine}`, 18)
+    throw elf.headerError(
+      `Not a BPF object: it is for ${MACHINES[elf.machine] ?? `machine ${elf.machine}`}`,
+      18,
+    )
   if (elf.type !== ET_REL) throw elf.headerError(`Not a relocatable object: its type is ${elf.type}`, 16)
   if (!elf.symbols.some(each => each.name !== ''))
     throw elf.error('The object has no symbols', { name: '.symtab' })

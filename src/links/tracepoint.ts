@@ -7,6 +7,7 @@
  */
 
 import { perfEventAttr, perfTypes } from '../abi/index.ts'
+import { BpfError, withReason } from '../errors.ts'
 import { traceEventId } from '../kernel/index.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachPerfEvent, openPerfEvent } from './perf-event.ts'
@@ -23,6 +24,7 @@ export interface TracepointOptions {
  * @param category such as `'sched'`
  * @param name such as `'sched_switch'`
  * @throws BpfError with code `ENOENT` when there is no such tracepoint, or tracefs is not mounted
+ * @throws BpfError with code `EINVAL` when the program is of another type, which the message says
  * @throws NotSupportedError when a cookie is given and the kernel is older than 5.15
  */
 export function tracepoint(
@@ -38,5 +40,10 @@ export function tracepoint(
     [perfEventAttr.sample_period, 1n],
     [perfEventAttr.wakeup_events, 1],
   ])
-  return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options)
+  try {
+    return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options)
+  } catch (error) {
+    if (!(error instanceof BpfError && error.code === 'EINVAL')) throw error
+    throw withReason(error, 'the program must be of type tracepoint')
+  }
 }

@@ -95,6 +95,15 @@ kernelTest('raw tracepoints have cookies', [features.rawTracepointCookie], t => 
   if (cookies[0] !== 0n) t.deepEqual(cookies, [0x1234_5678_9abc_def0n, 7n])
 })
 
+kernelTest('a tracepoint says of which type its program must be', ['tracefs'], t => {
+  using loaded = load('on_raw_tp')
+  t.throws(() => tracepoint(loaded.programs[0]!, 'sched', 'sched_switch'), {
+    instanceOf: BpfError,
+    code: 'EINVAL',
+    message: /: the program must be of type tracepoint$/,
+  })
+})
+
 kernelTest('a tracepoint counts as a link', ['tracefs', 'bpftool', features.perfEventLink], async t => {
   using loaded = load('on_tp')
   using link = tracepoint(loaded.programs[0]!, 'sched', 'sched_switch', { cookie: 9n })

@@ -42,6 +42,8 @@ test('an object that cannot be read is told, and the others are seen to', t => {
   t.is(status, 1)
   t.is(stderr, 'ebpf-ts verify: Not an ELF file (package.json, offset 0x0)\n')
   t.regex(stdout, /^functions\.bpf\.o +first +0 +0$/m)
+  // No table without an object.
+  t.like(run('package.json'), { status: 1, stdout: '' })
 })
 
 test('wrong use is told', t => {

@@ -88,7 +88,7 @@ test('the hand-made object is one', t => {
 
 test('objects for other machines, and other kinds of files, are refused', t => {
   const made = { sections: [program], symbols: [main] }
-  refuses(t, elf({ ...made, machine: 62 }), 'Not a BPF object: it is for machine 62 (x.o, offset 0x12)')
+  refuses(t, elf({ ...made, machine: 62 }), 'Not a BPF object: it is for x86-64 (x.o, offset 0x12)')
   refuses(t, elf({ ...made, type: 2 }), 'Not a relocatable object: its type is 2 (x.o, offset 0x10)')
   refuses(t, elf({ sections: [program] }), 'The object has no symbols (x.o, section .symtab, offset 0x0)')
 })

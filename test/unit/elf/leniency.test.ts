@@ -45,6 +45,6 @@ test('compilers before LLVM 3.9 named no machine', t => {
   const object = elf({ sections: [program], symbols: [main], machine: 0 })
   t.deepEqual([...parseObject(object).programs.keys()], ['main'])
   t.throws(() => parseObject(elf({ sections: [program], symbols: [main], machine: 62 })), {
-    message: 'Not a BPF object: it is for machine 62 (offset 0x12)',
+    message: 'Not a BPF object: it is for x86-64 (offset 0x12)',
   })
 })

@@ -43,6 +43,8 @@ const MAX_NAME_LENGTH = 1024
 
 /** Members, values or parameters from which on a type is large. */
 const LARGE = 64
+/** So many types that are not large are kept too: relocations are about the same few. */
+const KEPT = 256
 
 /** What `Btf.parse` takes besides the bytes. */
 export interface BtfParseOptions {
@@ -84,7 +86,7 @@ export class Btf {
   readonly #stringBase: number
   readonly #typeSectionOffset: number
   readonly #names: TypeNames
-  readonly #large = new Map<number, BtfType>()
+  readonly #decoded = new Map<number, BtfType>()
 
   /**
    * Parses raw BTF, as in a `.BTF` section or in `/sys/kernel/btf/vmlinux`, of either byte order.
@@ -253,7 +255,8 @@ export class Btf {
   }
 
   /**
-   * Decodes a type. Large ones are decoded once: hostile types may refer to them from thousands of places.
+   * Decodes a type. Large ones are decoded once: hostile types may refer to them from thousands of places. Who wants to
+   * change what it gets must copy it.
    *
    * @throws ObjectFileError when there is no type with this id
    */
@@ -261,7 +264,7 @@ export class Btf {
     if (id === 0) return { kind: 'void', name: '' }
     const [owner, word] = this.#locate(id)
     if (owner !== this) return owner.type(id)
-    const known = this.#large.get(id)
+    const known = this.#decoded.get(id)
     if (known !== undefined) return known
     const type = decodeType(
       this.#words,
@@ -269,7 +272,8 @@ export class Btf {
       offset => this.#name(offset),
       (reason, at) => this.#errorAt(at, reason),
     )
-    if ((this.#words[word + 1]! & 0xffff) >= LARGE) this.#large.set(id, type)
+    const isLarge = (this.#words[word + 1]! & 0xffff) >= LARGE
+    if (isLarge || this.#decoded.size < KEPT) this.#decoded.set(id, type)
     return type
   }
 

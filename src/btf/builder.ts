@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type ByteOrder, cString, hostByteOrder } from '../bytes.ts'
+import { type ByteOrder, hostByteOrder } from '../bytes.ts'
 import { type Btf, btfKindNumbers } from './btf.ts'
 import { withReferences } from './references.ts'
 import type { BtfInt, BtfLinkage, BtfMember, BtfType } from './types.ts'
@@ -153,8 +153,9 @@ export class BtfBuilder {
     this.#unread = undefined
     // Each ends with NUL, also the last one.
     for (let at = 0; unread !== undefined && at < unread.length; at = unread.indexOf(0, at) + 1) {
-      const known = cString(unread, at)
-      if (!this.#offsets.has(known)) this.#offsets.set(known, this.#stringBase + at)
+      const offset = this.#stringBase + at
+      const known = this.#origin!.string(offset)
+      if (!this.#offsets.has(known)) this.#offsets.set(known, offset)
     }
     return this.#offsets.get(text)
   }

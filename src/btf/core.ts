@@ -105,21 +105,28 @@ export function relocateCore(
   const failures: CoreFailure[] = []
   let source: SourceLine | undefined
   let next = 0
-  const relocated = instructions.flatMap(instruction => {
+  const relocated: Instruction[] = []
+  for (const instruction of instructions) {
     source = instruction.source ?? source
     const slot = next
     next += slotCount(instruction)
-    const { relocation, ...rest } = instruction
-    if (relocation === undefined) return instruction
+    if (instruction.relocation === undefined) {
+      relocated.push(instruction)
+      continue
+    }
+    const { relocation, ...copy } = instruction
     const key = `${relocation.kind} ${relocation.typeId} ${relocation.access}`
     const resolution = resolutions.get(key) ?? resolve(relocation, local, targets, candidates)
     resolutions.set(key, resolution)
-    const patched = 'reason' in resolution ? resolution.reason : patch(rest, resolution)
-    if (typeof patched !== 'string') return patched
+    const reason = 'reason' in resolution ? resolution.reason : patch(copy, resolution)
+    if (reason === undefined) {
+      relocated.push(copy)
+      continue
+    }
     const { kind } = resolution.access
-    failures.push({ kind, subject: describeAccess(resolution.access), reason: patched, source, slot })
-    return poison(rest)
-  })
+    failures.push({ kind, subject: describeAccess(resolution.access), reason, source, slot })
+    relocated.push(...poison(copy))
+  }
   return { instructions: relocated, failures }
 }
 
@@ -185,11 +192,11 @@ function candidates(
   return found
 }
 
-/** Puts the value where the instruction has it; a text says why that would read the wrong bytes. */
+/** Puts the value where the instruction has it; a text says why it is not there: it would read the wrong bytes. */
 function patch(
   instruction: Instruction,
   { before, after, access }: { before: CoreValue; after: CoreValue; access: CoreAccess },
-): Instruction | string {
+): string | undefined {
   const { opcode } = instruction
   const expect = (actual: bigint): void => {
     if (before.exact && BigInt.asUintN(64, actual) !== before.value) {
@@ -200,7 +207,8 @@ function patch(
     case 'alu':
       if ((opcode & SOURCE_REGISTER) !== 0) throw unexpected(opcode)
       expect(BigInt(instruction.imm))
-      return { ...instruction, imm: Number(BigInt.asIntN(32, after.value)) }
+      instruction.imm = Number(BigInt.asIntN(32, after.value))
+      return undefined
     case 'memory': {
       expect(BigInt(instruction.offset))
       if (after.value > 0x7fffn) {
@@ -212,12 +220,15 @@ function patch(
       if (opcodeAfter === undefined) {
         return `${describeAccess(access)} has another size on this kernel, and only pointers and unsigned integers can be read with another size`
       }
-      return { ...instruction, opcode: opcodeAfter, offset: Number(after.value) }
+      instruction.opcode = opcodeAfter
+      instruction.offset = Number(after.value)
+      return undefined
     }
     case 'load':
       if (opcode !== LDIMM64 || instruction.src !== 0 || instruction.offset !== 0) throw unexpected(opcode)
       expect(BigInt(instruction.imm))
-      return { ...instruction, imm: after.value }
+      instruction.imm = after.value
+      return undefined
     default:
       throw unexpected(opcode)
   }

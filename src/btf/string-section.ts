@@ -4,7 +4,6 @@
  * @module
  */
 
-import { cString } from '../bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
 
 /** From here on a string is long; names of the kernel are shorter than 512 bytes. */
@@ -47,14 +46,16 @@ export class StringSection {
    * @throws ObjectFileError when it is longer than `maxLength`, or long strings overlap too often
    */
   at(offset: number, maxLength: number = Number.POSITIVE_INFINITY): string {
-    const length = this.bytes.indexOf(0, offset) - offset
+    let end = offset
+    while (this.bytes[end] !== 0) end++
+    const length = end - offset
     if (length > maxLength) throw this.error(`A name of ${length} bytes is longer than ${maxLength}`, offset)
-    if (length < LONG) return cString(this.bytes, offset)
+    if (length < LONG) return this.bytes.toString('utf8', offset, end)
     const known = this.#long.get(offset)
     if (known !== undefined) return known
     this.#budget -= length
     if (this.#budget < 0) throw this.error('BTF strings overlap too often', offset)
-    const text = cString(this.bytes, offset)
+    const text = this.bytes.toString('utf8', offset, end)
     this.#long.set(offset, text)
     return text
   }

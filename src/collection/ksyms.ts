@@ -69,8 +69,8 @@ export class KernelExterns implements Disposable {
   resolve(instructions: readonly Instruction[]): ResolvedExterns {
     const missing = new Map<string, MissingKfunc>()
     const resolved = instructions.map(instruction => {
+      if (instruction.reference?.kind !== 'extern') return instruction
       const { reference, ...rest } = instruction
-      if (reference?.kind !== 'extern') return instruction
       const { name, addend } = reference
       const resolution = this.#resolve(name)
       if (rest.opcode === LDIMM64) return { ...rest, ...loadOf(resolution, addend) }

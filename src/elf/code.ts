@@ -68,14 +68,17 @@ function readFunction(elf: ElfFile, section: ElfSection, { name, symbol }: Named
   return { name, section, offset, symbol, instructions }
 }
 
-/** Byte offset in the section to instruction, for one function. */
-function offsetsOf({ offset, instructions }: ObjectFunction): Map<number, Instruction> {
-  const offsets = new Map<number, Instruction>()
-  for (const instruction of instructions) {
-    offsets.set(offset, instruction)
-    offset += slotCount(instruction) * INSTRUCTION_SIZE
+/** The instructions of all functions by slot of the section; where functions overlap, those of the last one. */
+function instructionsBySlot(functions: readonly ObjectFunction[]): (Instruction | undefined)[] {
+  const bySlot: (Instruction | undefined)[] = []
+  for (const { offset, instructions } of functions) {
+    let slot = offset / INSTRUCTION_SIZE
+    for (const instruction of instructions) {
+      bySlot[slot] = instruction
+      slot += slotCount(instruction)
+    }
   }
-  return offsets
+  return bySlot
 }
 
 /** Attaches the records of `.BTF.ext` to the instructions that they are about. */
@@ -86,18 +89,17 @@ function annotate(
   info: RecordIndex,
 ): void {
   const visit = <T extends { offset: number }>(
-    byOffset: ReadonlyMap<number, T>,
+    bySlot: BySlot<T>,
     visitor: (record: T, to: Instruction) => void,
   ): void => {
-    if (byOffset.size === 0) return
+    if (bySlot.length === 0) return
     for (const { offset, instructions } of functions) {
-      let next = offset
+      let next = offset / INSTRUCTION_SIZE
       for (const instruction of instructions) {
-        const record = byOffset.get(next)
+        const record = bySlot[next++]
         if (record !== undefined) visitor(record, instruction)
-        next += slotCount(instruction) * INSTRUCTION_SIZE
-        if (instruction.opcode === LDIMM64 && byOffset.has(next - INSTRUCTION_SIZE)) {
-          throw elf.error(MIDDLE, section, next - INSTRUCTION_SIZE)
+        if (instruction.opcode === LDIMM64 && bySlot[next++] !== undefined) {
+          throw elf.error(MIDDLE, section, (next - 1) * INSTRUCTION_SIZE)
         }
       }
     }
@@ -115,11 +117,14 @@ function annotate(
 
 const MIDDLE = '.BTF.ext record about the middle of an instruction'
 
-/** The records of `.BTF.ext` by section and offset. Sections may share a name, and so their records. */
+/** Records by slot of the section that they are about. */
+type BySlot<T> = readonly (T | undefined)[]
+
+/** The records of `.BTF.ext` by section and slot. Sections may share a name, and so their records. */
 class RecordIndex {
-  readonly functions: (section: ElfSection) => ReadonlyMap<number, FunctionRecord>
-  readonly lines: (section: ElfSection) => ReadonlyMap<number, LineRecord>
-  readonly relocations: (section: ElfSection) => ReadonlyMap<number, CoreRecord>
+  readonly functions: (section: ElfSection) => BySlot<FunctionRecord>
+  readonly lines: (section: ElfSection) => BySlot<LineRecord>
+  readonly relocations: (section: ElfSection) => BySlot<CoreRecord>
 
   constructor(elf: ElfFile, info: ExtInfo) {
     this.functions = indexOf(elf, info.functions)
@@ -131,15 +136,17 @@ class RecordIndex {
 function indexOf<T extends { offset: number }>(
   elf: ElfFile,
   records: ReadonlyMap<string, readonly T[]>,
-): (section: ElfSection) => ReadonlyMap<number, T> {
-  const indexes = new Map<string, ReadonlyMap<number, T>>()
+): (section: ElfSection) => BySlot<T> {
+  const indexes = new Map<string, BySlot<T>>()
   return section => {
     const known = indexes.get(section.name)
     if (known !== undefined) return known
-    const own = records.get(section.name) ?? []
-    for (const { offset } of own)
+    const index: T[] = []
+    for (const record of records.get(section.name) ?? []) {
+      const { offset } = record
       if (offset % INSTRUCTION_SIZE !== 0) throw elf.error(MIDDLE, section, offset)
-    const index = new Map(own.map(record => [record.offset, record]))
+      index[offset / INSTRUCTION_SIZE] = record
+    }
     indexes.set(section.name, index)
     return index
   }
@@ -155,9 +162,9 @@ function applyRelocations(
   const relocated = new Set<Instruction>()
   const relocations = elf.relocations(section)
   if (relocations.length === 0) return relocated
-  const offsets = new Map(functions.flatMap(each => [...offsetsOf(each)]))
+  const bySlot = instructionsBySlot(functions)
   for (const relocation of relocations) {
-    const instruction = offsets.get(relocation.offset)
+    const instruction = bySlot[relocation.offset / INSTRUCTION_SIZE]
     if (instruction === undefined) throw elf.error('Relocation of no instruction', section, relocation.offset)
     const reference = referenceOf(elf, section, relocation, instruction, symbols)
     instruction.reference = reference
@@ -226,10 +233,9 @@ function nameLocalCalls(
   for (const instruction of instructions) {
     const at = next
     next += slotCount(instruction) * INSTRUCTION_SIZE
-    if (relocated.has(instruction)) continue
     const call = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL
     const callback = instruction.opcode === LDIMM64 && instruction.src === BPF_PSEUDO_FUNC
-    if (!call && !callback) continue
+    if ((!call && !callback) || relocated.has(instruction)) continue
     const distance = Number(BigInt.asIntN(32, BigInt(instruction.imm)))
     // Both count from the slot after the first, also where a second slot follows.
     const name = symbols.functionAt(section, at + (distance + 1) * INSTRUCTION_SIZE)

@@ -323,11 +323,11 @@ function readSections(
   header.need(tableAt, count * SECTION_HEADER_SIZE, 'section table')
 
   let used = 0
-  const headers = Array.from({ length: count }, (_, index) => {
+  const sections = Array.from({ length: count }, (_, index) => {
     const at = tableAt + index * SECTION_HEADER_SIZE
     const section = {
       index,
-      nameOffset: header.u32(at),
+      name: '',
       type: header.u32(at + 4),
       flags: Number(header.u64(at + 8) & 0xffff_ffffn),
       address: Number(header.u64(at + 16)),
@@ -344,7 +344,7 @@ function readSections(
     }
     return section
   })
-  const names = headers[namesIndex]
+  const names = sections[namesIndex]
   if (names?.type !== sectionTypes.strtab)
     throw header.error(`Section ${namesIndex} holds no section names`, 62)
   const strings = new StringTable(
@@ -354,8 +354,8 @@ function readSections(
     }),
     limits,
   )
-  return headers.map(({ nameOffset, ...section }) => ({
-    ...section,
-    name: section.index === 0 ? '' : strings.at(nameOffset),
-  }))
+  for (const section of sections.slice(1)) {
+    section.name = strings.at(header.u32(tableAt + section.index * SECTION_HEADER_SIZE))
+  }
+  return sections
 }

@@ -38,12 +38,13 @@ export function poisonMaps(
 ): WithoutMaps {
   const missing = new Map<string, MissingMap>()
   const poisoned = instructions.flatMap(instruction => {
-    const { reference, ...rest } = instruction
-    if (reference?.kind !== 'map' && reference?.kind !== 'map_value') return instruction
-    if (rest.opcode !== LDIMM64 || !isMissing(reference.name)) return instruction
-    const map = missing.get(reference.name) ?? { index: missing.size, name: reference.name }
+    if (instruction.reference === undefined || instruction.opcode !== LDIMM64) return instruction
+    const { kind, name } = instruction.reference
+    if ((kind !== 'map' && kind !== 'map_value') || !isMissing(name)) return instruction
+    const map = missing.get(name) ?? { index: missing.size, name }
     missing.set(map.name, map)
     const call: Instruction = { opcode: CALL, dst: 0, src: 0, offset: 0, imm: POISON + map.index }
+    const { reference: _, ...rest } = instruction
     // Each slot becomes a call, so that jumps over the load stay right.
     return [{ ...rest, ...call }, call]
   })

@@ -60,6 +60,8 @@ function patchMap(instruction: Instruction, pseudo: number, fd: number, offset: 
   if (instruction.opcode !== LDIMM64) {
     throw unresolved('Cannot refer to a map from an instruction that is not a 64-bit immediate load')
   }
-  const { reference: _, ...rest } = instruction
-  return { ...rest, src: pseudo, imm: (BigInt.asUintN(32, BigInt(offset)) << 32n) | BigInt(fd) }
+  const { reference: _, ...patched } = instruction
+  patched.src = pseudo
+  patched.imm = (BigInt.asUintN(32, BigInt(offset)) << 32n) | BigInt(fd)
+  return patched
 }

@@ -110,9 +110,16 @@ export function writeAttr(writer: AttrWriter, layout: Layout, fields: object): v
   }
 }
 
+const fieldOffsets = new WeakMap<Layout, ReadonlySet<number | Layout>>()
+
 /** Whether 64 bits fit at a place: it is aligned, and the next field does not begin in their middle. */
 function hasRoom(layout: Layout, offset: number): boolean {
-  return offset % 8 === 0 && offset + 4 < layout.$size && !Object.values(layout).includes(offset + 4)
+  let offsets = fieldOffsets.get(layout)
+  if (offsets === undefined) {
+    offsets = new Set(Object.values(layout))
+    fieldOffsets.set(layout, offsets)
+  }
+  return offset % 8 === 0 && offset + 4 < layout.$size && !offsets.has(offset + 4)
 }
 
 function writeField(writer: AttrWriter, offset: number, name: string, value: AttrValue): void {

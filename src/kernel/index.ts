@@ -33,10 +33,11 @@ export {
   pinObject,
   unpinPath,
 } from './pin.ts'
-export { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
+export { defineFeature, type Feature, type ProbeAnswer, predates } from './probe.ts'
 export type { BtfObjectInfo } from './raw-btf.ts'
 export { syscallPrefix } from './syscall-wrapper.ts'
 export {
+  ambiguousFunctions,
   kprobeBlacklist,
   parseTraceableFunctions,
   type TraceableFunction,

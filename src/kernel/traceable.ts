@@ -36,8 +36,12 @@ export function traceableFunctions(): TraceableFunction[] {
   if (withAddresses !== undefined) return parseTraceableFunctions(withAddresses, true)
   const text = tryRead(join(root, 'available_filter_functions'))
   if (text !== undefined) return parseTraceableFunctions(text, false)
+  throw noFunctions()
+}
+
+function noFunctions(): BpfError {
   const refused = explainPermission(permissionFacts())
-  throw new BpfError(
+  return new BpfError(
     `Cannot list the functions that can be traced: ${refused ?? 'this kernel has no function tracer'}`,
     { code: refused === undefined ? 'ENOENT' : 'EPERM' },
   )
@@ -54,6 +58,49 @@ export function parseTraceableFunctions(text: string, addresses: boolean): Trace
     functions.push({ name, address: addresses ? BigInt(`0x${address}`) : undefined, module })
   }
   return functions
+}
+
+/** The last answer of `ambiguousFunctions`, and the modules that it was for. */
+let ambiguous: { readonly modules: string; readonly names: ReadonlySet<string> } | undefined
+
+/**
+ * Names that several functions have which can be traced; the kernel takes any of these for it.
+ *
+ * Listing functions takes the kernel longer than attaching to a thousand of them, so the answer is kept. The kernel's
+ * own functions never change, others come and go with their modules: it is asked again once there are other modules.
+ *
+ * @throws BpfError as `traceableFunctions` does
+ */
+export function ambiguousFunctions(): ReadonlySet<string> {
+  // Before the functions: should a module come in between, the next call finds other modules.
+  const modules = loadedModules(tryRead('/proc/modules') ?? '')
+  if (ambiguous?.modules !== modules) {
+    const text = tryRead(join(tracefsPath(), 'available_filter_functions'))
+    if (text === undefined) throw noFunctions()
+    ambiguous = { modules, names: repeatedNames(text) }
+  }
+  return ambiguous.names
+}
+
+/**
+ * What of the lines `NAME SIZE REFERENCES USERS STATE ADDRESS` tells modules apart: neither how often each is used nor
+ * by whom.
+ */
+export function loadedModules(text: string): string {
+  return text.replaceAll(/^(\S+ \d+) \S+ \S+ /gm, '$1 ')
+}
+
+/** Names that stand more than once in lines `NAME [MODULE]`. */
+export function repeatedNames(text: string): Set<string> {
+  const once = new Set<string>()
+  const repeated = new Set<string>()
+  for (const line of text.split('\n')) {
+    const space = line.indexOf(' ')
+    const name = space === -1 ? line : line.slice(0, space)
+    if (!once.has(name)) once.add(name)
+    else if (name !== '' && !name.startsWith(INVALID)) repeated.add(name)
+  }
+  return repeated
 }
 
 /**

@@ -9,7 +9,13 @@
 
 import { attachTypes } from '../abi/index.ts'
 import { BpfError, withReason } from '../errors.ts'
-import { explainFunction, failure, KernelSymbols, traceableFunctions } from '../kernel/index.ts'
+import {
+  ambiguousFunctions,
+  explainFunction,
+  failure,
+  KernelSymbols,
+  traceableFunctions,
+} from '../kernel/index.ts'
 import { allocate, bpf, errnoName } from '../syscalls/index.ts'
 import type { ProgramHandle } from './link.ts'
 
@@ -23,14 +29,15 @@ export function targetName(target: string | bigint): string {
 
 /** An array of pointers to the NUL-terminated names, which follow it in the same memory and live as long. */
 export function symbolPointers(names: readonly string[]): Uint8Array {
-  const texts = names.map(name => new TextEncoder().encode(`${name}\0`))
+  // All names at once: a thousand encodings take as long as the system call.
+  const text = new TextEncoder().encode(`${names.join('\0')}\0`)
   const start = names.length * 8
-  const { bytes, view, address } = allocate(texts.reduce((sum, each) => sum + each.length, start))
+  const { bytes, view, address } = allocate(start + text.length)
+  bytes.set(text, start)
   let at = start
-  texts.forEach((text, index) => {
-    bytes.set(text, at)
+  names.forEach((name, index) => {
     view.setBigUint64(index * 8, BigInt(address + at), true)
-    at += text.length
+    at += Buffer.byteLength(name) + 1
   })
   return bytes.subarray(0, start)
 }
@@ -45,17 +52,11 @@ export function duplicateSymbolError(
   symbols: readonly string[] | undefined,
 ): BpfError | undefined {
   if (symbols === undefined) return undefined
-  const wanted = new Set(symbols)
-  const seen = new Set<string>()
-  for (const { name } of attempt(traceableFunctions) ?? []) {
-    if (!wanted.has(name)) continue
-    if (seen.has(name)) {
-      const reason = explainFunction(name, 'kprobe_multi') ?? `several functions are called ${name}`
-      return new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'EADDRNOTAVAIL' })
-    }
-    seen.add(name)
-  }
-  return undefined
+  const ambiguous = attempt(ambiguousFunctions)
+  const name = symbols.find(each => ambiguous?.has(each))
+  if (name === undefined) return undefined
+  const reason = explainFunction(name, 'kprobe_multi') ?? `several functions are called ${name}`
+  return new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'EADDRNOTAVAIL' })
 }
 
 /** The error of a refused link, with the target that is at fault. */

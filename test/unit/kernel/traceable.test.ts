@@ -1,5 +1,5 @@
 import test from 'ava'
-import { parseTraceableFunctions } from '../../../src/kernel/traceable.ts'
+import { loadedModules, parseTraceableFunctions, repeatedNames } from '../../../src/kernel/traceable.ts'
 
 test('a list of names, some of modules', t => {
   t.deepEqual(parseTraceableFunctions('vfs_read\nserial_show [virtio_blk]\nfoo.isra.0\n', false), [
@@ -27,4 +27,28 @@ test('functions that lost against others of their name are left out', t => {
 test('nothing is no function', t => {
   t.deepEqual(parseTraceableFunctions('', false), [])
   t.deepEqual(parseTraceableFunctions('\n', true), [])
+})
+
+test('names that several functions have, of the kernel or of modules', t => {
+  const text = 'show\nvfs_read\nshow [loop]\nopen [loop]\nopen [nbd]\nopen [nbd]\nlast\n'
+  t.deepEqual([...repeatedNames(text)], ['show', 'open'])
+  t.deepEqual([...repeatedNames('')], [])
+  t.deepEqual([...repeatedNames('\n\n')], [])
+  t.deepEqual([...repeatedNames('__ftrace_invalid_address___64\n__ftrace_invalid_address___64\n')], [])
+})
+
+test('modules are the same ones however often they are used, and others at other addresses', t => {
+  const loaded = loadedModules(
+    'loop 40960 0 - Live 0xffffffffc0000000\nnbd 4096 0 - Live 0xffffffffc0010000 (O)\n',
+  )
+  t.is(
+    loadedModules('loop 40960 2 a,b, Live 0xffffffffc0000000\nnbd 4096 1 - Live 0xffffffffc0010000 (O)\n'),
+    loaded,
+  )
+  t.not(
+    loadedModules('loop 40960 0 - Live 0xffffffffc0200000\nnbd 4096 0 - Live 0xffffffffc0010000 (O)\n'),
+    loaded,
+  )
+  t.not(loadedModules('loop 40960 0 - Live 0xffffffffc0000000\n'), loaded)
+  t.is(loadedModules(''), '')
 })

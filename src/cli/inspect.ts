@@ -6,8 +6,8 @@
 
 import { inspect as show } from 'node:util'
 import { disassemble } from '../asm/index.ts'
+import { CollectionSpec, jsonReplacer } from '../index.ts'
 import {
-  CollectionSpec,
   type InspectedExtern,
   type InspectedMap,
   type InspectedProgram,
@@ -15,11 +15,10 @@ import {
   type InspectedVariable,
   type Inspection,
   inspectObject,
-  jsonReplacer,
   type KernelNeeds,
   linkedPrograms,
   relocationSubject,
-} from '../index.ts'
+} from '../inspect/index.ts'
 import { type Command, parseCommandLine, UsageError } from './command.ts'
 import { counted, printable } from './text.ts'
 

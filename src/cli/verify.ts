@@ -6,16 +6,8 @@
  */
 
 import { basename } from 'node:path'
-import {
-  BpfError,
-  CollectionSpec,
-  type CoreDryRun,
-  dryRunCore,
-  jsonReplacer,
-  type ProgramVerdict,
-  readBtfFile,
-  verifyObject,
-} from '../index.ts'
+import { BpfError, CollectionSpec, jsonReplacer, readBtfFile } from '../index.ts'
+import { type CoreDryRun, dryRunCore, type ProgramVerdict, verifyObject } from '../inspect/index.ts'
 import { type Command, parseCommandLine, UsageError } from './command.ts'
 import { printable } from './text.ts'
 

@@ -8,11 +8,11 @@ import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import { type BtfSupport, sanitizeBtf } from '../btf/sanitize.ts'
-import { debugLog } from '../debug.ts'
 import { allocateKsyms } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import { BtfObject, type Feature, features } from '../kernel/index.ts'
 import type { LoadedBtf } from '../programs/index.ts'
+import { debugLog } from '../syscalls/index.ts'
 
 const debug = debugLog('ebpf-ts:btf')
 

@@ -1,6 +1,5 @@
 /** Programs: describe, load, run, inspect. @module */
 
-export { explainVerdict, type RefusedProgram } from './explain-verdict.ts'
 export type { LoadedBtf } from './ext-info.ts'
 export type { ProgramInfo } from './info.ts'
 export { type MissingKfunc, poisonedCall } from './kfuncs.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { debugLog } from '../debug.ts'
+import { debugLog } from './debug.ts'
 import { closedError } from '../errors.ts'
 import { closeFd, disownFd, duplicateFd, takeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'

@@ -8,6 +8,7 @@
 
 export type { AttrFields, AttrValue, FieldsOf } from './attr.ts'
 export { attrResult32, attrResult64, bpf, bpfAsync } from './bpf.ts'
+export { debugLog } from './debug.ts'
 export {
   type BatchCommand,
   batchCount,

@@ -6,7 +6,8 @@
 
 import { attachTypes, type EnumTable, mapTypes, programTypes } from '../../src/abi/index.ts'
 import { slotCount } from '../../src/asm/instruction.ts'
-import { aloneSpec, BpfError, Collection, CollectionSpec, verifyProgram } from '../../src/index.ts'
+import { BpfError, Collection, CollectionSpec } from '../../src/index.ts'
+import { aloneSpec, verifyProgram } from '../../src/inspect/index.ts'
 import type { LoadFacts, MapFacts, ObjectFacts, ProgramFacts } from './facts.ts'
 
 /**

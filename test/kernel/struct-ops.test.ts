@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { Collection, type CollectionSpec, verifyObject, verifyProgram } from '../../src/collection/index.ts'
+import { Collection, type CollectionSpec } from '../../src/collection/index.ts'
+import { verifyObject, verifyProgram } from '../../src/inspect/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { structOpsLink, structOpsMaps } from '../support/map-features.ts'
 import { objectSpec } from '../support/objects.ts'

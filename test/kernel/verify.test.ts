@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { CollectionSpec, verifyObject, verifyProgram } from '../../src/collection/index.ts'
+import { CollectionSpec } from '../../src/collection/index.ts'
+import { verifyObject, verifyProgram } from '../../src/inspect/index.ts'
 import { haveHelper } from '../../src/kernel/index.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { kernelTest } from '../support/kernel-test.ts'

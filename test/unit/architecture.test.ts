@@ -24,6 +24,7 @@ const arrows: Record<string, readonly string[]> = {
   links: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs'],
   bench: ['base', 'abi', 'asm', 'btf', 'kernel', 'maps', 'programs', 'readers', 'links'],
   collection: [...specs, 'elf', 'syscalls', 'kernel', 'maps', 'programs', 'readers', 'links'],
+  inspect: [...specs, 'elf', 'kernel', 'maps', 'programs', 'collection'],
   door: ['base', 'collection', 'elf', 'kernel', 'links', 'maps', 'programs', 'readers', 'syscalls'],
   cli: [
     'door',
@@ -32,6 +33,7 @@ const arrows: Record<string, readonly string[]> = {
     'asm',
     'btf',
     'elf',
+    'inspect',
     'kernel',
     'links',
     'maps',
@@ -153,14 +155,15 @@ test('koffi and the shim are each loaded in one file', t => {
     sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path)
   t.deepEqual(loading(/\b(?:from|import|require)\b\s*\(?\s*'koffi'/), ['syscalls/koffi.ts'])
   t.deepEqual(loading(/\.node\b['"`]/), ['syscalls/shim.ts'])
-  t.deepEqual(loading(/\bcreateRequire\(|\bprocess\.dlopen\(/), ['syscalls/koffi.ts', 'syscalls/shim.ts'])
+  const requiring = ['syscalls/debug.ts', 'syscalls/koffi.ts', 'syscalls/shim.ts']
+  t.deepEqual(loading(/\bcreateRequire\(|\bprocess\.dlopen\(/), requiring)
 })
 
 test('hot paths do not log', t => {
   for (const path of hotPaths) {
     const file = sources.find(each => each.path === path)
     t.truthy(file, `${path} is gone: mend the list`)
-    t.false(file?.packages.includes('debug'), path)
+    t.false(file?.imports.includes('syscalls/debug.ts'), path)
   }
 })
 

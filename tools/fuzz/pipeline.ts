@@ -9,14 +9,8 @@ import { Btf, btfCodec, btfToC, dedupBtf, parseExtInfo } from '../../src/btf/ind
 import { type BtfSupport, sanitizeBtf } from '../../src/btf/sanitize.ts'
 import { ElfFile, functionSymbols } from '../../src/elf/index.ts'
 import { BpfError, ObjectFileError } from '../../src/errors.ts'
-import {
-  CollectionSpec,
-  dryRunCore,
-  inspectObject,
-  jsonReplacer,
-  linkedPrograms,
-  relocationSubject,
-} from '../../src/index.ts'
+import { CollectionSpec, jsonReplacer } from '../../src/index.ts'
+import { dryRunCore, inspectObject, linkedPrograms, relocationSubject } from '../../src/inspect/index.ts'
 import { type MapSpec, pinPathOf } from '../../src/maps/index.ts'
 import type { Input } from './mutate.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { Btf } from '../../../src/btf/index.ts'
-import { dryRunCore, parseStatistics } from '../../../src/collection/index.ts'
+import { dryRunCore, parseStatistics } from '../../../src/inspect/index.ts'
 import { objectSpec } from '../../support/objects.ts'
 
 test('statistics are read from the end of a log', t => {

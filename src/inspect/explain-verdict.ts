@@ -7,7 +7,7 @@
  */
 
 import { enumName, type Helper, helperSince, helpers } from '../abi/index.ts'
-import { summarizeVerifierLog } from './verifier-log.ts'
+import { summarizeVerifierLog } from '../programs/verifier-log.ts'
 
 /** What an explanation is made from. */
 export interface RefusedProgram {

@@ -7,13 +7,14 @@
  */
 
 import { type EnumTable, mapTypeSince, mapTypes, programTypeSince, programTypes } from '../abi/index.ts'
+import { Collection } from '../collection/collection.ts'
+import type { CollectionOptions } from '../collection/load.ts'
+import type { CollectionSpec } from '../collection/spec.ts'
 import { BpfError } from '../errors.ts'
 import { haveMapType, haveProgramType } from '../kernel/index.ts'
-import { explainVerdict, formatSourceLine, VerifierError } from '../programs/index.ts'
+import { formatSourceLine, VerifierError } from '../programs/index.ts'
 import { aloneSpec } from './alone.ts'
-import { Collection } from './collection.ts'
-import type { CollectionOptions } from './load.ts'
-import type { CollectionSpec } from './spec.ts'
+import { explainVerdict } from './explain-verdict.ts'
 
 /** What the verifier counted (5.2). */
 export interface VerifierStatistics {

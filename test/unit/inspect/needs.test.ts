@@ -1,7 +1,7 @@
 import test from 'ava'
 import { helpers } from '../../../src/abi/index.ts'
 import type { Instruction } from '../../../src/asm/index.ts'
-import { mapNeeds, programNeeds, summarizeNeeds } from '../../../src/collection/index.ts'
+import { mapNeeds, programNeeds, summarizeNeeds } from '../../../src/inspect/index.ts'
 
 /** Needs of a socket filter with one instruction, without those of its type. */
 function needsOf(instruction: Partial<Instruction>): string[] {

@@ -6,9 +6,9 @@
 
 import type { Btf } from '../btf/btf.ts'
 import { type CoreFailure, relocateCore } from '../btf/core.ts'
+import type { CollectionSpec } from '../collection/spec.ts'
 import { BpfError } from '../errors.ts'
 import { type LinkOptions, linkedPrograms } from './linked.ts'
-import type { CollectionSpec } from './spec.ts'
 
 /** What the relocations of one program come to. */
 export interface CoreDryRun {

@@ -8,14 +8,14 @@ import { BPF_F_SLEEPABLE, coreRelocationKinds, enumName, helpers } from '../abi/
 import type { Instruction } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { CWriter } from '../btf/c-type.ts'
+import type { CollectionSpec } from '../collection/spec.ts'
+import type { VariableSpec } from '../collection/variable-spec.ts'
 import type { ExternSpec } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { InitialValues } from './initial-values.ts'
 import { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'
 import { type KernelNeeds, mapNeeds, programNeeds, slotsOf, summarizeNeeds } from './needs.ts'
-import type { CollectionSpec } from './spec.ts'
-import type { VariableSpec } from './variable-spec.ts'
 
 /** A type of the object. */
 export interface InspectedType {

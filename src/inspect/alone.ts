@@ -10,8 +10,8 @@
 
 import { type AttachType, enumName, mapTypes, type ProgramType } from '../abi/index.ts'
 import type { Btf } from '../btf/btf.ts'
+import type { CollectionSpec } from '../collection/spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
-import type { CollectionSpec } from './spec.ts'
 
 /** Maps that have as many elements as there are objects that they hang on. */
 const SIZELESS: readonly (string | number)[] = [

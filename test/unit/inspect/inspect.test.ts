@@ -1,6 +1,7 @@
 import test from 'ava'
 import { jsonReplacer } from '../../../src/codec.ts'
-import { CollectionSpec, inspectObject } from '../../../src/collection/index.ts'
+import { CollectionSpec } from '../../../src/collection/index.ts'
+import { inspectObject } from '../../../src/inspect/index.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 import { objectSpec } from '../../support/objects.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { explainVerdict } from '../../../src/programs/index.ts'
+import { explainVerdict } from '../../../src/inspect/index.ts'
 
 /** Ends of logs, of several kernels, and what they mean. */
 const explanations: readonly (readonly [verdict: string, cause: string, instruction?: string])[] = [

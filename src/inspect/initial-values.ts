@@ -8,9 +8,9 @@
 import type { Btf } from '../btf/btf.ts'
 import { type BtfCodec, btfCodec } from '../btf/codec.ts'
 import { hostByteOrder } from '../bytes.ts'
+import type { CollectionSpec } from '../collection/spec.ts'
+import type { VariableSpec } from '../collection/variable-spec.ts'
 import { BpfError } from '../errors.ts'
-import type { CollectionSpec } from './spec.ts'
-import type { VariableSpec } from './variable-spec.ts'
 
 /** How much may be decoded. */
 export interface ValueLimits {

@@ -1,0 +1,33 @@
+/**
+ * What is in an object, and what a kernel says of it: `inspectObject` needs no kernel, `verifyObject` loads each program
+ * alone, `dryRunCore` tries the CO-RE relocations against the types of any kernel.
+ *
+ * @module
+ */
+
+export { aloneSpec } from './alone.ts'
+export { type CoreDryRun, dryRunCore } from './core-dry-run.ts'
+export { explainVerdict, type RefusedProgram } from './explain-verdict.ts'
+export {
+  INSPECTION_VERSION,
+  type InspectedExtern,
+  type InspectedMap,
+  type InspectedProgram,
+  type InspectedRelocation,
+  type InspectedType,
+  type InspectedVariable,
+  type Inspection,
+  type InspectOptions,
+  inspectObject,
+} from './inspect.ts'
+export { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'
+export { type KernelNeed, type KernelNeeds, mapNeeds, programNeeds, summarizeNeeds } from './needs.ts'
+export {
+  type ProgramVerdict,
+  parseStatistics,
+  type Refusal,
+  type VerifierStatistics,
+  type VerifyOptions,
+  verifyObject,
+  verifyProgram,
+} from './verify.ts'

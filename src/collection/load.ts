@@ -11,7 +11,7 @@ import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core.ts
 import { hostByteOrder } from '../bytes.ts'
 import { isKconfig, KCONFIG_SECTION } from '../elf/index.ts'
 import { BpfError, withAction } from '../errors.ts'
-import { features, kernelBtf, kernelVersion, moduleBtfs, versionOf } from '../kernel/index.ts'
+import { features, kernelBtf, moduleBtfs, predates } from '../kernel/index.ts'
 import {
   BpfMap,
   type CreateMapOptions,
@@ -146,7 +146,7 @@ function linkPrograms(
         resolved.instructions,
         map => spec.maps.has(map) && spec.maps.get(map).autocreate === false,
       )
-      const instructions = downLevel(reaching, lacksProbeReadKernel)
+      const instructions = downLevel(reaching, () => predates(features.probeReadKernel))
       programs.push({
         name,
         program: { ...program, instructions },
@@ -160,11 +160,6 @@ function linkPrograms(
     }
   }
   return { linked: programs, externs }
-}
-
-/** Of a newer kernel nobody needs to ask: whatever it was built with, it does not have the older helpers alone. */
-function lacksProbeReadKernel(): boolean {
-  return kernelVersion().code < versionOf(5, 5, 0).code && features.probeReadKernel.probe() === 'no'
 }
 
 /** Where CO-RE looks for types. A file is read when the first relocation needs it. */

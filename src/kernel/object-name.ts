@@ -8,13 +8,14 @@
 
 import { BPF_OBJ_NAME_MAX } from '../abi/index.ts'
 import { features } from './features.ts'
+import { predates } from './probe.ts'
 
 /**
  * Cuts a name to what the kernel accepts: 15 letters, digits, `_` and, from 5.2 on, `.`; empty before 4.15,
  * which knows no names.
  */
 export function objectName(name: string): string {
-  if (name === '' || features.objectNames.probe() === 'no') return ''
-  const dots = features.dotsInNames.probe() !== 'no'
+  if (name === '' || predates(features.objectNames)) return ''
+  const dots = !predates(features.dotsInNames)
   return name.replace(dots ? /[^A-Za-z0-9_.]/g : /[^A-Za-z0-9_]/g, '').slice(0, BPF_OBJ_NAME_MAX)
 }

@@ -6,6 +6,7 @@
  */
 
 import { NotSupportedError } from '../errors.ts'
+import { kernelVersion, parseKernelVersion } from './version.ts'
 
 /** Answer of a probe. `'unknown'`: this process may not find out, or something else stood in the way. */
 export type ProbeAnswer = 'yes' | 'no' | 'unknown'
@@ -24,6 +25,15 @@ export interface Feature {
    * @throws NotSupportedError when it does
    */
   require(): void
+}
+
+/**
+ * Whether the kernel lacks a feature that depends on its version alone, and on nothing that it was built with. A kernel
+ * of this version is not asked: the answer would take system calls. An older one is, as its makers may have added it.
+ */
+export function predates({ since, probe }: Feature): boolean {
+  const known = since !== undefined && kernelVersion().code >= parseKernelVersion(since).code
+  return !known && probe() === 'no'
 }
 
 /**

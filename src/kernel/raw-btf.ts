@@ -38,7 +38,7 @@ export function readBtfInfo(fd: number): BtfObjectInfo {
   info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
   info.view.setUint32(btfInfo.name_len, NAME_SIZE, true)
   let result = getInfo(fd, info)
-  if (errnoName(-result) === 'E2BIG') {
+  if (result < 0 && errnoName(-result) === 'E2BIG') {
     // Before 5.11 the kernel knows no names, and refuses what it does not know unless it is zero.
     info.bytes.fill(0)
     result = getInfo(fd, info)

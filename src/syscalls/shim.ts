@@ -4,8 +4,9 @@
  * @module
  */
 
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { BpfError, closedError } from '../errors.ts'
 import type { FdWatcher, SyscallEntry } from './entry.ts'
 import { watchError } from './epoll.ts'
@@ -31,18 +32,20 @@ interface Shim extends Pick<SyscallEntry, 'syscall' | 'syscallAsync' | 'addressO
  * @throws BpfError when there is one that Node cannot load
  */
 export function openShim(): SyscallEntry | undefined {
-  const require = createRequire(import.meta.url)
-  const path = findShim(require)
+  const path = findShim()
   if (path === undefined) return undefined
-  let shim: Shim
+  // Filled in by the file itself.
+  const module = { exports: {} as Shim }
   try {
-    shim = require(path)
+    // What `require` does with such a file, without the search for it.
+    process.dlopen(module, path)
   } catch (cause) {
     throw new BpfError(`Cannot load the native shim ${path} (EBPF_TS_BACKEND=koffi does without it)`, {
       code: 'ERR_BACKEND',
       cause,
     })
   }
+  const shim = module.exports
   const { syscall, syscallAsync, addressOf } = shim
   return {
     backend: 'shim',
@@ -57,20 +60,24 @@ export function openShim(): SyscallEntry | undefined {
   }
 }
 
+/** From here to the root of the package: from `dist` or `src`, and from where its tests are built to. */
+const ROOTS = ['../..', '../../..']
+
 /** The file built in this package, or that of an installed package; with either name of the C library, as it uses none. */
-function findShim(require: NodeJS.Require): string | undefined {
-  for (const libc of ['gnu', 'musl']) {
-    const platform = `linux-${process.arch}-${libc}`
-    const candidates = [
-      () => join(dirname(require.resolve('ebpf-ts/package.json')), 'native', `shim.${platform}.node`),
-      () => `@ebpf-ts/shim-${platform}`,
-    ]
-    for (const candidate of candidates) {
-      try {
-        return require.resolve(candidate())
-      } catch {
-        // Not there: the next.
-      }
+function findShim(): string | undefined {
+  const platforms = ['gnu', 'musl'].map(libc => `linux-${process.arch}-${libc}`)
+  for (const platform of platforms) {
+    for (const root of ROOTS) {
+      const url = new URL(`${root}/native/shim.${platform}.node`, import.meta.url)
+      if (existsSync(url)) return fileURLToPath(url)
+    }
+  }
+  const { resolve } = createRequire(import.meta.url)
+  for (const platform of platforms) {
+    try {
+      return resolve(`@ebpf-ts/shim-${platform}`)
+    } catch {
+      // Not there: the next.
     }
   }
   return undefined

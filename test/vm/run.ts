@@ -29,6 +29,8 @@ const IDLE = '10m'
 const HOST_FILES: readonly string[] = [
   'build/test/kernel/bench-ours.test.js',
   'build/test/kernel/btf-dedup.test.js',
+  'build/test/kernel/kernel-test.test.js',
+  'build/test/kernel/verifier-complex.test.js',
 ]
 
 /** The command in a guest: all test files in one run of ava, one at a time. */

@@ -28,26 +28,29 @@ export function decodeInstructions(
     throw reader.error(`Instructions of ${bytes.length} bytes: not a multiple of ${INSTRUCTION_SIZE}`)
   }
   const little = byteOrder === 'little'
+  // Everything that is read from here on is within the bytes.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const instructions: Instruction[] = []
   for (let at = 0; at < bytes.length; at += INSTRUCTION_SIZE) {
-    const opcode = reader.u8(at)
-    const registers = reader.u8(at + 1)
+    const opcode = bytes[at]!
+    const registers = bytes[at + 1]!
     const low = registers & 0x0f
     const high = registers >> 4
     const instruction: Instruction = {
       opcode,
       dst: little ? low : high,
       src: little ? high : low,
-      offset: reader.i16(at + 2),
-      imm: reader.i32(at + 4),
+      offset: view.getInt16(at + 2, little),
+      imm: view.getInt32(at + 4, little),
     }
     if (opcode === LDIMM64) {
       const second = at + INSTRUCTION_SIZE
       if (second >= bytes.length) throw reader.error('64-bit immediate load without its second slot', at)
-      if (reader.u8(second) !== 0 || reader.u8(second + 1) !== 0 || reader.u16(second + 2) !== 0) {
+      if (view.getUint32(second) !== 0) {
         throw reader.error('64-bit immediate load with a second slot that is not empty', second)
       }
-      instruction.imm = (BigInt(reader.u32(second + 4)) << 32n) | BigInt(reader.u32(at + 4))
+      const high = BigInt(view.getUint32(second + 4, little))
+      instruction.imm = (high << 32n) | BigInt(view.getUint32(at + 4, little))
       at = second
     }
     instructions.push(instruction)

@@ -7,7 +7,7 @@
  */
 
 import { type ByteOrder, hostByteOrder } from '../bytes.ts'
-import { INSTRUCTION_SIZE, type Instruction, LDIMM64, slotCount } from './instruction.ts'
+import { INSTRUCTION_SIZE, type Instruction, LDIMM64 } from './instruction.ts'
 
 /**
  * Encodes instructions as the kernel and object files hold them.
@@ -18,17 +18,21 @@ export function encodeInstructions(
   instructions: readonly Instruction[],
   byteOrder: ByteOrder = hostByteOrder,
 ): Uint8Array<ArrayBuffer> {
-  const slots = instructions.reduce((sum, each) => sum + slotCount(each), 0)
+  let slots = 0
+  for (const { opcode } of instructions) slots += opcode === LDIMM64 ? 2 : 1
   const bytes = new Uint8Array(slots * INSTRUCTION_SIZE)
   const view = new DataView(bytes.buffer)
   const little = byteOrder === 'little'
   let at = 0
   for (let i = 0; i < instructions.length; i++) {
-    const { opcode, dst, src, offset, imm } = instructions[i]!
-    check(opcode, 0, 0xff, i, 'opcode')
-    check(dst, 0, 15, i, 'dst')
-    check(src, 0, 15, i, 'src')
-    check(offset, -0x8000, 0x7fff, i, 'offset')
+    const instruction = instructions[i]!
+    const { opcode, dst, src, offset, imm } = instruction
+    const fits =
+      (opcode & 0xff) === opcode &&
+      (dst & 0x0f) === dst &&
+      (src & 0x0f) === src &&
+      (offset << 16) >> 16 === offset
+    if (!fits) explain(instruction, i)
     view.setUint8(at, opcode)
     // Two 4-bit bitfields, which compilers allocate from the other end on big-endian machines.
     view.setUint8(at + 1, little ? (src << 4) | dst : (dst << 4) | src)
@@ -41,12 +45,20 @@ export function encodeInstructions(
       at += 2 * INSTRUCTION_SIZE
     } else {
       const value = Number(imm)
-      check(value, -0x8000_0000, 0xffff_ffff, i, 'imm')
+      if ((value | 0) !== value && value >>> 0 !== value) fail(i, 'imm', value)
       view.setUint32(at + 4, value >>> 0, little)
       at += INSTRUCTION_SIZE
     }
   }
   return bytes
+}
+
+/** Says which field does not fit. */
+function explain({ opcode, dst, src, offset }: Instruction, index: number): never {
+  check(opcode, 0, 0xff, index, 'opcode')
+  check(dst, 0, 15, index, 'dst')
+  check(src, 0, 15, index, 'src')
+  return fail(index, 'offset', offset)
 }
 
 function check(value: number, min: number, max: number, index: number, field: string): void {

@@ -21,19 +21,21 @@ const PROBE_READ: ReadonlyMap<number, number> = new Map([
 ])
 
 /**
- * Replaces helpers that a kernel lacks by older ones that do the same.
+ * Replaces helpers that a kernel lacks by older ones that do the same; gives the instructions back when it lacks none.
  *
  * @param lacksProbeReadKernel whether the kernel is without `bpf_probe_read_kernel` and `_user`; asked when a program
  *   calls one of them
  */
-export function downLevel(
-  instructions: readonly Instruction[],
-  lacksProbeReadKernel: () => boolean,
-): Instruction[] {
+export function downLevel(instructions: Instruction[], lacksProbeReadKernel: () => boolean): Instruction[] {
+  if (!instructions.some(each => olderHelper(each) !== undefined) || !lacksProbeReadKernel())
+    return instructions
   return instructions.map(instruction => {
-    const { opcode, src, imm, reference } = instruction
-    if (opcode !== CALL || src !== 0 || reference !== undefined) return instruction
-    const older = PROBE_READ.get(Number(imm))
-    return older !== undefined && lacksProbeReadKernel() ? { ...instruction, imm: older } : instruction
+    const imm = olderHelper(instruction)
+    return imm === undefined ? instruction : { ...instruction, imm }
   })
+}
+
+/** The helper that did what the called one does. */
+function olderHelper({ opcode, src, imm, reference }: Instruction): number | undefined {
+  return opcode === CALL && src === 0 && reference === undefined ? PROBE_READ.get(Number(imm)) : undefined
 }

@@ -62,11 +62,13 @@ export class KernelExterns implements Disposable {
   }
 
   /**
-   * Resolves the references of a program.
+   * Resolves the references of a program; gives its instructions back when there are none.
    *
    * @throws BpfError `ERR_UNRESOLVED` when the kernel lacks a symbol that is not weak, or has another type of it
    */
-  resolve(instructions: readonly Instruction[]): ResolvedExterns {
+  resolve(instructions: Instruction[]): ResolvedExterns {
+    if (!instructions.some(({ reference }) => reference?.kind === 'extern'))
+      return { instructions, missingKfuncs: [] }
     const missing = new Map<string, MissingKfunc>()
     const resolved = instructions.map(instruction => {
       if (instruction.reference?.kind !== 'extern') return instruction

@@ -21,24 +21,32 @@ export function linkFunctions(
   functions: ReadonlyMap<string, readonly Instruction[]>,
 ): Instruction[] {
   const linked = [...main]
-  const present = new Set(main.map(each => each.symbol))
+  const present = new Set<string>()
+  for (const { symbol } of main) if (symbol !== undefined) present.add(symbol)
   // The bodies being read, innermost last; not the call stack, which a long chain of functions would overflow.
-  const open = [main.values()]
-  for (let body = open.at(-1); body !== undefined; body = open.at(-1)) {
-    const next = body.next()
-    if (next.done === true) {
+  const open = [{ body: main, next: 0 }]
+  for (let reading = open.at(-1); reading !== undefined; reading = open.at(-1)) {
+    const used = nextFunction(reading)
+    if (used === undefined) {
       open.pop()
-      continue
+    } else if (!present.has(used)) {
+      const body = find(functions, used)
+      present.add(used)
+      for (const instruction of body) linked.push(instruction)
+      open.push({ body, next: 0 })
     }
-    const { reference } = next.value
-    if (reference?.kind !== 'call' && reference?.kind !== 'function') continue
-    if (present.has(reference.name)) continue
-    const callee = find(functions, reference.name)
-    present.add(reference.name)
-    for (const instruction of callee) linked.push(instruction)
-    open.push(callee.values())
   }
   return linked
+}
+
+/** Name of the next function that a body uses; `undefined` at its end. */
+function nextFunction(reading: { body: readonly Instruction[]; next: number }): string | undefined {
+  const { body } = reading
+  while (reading.next < body.length) {
+    const { reference } = body[reading.next++]!
+    if (reference?.kind === 'call' || reference?.kind === 'function') return reference.name
+  }
+  return undefined
 }
 
 function find(functions: ReadonlyMap<string, readonly Instruction[]>, name: string): readonly Instruction[] {

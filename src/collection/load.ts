@@ -132,6 +132,8 @@ function linkPrograms(
 ): { linked: LinkedProgram[]; externs: KernelExterns } {
   const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
   const targets = coreTargets(kernelTypes)
+  const isMissing = (map: string): boolean => spec.maps.has(map) && spec.maps.get(map).autocreate === false
+  const missesMaps = [...spec.maps.values()].some(({ autocreate }) => autocreate === false)
   const programs: LinkedProgram[] = []
   for (const [name, program] of spec.programs) {
     if (!(autoload.get(name) ?? program.autoload !== false)) continue
@@ -142,14 +144,12 @@ function linkPrograms(
         btf === undefined ? { instructions: linked, failures: [] } : relocateCore(linked, btf, targets)
       const resolved = externs.resolve(core.instructions)
       const { missingKfuncs } = resolved
-      const { instructions: reaching, missing: missingMaps } = poisonMaps(
-        resolved.instructions,
-        map => spec.maps.has(map) && spec.maps.get(map).autocreate === false,
-      )
-      const instructions = downLevel(reaching, () => predates(features.probeReadKernel))
+      const { instructions: reaching, missing: missingMaps } = missesMaps
+        ? poisonMaps(resolved.instructions, isMissing)
+        : { instructions: resolved.instructions, missing: [] }
       programs.push({
         name,
-        program: { ...program, instructions },
+        program: { ...program, instructions: downLevel(reaching, () => predates(features.probeReadKernel)) },
         poisoned: core.failures,
         missingKfuncs,
         missingMaps,

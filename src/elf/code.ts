@@ -88,31 +88,32 @@ function annotate(
   functions: readonly ObjectFunction[],
   info: RecordIndex,
 ): void {
-  const visit = <T extends { offset: number }>(
-    bySlot: BySlot<T>,
-    visitor: (record: T, to: Instruction) => void,
-  ): void => {
-    if (bySlot.length === 0) return
-    for (const { offset, instructions } of functions) {
-      let next = offset / INSTRUCTION_SIZE
-      for (const instruction of instructions) {
-        const record = bySlot[next++]
-        if (record !== undefined) visitor(record, instruction)
-        if (instruction.opcode === LDIMM64 && bySlot[next++] !== undefined) {
-          throw elf.error(MIDDLE, section, (next - 1) * INSTRUCTION_SIZE)
-        }
+  const starts = info.functions(section)
+  const lines = info.lines(section)
+  const relocations = info.relocations(section)
+  for (const { offset, instructions } of functions) {
+    let slot = offset / INSTRUCTION_SIZE
+    for (const instruction of instructions) {
+      const start = starts[slot]
+      if (start !== undefined) instruction.funcTypeId = start.typeId
+      const source = lines[slot]
+      if (source !== undefined) {
+        const { file, text, line, column } = source
+        instruction.source = { file, text, line, column }
       }
+      const relocation = relocations[slot]
+      if (relocation !== undefined) {
+        const { kind, typeId, access } = relocation
+        instruction.relocation = { kind, typeId, access }
+      }
+      slot++
+      if (instruction.opcode !== LDIMM64) continue
+      if (starts[slot] !== undefined || lines[slot] !== undefined || relocations[slot] !== undefined) {
+        throw elf.error(MIDDLE, section, slot * INSTRUCTION_SIZE)
+      }
+      slot++
     }
   }
-  visit(info.functions(section), ({ typeId }, to) => {
-    to.funcTypeId = typeId
-  })
-  visit(info.lines(section), ({ file, text, line, column }, to) => {
-    to.source = { file, text, line, column }
-  })
-  visit(info.relocations(section), ({ kind, typeId, access }, to) => {
-    to.relocation = { kind, typeId, access }
-  })
 }
 
 const MIDDLE = '.BTF.ext record about the middle of an instruction'

@@ -8,7 +8,7 @@
 
 import { attr, funcInfo, lineInfo } from '../abi/index.ts'
 import { encodeInstructions } from '../asm/encode.ts'
-import { type Instruction, slotCount } from '../asm/instruction.ts'
+import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
 import { type CoreFailure, describePoison } from '../btf/core.ts'
 import { cString, hostByteOrder } from '../bytes.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
@@ -204,10 +204,11 @@ function loadFields(
   { btf, fdArray, structOps }: LoadOptions,
   target: AttachTarget | undefined,
 ): AttrFields<'prog_load'> {
+  const insns = encodeInstructions(instructions)
   const fields: AttrFields<'prog_load'> = {
     prog_type: programTypeOf(spec),
-    insn_cnt: instructions.reduce((sum, each) => sum + slotCount(each), 0),
-    insns: encodeInstructions(instructions),
+    insn_cnt: insns.length / INSTRUCTION_SIZE,
+    insns,
     license: spec.license ?? '',
     kern_version: spec.kernelVersion ?? kernelVersion().code,
     prog_flags: spec.flags ?? 0,

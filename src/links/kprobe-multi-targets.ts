@@ -29,16 +29,20 @@ export function targetName(target: string | bigint): string {
 
 /** An array of pointers to the NUL-terminated names, which follow it in the same memory and live as long. */
 export function symbolPointers(names: readonly string[]): Uint8Array {
-  // All names at once: a thousand encodings take as long as the system call.
-  const text = new TextEncoder().encode(`${names.join('\0')}\0`)
+  // All names in one call: a thousand calls would take longer than attaching to as many functions does.
+  const joined = `${names.join('\0')}\0`
+  const text = new TextEncoder().encode(joined)
+  const ascii = text.length === joined.length
   const start = names.length * 8
-  const { bytes, view, address } = allocate(start + text.length)
+  const { bytes, address } = allocate(start + text.length)
   bytes.set(text, start)
-  let at = start
-  names.forEach((name, index) => {
-    view.setBigUint64(index * 8, BigInt(address + at), true)
-    at += Buffer.byteLength(name) + 1
-  })
+  const pointers = new BigUint64Array(bytes.buffer, 0, names.length)
+  let next = address + start
+  for (let i = 0; i < names.length; i++) {
+    pointers[i] = BigInt(next)
+    const name = names[i]!
+    next += (ascii ? name.length : Buffer.byteLength(name)) + 1
+  }
   return bytes.subarray(0, start)
 }
 

@@ -140,17 +140,19 @@ function checkOptions(what: string, options: KprobeMultiOptions): void {
     throw new TypeError(`Cannot attach ${what}: cookies need symbols or addresses, not a pattern`)
   }
   if (list.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
-  const seen = new Set<string | bigint>()
-  for (const each of list) {
-    // The kernel would look for another function of that name.
-    if (seen.has(each)) throw new RangeError(`Cannot attach ${what}: ${targetName(each)} is given twice`)
-    seen.add(each)
-  }
+  if (new Set(list).size < list.length) throw givenTwice(what, list)
   if (cookies === undefined) return
   if (cookies.length !== list.length) {
     throw new RangeError(`Cannot attach ${what}: ${cookies.length} cookies for ${list.length} functions`)
   }
   for (const cookie of cookies) requireCookie(what, cookie)
+}
+
+/** The kernel would look for another function of that name. */
+function givenTwice(what: string, list: readonly (string | bigint)[]): RangeError {
+  const once = new Set<string | bigint>()
+  const twice = list.find(each => once.size === once.add(each).size)!
+  return new RangeError(`Cannot attach ${what}: ${targetName(twice)} is given twice`)
 }
 
 interface Targets {

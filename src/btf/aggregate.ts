@@ -5,6 +5,7 @@
  */
 
 import { type AlignedCodec, inMember, shown } from '../codec.ts'
+import { membersReader, type ReadMembers } from '../members.ts'
 import type { BtfValue } from './codec.ts'
 
 /** A member with a name, wherever in anonymous structs it was declared. */
@@ -88,23 +89,12 @@ export function aggregate(layout: AggregateLayout): AlignedCodec<BtfObject> {
   }
 }
 
-type DecodeFields = (view: DataView, offset: number) => BtfObject
-
-function fieldDecoder(fields: readonly Field[]): DecodeFields {
-  return fields.some(({ name }) => name === '__proto__') ? defining(fields) : assigning(fields)
-}
-
-/** Adds members one by one: all objects of one type get the same hidden class, and printing shows a plain object. */
-function assigning(fields: readonly Field[]): DecodeFields {
-  return (view, offset) => {
-    const value: BtfObject = {}
-    for (const field of fields) value[field.name] = field.codec.decode(view, offset + field.offset)
-    return value
-  }
+function fieldDecoder(fields: readonly Field[]): ReadMembers<BtfValue> {
+  return fields.some(({ name }) => name === '__proto__') ? defining(fields) : membersReader(fields)
 }
 
 /** For a type with a member called `__proto__`: assigning to it would set the prototype. */
-function defining(fields: readonly Field[]): DecodeFields {
+function defining(fields: readonly Field[]): ReadMembers<BtfValue> {
   return (view, offset) =>
     Object.fromEntries(fields.map(({ name, codec, offset: at }) => [name, codec.decode(view, offset + at)]))
 }

@@ -232,7 +232,7 @@ class CodecBuilder {
         }
         sum.values += values
         sum.levels = Math.max(sum.levels, levels)
-        parts.push({ name: member.name, offset, codec })
+        parts.push({ name: propertyKey(member.name), offset, codec })
         continue
       }
       const inner = this.#btf.resolved(member.type)
@@ -295,7 +295,7 @@ class CodecBuilder {
       // A section of externs lists functions too, which have no value.
       if (variable.kind !== 'var' || variable.name === '') continue
       const built = this.#build(variable.type, depth + 1)
-      parts.push({ name: variable.name, offset, codec: built.codec })
+      parts.push({ name: propertyKey(variable.name), offset, codec: built.codec })
       size = Math.max(size, offset + built.codec.size)
       sum.values += built.values
       sum.levels = Math.max(sum.levels, built.levels)
@@ -318,7 +318,7 @@ class CodecBuilder {
     if (last.bitOffset % 8 !== 0 || last.bitOffset > struct.size * 8) return undefined
     const type = this.#btf.resolved(last.type)
     if (type.kind !== 'array' || type.count !== 0) return undefined
-    const field = { name: last.name, offset: last.bitOffset / 8 }
+    const field = { name: propertyKey(last.name), offset: last.bitOffset / 8 }
     const text = this.#textual(type.type)
     if (text !== undefined) return { ...field, decode: text === 'char' ? readText : copyBytes }
     const { codec } = this.#build(type.type, depth + 1)
@@ -337,6 +337,14 @@ class CodecBuilder {
 
 function one(codec: AlignedCodec<BtfValue>): Built {
   return { codec, values: 1, levels: 0 }
+}
+
+/**
+ * A name as the string object that V8 keeps for properties of that name. One that was made from bytes is another, for
+ * which V8 would have to look that one up whenever a member is read or written.
+ */
+function propertyKey(name: string): string {
+  return Object.keys({ [name]: undefined })[0]!
 }
 
 function describe({ kind, name }: BtfStruct): string {

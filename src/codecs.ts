@@ -11,6 +11,7 @@
 
 import { hostByteOrder } from './bytes.ts'
 import { type AlignedCodec, type Codec, type CodecValue, inMember, shown } from './codec.ts'
+import { membersReader } from './members.ts'
 import { encodeText, TextReader } from './text.ts'
 
 const LITTLE = hostByteOrder === 'little'
@@ -151,11 +152,14 @@ export const bool: AlignedCodec<boolean> = {
   },
 }
 
-const scalars: ReadonlySet<unknown> = new Set([u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, bool])
+/** The encoders and not the codecs: that of a BTF type is a copy, of which more is known. */
+const scalarEncoders: ReadonlySet<unknown> = new Set(
+  [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, bool].map(({ encode }) => encode),
+)
 
 /** Whether a codec checks a value before it writes it, with one store: nobody sees a part of it. */
 export function storesAtOnce(codec: Codec<unknown>): boolean {
-  return scalars.has(codec)
+  return scalarEncoders.has(codec.encode)
 }
 
 /**
@@ -280,14 +284,11 @@ export function struct<M extends StructMembers>(
     if (!packed) align = Math.max(align, codec.align)
   }
   const size = roundUp(end, align)
+  const read = membersReader(fields)
   return {
     size,
     align,
-    decode(view, offset) {
-      const value: Record<string, unknown> = {}
-      for (const field of fields) value[field.name] = field.codec.decode(view, offset + field.offset)
-      return value as StructValue<M>
-    },
+    decode: (view, offset) => read(view, offset) as StructValue<M>,
     encode(value, view, offset) {
       if (typeof value !== 'object' || value === null) throw new TypeError(`${shown(value)} is not an object`)
       for (let i = 0; i < size; i++) view.setUint8(offset + i, 0)

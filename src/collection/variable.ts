@@ -25,6 +25,7 @@ export class Variable {
   readonly constant: boolean
   readonly #offset: number
   readonly #map: BpfMap
+  readonly #inArena: boolean
   readonly #codec: Codec<unknown> | undefined
   readonly #atOnce: boolean
   #view: DataView | undefined
@@ -39,6 +40,7 @@ export class Variable {
     this.constant = spec.constant
     this.#offset = spec.offset
     this.#map = map
+    this.#inArena = map.type === 'arena'
     this.#codec = spec.codec
     this.#atOnce = this.#codec !== undefined && storesAtOnce(this.#codec)
   }
@@ -70,7 +72,7 @@ export class Variable {
         code: 'ERR_READ_ONLY',
       })
     }
-    if (this.#map.type === 'arena') {
+    if (this.#inArena) {
       this.#map.arena().write(this.#offset, this.#bytesOf(value))
     } else if (this.#codec !== undefined && this.#atOnce) {
       encodeVariable(this.name, this.#codec, value, this.#memory())
@@ -93,8 +95,7 @@ export class Variable {
   }
 
   #memory(): DataView {
-    if (this.#map.type === 'arena')
-      return new DataView(this.#map.arena().read(this.#offset, this.size).buffer)
+    if (this.#inArena) return new DataView(this.#map.arena().read(this.#offset, this.size).buffer)
     if (this.#view === undefined || this.#map.closed) {
       const memory = this.#map.memory()
       if (memory === undefined) throw new NotSupportedError(`Memory of variable ${this.name}`, '5.5')

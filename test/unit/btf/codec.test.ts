@@ -1,6 +1,7 @@
 import test from 'ava'
 import { type BtfCodecOptions, type BtfValue, btfCodec } from '../../../src/btf/codec.ts'
 import type { AlignedCodec } from '../../../src/codec.ts'
+import { storesAtOnce } from '../../../src/codecs.ts'
 import { ObjectFileError } from '../../../src/errors.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 
@@ -385,4 +386,11 @@ test('nesting is bounded although each type is built only once', t => {
 
 test('a type that does not exist has no codec', t => {
   t.throws(() => codecOf(() => 77), { instanceOf: ObjectFileError })
+})
+
+test('integers, pointers and floats are written with one store, so that nobody sees a part of them', t => {
+  t.true(storesAtOnce(codecOf(btf => btf.int('unsigned long', 8))))
+  t.true(storesAtOnce(codecOf(btf => btf.int('int', 4, 'signed'))))
+  t.true(storesAtOnce(codecOf(btf => btf.pointer())))
+  t.false(storesAtOnce(codecOf(btf => btf.int('__int128', 16, 'signed'))))
 })

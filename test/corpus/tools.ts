@@ -150,8 +150,8 @@ const SECTION_SYMBOL = 3
 /** What llvm-readelf says of a file. */
 interface ElfFacts {
   readonly facts: Says
-  /** Names of functions; compilers leave labels in functions in the symbol table too. */
-  readonly functions: ReadonlySet<string>
+  /** Bytes of functions whose name no other has; compilers leave labels in functions in the symbol table too. */
+  readonly functions: ReadonlyMap<string, number>
 }
 
 function readelf(tree: string, objects: readonly string[]): Map<string, ElfFacts> {
@@ -171,11 +171,15 @@ function readelf(tree: string, objects: readonly string[]): Map<string, ElfFacts
           describeSymbol(Type.Value === SECTION_SYMBOL ? '' : Name.Name, Value, Size, Section.Value),
         ]),
       ])
-      const functions = symbols.filter(each => each.Type.Value === FUNCTION_SYMBOL)
-      return [
-        FileSummary.File.slice('/objects/'.length),
-        { facts, functions: new Set(functions.map(({ Name }) => Name.Name)) },
-      ]
+      const functions = new Map<string, number>()
+      const seen = new Set<string>()
+      for (const { Name, Size, Type } of symbols) {
+        if (Type.Value !== FUNCTION_SYMBOL) continue
+        if (seen.has(Name.Name)) functions.delete(Name.Name)
+        else functions.set(Name.Name, Size)
+        seen.add(Name.Name)
+      }
+      return [FileSummary.File.slice('/objects/'.length), { facts, functions }]
     }),
   )
 }
@@ -188,13 +192,14 @@ function ourFunctions({ programs, functions }: CollectionSpec): Map<string, stri
   return all
 }
 
-/** Instructions by function; of a name that several functions have only the first. */
+/** Instructions by function, without those behind its end: linkers leave functions behind that have lost their symbol. */
 function objdump(tree: string, elfs: ReadonlyMap<string, ElfFacts>): Map<string, Says> {
   const paths = [...elfs.keys()].map(path => `/objects/${path}`)
   const stdout = mustRun(tree, '/usr/bin/llvm-objdump-19', ['-d', '--no-show-raw-insn', ...paths])
   const files = new Map([...elfs.keys()].map(object => [object, new Map<string, string>()]))
   let counts = new Map<string, number>()
   let label = ''
+  let end = 0
   let file = ''
   const finish = (): void => {
     for (const [name, count] of counts) files.get(file)!.set(name, `${count} instructions`)
@@ -206,9 +211,16 @@ function objdump(tree: string, elfs: ReadonlyMap<string, ElfFacts>): Map<string,
       if (file !== '') finish()
       file = heading[1]!
     }
-    const name = /^[0-9a-f]{16} <(.*)>:$/.exec(line)
-    if (name !== null && elfs.get(file)!.functions.has(name[1]!)) label = counts.has(name[1]!) ? '' : name[1]!
-    if (/^\s+[0-9a-f]+:\s/.test(line) && label !== '') counts.set(label, (counts.get(label) ?? 0) + 1)
+    if (line.startsWith('Disassembly of section ')) label = ''
+    const name = /^([0-9a-f]{16}) <(.*)>:$/.exec(line)
+    if (name !== null) {
+      const size = elfs.get(file)!.functions.get(name[2]!)
+      if (size !== undefined) [label, end] = [name[2]!, Number.parseInt(name[1]!, 16) + size]
+    }
+    const slot = /^\s+(\d+):\s/.exec(line)
+    // In instructions of 8 bytes, and decimal, unlike the address of the label.
+    if (slot !== null && label !== '' && 8 * Number(slot[1]) < end)
+      counts.set(label, (counts.get(label) ?? 0) + 1)
   }
   if (file !== '') finish()
   return files

@@ -70,10 +70,9 @@ export class Btf {
   readonly firstId: number
   /** Number of types, `void` and those of the base included; ids are below it. */
   readonly typeCount: number
-  /** The bytes it was parsed from, header included. */
-  readonly bytes: Uint8Array
   /** Name for error messages. */
   readonly file: string | undefined
+  readonly #bytes: Uint8Array
   readonly #where: ObjectFileLocation
   /** The type section as words in host byte order: every field of BTF types is a 32-bit word. */
   readonly #words: Uint32Array
@@ -107,7 +106,7 @@ export class Btf {
     const where: ObjectFileLocation = { section: options.section ?? '.BTF' }
     if (options.file !== undefined) where.file = options.file
     this.#where = where
-    this.bytes = bytes
+    this.#bytes = bytes
     this.file = options.file
     this.#maxNameLength = options.maxNameLength ?? MAX_NAME_LENGTH
     this.base = options.base
@@ -199,16 +198,21 @@ export class Btf {
     return this.#stringBase + this.#strings.bytes.length
   }
 
-  /** The bytes of the strings that are not in a base; they end with NUL, unless there are none. */
+  /** The bytes it was parsed from, header included; a copy when they are in shared memory. */
+  get bytes(): Uint8Array {
+    return withoutSharing(this.#bytes)
+  }
+
+  /** The bytes of the strings that are not in a base, as `bytes`; they end with NUL, unless there are none. */
   get ownStrings(): Uint8Array {
-    return this.#strings.bytes
+    return withoutSharing(this.#strings.bytes)
   }
 
   /** The words of a type as they are in the bytes, but in the byte order of this machine: header and what follows it. */
   encoded(id: number): Uint32Array {
     const [owner, word] = this.#locate(id)
     const next = owner.#starts[id - owner.firstId + 1]
-    return owner.#words.subarray(word, next)
+    return owner.#words.slice(word, next)
   }
 
   /** Whether `id` is `void` or a type of this BTF or its bases. */
@@ -396,6 +400,11 @@ const MAX_SIZE = 0xffff_ffff
 
 /** `KIND.int` and so on, as numbers of the file format. */
 export const btfKindNumbers: Readonly<Record<BtfKind, number>> = KIND
+
+/** Shared memory is that of somebody else: the kernel's own types, where writing would end the process. */
+function withoutSharing(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes
+}
 
 /** Views or copies bytes as 32-bit words in host byte order. */
 function toWords(bytes: Uint8Array, byteOrder: ByteOrder): Uint32Array {

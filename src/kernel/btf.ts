@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { Btf } from '../btf/btf.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
-import { copyKernelBtf } from './raw-btf.ts'
+import { copyKernelBtf, mapKernelBtf } from './raw-btf.ts'
 
 const SYSFS = '/sys/kernel/btf'
 
@@ -27,8 +27,8 @@ export function kernelBtf(): Btf {
 }
 
 function readKernelBtf(): Uint8Array {
-  const copy = copyKernelBtf()
-  if (copy !== undefined) return copy
+  const bytes = mapKernelBtf(`${SYSFS}/vmlinux`) ?? copyKernelBtf()
+  if (bytes !== undefined) return bytes
   try {
     return readFileSync(`${SYSFS}/vmlinux`)
   } catch (error) {

@@ -6,9 +6,10 @@
  * @module
  */
 
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { btfInfo } from '../abi/index.ts'
 import { cString } from '../bytes.ts'
-import { allocate, bpf, errnoName, getInfo, OwnedFd } from '../syscalls/index.ts'
+import { allocate, bpf, errnoName, getInfo, OwnedFd, pageSize, SharedMapping } from '../syscalls/index.ts'
 import { failure } from './failure.ts'
 
 const NAME_SIZE = 64
@@ -78,4 +79,25 @@ export function copyKernelBtf(): Uint8Array<ArrayBuffer> | undefined {
   using fd = OwnedFd.adopt(result, 'BTF of the kernel')
   const { name, kernel, size } = readBtfInfo(fd.fd)
   return kernel && name === 'vmlinux' ? readRawBtf(fd.fd, size) : undefined
+}
+
+/**
+ * The bytes of a file of the kernel's BTF where they lie in the kernel, without a copy (6.16); they must not be written.
+ * `undefined` where the file cannot be mapped.
+ *
+ * Source: kernel/bpf/sysfs_btf.c `btf_sysfs_vmlinux_mmap`.
+ */
+export function mapKernelBtf(path: string): Uint8Array | undefined {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, 'r')
+    const { size } = fstatSync(fd)
+    const length = Math.ceil(size / pageSize()) * pageSize()
+    const region = { offset: 0, length, access: 'read', private: true, fd, fileOffset: 0 } as const
+    return new Uint8Array(SharedMapping.create(length, [region]).buffer, 0, size)
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
 }

@@ -32,6 +32,8 @@ export interface MappingRegion {
   length: number
   /** Writing to a `'read'` region kills the process with SIGSEGV: never give out a view of it as writable. */
   access: 'read' | 'read_write'
+  /** Whether the mapping is private, as some files of sysfs demand. Default: shared. */
+  private?: boolean
   /** What to map; the descriptor may be closed afterwards. */
   fd: number
   /** Where in the file it starts. */
@@ -98,14 +100,15 @@ export class SharedMapping implements Disposable {
       }
     }
     const mapping = new SharedMapping(length)
-    for (const { offset, length: size, access, fd, fileOffset } of regions) {
+    for (const { offset, length: size, access, private: isPrivate, fd, fileOffset } of regions) {
       const protection = access === 'read' ? PROT_READ : PROT_READ | PROT_WRITE
+      const kind = isPrivate === true ? MAP_PRIVATE : MAP_SHARED
       const result = syscallEntry().syscall(
         nr.mmap,
         mapping.#address + offset,
         size,
         protection,
-        MAP_SHARED | MAP_FIXED,
+        kind | MAP_FIXED,
         fd,
         fileOffset,
       )

@@ -96,6 +96,17 @@ kernelTest('the types of the kernel are read once, and again after they were rel
   t.is(again.find('task_struct', 'struct'), btf.find('task_struct', 'struct'))
 })
 
+kernelTest("the bytes of the kernel's types are those of its file, and belong to who asks", [], t => {
+  const file = readFileSync('/sys/kernel/btf/vmlinux')
+  const { bytes } = kernelBtf()
+  t.true(file.equals(bytes))
+  t.true(bytes.buffer instanceof ArrayBuffer)
+  // Writing to memory of the kernel would end the process.
+  bytes[0] = 0
+  kernelBtf().ownStrings[0] = 0
+  kernelBtf().encoded(1)[0] = 0
+})
+
 kernelTest('the types of a module that is not loaded are an error', [], t => {
   t.throws(() => moduleBtf('no_such_module'), {
     instanceOf: BpfError,

@@ -46,6 +46,7 @@ export interface InspectedProgram {
   /** What it is attached to: the part of the section name after `/`. */
   readonly target: string | null
   readonly license: string
+  /** Whether it is loaded: as its section says; of operations, when a map that is created has it. */
   readonly autoload: boolean
   readonly sleepable: boolean
   /** `BPF_F_*` flags. */
@@ -155,7 +156,8 @@ export function inspectObject(spec: CollectionSpec, options: InspectOptions = {}
   const { maxCharacters = 1 << 24, maxValues = 1 << 18, maxValueBytes = 1 << 20 } = options
   const types = new TypeTexts(maxCharacters)
   const values = new InitialValues(spec, { values: maxValues, bytes: maxValueBytes })
-  const programs = Array.from(linkedPrograms(spec, options), each => inspectProgram(spec, each))
+  const decided = decidedByMaps(spec)
+  const programs = Array.from(linkedPrograms(spec, options), each => inspectProgram(spec, each, decided))
   const maps = [...spec.maps.values()].map(each => inspectMap(each, types))
   const loaded = programs.filter(each => each.autoload)
   return {
@@ -173,9 +175,21 @@ export function inspectObject(spec: CollectionSpec, options: InspectOptions = {}
   }
 }
 
+/** Programs of operations by name: they are loaded when a map that is to be created has them. Source: libbpf 1.5. */
+function decidedByMaps({ maps }: CollectionSpec): ReadonlyMap<string, boolean> {
+  const decided = new Map<string, boolean>()
+  for (const { programs, autocreate } of maps.values()) {
+    for (const name of programs?.values() ?? []) {
+      decided.set(name, decided.get(name) === true || autocreate !== false)
+    }
+  }
+  return decided
+}
+
 function inspectProgram(
   spec: CollectionSpec,
   { program, instructions: linked }: LinkedProgram,
+  decided: ReadonlyMap<string, boolean>,
 ): InspectedProgram {
   const flags = program.flags ?? 0
   return {
@@ -185,7 +199,7 @@ function inspectProgram(
     attachType: program.expectedAttachType ?? null,
     target: program.attachTarget ?? null,
     license: program.license ?? '',
-    autoload: program.autoload !== false,
+    autoload: decided.get(program.name ?? '') ?? program.autoload !== false,
     sleepable: (flags & BPF_F_SLEEPABLE) !== 0,
     flags,
     instructions: slotsOf(linked),

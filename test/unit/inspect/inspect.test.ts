@@ -39,6 +39,17 @@ test('a program is described with what it uses', t => {
   })
 })
 
+test('maps of operations that are created decide which of their programs are loaded', t => {
+  const autoload = (spec: CollectionSpec): Record<string, boolean> =>
+    Object.fromEntries(inspectObject(spec).programs.map(each => [each.name, each.autoload]))
+  const spec = objectSpec('struct-ops')
+  // `undo` and `unused` are in optional sections.
+  t.deepEqual(autoload(spec), { halve: true, stay: true, undo: true, unused: false, answer: true })
+  for (const name of ['plain', 'linked', 'dummy']) spec.maps.get(name)!.autocreate = false
+  spec.maps.get('optional')!.autocreate = true
+  t.deepEqual(autoload(spec), { halve: true, stay: true, undo: true, unused: true, answer: false })
+})
+
 test('a map is described with its types', t => {
   const { maps } = inspectObject(objectSpec('recent'))
   t.deepEqual(maps[0], {

@@ -96,7 +96,7 @@ export class ObjectSymbols {
 
   /** Whether a section holds definitions of maps from before BTF. */
   isLegacyMaps(section: ElfSection): boolean {
-    return LEGACY_MAPS.test(section.name) && section.type === sectionTypes.progbits && !this.isCode(section)
+    return section.type === sectionTypes.progbits && !this.isCode(section) && LEGACY_MAPS.test(section.name)
   }
 
   /** The symbols of the maps in such a section, in order. */

@@ -18,6 +18,7 @@ export function fillTailCalls(
   programs: Iterable<ProgramSpec>,
   { byId, indexKey }: Pick<LegacyMaps, 'byId' | 'indexKey'>,
 ): void {
+  if (byId.size === 0) return
   const done = new Set<string>()
   for (const { name = '', sectionName = '' } of programs) {
     const [, id, index] = SECTION.exec(sectionName) ?? []

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, funcInfo, lineInfo } from '../abi/index.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
 import { type Instruction, LDIMM64, slotCount } from '../asm/instruction.ts'
 
 /** BTF that was loaded into the kernel, with the strings that line information points to. */
@@ -35,8 +35,9 @@ export interface ExtInfo {
  * @param instructions as they are loaded: references resolved
  */
 export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): ExtInfo {
-  const functions: [slot: number, typeId: number][] = []
-  const lines: [slot: number, file: number, text: number, position: number][] = []
+  // Both records are nothing but 32-bit words.
+  const functions: number[] = []
+  const lines: number[] = []
   let functionsComplete = true
   let linesComplete = true
   const starts = functionStarts(instructions)
@@ -44,7 +45,7 @@ export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): E
   for (const each of instructions) {
     if (starts.has(slot)) {
       if (each.funcTypeId === undefined) functionsComplete = false
-      else functions.push([slot, each.funcTypeId])
+      else functions.push(slot, each.funcTypeId)
       // Every function must begin with a line.
       if (each.source === undefined) linesComplete = false
     }
@@ -53,13 +54,13 @@ export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): E
       const fileOffset = btf.stringOffset(file)
       const textOffset = btf.stringOffset(text)
       if (fileOffset === undefined || textOffset === undefined) linesComplete = false
-      else lines.push([slot, fileOffset, textOffset, (line << 10) | Math.min(column, 0x3ff)])
+      else lines.push(slot, fileOffset, textOffset, (line << 10) | Math.min(column, 0x3ff))
     }
     slot += slotCount(each)
   }
   return {
-    functions: functionsComplete ? records(functions, funcInfo.$size) : new Uint8Array(0),
-    lines: functionsComplete && linesComplete ? records(lines, lineInfo.$size) : new Uint8Array(0),
+    functions: functionsComplete ? records(functions) : new Uint8Array(0),
+    lines: functionsComplete && linesComplete ? records(lines) : new Uint8Array(0),
   }
 }
 
@@ -76,11 +77,7 @@ function functionStarts(instructions: readonly Instruction[]): Set<number> {
   return starts
 }
 
-/** Both records are nothing but 32-bit words in host order. */
-function records(rows: readonly (readonly number[])[], size: number): Uint8Array {
-  const words = new Uint32Array((rows.length * size) / 4)
-  rows.forEach((row, index) => {
-    words.set(row, (index * size) / 4)
-  })
-  return new Uint8Array(words.buffer)
+/** Words in host order. */
+function records(words: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(words).buffer)
 }

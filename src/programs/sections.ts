@@ -215,9 +215,11 @@ export function parseSectionName(sectionName: string): ParsedSection {
   const optional = sectionName.startsWith('?')
   const name = optional ? sectionName.slice(1) : sectionName
   for (const definition of sectionDefinitions) {
-    if (name === definition.name) return { definition, target: '', optional }
-    if (definition.takesTarget && name.startsWith(`${definition.name}/`)) {
-      return { definition, target: name.slice(definition.name.length + 1), optional }
+    if (!name.startsWith(definition.name)) continue
+    const { length } = definition.name
+    if (name.length === length) return { definition, target: '', optional }
+    if (definition.takesTarget && name[length] === '/') {
+      return { definition, target: name.slice(length + 1), optional }
     }
   }
   return { definition: undefined, target: '', optional }

@@ -23,21 +23,42 @@ type Write<T> = (view: DataView, offset: number, value: T) => void
 
 /** An integer of up to 32 bits, as a number. */
 function integer(name: string, size: number, read: Read<number>, write: Write<number>): AlignedCodec<number> {
-  const signed = name.startsWith('i')
-  const min = signed ? -(2 ** (size * 8 - 1)) : 0
-  const max = min + 2 ** (size * 8) - 1
+  const check = integerCheck(name, size)
   return {
     size,
     align: size,
     decode: read,
     encode(value, view, offset) {
-      if (typeof value !== 'number') throw new TypeError(`${shown(value)} is not a number`)
-      if (!Number.isInteger(value) || value < min || value > max) {
-        throw new RangeError(`${value} is not an integer from ${min} to ${max} (${name})`)
-      }
+      check(value)
       write(view, offset, value)
     },
   }
+}
+
+function integerCheck(name: string, size: number): (value: unknown) => void {
+  const signed = name.startsWith('i')
+  const min = signed ? -(2 ** (size * 8 - 1)) : 0
+  const max = min + 2 ** (size * 8) - 1
+  return value => {
+    checkNumber(value)
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new RangeError(`${value} is not an integer from ${min} to ${max} (${name})`)
+    }
+  }
+}
+
+function checkNumber(value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${shown(value)} is not a number`)
+}
+
+function checkU64(value: unknown): void {
+  if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
+  if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (u64)`)
+}
+
+function checkI64(value: unknown): void {
+  if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
+  if (BigInt.asIntN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (i64)`)
 }
 
 function float(size: number, read: Read<number>, write: Write<number>): AlignedCodec<number> {
@@ -46,7 +67,7 @@ function float(size: number, read: Read<number>, write: Write<number>): AlignedC
     align: size,
     decode: read,
     encode(value, view, offset) {
-      if (typeof value !== 'number') throw new TypeError(`${shown(value)} is not a number`)
+      checkNumber(value)
       write(view, offset, value)
     },
   }
@@ -85,8 +106,7 @@ export const u64: AlignedCodec<bigint> = {
   align: 8,
   decode: (view, offset) => view.getBigUint64(offset, LITTLE),
   encode(value, view, offset) {
-    if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
-    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (u64)`)
+    checkU64(value)
     view.setBigUint64(offset, value, LITTLE)
   },
 }
@@ -121,8 +141,7 @@ export const i64: AlignedCodec<bigint> = {
   align: 8,
   decode: (view, offset) => view.getBigInt64(offset, LITTLE),
   encode(value, view, offset) {
-    if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
-    if (BigInt.asIntN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits (i64)`)
+    checkI64(value)
     view.setBigInt64(offset, value, LITTLE)
   },
 }
@@ -152,14 +171,41 @@ export const bool: AlignedCodec<boolean> = {
   },
 }
 
-/** The encoders and not the codecs: that of a BTF type is a copy, of which more is known. */
-const scalarEncoders: ReadonlySet<unknown> = new Set(
-  [u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, bool].map(({ encode }) => encode),
-)
+/** Memory of one number, as its first element. */
+export interface Cell {
+  [index: number]: unknown
+}
 
-/** Whether a codec checks a value before it writes it, with one store: nobody sees a part of it. */
-export function storesAtOnce(codec: Codec<unknown>): boolean {
-  return scalarEncoders.has(codec.encode)
+/** How a number is accessed as one element of a typed array. */
+export interface Scalar {
+  /** @throws TypeError or RangeError as `encode` of its codec does */
+  readonly check: (value: unknown) => void
+  /** Makes a view of the number at an offset, which must be aligned. */
+  readonly cell: (buffer: ArrayBufferLike, offset: number) => Cell
+}
+
+/** By encoder and not by codec: that of a BTF type is a copy, of which more is known. */
+const scalars: ReadonlyMap<unknown, Scalar> = new Map<unknown, Scalar>([
+  [u8.encode, { check: integerCheck('u8', 1), cell: (buffer, at) => new Uint8Array(buffer, at, 1) }],
+  [u16.encode, { check: integerCheck('u16', 2), cell: (buffer, at) => new Uint16Array(buffer, at, 1) }],
+  [u32.encode, { check: integerCheck('u32', 4), cell: (buffer, at) => new Uint32Array(buffer, at, 1) }],
+  [u64.encode, { check: checkU64, cell: (buffer, at) => new BigUint64Array(buffer, at, 1) }],
+  [i8.encode, { check: integerCheck('i8', 1), cell: (buffer, at) => new Int8Array(buffer, at, 1) }],
+  [i16.encode, { check: integerCheck('i16', 2), cell: (buffer, at) => new Int16Array(buffer, at, 1) }],
+  [i32.encode, { check: integerCheck('i32', 4), cell: (buffer, at) => new Int32Array(buffer, at, 1) }],
+  [i64.encode, { check: checkI64, cell: (buffer, at) => new BigInt64Array(buffer, at, 1) }],
+  [f32.encode, { check: checkNumber, cell: (buffer, at) => new Float32Array(buffer, at, 1) }],
+  [f64.encode, { check: checkNumber, cell: (buffer, at) => new Float64Array(buffer, at, 1) }],
+])
+
+/**
+ * A number's codec as access to one element of a typed array, for memory that somebody else uses too: what a `DataView`
+ * reads and writes goes byte by byte until V8 has optimized the code, an element is always accessed at once.
+ *
+ * @returns `undefined` for other codecs
+ */
+export function scalarOf(codec: Codec<unknown>): Scalar | undefined {
+  return scalars.get(codec.encode)
 }
 
 /**

@@ -7,6 +7,7 @@
 import { btfCodec } from '../btf/codec.ts'
 import { type ByteOrder, hostByteOrder } from '../bytes.ts'
 import type { Codec } from '../codec.ts'
+import type { Scalar } from '../codecs.ts'
 import { type DataVariable, KCONFIG_SECTION } from '../elf/index.ts'
 import { BpfError } from '../errors.ts'
 import type { MapSpec } from '../maps/spec.ts'
@@ -124,8 +125,7 @@ export class VariableSpec {
 }
 
 /**
- * Encodes a variable's value: in memory of its own unless it is stored at once, so that nothing is written where a part
- * of it does not fit.
+ * Encodes a variable's value: in memory of its own, so that nothing is written where a part of it does not fit.
  *
  * @param encoded has the size of the type: what initialises a flexible array at the end is beyond it, and stays
  * @throws TypeError or RangeError when the value does not fit the type
@@ -134,7 +134,20 @@ export function encodeVariable(name: string, codec: Codec<unknown>, value: unkno
   try {
     codec.encode(value, encoded, 0)
   } catch (error) {
-    const Same = error instanceof RangeError ? RangeError : TypeError
-    throw new Same(`Cannot set variable ${name}: ${(error as Error).message}`, { cause: error })
+    throw unfit(name, error)
   }
+}
+
+/** Checks a number that is to be a variable's value; throws as `encodeVariable` does. */
+export function checkVariable(name: string, scalar: Scalar, value: unknown): void {
+  try {
+    scalar.check(value)
+  } catch (error) {
+    throw unfit(name, error)
+  }
+}
+
+function unfit(name: string, error: unknown): TypeError | RangeError {
+  const Same = error instanceof RangeError ? RangeError : TypeError
+  return new Same(`Cannot set variable ${name}: ${(error as Error).message}`, { cause: error })
 }

@@ -5,10 +5,10 @@
  */
 
 import type { Codec } from '../codec.ts'
-import { storesAtOnce } from '../codecs.ts'
+import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../codecs.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
 import type { BpfMap } from '../maps/index.ts'
-import { encodeVariable, type VariableSpec } from './variable-spec.ts'
+import { checkVariable, encodeVariable, type VariableSpec } from './variable-spec.ts'
 
 /**
  * A live global variable. Access is a plain memory access: no system call, no lock (5.5). Those in an arena (6.9) are
@@ -27,7 +27,9 @@ export class Variable {
   readonly #map: BpfMap
   readonly #inArena: boolean
   readonly #codec: Codec<unknown> | undefined
-  readonly #atOnce: boolean
+  /** For a number in mapped memory. */
+  readonly #scalar: Scalar | undefined
+  #cell: Cell | undefined
   #view: DataView | undefined
   /** Where a value of several parts is encoded first. */
   #encoded: DataView<ArrayBuffer> | undefined
@@ -42,7 +44,9 @@ export class Variable {
     this.#map = map
     this.#inArena = map.type === 'arena'
     this.#codec = spec.codec
-    this.#atOnce = this.#codec !== undefined && storesAtOnce(this.#codec)
+    const { codec, offset, size } = spec
+    const isElement = codec?.size === size && offset % size === 0 && !this.#inArena
+    this.#scalar = isElement ? scalarOf(codec) : undefined
   }
 
   /** The variable's bytes in shared memory, zeros once the collection is closed; in an arena, a copy of them. */
@@ -57,6 +61,7 @@ export class Variable {
    * @throws NotSupportedError when the kernel cannot map it into memory (before 5.5)
    */
   get(): unknown {
+    if (this.#scalar !== undefined) return this.#cellOf(this.#scalar)[0]
     return this.#codec === undefined ? this.bytes.slice() : this.#codec.decode(this.#memory(), 0)
   }
 
@@ -74,8 +79,9 @@ export class Variable {
     }
     if (this.#inArena) {
       this.#map.arena().write(this.#offset, this.#bytesOf(value))
-    } else if (this.#codec !== undefined && this.#atOnce) {
-      encodeVariable(this.name, this.#codec, value, this.#memory())
+    } else if (this.#scalar !== undefined) {
+      checkVariable(this.name, this.#scalar, value)
+      this.#cellOf(this.#scalar)[0] = value
     } else if (this.#codec !== undefined) {
       this.#encoded ??= new DataView(new ArrayBuffer(this.#codec.size))
       encodeVariable(this.name, this.#codec, value, this.#encoded)
@@ -94,6 +100,14 @@ export class Variable {
     throw new TypeError(`Cannot set variable ${this.name}: it needs ${this.size} bytes`)
   }
 
+  #cellOf(scalar: Scalar): Cell {
+    if (this.#cell === undefined || this.#map.closed) {
+      const { buffer, byteOffset } = this.#memory()
+      this.#cell = scalar.cell(buffer, byteOffset)
+    }
+    return this.#cell
+  }
+
   #memory(): DataView {
     if (this.#inArena) return new DataView(this.#map.arena().read(this.#offset, this.size).buffer)
     if (this.#view === undefined || this.#map.closed) {
@@ -105,22 +119,15 @@ export class Variable {
   }
 }
 
+/** Access to as many bytes as a register has, by their number. */
+const registers: ReadonlyMap<number, Scalar['cell'] | undefined> = new Map(
+  [u8, u16, u32, u64].map(codec => [codec.size, scalarOf(codec)?.cell]),
+)
+
 /** Copies a value to where programs see it. What fits a register is written at once: they see the old or the new one. */
 function store(value: DataView<ArrayBuffer>, memory: DataView): void {
-  switch (value.byteLength) {
-    case 1:
-      memory.setUint8(0, value.getUint8(0))
-      break
-    case 2:
-      memory.setUint16(0, value.getUint16(0))
-      break
-    case 4:
-      memory.setUint32(0, value.getUint32(0))
-      break
-    case 8:
-      memory.setBigUint64(0, value.getBigUint64(0))
-      break
-    default:
-      new Uint8Array(memory.buffer, memory.byteOffset).set(new Uint8Array(value.buffer))
-  }
+  const { buffer, byteOffset } = memory
+  const cell = byteOffset % value.byteLength === 0 ? registers.get(value.byteLength) : undefined
+  if (cell === undefined) new Uint8Array(buffer, byteOffset).set(new Uint8Array(value.buffer))
+  else cell(buffer, byteOffset)[0] = cell(value.buffer, 0)[0]
 }

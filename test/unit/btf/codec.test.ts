@@ -1,7 +1,7 @@
 import test from 'ava'
 import { type BtfCodecOptions, type BtfValue, btfCodec } from '../../../src/btf/codec.ts'
 import type { AlignedCodec } from '../../../src/codec.ts'
-import { storesAtOnce } from '../../../src/codecs.ts'
+import { scalarOf } from '../../../src/codecs.ts'
 import { ObjectFileError } from '../../../src/errors.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 
@@ -388,9 +388,23 @@ test('a type that does not exist has no codec', t => {
   t.throws(() => codecOf(() => 77), { instanceOf: ObjectFileError })
 })
 
-test('integers, pointers and floats are written with one store, so that nobody sees a part of them', t => {
-  t.true(storesAtOnce(codecOf(btf => btf.int('unsigned long', 8))))
-  t.true(storesAtOnce(codecOf(btf => btf.int('int', 4, 'signed'))))
-  t.true(storesAtOnce(codecOf(btf => btf.pointer())))
-  t.false(storesAtOnce(codecOf(btf => btf.int('__int128', 16, 'signed'))))
+const numbers = scalars.filter(
+  ([title, , value]) => ['number', 'bigint'].includes(typeof value) && !/128|enum/.test(title),
+)
+for (const [title, make, value, bytes] of numbers) {
+  test(`${title} is one element of a typed array`, t => {
+    const scalar = scalarOf(codecOf(make))!
+    const memory = new Uint8Array(16)
+    const cell = scalar.cell(memory.buffer, 8)
+    cell[0] = value
+    t.deepEqual([...memory.subarray(8, 8 + bytes.length)], bytes)
+    t.is(cell[0], value)
+    t.notThrows(() => scalar.check(value))
+    t.throws(() => scalar.check('1'), { instanceOf: TypeError, message: /^"1" is not a / })
+  })
+}
+
+test('what is no number of a register is no element', t => {
+  t.is(scalarOf(codecOf(btf => btf.int('__int128', 16, 'signed'))), undefined)
+  t.is(scalarOf(codecOf(btf => btf.array(btf.int('int', 4, 'signed'), 1))), undefined)
 })

@@ -208,11 +208,14 @@ export class Btf {
     return withoutSharing(this.#strings.bytes)
   }
 
-  /** The words of a type as they are in the bytes, but in the byte order of this machine: header and what follows it. */
-  encoded(id: number): Uint32Array {
+  /**
+   * The words of types as they are in the bytes, but in the byte order of this machine: headers and what follows each.
+   *
+   * @param end id of the type behind the last one; all are of this BTF or all of the same base
+   */
+  encoded(id: number, end: number = id + 1): Uint32Array {
     const [owner, word] = this.#locate(id)
-    const next = owner.#starts[id - owner.firstId + 1]
-    return owner.#words.slice(word, next)
+    return owner.#words.slice(word, owner.#starts[end - owner.firstId])
   }
 
   /** Whether `id` is `void` or a type of this BTF or its bases. */

@@ -167,11 +167,20 @@ export class BtfBuilder {
    */
   build(byteOrder: ByteOrder = hostByteOrder): Uint8Array<ArrayBuffer> {
     const words: number[] = []
+    let copied = 0
+    /** What is not replaced is as it was. */
+    const copyUpTo = (index: number): void => {
+      if (copied === index) return
+      const origin = this.#origin!.encoded(this.#firstId + copied, this.#firstId + index)
+      for (const word of origin) words.push(word)
+    }
     this.#types.forEach((type, index) => {
-      if (type === undefined)
-        for (const word of this.#origin!.encoded(this.#firstId + index)) words.push(word)
-      else this.#encode(type, this.#firstId + index, words)
+      if (type === undefined) return
+      copyUpTo(index)
+      this.#encode(type, this.#firstId + index, words)
+      copied = index + 1
     })
+    copyUpTo(this.#types.length)
     const typesLength = words.length * 4
     const bytes = new Uint8Array(HEADER_SIZE + typesLength + this.#stringsLength)
     const view = new DataView(bytes.buffer)

@@ -129,7 +129,10 @@ function matchMember(
   searched.add(typeId)
   const type = btf.type(typeId)
   if (!isComposite(type)) return undefined
-  for (const [index, member] of type.members.entries()) {
+  const { members } = type
+  // Not `entries()`: a task_struct has hundreds of members, and is searched for each relocation.
+  for (let index = 0; index < members.length; index++) {
+    const member = members[index]!
     if (member.name === '') {
       const found = matchMember(localBtf, wanted, target, member.type, searched, depth + 1)
       if (found === undefined) continue

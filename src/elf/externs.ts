@@ -226,22 +226,23 @@ export function bindExterns(
 ): void {
   const byName = new Map(externs.map(each => [each.name, each]))
   for (const { name, section, offset, instructions } of functions) {
+    const fail = (used: string, reason: string): never => {
+      throw elf.error(
+        `Function ${name} uses ${used || 'a symbol without a name'}, ${reason}`,
+        section,
+        offset,
+      )
+    }
     for (const instruction of instructions) {
       const { reference } = instruction
       if (reference?.kind !== 'extern') continue
-      const fail = (reason: string): never => {
-        throw elf.error(
-          `Function ${name} uses ${reference.name || 'a symbol without a name'}, ${reason}`,
-          section,
-          offset,
-        )
-      }
-      const extern = byName.get(reference.name) ?? fail('which nothing defines')
-      if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc') fail('which is no function, as one')
+      const extern = byName.get(reference.name) ?? fail(reference.name, 'which nothing defines')
+      if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc')
+        fail(reference.name, 'which is no function, as one')
       if (extern.kind === 'kconfig') instruction.reference = mapValue(extern, reference.addend)
       // What has a type has no address that could be added to.
       else if (extern.typeId !== 0 && reference.addend !== 0)
-        fail('with an addend, which its kind cannot have')
+        fail(reference.name, 'with an addend, which its kind cannot have')
     }
   }
 }

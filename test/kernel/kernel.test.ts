@@ -208,6 +208,15 @@ const LOAD = `
   print(() => Program.load({ name: 'p', type: 'kprobe', license: 'GPL', instructions }).close())
   print(() => BpfMap.create({ name: 'm', type: 'lru_hash', keySize: 4, valueSize: 4, maxEntries: 1 }).close())`
 
+kernelTest('types of the kernel do not need their file', [since('5.11', 'BTF by its id')], t => {
+  const door = JSON.stringify(new URL('../../src/kernel/index.js', import.meta.url).href)
+  const hidden = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"']
+  const code = `
+    const { kernelBtf } = await import(${door})
+    console.log(kernelBtf().findType('struct', 'task_struct').name)`
+  t.is(asOther(hidden, code), 'task_struct')
+})
+
 kernelTest('a user without capabilities is told which are missing', [], t => {
   const [program, map] = asOther([], `process.setgid(65534); process.setuid(65534); ${LOAD}`).split('\n')
   const missing = 'this process lacks CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN'

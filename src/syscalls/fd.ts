@@ -4,8 +4,8 @@
  * @module
  */
 
-import { debugLog } from './debug.ts'
 import { closedError } from '../errors.ts'
+import { debugLog } from './debug.ts'
 import { closeFd, disownFd, duplicateFd, takeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'

@@ -5,8 +5,8 @@
  */
 
 import { BpfError } from '../errors.ts'
-import { KernelSymbols, splitModule } from './kallsyms.ts'
-import { kprobeBlacklist, traceableFunctions } from './traceable.ts'
+import { type KernelSymbol, KernelSymbols, splitModule } from './kallsyms.ts'
+import { isTraceable, kprobeBlacklist } from './traceable.ts'
 
 /** What is to be attached to a function. */
 export type ProbeKind = 'kprobe' | 'kprobe_multi' | 'fentry'
@@ -21,30 +21,33 @@ const APART: Readonly<Record<ProbeKind, string>> = {
 /** Facts about a function's name; what cannot be read is left empty. */
 export interface FunctionFacts {
   /** Symbols of that name that are functions, with the module that has each. */
-  modules: (string | undefined)[]
+  readonly modules: readonly (string | undefined)[]
   /** Symbols that the compiler made of a function of that name: `name.isra.0`, `name.cold`. */
-  variants: string[]
-  blacklisted: boolean
+  readonly variants: readonly string[]
+  readonly blacklisted: boolean
   /** Whether ftrace can trace it; `undefined` when the list cannot be read. */
-  traceable: boolean | undefined
+  readonly traceable: boolean | undefined
 }
 
-/** Reads what is known of a function. */
+/** What is known of a function. Each fact is read when it is asked for: it may take the kernel a tenth of a second. */
 export function functionFacts(name: string): FunctionFacts {
   const [, plain] = splitModule(name)
   const symbols = attempt(() => KernelSymbols.read())
-  const isFunction = ({ type }: { type: string }): boolean => /[tTwW]/.test(type)
-  const variants = new Set<string>()
-  for (const { name: other } of symbols?.functions() ?? []) {
-    if (other.startsWith(`${plain}.`)) variants.add(other)
-  }
   return {
     modules: (symbols?.find(name) ?? []).filter(isFunction).map(({ module }) => module),
-    variants: [...variants],
-    blacklisted: kprobeBlacklist().has(plain),
-    traceable: attempt(() => traceableFunctions().some(each => each.name === plain)),
+    get variants() {
+      return symbols?.variants(plain) ?? []
+    },
+    get blacklisted() {
+      return kprobeBlacklist().has(plain)
+    },
+    get traceable() {
+      return attempt(() => isTraceable(plain))
+    },
   }
 }
+
+const isFunction = ({ type }: KernelSymbol): boolean => /[tTwW]/.test(type)
 
 /**
  * Says what is in the way of a probe.
@@ -57,8 +60,9 @@ export function explainFunction(
   kind: ProbeKind,
   facts: FunctionFacts = functionFacts(name),
 ): string | undefined {
-  const { modules, variants, blacklisted, traceable } = facts
+  const { modules } = facts
   if (modules.length === 0) {
+    const { variants } = facts
     const made =
       variants.length === 0
         ? 'there is no such function, or the compiler inlined it everywhere, or its module is not loaded'
@@ -69,9 +73,11 @@ export function explainFunction(
     const places = modules.map(module => module ?? 'the kernel itself').join(', ')
     return `${modules.length} functions are called ${name} (in ${places}): ${APART[kind]}`
   }
-  if (kind === 'kprobe' && blacklisted) return `${name} is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)`
+  if (kind === 'kprobe' && facts.blacklisted) {
+    return `${name} is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)`
+  }
   // Kernels without CONFIG_KPROBE_EVENTS_ON_NOTRACE refuse kprobes there too.
-  if (traceable === false) {
+  if (facts.traceable === false) {
     return `${name} cannot be traced: it is marked notrace, or in a section that ftrace leaves alone`
   }
   return undefined

@@ -20,8 +20,6 @@ const PATH = '/proc/kallsyms'
 const NEWLINE = 0x0a
 const TAB = 0x09
 const SPACE = 0x20
-/** The type of initialised variables that are not global, `d`. */
-const STATIC_DATA = 0x64
 
 /** A symbol. */
 export interface KernelSymbol {
@@ -132,14 +130,22 @@ export class KernelSymbols {
    * `NAME.llvm.HASH`. Source: libbpf `kallsyms_cb`.
    */
   findVariables(name: string): KernelSymbol[] {
-    const found = this.find(name)
-    const needle = Buffer.from(` ${name}.llvm.`)
+    return [...this.find(name), ...this.#withPrefix(`${name}.llvm.`, STATIC_DATA_TYPE)]
+  }
+
+  /** Names of the functions that the compiler made of one with this name: `NAME.isra.0`, `NAME.cold`. */
+  variants(name: string): string[] {
+    return [...new Set(Array.from(this.#withPrefix(`${name}.`, FUNCTION_TYPES), symbol => symbol.name))]
+  }
+
+  /** Symbols of some types whose names begin with a text, in the order of the file. */
+  *#withPrefix(prefix: string, types: ReadonlySet<number>): Generator<KernelSymbol> {
+    const needle = Buffer.from(` ${prefix}`)
     for (let at = this.#text.indexOf(needle); at !== -1; at = this.#text.indexOf(needle, at + 1)) {
       const start = at + 1 - NAME_AT
-      if (start >= 0 && this.#text[at - 2] === SPACE && this.#text[at - 1] === STATIC_DATA)
-        found.push(this.#symbol(start))
+      if (start < 0 || this.#text[at - 2] !== SPACE || !types.has(this.#text[at - 1]!)) continue
+      yield this.#symbol(start)
     }
-    return found
   }
 
   /** Whether the kernel hides addresses from the reader: all are 0 then (`kptr_restrict`, no CAP_SYSLOG). */
@@ -190,6 +196,8 @@ export class KernelSymbols {
 }
 
 const FUNCTION_TYPES: ReadonlySet<number> = new Set(Buffer.from('tTwW'))
+/** Of initialised variables that are not global. */
+const STATIC_DATA_TYPE: ReadonlySet<number> = new Set(Buffer.from('d'))
 
 /** `'module:name'` to its parts. */
 export function splitModule(name: string): [module: string | undefined, name: string] {

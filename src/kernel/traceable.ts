@@ -60,6 +60,33 @@ export function parseTraceableFunctions(text: string, addresses: boolean): Trace
   return functions
 }
 
+/**
+ * Whether a function can be traced.
+ *
+ * @param name without a module
+ * @throws BpfError as `traceableFunctions` does
+ */
+export function isTraceable(name: string): boolean {
+  return listsFunction(functionList(), name)
+}
+
+/** Whether a name stands in lines `NAME [MODULE]`. */
+export function listsFunction(text: string, name: string): boolean {
+  if (name === '') return false
+  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
+    const begins = at === 0 || text[at - 1] === '\n'
+    if (begins && ['\n', ' ', undefined].includes(text[at + name.length])) return true
+  }
+  return false
+}
+
+/** Lines `NAME [MODULE]`. */
+function functionList(): string {
+  const text = tryRead(join(tracefsPath(), 'available_filter_functions'))
+  if (text === undefined) throw noFunctions()
+  return text
+}
+
 /** The last answer of `ambiguousFunctions`, and the modules that it was for. */
 let ambiguous: { readonly modules: string; readonly names: ReadonlySet<string> } | undefined
 
@@ -75,9 +102,7 @@ export function ambiguousFunctions(): ReadonlySet<string> {
   // Before the functions: should a module come in between, the next call finds other modules.
   const modules = loadedModules(tryRead('/proc/modules') ?? '')
   if (ambiguous?.modules !== modules) {
-    const text = tryRead(join(tracefsPath(), 'available_filter_functions'))
-    if (text === undefined) throw noFunctions()
-    ambiguous = { modules, names: repeatedNames(text) }
+    ambiguous = { modules, names: repeatedNames(functionList()) }
   }
   return ambiguous.names
 }

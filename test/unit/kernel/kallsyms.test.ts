@@ -56,6 +56,16 @@ test('functions are the text symbols, weak ones too', t => {
   )
 })
 
+test('variants of a function are the functions that the compiler made of it', t => {
+  const more = symbols(
+    `${TEXT}ffffffffc0002000 t vfs_read.cold\t[odd_module]\nffffffffc0002010 t my_vfs_read.isra.0\n`,
+  )
+  t.deepEqual(more.variants('vfs_read'), ['vfs_read.cold'])
+  t.deepEqual(more.variants('my_vfs_read'), ['my_vfs_read.isra.0'])
+  t.deepEqual(more.variants('vfs_read_data'), [])
+  t.deepEqual(more.variants('read'), [])
+})
+
 test('an address belongs to the nearest symbol before it, of several to the first', t => {
   const at = (address: bigint) => {
     const found = kernel.at(address)

@@ -1,5 +1,10 @@
 import test from 'ava'
-import { loadedModules, parseTraceableFunctions, repeatedNames } from '../../../src/kernel/traceable.ts'
+import {
+  listsFunction,
+  loadedModules,
+  parseTraceableFunctions,
+  repeatedNames,
+} from '../../../src/kernel/traceable.ts'
 
 test('a list of names, some of modules', t => {
   t.deepEqual(parseTraceableFunctions('vfs_read\nserial_show [virtio_blk]\nfoo.isra.0\n', false), [
@@ -27,6 +32,15 @@ test('functions that lost against others of their name are left out', t => {
 test('nothing is no function', t => {
   t.deepEqual(parseTraceableFunctions('', false), [])
   t.deepEqual(parseTraceableFunctions('\n', true), [])
+})
+
+test('a function is in a list by its whole name', t => {
+  const text = 'first\nvfs_read\nserial_show [virtio_blk]\nlast'
+  for (const name of ['first', 'vfs_read', 'serial_show', 'last']) t.true(listsFunction(text, name), name)
+  for (const name of ['', 'vfs', 'read', 'virtio_blk', '[virtio_blk]', 'ast'])
+    t.false(listsFunction(text, name), name)
+  t.false(listsFunction('vfs_readv\nmy_vfs_read\n', 'vfs_read'))
+  t.true(listsFunction('vfs_readv\nvfs_read\n', 'vfs_read'))
 })
 
 test('names that several functions have, of the kernel or of modules', t => {

@@ -255,8 +255,8 @@ for (const [what, path, message] of [
 }
 
 kernelTest('where the kernel shows no BTF it is told, with what to do', [], t => {
-  // Without CAP_SYS_ADMIN the kernel does not give it by its id either.
-  const setpriv = 'setpriv --bounding-set=-sys_admin --inh-caps=-all --'
+  // Without CAP_SYS_ADMIN the kernel does not give it by its id either. By its path, since a shell may have its own.
+  const setpriv = '/usr/bin/setpriv --bounding-set=-sys_admin --inh-caps=-all --'
   const script = `mount -t tmpfs none /sys/kernel/btf && exec ${setpriv} "$0" "$@"`
   const { status, stdout, stderr } = spawnSync(
     'unshare',

@@ -2,6 +2,7 @@
  * Runs a smoke selection of the tests under every Node.js version that is supported, from npm's binary packages.
  *
  *     npm run test:nodes [-- VERSION...]    default: 20 22 24 26
+ *     npm run test:nodes -- --others        all but the one that runs this, where `npm test` was
  *
  * The last line and the exit code are those of `npm test`. A version that cannot be fetched or does not start here
  * counts as skipped.
@@ -92,6 +93,12 @@ async function smoke(
   return sum
 }
 
+function chosen(args: readonly string[]): readonly string[] {
+  const [own] = process.versions.node.split('.')
+  if (args[0] === '--others') return VERSIONS.filter(version => version !== own)
+  return args.length > 0 ? args : VERSIONS
+}
+
 async function main(): Promise<number> {
   const noNamespace = missingNamespace()
   const inside = noNamespace === undefined ? enterNamespace() : undefined
@@ -100,8 +107,7 @@ async function main(): Promise<number> {
   const noShim = missingShim()
   if (noNamespace === undefined) mountFileSystems()
   const total = emptyTally()
-  const versions = process.argv.length > 2 ? process.argv.slice(2) : VERSIONS
-  for (const version of versions) {
+  for (const version of chosen(process.argv.slice(2))) {
     console.log(`Node.js ${version}`)
     const tally = await smoke(version, noNamespace, noShim)
     console.log(`Node.js ${version}: ${tallyLine(tally)}\n`)

@@ -1,7 +1,7 @@
 import { BPF_F_MMAPABLE } from '../../src/abi/index.ts'
 import type { BtfType } from '../../src/btf/index.ts'
 import { Collection, CollectionSpec, VariableSpec } from '../../src/collection/index.ts'
-import { BpfError, NotSupportedError } from '../../src/errors.ts'
+import { BpfError } from '../../src/errors.ts'
 import { type Feature, features } from '../../src/kernel/index.ts'
 import { BpfMap, type MapSpec, u32, u64 } from '../../src/maps/index.ts'
 import { Program } from '../../src/programs/index.ts'
@@ -15,7 +15,6 @@ import {
   bpfLoop,
   forEachMapElem,
   netfilterPrograms,
-  refusedTrampolines,
   syscallPrograms,
 } from '../support/program-features.ts'
 
@@ -85,19 +84,6 @@ for (const [name, features] of Object.entries(hookNeeds)) {
     using collection = loadObject('sections', [name])
     t.deepEqual([...collection.programs.keys()], [name])
     t.is(collection.programs.get(name).info().type, collection.spec.programs.get(name).type)
-  })
-}
-
-for (const name of ['on_fentry', 'on_fexit', 'on_fmod_ret', 'on_lsm']) {
-  kernelTest(`${name} is refused with a reason where there are no trampolines`, [refusedTrampolines], t => {
-    const error = t.throws(() => loadObject('sections', [name]), { instanceOf: BpfError })
-    // A kernel without LSM hooks or the function has no such target.
-    if (error.code === 'ENOENT') return
-    t.true(error instanceof NotSupportedError, error.stack)
-    t.regex(
-      error.message,
-      /^Loading program on_\w+ \(\?\w+\/\w+\) is not supported by this kernel; it .*trampolines/,
-    )
   })
 }
 

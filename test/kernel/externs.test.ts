@@ -11,22 +11,12 @@ import { bpftool } from '../support/bpftool.ts'
 import { loadByBpftool } from '../support/bpftool-load.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject, objectPath, objectSpec, objectWith, runOnce } from '../support/objects.ts'
-import { lacking, since } from '../support/program-features.ts'
+import { listedVariables, since, typedVariables } from '../support/program-features.ts'
 
 /** Whether the kernel lists a symbol, as grep sees it. */
 const listed = (name: string): boolean => spawnSync('grep', ['-qw', name, '/proc/kallsyms']).status === 0
 
 const answer = (yes: boolean): 'yes' | 'no' => (yes ? 'yes' : 'no')
-
-/** Types of variables of a CPU. */
-const typedVariables: Feature = defineFeature('Types of variables', undefined, () =>
-  answer(kernelBtf().find('runqueues', 'var') !== undefined),
-)
-
-/** Their addresses (CONFIG_KALLSYMS_ALL). */
-const listedVariables: Feature = defineFeature('Addresses of variables', undefined, () =>
-  answer(listed('runqueues')),
-)
 
 /** The kernel has a function that programs call. */
 const kfunc = (name: string): Feature =>
@@ -180,13 +170,6 @@ kernelTest('programs read variables of a CPU through their types', [typedVariabl
   t.is(runOnce(collection.programs.get('read_run_queue')) | 0, onlineCpus().includes(1) ? 1 : -1)
   // A test run is not counted.
   t.is(runOnce(collection.programs.get('read_active')), 0)
-})
-
-kernelTest('a kernel that does not list variables says so', [typedVariables, lacking(listedVariables)], t => {
-  t.throws(() => loadObject('externs', ['read_active']), {
-    instanceOf: VerifierError,
-    message: /failed to find the address for kernel symbol/,
-  })
 })
 
 kernelTest('symbols without a type are addresses', [], t => {

@@ -24,7 +24,7 @@ import { Program } from '../../src/programs/index.ts'
 import { isExcused } from '../support/exceptions.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject } from '../support/objects.ts'
-import { lacking, refusedTrampolines, since } from '../support/program-features.ts'
+import { lacking, since } from '../support/program-features.ts'
 
 kernelTest('the version is at least that of uname', [], t => {
   const { major, minor, code } = kernelVersion()
@@ -73,18 +73,6 @@ for (const [name, feature] of Object.entries(features)) {
     } else t.notThrows(() => feature.require())
   })
 }
-
-kernelTest('a kernel that refuses trampolines is said to', [refusedTrampolines], t => {
-  const error = t.throws(() => loadObject('sections', ['on_fentry']), { instanceOf: NotSupportedError })
-  t.regex(
-    error.message,
-    /^Loading program on_fentry \(\?fentry\/do_nanosleep\) is not supported by this kernel; it /,
-  )
-  if (error.code === 'EPERM') {
-    t.regex(error.message, /refuses trampolines .* to everybody, as locked-down kernels do$/)
-    t.deepEqual([error.errno, error.syscall], [1, 'bpf(BPF_PROG_LOAD)'])
-  }
-})
 
 kernelTest('the types of the kernel are read once, and again after they were released', [], t => {
   const btf = kernelBtf()

@@ -4,8 +4,16 @@
  * @module
  */
 
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { defineFeature, type Feature, features, kernelVersion, versionOf } from '../../src/kernel/index.ts'
+import {
+  defineFeature,
+  type Feature,
+  features,
+  kernelBtf,
+  kernelVersion,
+  versionOf,
+} from '../../src/kernel/index.ts'
 
 /** Something that came with a version and is not worth an experiment; a backport is skipped too. */
 export function since(version: `${number}.${number}`, name: string): Feature {
@@ -36,6 +44,16 @@ export const bpfLsm: Feature = defineFeature('BPF among the active security modu
     return 'no'
   }
 })
+
+/** Types of variables of a CPU. */
+export const typedVariables: Feature = defineFeature('Types of variables', undefined, () =>
+  kernelBtf().find('runqueues', 'var') !== undefined ? 'yes' : 'no',
+)
+
+/** Their addresses (CONFIG_KALLSYMS_ALL), as grep sees them. */
+export const listedVariables: Feature = defineFeature('Addresses of variables', undefined, () =>
+  spawnSync('grep', ['-qw', 'runqueues', '/proc/kallsyms']).status === 0 ? 'yes' : 'no',
+)
 
 /** The opposite of a feature: for tests of what is said, or done instead, where it is missing. */
 export function lacking({ name, probe }: Feature): Feature {

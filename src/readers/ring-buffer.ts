@@ -149,7 +149,8 @@ export class RingBuffer implements Disposable {
         `Cannot drain ring buffer ${this.#names}: limit ${limit} is not a positive integer`,
       )
     }
-    this.#begin()
+    this.#checkIdle()
+    this.#draining = true
     try {
       return this.#drain(callback, limit)
     } finally {
@@ -183,29 +184,24 @@ export class RingBuffer implements Disposable {
   }
 
   #take(): RingRecord | undefined {
-    this.#begin()
-    try {
-      const { length } = this.#sources
-      for (let i = 0; i < length; i++) {
-        const record = this.#sources[this.#first]!.ring.take()
-        // No remainder: for each record that would cost more than the rest of this loop.
-        this.#first = this.#first + 1 === length ? 0 : this.#first + 1
-        if (record !== undefined) return record
-      }
-      return undefined
-    } finally {
-      this.#draining = false
+    this.#checkIdle()
+    const { length } = this.#sources
+    for (let i = 0; i < length; i++) {
+      const record = this.#sources[this.#first]!.ring.take()
+      // No remainder: for each record that would cost more than the rest of this loop.
+      this.#first = this.#first + 1 === length ? 0 : this.#first + 1
+      if (record !== undefined) return record
     }
+    return undefined
   }
 
-  #begin(): void {
+  #checkIdle(): void {
     if (this.#closed) throw closedError(`Ring buffer ${this.#names}`)
     if (this.#draining) {
       throw new BpfError(`Cannot read ring buffer ${this.#names} from the callback of its own drain`, {
         code: 'ERR_BUSY',
       })
     }
-    this.#draining = true
   }
 
   /** Names of the maps, in the order in which they were given. */

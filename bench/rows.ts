@@ -196,7 +196,7 @@ const startRows: readonly Row[] = [
   {
     name: 'cycles-1000',
     operation:
-      'One of the first 1000 cycles of load-10-warm in one process. extra: heapGrowth and rssGrowth, bytes that the third 1000 leave behind (peers: cycles 200 to 1000)',
+      'One of the first 1000 cycles of load-10-warm in one process. extra: heapGrowth and rssGrowth, bytes that the third 1000 take more than the second (peers: cycles 200 to 1000)',
     mode: 'once',
     bars: [extra('heapGrowth', 0.5 * MEGABYTE, 'bytes'), extra('rssGrowth', 8 * MEGABYTE, 'bytes')],
   },

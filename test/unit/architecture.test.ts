@@ -47,6 +47,8 @@ const arrows: Record<string, readonly string[]> = {
 const hotPaths = [
   'bytes.ts',
   'codec.ts',
+  'codecs.ts',
+  'members.ts',
   'syscalls/elem.ts',
   'syscalls/entry.ts',
   'syscalls/koffi.ts',

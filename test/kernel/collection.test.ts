@@ -156,6 +156,19 @@ kernelTest('maps of maps hold the maps that their definition names', [], t => {
   t.is(maps.get('slots').decoded().get(0), -1n)
 })
 
+kernelTest('a hash of maps is filled as an array of maps is, with its indexes as keys', [], t => {
+  const spec = objectSpec('maps')
+  const { innerMap, contents } = spec.maps.get('array_of_maps')
+  Object.assign(spec.maps.get('hash_of_maps'), { innerMap, contents })
+  using collection = Collection.load(spec)
+  const { maps } = collection
+  const inner = [0, 1, 2, 3].map(at => {
+    using map = maps.get('hash_of_maps').get(Uint8Array.of(at, 0, 0, 0)) as BpfMap | undefined
+    return map?.id
+  })
+  t.deepEqual(inner, [maps.get('inner_a').id, undefined, maps.get('inner_b').id, undefined])
+})
+
 kernelTest('programs see the constants that were set before the load', [], t => {
   const spec = objectSpec('data')
   const values = {

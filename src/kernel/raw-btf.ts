@@ -9,6 +9,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { btfInfo } from '../abi/index.ts'
 import { cString } from '../bytes.ts'
+import { BpfError } from '../errors.ts'
 import { allocate, bpf, errnoName, getInfo, OwnedFd, pageSize, SharedMapping } from '../syscalls/index.ts'
 import { failure } from './failure.ts'
 
@@ -74,11 +75,17 @@ export function readRawBtf(fd: number, size: number): Uint8Array<ArrayBuffer> {
  * system call. `undefined` where it cannot be had so.
  */
 export function copyKernelBtf(): Uint8Array<ArrayBuffer> | undefined {
-  const result = bpf('btf_get_fd_by_id', { btf_id: FIRST_ID })
-  if (result < 0) return undefined
-  using fd = OwnedFd.adopt(result, 'BTF of the kernel')
-  const { name, kernel, size } = readBtfInfo(fd.fd)
-  return kernel && name === 'vmlinux' ? readRawBtf(fd.fd, size) : undefined
+  try {
+    const result = bpf('btf_get_fd_by_id', { btf_id: FIRST_ID })
+    if (result < 0) return undefined
+    using fd = OwnedFd.adopt(result, 'BTF of the kernel')
+    const { name, kernel, size } = readBtfInfo(fd.fd)
+    return kernel && name === 'vmlinux' ? readRawBtf(fd.fd, size) : undefined
+  } catch (error) {
+    // Such as that there is no backend: the file needs none.
+    if (error instanceof BpfError) return undefined
+    throw error
+  }
 }
 
 /**

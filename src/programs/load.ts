@@ -12,7 +12,14 @@ import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
 import { type CoreFailure, describePoison } from '../btf/core.ts'
 import { cString, hostByteOrder } from '../bytes.ts'
 import { BpfError, NotSupportedError } from '../errors.ts'
-import { failure, features, kernelVersion, objectName, raiseMemlockLimit } from '../kernel/index.ts'
+import {
+  failure,
+  features,
+  kernelVersion,
+  objectName,
+  raiseMemlockLimit,
+  versionOf,
+} from '../kernel/index.ts'
 import {
   type AttrFields,
   allocate,
@@ -162,12 +169,16 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     const code = errnoName(-result)
     if (INTERRUPTIONS.includes(code) && ++interrupted < LOAD_ATTEMPTS) continue
     if (log === undefined && isVerdict(code)) {
-      logLevel = code === 'E2BIG' ? LOG_VERDICT : LOG_TRACE
+      logLevel = code === 'E2BIG' && logsVerdictAlone() ? LOG_VERDICT : LOG_TRACE
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
-      logSize = Math.min(trueSize > logSize ? trueSize : logSize * LOG_GROWTH, LAST_LOG_SIZE)
-      if (logLevel !== options.logLevel && logSize > LAST_TRACE_SIZE) {
+      const wanted = trueSize > logSize ? trueSize : logSize * LOG_GROWTH
+      if (logLevel === options.logLevel || wanted <= LAST_TRACE_SIZE) {
+        logSize = Math.min(wanted, LAST_LOG_SIZE)
+      } else if (logLevel === LOG_TRACE && logsVerdictAlone()) {
         logLevel = LOG_VERDICT
         logSize = FIRST_LOG_SIZE
+      } else {
+        throw loadError(spec, instructions, result, cString(log.bytes), options)
       }
     } else {
       throw loadError(spec, instructions, result, log === undefined ? '' : cString(log.bytes), options)
@@ -180,6 +191,11 @@ function firstLogSize({ logSize = FIRST_LOG_SIZE }: LoadOptions): number {
     throw new RangeError(`Cannot load a program: logSize ${logSize} is not from 1 to ${LAST_LOG_SIZE}`)
   }
   return Math.max(logSize, LEAST_LOG_SIZE)
+}
+
+/** Older kernels take every level above 1 for a longer trace. */
+function logsVerdictAlone(): boolean {
+  return kernelVersion().code >= versionOf(5, 2, 0).code
 }
 
 /** Whether the verifier may have a word to say (`E2BIG`: too complex); a repeated load cannot mend the others. */

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import type { Debugger } from 'debug'
 
 /**
- * What prints under `DEBUG=NAMESPACE`.
+ * What prints under `DEBUG=NAMESPACE`, which must be set when the library is imported.
  *
  * @param namespace such as `'ebpf-ts:fd'`
  * @returns `undefined` when nobody listens

@@ -22,7 +22,7 @@ const leaks = new FinalizationRegistry<{ fd: number; what: string }>(({ fd, what
  * a worker thread is closed when the thread ends.
  *
  * Garbage collection does not close it: what it stands for stays until `close` or the end of the process.
- * `DEBUG=ebpf-ts:fd` tells of owners that were lost.
+ * `DEBUG=ebpf-ts:fd`, set when the process starts, tells of owners that were lost.
  */
 export class OwnedFd implements Disposable {
   readonly #what: string

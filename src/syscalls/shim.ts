@@ -60,17 +60,15 @@ export function openShim(): SyscallEntry | undefined {
   }
 }
 
-/** From here to the root of the package: from `dist` or `src`, and from where its tests are built to. */
-const ROOTS = ['../..', '../../..']
+/** From here to the root of the package: from `dist` or `src`, or from where its own tests are built to. */
+const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../..' : '../..'
 
 /** The file built in this package, or that of an installed package; with either name of the C library, as it uses none. */
 function findShim(): string | undefined {
   const platforms = ['gnu', 'musl'].map(libc => `linux-${process.arch}-${libc}`)
   for (const platform of platforms) {
-    for (const root of ROOTS) {
-      const url = new URL(`${root}/native/shim.${platform}.node`, import.meta.url)
-      if (existsSync(url)) return fileURLToPath(url)
-    }
+    const url = new URL(`${ROOT}/native/shim.${platform}.node`, import.meta.url)
+    if (existsSync(url)) return fileURLToPath(url)
   }
   const { resolve } = createRequire(import.meta.url)
   for (const platform of platforms) {

@@ -196,6 +196,18 @@ const LOAD = `
   print(() => Program.load({ name: 'p', type: 'kprobe', license: 'GPL', instructions }).close())
   print(() => BpfMap.create({ name: 'm', type: 'lru_hash', keySize: 4, valueSize: 4, maxEntries: 1 }).close())`
 
+kernelTest('types of the kernel need no backend', [], t => {
+  const door = JSON.stringify(new URL('../../src/kernel/index.js', import.meta.url).href)
+  const code = `
+    const { kernelBtf } = await import(${door})
+    console.log(kernelBtf().findType('struct', 'task_struct').name)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+    env: { ...process.env, EBPF_TS_BACKEND: 'none' },
+  })
+  t.deepEqual([stdout, stderr], ['task_struct\n', ''])
+})
+
 kernelTest('types of the kernel do not need their file', [since('5.11', 'BTF by its id')], t => {
   const door = JSON.stringify(new URL('../../src/kernel/index.js', import.meta.url).href)
   const hidden = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"']

@@ -28,6 +28,9 @@ export type ReadMembers<T> = (view: DataView, offset: number) => Record<string, 
  * with as many members; V8 then puts the codecs' code in place of the calls. Where it does read others, it is right
  * all the same and not slower than a loop.
  *
+ * One function that returns early, in place of eight, would have the same places for structs of any length: with a
+ * second kind of struct, such as a nested one, it takes four times as long.
+ *
  * @param members in the order that the object shall have; none may be called `__proto__`, which would set the prototype
  */
 export function membersReader<T>(members: readonly Member<T>[]): ReadMembers<T> {

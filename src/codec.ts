@@ -57,16 +57,17 @@ export function inMember(step: string | number, error: unknown): unknown {
 
 /** A value as error messages show it: short, and on one line. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  if (typeof value === 'string') return JSON.stringify(shortened(value, 40))
   if (typeof value === 'bigint') return `${value}n`
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'object' && value !== null) return 'an object'
   return typeof value === 'function' ? 'a function' : String(value)
 }
 
-/** Text of at most so many characters, with `…` where it was cut. */
+/** Text of at most so many characters, with an ellipsis where it was cut. */
 export function shortened(text: string, characters: number): string {
-  return text.length <= characters ? text : `${text.slice(0, characters)}…`
+  // Not the character itself: V8 keeps a file that is not Latin-1 with two bytes for each character.
+  return text.length <= characters ? text : `${text.slice(0, characters)}\u2026`
 }
 
 /**

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { BpfMap } from '../../src/index.ts'
-import { possibleCpus } from '../../src/kernel/index.ts'
-import { u32, u64 } from '../../src/maps/index.ts'
+import { BpfMap } from 'ebpf-ts'
+import { possibleCpus } from 'ebpf-ts/kernel'
+import { u32, u64 } from 'ebpf-ts/maps'
 import { check, clock, rounds, type Setup } from '../work.ts'
 
 const COUNT = 1000

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE } from '../../src/abi/index.ts'
-import { BpfMap, Collection, CollectionSpec } from '../../src/index.ts'
-import { u32, u64 } from '../../src/maps/index.ts'
+import { BpfMap, Collection, CollectionSpec } from 'ebpf-ts'
+import { BPF_F_MMAPABLE } from 'ebpf-ts/abi'
+import { u32, u64 } from 'ebpf-ts/maps'
 import { check, clock, rounds, type Setup } from '../work.ts'
 
 function walk(count: number): Setup {

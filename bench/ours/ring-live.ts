@@ -6,8 +6,8 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import type { RingBuffer, RingView } from 'ebpf-ts'
 import { quantile } from '../../src/bench/statistics.ts'
-import type { RingBuffer, RingView } from '../../src/index.ts'
 import { check, now, type Setup } from '../work.ts'
 import { type OpenedRing, openRing } from './ring.ts'
 import { startThread, type Thread } from './threads.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type BpfMap, Collection, CollectionSpec, type Program, type RingBuffer } from '../../src/index.ts'
+import { type BpfMap, Collection, CollectionSpec, type Program, type RingBuffer } from 'ebpf-ts'
 import { check, now, rounds, type Setup, type SweepOptions, type Work } from '../work.ts'
 
 const OBJECT = 'bench/bpf/ring.bpf.o'

@@ -7,9 +7,9 @@
 import { spawnSync } from 'node:child_process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { Collection, CollectionSpec } from '../../src/index.ts'
-import { features, kernelBtf, traceableFunctions } from '../../src/kernel/index.ts'
-import { kprobeMulti } from '../../src/links/index.ts'
+import { Collection, CollectionSpec } from 'ebpf-ts'
+import { features, kernelBtf, traceableFunctions } from 'ebpf-ts/kernel'
+import { kprobeMulti } from 'ebpf-ts/links'
 import { check, clock, now, rounds, type Setup, Unavailable, type Work } from '../work.ts'
 
 /** Work that is done once in a process. */

@@ -7,7 +7,7 @@
 
 import { once } from 'node:events'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { BpfMap, Program, RingBuffer } from '../../src/index.ts'
+import { BpfMap, Program, RingBuffer } from 'ebpf-ts'
 
 /** What a thread does. */
 type Order =

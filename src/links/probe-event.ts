@@ -11,7 +11,6 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto'
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfError } from '../errors.ts'
@@ -41,7 +40,7 @@ const MAX_EVENT_NAME = 64
  * @param label what is probed; cut to fit the name
  */
 export function newProbeEvent(kind: ProbeEventKind, prefix: 'p' | 'r', label: string): ProbeEvent {
-  const suffix = `_${randomBytes(4).toString('hex')}`
+  const suffix = `_${crypto.getRandomValues(new Uint32Array(1)).toString()}`
   const room = MAX_EVENT_NAME - 1 - prefix.length - 1 - suffix.length
   const readable = label.replace(/[^A-Za-z0-9_]/g, '_').slice(0, room)
   return { kind, group: `${PROBE_GROUP_PREFIX}${process.pid}`, name: `${prefix}_${readable}${suffix}` }

@@ -60,8 +60,8 @@ export function openShim(): SyscallEntry | undefined {
   }
 }
 
-/** From here to the root of the package: from `dist` or `src`, or from where its own tests are built to. */
-const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../..' : '../..'
+/** From here to the root of the package: from `dist/library.js`, or from where its own tests are built to. */
+const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../..' : '..'
 
 /** The file built in this package, or that of an installed package; with either name of the C library, as it uses none. */
 function findShim(): string | undefined {

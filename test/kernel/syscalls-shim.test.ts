@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { ByteReader } from '../../src/bytes.ts'
@@ -29,6 +30,17 @@ if (existsSync(file)) {
     const tags = dynamicTags(readFileSync(file))
     t.true(tags.length > 5)
     t.false(tags.includes(DT_NEEDED))
+  })
+
+  test('the package as it is published finds the shim', t => {
+    const source = "import { syscallEntry } from 'ebpf-ts/syscalls'; console.log(syscallEntry().backend)"
+    const env = { ...process.env, EBPF_TS_BACKEND: '' }
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+      encoding: 'utf8',
+      env,
+    })
+    t.is(stderr, '')
+    t.is(stdout.trim(), 'shim')
   })
 } else {
   test.skip('the shim is not built (npm run build:native): only koffi is tested', () => {})

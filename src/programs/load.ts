@@ -27,7 +27,9 @@ import {
   bpf,
   bpfAsync,
   errnoName,
+  isInterrupted,
   type NativeMemory,
+  withoutProfiler,
 } from '../syscalls/index.ts'
 import {
   type AttachTarget,
@@ -102,8 +104,6 @@ const LAST_TRACE_SIZE = 16 << 20
 const LOG_TRACE = 1
 /** Logs the verdict and statistics only (5.2). */
 const LOG_VERDICT = 4
-/** What the kernel says when it gave up because a signal is pending: the verifier the first. */
-const INTERRUPTIONS: readonly string[] = ['EAGAIN', 'EINTR']
 /** As libbpf. */
 const LOAD_ATTEMPTS = 5
 
@@ -123,7 +123,9 @@ export function loadProgram(spec: ProgramSpec, options: LoadOptions): LoadResult
   const steps = loadSteps(spec, options)
   let step = steps.next()
   while (!step.done) {
-    const result = bpf('prog_load', step.value)
+    const fields = step.value
+    let result = bpf('prog_load', fields)
+    if (isInterrupted(result)) result = withoutProfiler(() => bpf('prog_load', fields))
     step = steps.next({ result, trueSize: attrResult32(attr.prog_load.log_true_size) })
   }
   return step.value
@@ -167,7 +169,7 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     if (result >= 0) return { fd: result, verifierLog: log === undefined ? '' : cString(log.bytes) }
 
     const code = errnoName(-result)
-    if (INTERRUPTIONS.includes(code) && ++interrupted < LOAD_ATTEMPTS) continue
+    if (isInterrupted(result) && ++interrupted < LOAD_ATTEMPTS) continue
     if (log === undefined && isVerdict(code)) {
       logLevel = code === 'E2BIG' && logsVerdictAlone() ? LOG_VERDICT : LOG_TRACE
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {
@@ -200,7 +202,7 @@ function logsVerdictAlone(): boolean {
 
 /** Whether the verifier may have a word to say (`E2BIG`: too complex); a repeated load cannot mend the others. */
 function isVerdict(code: string): boolean {
-  return ![...INTERRUPTIONS, 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code)
+  return !['EAGAIN', 'EINTR', 'ENOMEM', 'EMFILE', 'ENFILE'].includes(code)
 }
 
 function checkLoadable(spec: ProgramSpec): void {

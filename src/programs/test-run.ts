@@ -8,7 +8,7 @@
 
 import { attr, type ProgramType } from '../abi/index.ts'
 import { failure } from '../kernel/index.ts'
-import { type AttrFields, attrResult32, bpf, errnoName } from '../syscalls/index.ts'
+import { type AttrFields, attrResult32, bpf, isInterrupted, withoutProfiler } from '../syscalls/index.ts'
 
 /** Input of a test run. */
 export interface TestRunOptions {
@@ -90,7 +90,7 @@ export function testRun(
   }
   let result = bpf('prog_run', fields)
   for (let attempt = 1; attempt < ATTEMPTS && isInterrupted(result); attempt++)
-    result = bpf('prog_run', fields)
+    result = withoutProfiler(() => bpf('prog_run', fields))
   if (result < 0) throw failure(`Cannot run program ${name}`, result, 'bpf(BPF_PROG_TEST_RUN)')
   return {
     returnValue: attrResult32(attr.test.retval),
@@ -98,8 +98,4 @@ export function testRun(
     data: dataOut.subarray(0, attrResult32(attr.test.data_size_out)),
     context: copiesOut ? context.subarray(0, attrResult32(attr.test.ctx_size_out)) : context,
   }
-}
-
-function isInterrupted(result: number): boolean {
-  return result < 0 && ['EINTR', 'EAGAIN'].includes(errnoName(-result))
 }

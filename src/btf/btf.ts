@@ -25,17 +25,22 @@ export const MAX_RESOLVE_DEPTH = 32
 /** Index into `btfKinds`. */
 const KIND = Object.fromEntries(btfKinds.map((kind, index) => [kind, index])) as Record<BtfKind, number>
 
-/** 32-bit words that follow `struct btf_type`, by kind: a fixed part, and a part for each of `vlen`. */
-const [FIXED_WORDS, WORDS_EACH] = trailers()
+/** Of a kind that is not known: more than a section can have, so that a walk ends there. */
+const UNKNOWN_WORDS = 0xffff_ffff
+/** 32-bit words of a type without and for each of `vlen`, as `fixed << 2 | each`, by the highest byte of `info`. */
+const WORDS: Uint32Array = wordsOfTypes()
 
-function trailers(): [fixed: Uint8Array, each: Uint8Array] {
-  const fixed = new Uint8Array(btfKinds.length)
+function wordsOfTypes(): Uint32Array {
+  const fixed = new Uint8Array(btfKinds.length).fill(3)
   const each = new Uint8Array(btfKinds.length)
-  for (const kind of ['int', 'var', 'decl_tag'] as const) fixed[KIND[kind]] = 1
-  fixed[KIND.array] = 3
+  for (const kind of ['int', 'var', 'decl_tag'] as const) fixed[KIND[kind]] = 4
+  fixed[KIND.array] = 6
   for (const kind of ['struct', 'union', 'datasec', 'enum64'] as const) each[KIND[kind]] = 3
   for (const kind of ['enum', 'func_proto'] as const) each[KIND[kind]] = 2
-  return [fixed, each]
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    const kind = byte & 0x1f
+    return kind === 0 || kind >= btfKinds.length ? UNKNOWN_WORDS : (fixed[kind]! << 2) | each[kind]!
+  })
 }
 
 /** Bytes of a name when no option says otherwise. */
@@ -149,27 +154,36 @@ export class Btf {
     return this.base === undefined ? [own] : [own, ...this.base.#stringsWithBases()]
   }
 
-  /** Where each type begins, and the offset of its name. */
+  /**
+   * Where each type begins, and the offset of its name. The kernel's types are all walked over before V8 has optimised
+   * the loop, so it is as short as can be, and looks for what was wrong when it is done.
+   */
   #index(): { starts: Uint32Array; names: Uint32Array } {
     const words = this.#words
+    const lengths = WORDS
     // As many as there can be. Pages that nothing is written to take no memory.
     const starts = new Uint32Array(Math.floor(words.length / 3))
     const names = new Uint32Array(starts.length)
+    const end = words.length - 2
     let count = 0
     let at = 0
-    while (at < words.length) {
-      const info = words[at + 1]
-      if (info === undefined || at + 3 > words.length) throw this.#errorAt(at, 'Truncated BTF type')
-      const kind = (info >>> 24) & 0x1f
-      if (kind === 0 || kind >= FIXED_WORDS.length) {
-        throw this.#errorAt(at, `Unknown BTF kind ${kind} of type ${this.firstId + count}`)
-      }
+    while (at < end) {
+      const info = words[at + 1]!
+      const length = lengths[info >>> 24]!
       starts[count] = at
       names[count++] = words[at]!
-      at += 3 + FIXED_WORDS[kind]! + WORDS_EACH[kind]! * (info & 0xffff)
+      at += (length >>> 2) + (length & 3) * (info & 0xffff)
     }
-    if (at !== words.length) throw this.#errorAt(starts[count - 1] ?? 0, 'Truncated BTF type')
+    if (at !== words.length) throw this.#notIndexed(count === 0 ? 0 : starts[count - 1]!, count, at)
     return { starts: starts.subarray(0, count), names: names.subarray(0, count) }
+  }
+
+  /** Why walking over the types did not end with the section: after `count` types, the last of them at a word. */
+  #notIndexed(last: number, count: number, end: number): ObjectFileError {
+    if (end < this.#words.length) return this.#errorAt(end, 'Truncated BTF type')
+    const byte = this.#words[last + 1]! >>> 24
+    if (WORDS[byte] !== UNKNOWN_WORDS) return this.#errorAt(last, 'Truncated BTF type')
+    return this.#errorAt(last, `Unknown BTF kind ${byte & 0x1f} of type ${this.firstId + count - 1}`)
   }
 
   /** An error about a type, with the file, the section, and the offset of the type in it. */

@@ -1,6 +1,8 @@
 //! The arguments of a call from JavaScript.
 
 use crate::node::{self, CallbackInfo, Env, Status, Value};
+use core::ffi::c_void;
+use core::ptr::null_mut;
 
 /// The first `N` arguments, and how many of them were given; the rest are `undefined`.
 pub unsafe fn values<const N: usize>(env: Env, info: CallbackInfo) -> ([Value; N], usize) {
@@ -16,6 +18,13 @@ pub unsafe fn values<const N: usize>(env: Env, info: CallbackInfo) -> ([Value; N
         core::ptr::null_mut(),
     );
     (values, count.min(N))
+}
+
+/// What the function was created with.
+pub unsafe fn data(env: Env, info: CallbackInfo) -> *mut c_void {
+    let mut data = null_mut();
+    node::napi_get_cb_info(env, info, null_mut(), null_mut(), null_mut(), &mut data);
+    data
 }
 
 /// Up to `N` integers, 0 where none was given; `None` when one is no number.

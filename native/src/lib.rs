@@ -33,8 +33,9 @@ pub extern "C" fn node_api_module_get_api_version_v1() -> i32 {
 /// Called by Node with a valid environment.
 #[no_mangle]
 pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Value {
-    let functions: [(&CStr, Callback); 9] = [
+    let functions: [(&CStr, Callback); 10] = [
         (c"syscall", syscall),
+        (c"prepare", prepare),
         (c"syscallAsync", work::syscall_async),
         (c"addressOf", view::address_of),
         (c"watch", watcher::watch),
@@ -45,16 +46,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Va
         (c"watcherClose", watcher::close),
     ];
     for (name, callback) in functions {
-        let mut function = Value::NULL;
-        let length = name.count_bytes();
-        node::napi_create_function(
-            env,
-            name.as_ptr(),
-            length,
-            callback,
-            core::ptr::null_mut(),
-            &mut function,
-        );
+        let function = node::function(env, name, callback, core::ptr::null_mut());
         node::napi_set_named_property(env, exports, name.as_ptr(), function);
     }
     exports
@@ -69,4 +61,22 @@ unsafe extern "C" fn syscall(env: Env, info: node::CallbackInfo) -> Value {
             c"Cannot make a system call: its arguments must be numbers",
         ),
     }
+}
+
+/// `prepare(call)`: a function that makes the system call whose number and six arguments are in the 56 bytes of the
+/// view when it is called. The caller keeps the view referenced.
+unsafe extern "C" fn prepare(env: Env, info: node::CallbackInfo) -> Value {
+    let ([view], _) = arguments::values::<1>(env, info);
+    match view::data(env, view) {
+        Some(data) => node::function(env, c"prepared", prepared, data),
+        None => node::throw_type_error(
+            env,
+            c"Cannot prepare a system call: expected a typed array or DataView",
+        ),
+    }
+}
+
+unsafe extern "C" fn prepared(env: Env, info: node::CallbackInfo) -> Value {
+    let [nr, args @ ..] = *(arguments::data(env, info) as *const [i64; 7]);
+    node::number(env, kernel::syscall(nr, args))
 }

@@ -178,6 +178,14 @@ extern "C" {
     pub fn uv_close(handle: *mut Poll, callback: CloseCallback);
 }
 
+/// A JavaScript function, and what its calls are given.
+pub unsafe fn function(env: Env, name: &CStr, callback: Callback, data: *mut c_void) -> Value {
+    let mut result = Value::NULL;
+    let length = name.count_bytes();
+    napi_create_function(env, name.as_ptr(), length, callback, data, &mut result);
+    result
+}
+
 /// A JavaScript number; exact below 2^53.
 pub unsafe fn number(env: Env, value: i64) -> Value {
     let mut result = Value::NULL;

@@ -2,6 +2,7 @@
 
 use crate::arguments;
 use crate::node::{self, CallbackInfo, Env, Status, Value};
+use core::ffi::c_void;
 use core::ptr::null_mut;
 
 /// `addressOf(view)`: the address of its first byte.
@@ -10,6 +11,17 @@ use core::ptr::null_mut;
 /// out for good.
 pub unsafe extern "C" fn address_of(env: Env, info: CallbackInfo) -> Value {
     let ([view], _) = arguments::values::<1>(env, info);
+    match data(env, view) {
+        Some(data) => node::number(env, data as i64),
+        None => node::throw_type_error(
+            env,
+            c"Cannot tell the address: expected a typed array or DataView",
+        ),
+    }
+}
+
+/// The first byte of a typed array or DataView; `None` when the value is neither.
+pub unsafe fn data(env: Env, view: Value) -> Option<*mut c_void> {
     let mut data = null_mut();
     let status = node::napi_get_typedarray_info(
         env,
@@ -24,10 +36,7 @@ pub unsafe extern "C" fn address_of(env: Env, info: CallbackInfo) -> Value {
         && node::napi_get_dataview_info(env, view, null_mut(), &mut data, null_mut(), null_mut())
             != Status::OK
     {
-        return node::throw_type_error(
-            env,
-            c"Cannot tell the address: expected a typed array or DataView",
-        );
+        return None;
     }
-    node::number(env, data as i64)
+    Some(data)
 }

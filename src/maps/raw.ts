@@ -30,10 +30,12 @@ export class RawBytes implements Codec<Uint8Array> {
   decode(view: DataView, offset: number): Uint8Array {
     if (view !== this.#view) this.#keep(view)
     const source = this.#bytes
+    // The engine's fastest copy of any size; a view of a part would have to be made for it.
+    if (offset === 0 && source.length === this.size) return new Uint8Array(source)
+    // For the few bytes of a usual key or value a loop is faster.
+    if (this.size > 16) return source.slice(offset, offset + this.size)
     const copy = new Uint8Array(this.size)
-    // For the few bytes of a usual key or value a loop is faster than `set`.
-    if (this.size <= 16) for (let i = 0; i < this.size; i++) copy[i] = source[offset + i]!
-    else copy.set(source.subarray(offset, offset + this.size))
+    for (let i = 0; i < this.size; i++) copy[i] = source[offset + i]!
     return copy
   }
 

@@ -11,16 +11,22 @@
  */
 
 import { attr, commands } from '../abi/index.ts'
-import { type SyscallEntry, syscallEntry } from './entry.ts'
+import { syscallEntry } from './entry.ts'
 import { allocate } from './memory.ts'
 import { nr } from './numbers.ts'
 
-/** This thread's attr, as 32-bit words: x64 and arm64 are little-endian, so a low half comes first. */
+/** This thread's call and its attr, as 32-bit words: x64 and arm64 are little-endian, so a low half comes first. */
 interface Slot {
+  /** The attr. */
   readonly words: Uint32Array
-  readonly address: number
-  readonly syscall: SyscallEntry['syscall']
+  /** The number and the arguments of `bpf(2)`: the command, the attr's address and its size. */
+  readonly call: Uint32Array
+  readonly make: () => number
 }
+
+/** Number and six arguments of 64 bits. */
+const CALL_SIZE = 7 * 8
+const COMMAND = 2
 
 const HIGH = 2 ** -32
 const { map_elem: ELEM, batch: BATCH } = attr
@@ -33,16 +39,17 @@ let batchSlot: Slot | undefined
 
 function openSlot(size: number): Slot {
   const memory = allocate(size)
-  return {
-    words: new Uint32Array(memory.bytes.buffer),
-    address: memory.address,
-    syscall: syscallEntry().syscall,
-  }
+  const call = new Uint32Array(allocate(CALL_SIZE).bytes.buffer)
+  call[0] = nr.bpf
+  call[COMMAND + 2] = memory.address
+  call[COMMAND + 3] = memory.address * HIGH
+  call[COMMAND + 4] = size
+  return { words: new Uint32Array(memory.bytes.buffer), call, make: syscallEntry().prepare(call) }
 }
 
 function elem(command: number, fd: number, key: number, value: number, flags: number): number {
   elemSlot ??= openSlot(ELEM.$size)
-  const { words } = elemSlot
+  const { words, call } = elemSlot
   // Word 1 is padding, and flags have no high half in use: both stay zero.
   words[0] = fd
   words[KEY] = key
@@ -50,7 +57,8 @@ function elem(command: number, fd: number, key: number, value: number, flags: nu
   words[VALUE] = value
   words[VALUE + 1] = value * HIGH
   words[FLAGS] = flags
-  return elemSlot.syscall(nr.bpf, command, elemSlot.address, ELEM.$size)
+  call[COMMAND] = command
+  return elemSlot.make()
 }
 
 /**
@@ -122,7 +130,7 @@ export function mapBatch(
   elemFlags: number,
 ): number {
   batchSlot ??= openSlot(BATCH.$size)
-  const { words } = batchSlot
+  const { words, call } = batchSlot
   words[BATCH.in_batch / 4] = inBatch
   words[BATCH.in_batch / 4 + 1] = inBatch * HIGH
   words[BATCH.out_batch / 4] = outBatch
@@ -134,7 +142,8 @@ export function mapBatch(
   words[BATCH.count / 4] = count
   words[BATCH.map_fd / 4] = fd
   words[BATCH.elem_flags / 4] = elemFlags
-  return batchSlot.syscall(nr.bpf, commands[command], batchSlot.address, BATCH.$size)
+  call[COMMAND] = commands[command]
+  return batchSlot.make()
 }
 
 /** Elements that this thread's last {@link mapBatch} processed. */

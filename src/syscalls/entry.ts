@@ -38,6 +38,14 @@ export interface SyscallEntry {
    */
   syscall(nr: number, a0?: number, a1?: number, a2?: number, a3?: number, a4?: number, a5?: number): number
   /**
+   * Prepares a system call that is made often: the shim takes 11 ns for each argument of `syscall`.
+   *
+   * @param call 14 words: the number and the six arguments, of 64 bits each with the low half first; they are read when
+   *   the call is made
+   * @returns makes the call: the result, or -errno
+   */
+  prepare(call: Uint32Array<ArrayBuffer>): () => number
+  /**
    * Makes a system call on a thread of libuv's pool. Memory it refers to must stay referenced until the
    * promise settles. It cannot be cancelled, and the process cannot exit before it returns: never wait
    * without a limit.

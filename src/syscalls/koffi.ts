@@ -40,6 +40,15 @@ export function openKoffi(): SyscallEntry {
     return result === -1 ? -koffi.errno() : result
   }
 
+  const prepare: SyscallEntry['prepare'] = call => {
+    // The high half is signed, as the arguments are.
+    const word = (at: number): number => call[2 * at]! + (call[2 * at + 1]! | 0) * 2 ** 32
+    return () => {
+      const result = native(word(0), word(1), word(2), word(3), word(4), word(5), word(6))
+      return result === -1 ? -koffi.errno() : result
+    }
+  }
+
   let pending = 0
   const waiting: (() => void)[] = []
   const syscallAsync: SyscallEntry['syscallAsync'] = (nr, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0) =>
@@ -70,7 +79,7 @@ export function openKoffi(): SyscallEntry {
   const addressOf: SyscallEntry['addressOf'] = view =>
     view.byteLength === 0 ? 0 : Number(koffi.address(view))
 
-  return { backend: 'koffi', syscall, syscallAsync, addressOf, watch }
+  return { backend: 'koffi', syscall, prepare, syscallAsync, addressOf, watch }
 }
 
 function loadKoffi(): typeof import('koffi') {

@@ -15,7 +15,7 @@ import { watchError } from './epoll.ts'
 type Handle = object
 
 /** What `native/src/lib.rs` exports. */
-interface Shim extends Pick<SyscallEntry, 'syscall' | 'syscallAsync' | 'addressOf'> {
+interface Shim extends Pick<SyscallEntry, 'syscall' | 'prepare' | 'syscallAsync' | 'addressOf'> {
   /** An active watcher, or -errno. */
   watch(fd: number, onReadable: () => void): Handle | number
   watcherStart(handle: Handle): void
@@ -46,10 +46,23 @@ export function openShim(): SyscallEntry | undefined {
     })
   }
   const shim = module.exports
+  if (typeof shim.prepare !== 'function') {
+    throw new BpfError(
+      `Cannot use the native shim ${path}: it was built for another version (npm run build:native)`,
+      {
+        code: 'ERR_BACKEND',
+      },
+    )
+  }
   const { syscall, syscallAsync, addressOf } = shim
   return {
     backend: 'shim',
     syscall,
+    prepare: call => {
+      const prepared = shim.prepare(call)
+      calls.set(prepared, call)
+      return prepared
+    },
     syscallAsync,
     addressOf,
     watch: (fd, onReadable) => {
@@ -59,6 +72,9 @@ export function openShim(): SyscallEntry | undefined {
     },
   }
 }
+
+/** Keeps the arguments of prepared calls for as long as there is somebody to make them. */
+const calls = new WeakMap<() => number, Uint32Array>()
 
 /** From here to the root of the package: from `dist/library.js`, or from where its own tests are built to. */
 const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../..' : '..'

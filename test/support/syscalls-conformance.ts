@@ -6,6 +6,8 @@
  */
 
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext, TestFn } from 'ava'
 import { attr, mapInfo, mapTypes } from '../../src/abi/index.ts'
@@ -102,6 +104,45 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     const address = syscall(nr.mmap, 0, pageSize(), 0, 0x22, -1, 0)
     t.true(address > 2 ** 32)
     t.is(syscall(nr.munmap, address, pageSize()), 0)
+  })
+
+  test('a prepared system call reads its number and its arguments when it is made', t => {
+    const call = new Uint32Array(14)
+    const make = syscallEntry().prepare(call)
+    const write = (...words: readonly number[]): void => {
+      call.fill(0)
+      for (const [i, word] of words.entries()) {
+        call[2 * i] = word
+        call[2 * i + 1] = Math.floor(word / 2 ** 32)
+      }
+    }
+    write(nr.getpid)
+    t.is(make(), process.pid)
+    write(nr.close, 99_999)
+    t.is(make(), -9)
+    write(nr.mmap, 0, pageSize(), 0, 0x22, -1, 0)
+    const address = make()
+    t.true(address > 2 ** 32)
+    write(nr.munmap, address, pageSize())
+    t.is(make(), 0)
+    write(nr.munmap, address + 1, pageSize())
+    t.is(make(), -22)
+  })
+
+  test('a prepared system call keeps its arguments', t => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const makers = Array.from({ length: 100 }, () => {
+      const call = new Uint32Array(14)
+      call[0] = nr.getpid
+      return syscallEntry().prepare(call)
+    })
+    for (let round = 0; round < 5; round++) {
+      collect()
+      // What would take the place of memory that was let go.
+      Array.from({ length: 1000 }, () => new Uint32Array(new ArrayBuffer(56)).fill(99_999))
+      t.true(makers.every(make => make() === process.pid))
+    }
   })
 
   test('asynchronous calls return each its own errno', async t => {

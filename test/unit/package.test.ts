@@ -17,7 +17,7 @@ const published = (specifier: string): Promise<Door> => import(specifier)
 function loaded(file: string, seen: Set<string> = new Set()): Set<string> {
   if (seen.has(file)) return seen
   seen.add(file)
-  for (const [, path] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) .*'(\.[^']+)';$/gm))
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) .*?from '(\.[^']+)';/gm))
     loaded(join(dirname(file), path!), seen)
   return seen
 }

@@ -8,7 +8,7 @@
  */
 
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
-import { LDIMM64, type Reference } from '../asm/instruction.ts'
+import { type Instruction, LDIMM64, type Reference } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { essentialName } from '../btf/flavor.ts'
 import type { BtfType } from '../btf/types.ts'
@@ -82,6 +82,10 @@ export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
     const reason = `Extern ${first!.name}: the object has no BTF that declares it; compile it with -g`
     throw elf.symbolError(reason, first!)
   }
+  return readDeclared(elf, btf, symbols)
+}
+
+function readDeclared(elf: ElfFile, btf: Btf, symbols: readonly ElfSymbol[]): ExternSpec[] {
   const { declarations, sections } = readDeclarations(btf)
   const options: (Omit<KconfigExtern, 'offset'> & { align: number })[] = []
   const others: (KsymExtern | KfuncExtern)[] = []
@@ -226,25 +230,29 @@ export function bindExterns(
 ): void {
   const byName = new Map(externs.map(each => [each.name, each]))
   for (const { name, section, offset, instructions } of functions) {
-    const fail = (used: string, reason: string): never => {
-      throw elf.error(
-        `Function ${name} uses ${used || 'a symbol without a name'}, ${reason}`,
-        section,
-        offset,
-      )
-    }
     for (const instruction of instructions) {
       const { reference } = instruction
       if (reference?.kind !== 'extern') continue
-      const extern = byName.get(reference.name) ?? fail(reference.name, 'which nothing defines')
-      if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc')
-        fail(reference.name, 'which is no function, as one')
-      if (extern.kind === 'kconfig') instruction.reference = mapValue(extern, reference.addend)
-      // What has a type has no address that could be added to.
-      else if (extern.typeId !== 0 && reference.addend !== 0)
-        fail(reference.name, 'with an addend, which its kind cannot have')
+      const wrong = bind(instruction, reference, byName.get(reference.name))
+      if (wrong === undefined) continue
+      const used = reference.name || 'a symbol without a name'
+      throw elf.error(`Function ${name} uses ${used}, ${wrong}`, section, offset)
     }
   }
+}
+
+/** Returns what is wrong, if anything is. */
+function bind(
+  instruction: Instruction,
+  { addend }: Extract<Reference, { kind: 'extern' }>,
+  extern: ExternSpec | undefined,
+): string | undefined {
+  if (extern === undefined) return 'which nothing defines'
+  if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc') return 'which is no function, as one'
+  if (extern.kind === 'kconfig') instruction.reference = mapValue(extern, addend)
+  // What has a type has no address that could be added to.
+  else if (extern.typeId !== 0 && addend !== 0) return 'with an addend, which its kind cannot have'
+  return undefined
 }
 
 function mapValue(extern: KconfigExtern, addend: number): Reference {

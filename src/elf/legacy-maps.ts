@@ -88,16 +88,9 @@ export function readLegacyMaps(
 ): LegacyMaps {
   const maps = new Map<string, LegacyMap>()
   for (const section of elf.sections) {
-    if (!symbols.isLegacyMaps(section)) continue
-    for (const { name, offset, bytes } of cutSection(elf, section, symbols)) {
-      if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
-      const definition = { name, position: maps.size, bytes, numbers: numbersOf(elf, section, offset, bytes) }
-      const fail = (reason: string): Error => elf.error(`Map ${name}: ${reason}`, section, offset)
-      const members = decode?.(definition) ?? readMembers(definition, fail)
-      maps.set(name, { spec: specOf(definition, members, btf, fail), members, section, offset })
-    }
+    if (symbols.isLegacyMaps(section)) readSection(maps, { elf, section, btf, symbols, decode })
   }
-  joinInnerMaps(elf, [...maps.values()])
+  if (maps.size > 0) joinInnerMaps(elf, [...maps.values()])
   const byId = new Map<number, MapSpec>()
   for (const { spec, members } of maps.values()) {
     const { id } = members
@@ -107,6 +100,25 @@ export function readLegacyMaps(
     maps: new Map([...maps].map(([name, { spec }]) => [name, spec])),
     byId,
     indexKey: index => indexKey(elf, index),
+  }
+}
+
+interface Source {
+  readonly elf: ElfFile
+  readonly section: ElfSection
+  readonly btf: Btf | undefined
+  readonly symbols: ObjectSymbols
+  readonly decode: LegacyMapDecoder | undefined
+}
+
+/** Adds the maps that a section defines. */
+function readSection(maps: Map<string, LegacyMap>, { elf, section, btf, symbols, decode }: Source): void {
+  for (const { name, offset, bytes } of cutSection(elf, section, symbols)) {
+    if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
+    const definition = { name, position: maps.size, bytes, numbers: numbersOf(elf, section, offset, bytes) }
+    const fail = (reason: string): Error => elf.error(`Map ${name}: ${reason}`, section, offset)
+    const members = decode?.(definition) ?? readMembers(definition, fail)
+    maps.set(name, { spec: specOf(definition, members, btf, fail), members, section, offset })
   }
 }
 

@@ -240,12 +240,15 @@ const scenarios: Record<string, () => void | Promise<void>> = {
       for (let i = 0; i < times; i++) mapLookupElem(fd, key.address, value.address)
     }
     const times = 100_000
-    // Compiled by then.
-    lookUp(times)
-    globalThis.gc?.()
-    const before = process.memoryUsage().heapUsed
-    lookUp(times)
-    console.log((process.memoryUsage().heapUsed - before) / times)
+    // Interpreted code has objects for numbers, and when the compiler is ready depends on the machine.
+    let least = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 10; round++) {
+      globalThis.gc?.()
+      const before = process.memoryUsage().heapUsed
+      lookUp(times)
+      least = Math.min(least, (process.memoryUsage().heapUsed - before) / times)
+    }
+    console.log(least)
   },
   'adopt in a worker without descriptors': async () => {
     const { worker, ready } = await startWorker('worker without descriptors')

@@ -5,6 +5,7 @@
  */
 
 import { type BpfMap, Collection, CollectionSpec, type Program, type RingBuffer } from 'ebpf-ts'
+import type { Sample } from '../protocol.ts'
 import { check, now, rounds, type Setup, type SweepOptions, type Work } from '../work.ts'
 
 const OBJECT = 'bench/bpf/ring.bpf.o'
@@ -171,29 +172,42 @@ const BURST = 1000
 /** So many bursts take about a millisecond. */
 const BURSTS_PER_MILLISECOND = 3
 
+/** One loop for all sweeps, as a tool has one for as long as it lives. */
 const forAwait: Setup = ({ milliseconds }) => {
   const opened = openRing('produce_32')
   const bursts = Math.ceil(milliseconds * BURSTS_PER_MILLISECOND)
+  let time = 0
+  let start = 0
+  let left = 0
+  let read: Read = { records: 0, sum: 0, bytes: 0 }
+  let finish: (sample: Sample) => void
+  let fail: (error: unknown) => void
+  const startBurst = (): void => {
+    read = { records: 0, sum: 0, bytes: 0 }
+    opened.fill(BURST)
+    start = now()
+  }
+  const consume = async (): Promise<void> => {
+    for await (const { data } of opened.ring.records()) {
+      read.sum += data[0]!
+      read.bytes += data.length
+      if (++read.records < BURST) continue
+      time += now() - start
+      checkRead(read, BURST, 32, sumOfBytesTo(BURST))
+      if (--left === 0) finish({ ns: time / (bursts * BURST), ops: bursts * BURST })
+      else startBurst()
+    }
+  }
+  consume().catch(error => fail(error))
   return {
-    async sweep() {
-      let time = 0
-      let left = bursts
-      let read: Read = { records: 0, sum: 0, bytes: 0 }
-      opened.fill(BURST)
-      let start = now()
-      for await (const { data } of opened.ring.records()) {
-        read.sum += data[0]!
-        read.bytes += data.length
-        if (++read.records < BURST) continue
-        time += now() - start
-        checkRead(read, BURST, 32, sumOfBytesTo(BURST))
-        if (--left === 0) break
-        read = { records: 0, sum: 0, bytes: 0 }
-        opened.fill(BURST)
-        start = now()
-      }
-      return { ns: time / (bursts * BURST), ops: bursts * BURST }
-    },
+    sweep: () =>
+      new Promise((resolve, reject) => {
+        finish = resolve
+        fail = reject
+        time = 0
+        left = bursts
+        startBurst()
+      }),
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   }
 }

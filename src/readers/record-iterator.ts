@@ -24,7 +24,8 @@ export interface RecordStream {
   take(): RingRecord | undefined
   /** Gives the space of records that were taken back. */
   settle(): void
-  readonly closed: boolean
+  /** Whether the reader was closed. */
+  closed: boolean
   readonly readiness: Readiness
   /** How many more records may be given out before the event loop has to turn. */
   left: number

@@ -336,13 +336,13 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   }
 
   /** The keys. See {@link BpfMap.entries} for what happens when the map changes meanwhile. */
-  keys(): Generator<K, undefined> {
+  keys(): IteratorObject<K, undefined> {
     const { keyCodec } = this.#elements
     return walk(this.#handle, (keys, offset) => keyCodec.decode(keys, offset), false)
   }
 
   /** The values. */
-  values(): Generator<V, undefined> {
+  values(): IteratorObject<V, undefined> {
     const { valueCodec } = this.#elements
     return walk(this.#handle, (_keys, _offset, values, offset) => valueCodec.decode(values, offset), true)
   }
@@ -354,7 +354,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    * @throws TypeError when the map has no keys
    * @throws BpfError `ERR_ITERATION_ABORTED` when it changes so fast that there is no end
    */
-  entries(): Generator<[K, V], undefined> {
+  entries(): IteratorObject<[K, V], undefined> {
     const { keyCodec, valueCodec } = this.#elements
     return walk<[K, V]>(
       this.#handle,
@@ -366,7 +366,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     )
   }
 
-  [Symbol.iterator](): Generator<[K, V], undefined> {
+  [Symbol.iterator](): IteratorObject<[K, V], undefined> {
     return this.entries()
   }
 

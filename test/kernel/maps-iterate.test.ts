@@ -126,6 +126,48 @@ kernelTest('a walk may be left early and started again', [], t => {
   ])
 })
 
+for (const [type, flags] of [
+  ['hash', 0],
+  ['lpm_trie', 1],
+] as const) {
+  kernelTest(`a walk of a map of type ${type} that was ended stays at its end`, [], t => {
+    using map = BpfMap.create({ name: 'squares', type, keySize: 8, valueSize: 8, maxEntries: 4, flags })
+    for (const key of [1n, 2n, 3n]) map.typed(u64, u64).set((key << 32n) | 32n, key)
+    const end = { value: undefined, done: true }
+    const over = map.keys()
+    for (let i = 0; i < 3; i++) t.false(over.next().done)
+    for (let i = 0; i < 3; i++) t.deepEqual(over.next(), end)
+    const left = map.keys()
+    left.next()
+    t.deepEqual(left.return?.(), end)
+    t.deepEqual(left.next(), end)
+    const never = map.keys()
+    t.deepEqual(never.return?.(), end)
+    t.deepEqual(never.next(), end)
+  })
+}
+
+kernelTest('a walk is an iterator like those of JavaScript', [], t => {
+  using map = BpfMap.create(squares)
+  const prototype = Object.getPrototypeOf(Object.getPrototypeOf(new Map().keys()))
+  t.is(Object.getPrototypeOf(Object.getPrototypeOf(map.entries())), prototype)
+  const walk = map.entries()
+  t.is(walk[Symbol.iterator](), walk)
+})
+
+kernelTest('a walk that failed is over', [], t => {
+  const map = BpfMap.create(squares)
+  const walk = map.keys()
+  map.close()
+  t.throws(() => walk.next(), { code: 'ERR_CLOSED' })
+  t.deepEqual(walk.next(), { value: undefined, done: true })
+})
+
+kernelTest('a map without keys has no walk', [], t => {
+  using map = BpfMap.create({ name: 'queue', type: 'queue', keySize: 0, valueSize: 4, maxEntries: 4 })
+  t.throws(() => map.keys(), { instanceOf: TypeError })
+})
+
 kernelTest('a walk ends with the map', [], t => {
   using map = BpfMap.create({ ...squares, valueSize: 100_000, maxEntries: 10 })
   for (let i = 0; i < 10; i++) map.set(Uint8Array.of(i, 0, 0, 0), new Uint8Array(100_000))

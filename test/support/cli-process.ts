@@ -8,7 +8,8 @@ import { type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+/** As it is published. */
+const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
 
 /** What came of a command. */
 export interface CliResult {

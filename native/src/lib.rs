@@ -29,6 +29,9 @@ pub extern "C" fn node_api_module_get_api_version_v1() -> i32 {
     8
 }
 
+/// Of the interface between this file and `src/syscalls/shim.ts`: one more for each change of it.
+const VERSION: i64 = 2;
+
 /// # Safety
 /// Called by Node with a valid environment.
 #[no_mangle]
@@ -49,6 +52,7 @@ pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Va
         let function = node::function(env, name, callback, core::ptr::null_mut());
         node::napi_set_named_property(env, exports, name.as_ptr(), function);
     }
+    node::napi_set_named_property(env, exports, c"version".as_ptr(), node::number(env, VERSION));
     exports
 }
 
@@ -64,7 +68,7 @@ unsafe extern "C" fn syscall(env: Env, info: node::CallbackInfo) -> Value {
 }
 
 /// `prepare(call)`: a function that makes the system call whose number and six arguments are in the 56 bytes of the
-/// view when it is called. The caller keeps the view referenced.
+/// view when it is called. The caller keeps the view referenced and in its place.
 unsafe extern "C" fn prepare(env: Env, info: node::CallbackInfo) -> Value {
     let ([view], _) = arguments::values::<1>(env, info);
     match view::data(env, view) {

@@ -13,7 +13,7 @@ import {
   type ProgramType,
   programTypes,
 } from '../abi/index.ts'
-import { type AttrFields, bpf, errnoName, nr, syscallEntry } from '../syscalls/index.ts'
+import { type AttrFields, bpf, bpfUninterrupted, errnoName, nr, syscallEntry } from '../syscalls/index.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'
 import { kernelVersion } from './version.ts'
@@ -80,7 +80,7 @@ export function loadCode(
   fields: AttrFields<'prog_load'> = {},
 ): number {
   raiseMemlockLimit()
-  return bpf('prog_load', {
+  return bpfUninterrupted('prog_load', {
     prog_type: enumNumber(programTypes, type, 'program type'),
     expected_attach_type: attachType === undefined ? 0 : enumNumber(attachTypes, attachType, 'attach type'),
     insns,

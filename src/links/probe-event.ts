@@ -40,7 +40,9 @@ const MAX_EVENT_NAME = 64
  * @param label what is probed; cut to fit the name
  */
 export function newProbeEvent(kind: ProbeEventKind, prefix: 'p' | 'r', label: string): ProbeEvent {
-  const suffix = `_${crypto.getRandomValues(new Uint32Array(1)).toString()}`
+  const suffix = `_${Math.floor(Math.random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0')}`
   const room = MAX_EVENT_NAME - 1 - prefix.length - 1 - suffix.length
   const readable = label.replace(/[^A-Za-z0-9_]/g, '_').slice(0, room)
   return { kind, group: `${PROBE_GROUP_PREFIX}${process.pid}`, name: `${prefix}_${readable}${suffix}` }

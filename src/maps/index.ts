@@ -30,6 +30,7 @@ export { incompatibilities } from './compatible.ts'
 export { type CreateMapOptions, createdSpec, type KernelValueType } from './create.ts'
 export type { DescriptorOwner, LookupOptions, UpdateMode, UpdateOptions } from './element.ts'
 export type { MapInfo } from './info.ts'
+export type { MapWalk } from './iterate.ts'
 export {
   hasNoElements,
   isKeyless,

@@ -32,7 +32,7 @@ import {
 import { elementTypes, knownType } from './element-types.ts'
 import { MapHandle } from './handle.ts'
 import { type MapInfo, readMapInfo } from './info.ts'
-import { walk } from './iterate.ts'
+import { type MapWalk, walk } from './iterate.ts'
 import {
   hasFixedElements,
   isKeyless,
@@ -335,26 +335,36 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     return this.#elements.peek()
   }
 
-  /** The keys. See {@link BpfMap.entries} for what happens when the map changes meanwhile. */
-  keys(): IteratorObject<K, undefined> {
+  /**
+   * The keys. See {@link BpfMap.entries} for what happens when the map changes meanwhile.
+   *
+   * @throws TypeError when the map has no keys
+   */
+  keys(): MapWalk<K> {
     const { keyCodec } = this.#elements
     return walk(this.#handle, (keys, offset) => keyCodec.decode(keys, offset), false)
   }
 
-  /** The values. */
-  values(): IteratorObject<V, undefined> {
+  /**
+   * The values.
+   *
+   * @throws TypeError when the map has no keys
+   */
+  values(): MapWalk<V> {
     const { valueCodec } = this.#elements
     return walk(this.#handle, (_keys, _offset, values, offset) => valueCodec.decode(values, offset), true)
   }
 
   /**
    * Keys and values, read many at once where the kernel can (5.6). The map may be changed meanwhile, by this loop,
-   * by programs or by others: an element that comes or goes is seen or not. Deleting the current key is always safe.
+   * by programs or by others: an element that comes or goes is seen or not, and a value is as old as its batch, of 64 KiB.
+   * Deleting the current key is always safe. A map that is closed meanwhile ends the loop with `ERR_CLOSED` at the next
+   * batch.
    *
    * @throws TypeError when the map has no keys
    * @throws BpfError `ERR_ITERATION_ABORTED` when it changes so fast that there is no end
    */
-  entries(): IteratorObject<[K, V], undefined> {
+  entries(): MapWalk<[K, V]> {
     const { keyCodec, valueCodec } = this.#elements
     return walk<[K, V]>(
       this.#handle,
@@ -366,7 +376,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     )
   }
 
-  [Symbol.iterator](): IteratorObject<[K, V], undefined> {
+  [Symbol.iterator](): MapWalk<[K, V]> {
     return this.entries()
   }
 

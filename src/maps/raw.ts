@@ -30,9 +30,8 @@ export class RawBytes implements Codec<Uint8Array> {
   decode(view: DataView, offset: number): Uint8Array {
     if (view !== this.#view) this.#keep(view)
     const source = this.#bytes
-    // The engine's fastest copy of any size; a view of a part would have to be made for it.
+    // Of a whole array this is the fastest copy, whatever its size; of a part, a loop is up to some 16 bytes.
     if (offset === 0 && source.length === this.size) return new Uint8Array(source)
-    // For the few bytes of a usual key or value a loop is faster.
     if (this.size > 16) return source.slice(offset, offset + this.size)
     const copy = new Uint8Array(this.size)
     for (let i = 0; i < this.size; i++) copy[i] = source[offset + i]!

@@ -24,12 +24,10 @@ import {
   type AttrFields,
   allocate,
   attrResult32,
-  bpf,
-  bpfAsync,
+  bpfUninterrupted,
+  bpfUninterruptedAsync,
   errnoName,
-  isInterrupted,
   type NativeMemory,
-  withoutProfiler,
 } from '../syscalls/index.ts'
 import {
   type AttachTarget,
@@ -104,8 +102,6 @@ const LAST_TRACE_SIZE = 16 << 20
 const LOG_TRACE = 1
 /** Logs the verdict and statistics only (5.2). */
 const LOG_VERDICT = 4
-/** As libbpf. */
-const LOAD_ATTEMPTS = 5
 
 /** What one `BPF_PROG_LOAD` gave. */
 interface Attempt {
@@ -123,9 +119,7 @@ export function loadProgram(spec: ProgramSpec, options: LoadOptions): LoadResult
   const steps = loadSteps(spec, options)
   let step = steps.next()
   while (!step.done) {
-    const fields = step.value
-    let result = bpf('prog_load', fields)
-    if (isInterrupted(result)) result = withoutProfiler(() => bpf('prog_load', fields))
+    const result = bpfUninterrupted('prog_load', step.value)
     step = steps.next({ result, trueSize: attrResult32(attr.prog_load.log_true_size) })
   }
   return step.value
@@ -137,7 +131,7 @@ export async function loadProgramAsync(spec: ProgramSpec, options: LoadOptions):
   try {
     let step = steps.next()
     while (!step.done) {
-      const { result, attr: written } = await bpfAsync('prog_load', step.value)
+      const { result, attr: written } = await bpfUninterruptedAsync('prog_load', step.value)
       step = steps.next({ result, trueSize: written.getUint32(attr.prog_load.log_true_size, true) })
     }
     return step.value
@@ -161,7 +155,7 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
   let logLevel = options.logLevel ?? 0
   let logSize = firstLogSize(options)
   let log: NativeMemory | undefined
-  for (let interrupted = 0; ; ) {
+  for (;;) {
     log = logLevel === 0 ? undefined : allocate(logSize)
     const { result, trueSize }: Attempt = yield log === undefined
       ? fields
@@ -169,7 +163,6 @@ function* loadSteps(spec: ProgramSpec, options: LoadOptions): LoadSteps {
     if (result >= 0) return { fd: result, verifierLog: log === undefined ? '' : cString(log.bytes) }
 
     const code = errnoName(-result)
-    if (isInterrupted(result) && ++interrupted < LOAD_ATTEMPTS) continue
     if (log === undefined && isVerdict(code)) {
       logLevel = code === 'E2BIG' && logsVerdictAlone() ? LOG_VERDICT : LOG_TRACE
     } else if (log !== undefined && code === 'ENOSPC' && logSize < LAST_LOG_SIZE) {

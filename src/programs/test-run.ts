@@ -8,7 +8,7 @@
 
 import { attr, type ProgramType } from '../abi/index.ts'
 import { failure } from '../kernel/index.ts'
-import { type AttrFields, attrResult32, bpf, isInterrupted, withoutProfiler } from '../syscalls/index.ts'
+import { type AttrFields, attrResult32, bpfUninterrupted } from '../syscalls/index.ts'
 
 /** Input of a test run. */
 export interface TestRunOptions {
@@ -41,8 +41,6 @@ export interface TestRunResult {
 }
 
 const HEADROOM = 256
-/** A long run stops when a signal comes, such as a profiler's, which may come again and again. */
-const ATTEMPTS = 100
 
 /** Types whose context the kernel does not copy out: it stays as it was, or is changed in place. */
 const CONTEXT_IN_PLACE: readonly (ProgramType | number)[] = [
@@ -88,9 +86,7 @@ export function testRun(
     fields.ctx_size_out = context.length
     fields.ctx_out = context
   }
-  let result = bpf('prog_run', fields)
-  for (let attempt = 1; attempt < ATTEMPTS && isInterrupted(result); attempt++)
-    result = withoutProfiler(() => bpf('prog_run', fields))
+  const result = bpfUninterrupted('prog_run', fields)
   if (result < 0) throw failure(`Cannot run program ${name}`, result, 'bpf(BPF_PROG_TEST_RUN)')
   return {
     returnValue: attrResult32(attr.test.retval),

@@ -9,6 +9,7 @@ import { type AttrFields, arms, writeAttr } from './attr.ts'
 import { syscallEntry } from './entry.ts'
 import { allocate, type NativeMemory } from './memory.ts'
 import { nr } from './numbers.ts'
+import { ATTEMPTS, isInterrupted, uninterrupted } from './signals.ts'
 
 /** More than any arm: the union of Linux 6.18 has 168 bytes. */
 const ATTR_SPACE = 256
@@ -64,6 +65,27 @@ export async function bpfAsync<C extends Command>(
   } finally {
     inFlight.delete(held)
   }
+}
+
+/**
+ * As {@link bpf}, for commands that give up when a signal is pending and may be repeated: loads and test runs.
+ *
+ * @returns what the kernel returned, or -errno; `EINTR` or `EAGAIN` only when signals do not cease
+ */
+export function bpfUninterrupted<C extends Command>(command: C, fields: AttrFields<C>): number {
+  return uninterrupted(() => bpf(command, fields))
+}
+
+/** As {@link bpfAsync}, for commands that give up when a signal is pending and may be repeated. */
+export async function bpfUninterruptedAsync<C extends Command>(
+  command: C,
+  fields: AttrFields<C>,
+): Promise<{ result: number; attr: DataView }> {
+  // The threads of the pool are not profiled: no signal is held back there.
+  let outcome = await bpfAsync(command, fields)
+  for (let attempt = 1; attempt < ATTEMPTS && isInterrupted(outcome.result); attempt++)
+    outcome = await bpfAsync(command, fields)
+  return outcome
 }
 
 /** Keeps what pending calls refer to reachable. */

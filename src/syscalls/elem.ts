@@ -11,21 +11,17 @@
  */
 
 import { attr, commands } from '../abi/index.ts'
-import { syscallEntry } from './entry.ts'
+import { type PreparedCall, syscallEntry } from './entry.ts'
 import { allocate } from './memory.ts'
 import { nr } from './numbers.ts'
 
 /** This thread's call and its attr, as 32-bit words: x64 and arm64 are little-endian, so a low half comes first. */
-interface Slot {
-  /** The attr. */
+interface Slot extends PreparedCall {
+  /** The attr. The call is `bpf(2)` with a command, the attr's address and its size. */
   readonly words: Uint32Array
-  /** The number and the arguments of `bpf(2)`: the command, the attr's address and its size. */
-  readonly call: Uint32Array
-  readonly make: () => number
 }
 
-/** Number and six arguments of 64 bits. */
-const CALL_SIZE = 7 * 8
+/** Word of the first argument. */
 const COMMAND = 2
 
 const HIGH = 2 ** -32
@@ -39,12 +35,12 @@ let batchSlot: Slot | undefined
 
 function openSlot(size: number): Slot {
   const memory = allocate(size)
-  const call = new Uint32Array(allocate(CALL_SIZE).bytes.buffer)
+  const { call, make } = syscallEntry().prepare()
   call[0] = nr.bpf
   call[COMMAND + 2] = memory.address
   call[COMMAND + 3] = memory.address * HIGH
   call[COMMAND + 4] = size
-  return { words: new Uint32Array(memory.bytes.buffer), call, make: syscallEntry().prepare(call) }
+  return { words: new Uint32Array(memory.bytes.buffer), call, make }
 }
 
 function elem(command: number, fd: number, key: number, value: number, flags: number): number {

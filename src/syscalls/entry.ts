@@ -26,6 +26,15 @@ export interface FdWatcher {
   close(): void
 }
 
+/** A system call whose number and arguments lie in memory. */
+export interface PreparedCall {
+  readonly call: Uint32Array<ArrayBuffer>
+  readonly make: () => number
+}
+
+/** Words of a {@link PreparedCall}. */
+export const CALL_WORDS = 14
+
 /** What a backend offers. Arguments and addresses are numbers below 2^53; results are -errno on failure. */
 export interface SyscallEntry {
   /** Which backend this is. */
@@ -40,11 +49,10 @@ export interface SyscallEntry {
   /**
    * Prepares a system call that is made often: the shim takes 11 ns for each argument of `syscall`.
    *
-   * @param call 14 words: the number and the six arguments, of 64 bits each with the low half first; they are read when
-   *   the call is made
-   * @returns makes the call: the result, or -errno
+   * @returns `call`: 14 words, the number and the six arguments of 64 bits each with the low half first, which must not
+   *   be transferred; and `make`, which reads them, makes the call, and returns its result, or -errno
    */
-  prepare(call: Uint32Array<ArrayBuffer>): () => number
+  prepare(): PreparedCall
   /**
    * Makes a system call on a thread of libuv's pool. Memory it refers to must stay referenced until the
    * promise settles. It cannot be cancelled, and the process cannot exit before it returns: never wait

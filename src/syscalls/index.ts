@@ -7,7 +7,7 @@
  */
 
 export type { AttrFields, AttrValue, FieldsOf } from './attr.ts'
-export { attrResult32, attrResult64, bpf, bpfAsync } from './bpf.ts'
+export { attrResult32, attrResult64, bpf, bpfAsync, bpfUninterrupted, bpfUninterruptedAsync } from './bpf.ts'
 export { debugLog } from './debug.ts'
 export {
   type BatchCommand,
@@ -28,4 +28,3 @@ export { allocate, type NativeMemory, scratch } from './memory.ts'
 export { type MappingRegion, pageSize, SharedMapping } from './mmap.ts'
 export { nr, type SyscallName } from './numbers.ts'
 export { ioctl, perfEventOpen } from './perf.ts'
-export { isInterrupted, withoutProfiler } from './signals.ts'

@@ -8,7 +8,7 @@
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import { BpfError } from '../errors.ts'
-import type { SyscallEntry } from './entry.ts'
+import { CALL_WORDS, type SyscallEntry } from './entry.ts'
 import { EpollLoop } from './watch-epoll.ts'
 import { PollWatcher } from './watch-poll.ts'
 
@@ -40,13 +40,15 @@ export function openKoffi(): SyscallEntry {
     return result === -1 ? -koffi.errno() : result
   }
 
-  const prepare: SyscallEntry['prepare'] = call => {
+  const prepare: SyscallEntry['prepare'] = () => {
+    const call = new Uint32Array(CALL_WORDS)
     // The high half is signed, as the arguments are.
     const word = (at: number): number => call[2 * at]! + (call[2 * at + 1]! | 0) * 2 ** 32
-    return () => {
+    const make = (): number => {
       const result = native(word(0), word(1), word(2), word(3), word(4), word(5), word(6))
       return result === -1 ? -koffi.errno() : result
     }
+    return { call, make }
   }
 
   let pending = 0

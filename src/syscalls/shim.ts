@@ -8,14 +8,18 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { BpfError, closedError } from '../errors.ts'
-import type { FdWatcher, SyscallEntry } from './entry.ts'
+import { CALL_WORDS, type FdWatcher, type SyscallEntry } from './entry.ts'
 import { watchError } from './epoll.ts'
 
 /** Stands for a watcher of the shim. It must not be used after `watcherClose`. */
 type Handle = object
 
 /** What `native/src/lib.rs` exports. */
-interface Shim extends Pick<SyscallEntry, 'syscall' | 'prepare' | 'syscallAsync' | 'addressOf'> {
+interface Shim extends Pick<SyscallEntry, 'syscall' | 'syscallAsync' | 'addressOf'> {
+  /** Of the interface between the shim and this file. */
+  readonly version: number
+  /** Makes the call that is in these 14 words; reads them for as long as it exists. */
+  prepare(call: Uint32Array): () => number
   /** An active watcher, or -errno. */
   watch(fd: number, onReadable: () => void): Handle | number
   watcherStart(handle: Handle): void
@@ -46,22 +50,21 @@ export function openShim(): SyscallEntry | undefined {
     })
   }
   const shim = module.exports
-  if (typeof shim.prepare !== 'function') {
-    throw new BpfError(
-      `Cannot use the native shim ${path}: it was built for another version (npm run build:native)`,
-      {
-        code: 'ERR_BACKEND',
-      },
-    )
+  if (shim.version !== VERSION) {
+    const hint = 'npm run build:native makes another, EBPF_TS_BACKEND=koffi does without'
+    throw new BpfError(`Cannot use the native shim ${path}: it is of another version (${hint})`, {
+      code: 'ERR_BACKEND',
+    })
   }
   const { syscall, syscallAsync, addressOf } = shim
   return {
     backend: 'shim',
     syscall,
-    prepare: call => {
-      const prepared = shim.prepare(call)
-      calls.set(prepared, call)
-      return prepared
+    prepare: () => {
+      const call = new Uint32Array(CALL_WORDS)
+      const make = shim.prepare(call)
+      calls.set(make, call)
+      return { call, make }
     },
     syscallAsync,
     addressOf,
@@ -72,6 +75,9 @@ export function openShim(): SyscallEntry | undefined {
     },
   }
 }
+
+/** Of the interface between the shim and this file: one more for each change of it. */
+const VERSION = 2
 
 /** Keeps the arguments of prepared calls for as long as there is somebody to make them. */
 const calls = new WeakMap<() => number, Uint32Array>()

@@ -1,3 +1,4 @@
+import type { Codec } from '../../src/codec.ts'
 import { possibleCpus } from '../../src/kernel/index.ts'
 import { BpfMap, lpmKey, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
 import { kernelTest } from '../support/kernel-test.ts'
@@ -161,6 +162,56 @@ kernelTest('a walk that failed is over', [], t => {
   map.close()
   t.throws(() => walk.next(), { code: 'ERR_CLOSED' })
   t.deepEqual(walk.next(), { value: undefined, done: true })
+})
+
+/** Cannot decode the second thing that it is given. */
+function failing(): Codec<bigint> {
+  let calls = 0
+  return {
+    size: 8,
+    encode: (value, view, offset) => view.setBigUint64(offset, value, true),
+    decode: (view, offset) => {
+      if (++calls === 2) throw new Error('the second one')
+      return view.getBigUint64(offset, true)
+    },
+  }
+}
+
+for (const [type, flags] of [
+  ['hash', 0],
+  ['lpm_trie', 1],
+] as const) {
+  kernelTest(
+    `a walk of a map of type ${type} is over when its codec fails, and can be disposed of`,
+    [],
+    t => {
+      using map = BpfMap.create({ name: 'squares', type, keySize: 8, valueSize: 8, maxEntries: 8, flags })
+      for (let i = 0n; i < 4n; i++) map.typed(u64, u64).set((i << 32n) | 32n, i)
+      using walk = map.typed(u64, failing()).values()
+      t.false(walk.next().done)
+      t.throws(() => walk.next(), { message: /the second one/ })
+      t.deepEqual(walk.next(), { value: undefined, done: true })
+      const other = map.keys()
+      other.next()
+      other[Symbol.dispose]()
+      t.deepEqual(other.next(), { value: undefined, done: true })
+    },
+  )
+}
+
+kernelTest('values that a walk gave stay as they were', [], t => {
+  // More than a batch of 64 KiB.
+  const count = 6000
+  using map = BpfMap.create({ name: 'wide', type: 'array', keySize: 4, valueSize: 32, maxEntries: count })
+  map.setBatch(
+    Array.from({ length: count }, (_, i) => [
+      new Uint8Array(Uint32Array.of(i).buffer),
+      new Uint8Array(32).fill(i),
+    ]),
+  )
+  const values = [...map.values()]
+  t.is(values.length, count)
+  t.true(values.every((value, i) => value.length === 32 && value.every(byte => byte === (i & 0xff))))
 })
 
 kernelTest('a map without keys has no walk', [], t => {

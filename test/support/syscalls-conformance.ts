@@ -106,8 +106,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   })
 
   test('a prepared system call reads its number and its arguments when it is made', t => {
-    const call = new Uint32Array(14)
-    const make = syscallEntry().prepare(call)
+    const { call, make } = syscallEntry().prepare()
     const write = (...words: readonly number[]): void => {
       call.fill(0)
       for (const [i, word] of words.entries()) {
@@ -132,9 +131,9 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const makers = Array.from({ length: 100 }, () => {
-      const call = new Uint32Array(14)
+      const { call, make } = syscallEntry().prepare()
       call[0] = nr.getpid
-      return syscallEntry().prepare(call)
+      return make
     })
     for (let round = 0; round < 5; round++) {
       collect()

@@ -144,6 +144,11 @@ const ringRows: readonly Row[] = [
     { variants: ['copy'] },
   ),
   sweep(
+    'ring-decode-for-await',
+    'The record of ring-decode in such a loop: copied, awaited, and decoded to an object with five members',
+    [time(200)],
+  ),
+  sweep(
     'ring-latency',
     'From bpf_ktime_get_ns in the kernel to the callback in an idle process that waits, of one record every 2 ms made ' +
       'by produce_time in another thread; median of a sweep of 100. extra.p99 in nanoseconds',

@@ -9,7 +9,7 @@ export interface Codec<T> {
   /** Bytes of a value. */
   readonly size: number
   /**
-   * Reads the value at `offset`.
+   * Reads the value at `offset`. The memory is used again: the value must not refer to it.
    *
    * @param view may be of shared memory, and of memory that must not be written to
    * @param offset in bytes from the start of the view; the value need not be aligned

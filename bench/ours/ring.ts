@@ -5,6 +5,7 @@
  */
 
 import { type BpfMap, Collection, CollectionSpec, type Program, type RingBuffer } from 'ebpf-ts'
+import type { RingRecord } from 'ebpf-ts/readers'
 import type { Sample } from '../protocol.ts'
 import { check, now, rounds, type Setup, type SweepOptions, type Work } from '../work.ts'
 
@@ -172,53 +173,88 @@ const BURST = 1000
 /** So many bursts take about a millisecond. */
 const BURSTS_PER_MILLISECOND = 3
 
+/** How the loop reads: adds a record to what was read. */
+interface Loop {
+  readonly producer: string
+  readonly ring?: string
+  readonly size: number
+  readonly sum: number
+  add(read: Read, record: RingRecord): void
+}
+
 /** One loop for all sweeps, as a tool has one for as long as it lives. */
-const forAwait: Setup = ({ milliseconds }) => {
-  const opened = openRing('produce_32')
-  const bursts = Math.ceil(milliseconds * BURSTS_PER_MILLISECOND)
-  let time = 0
-  let start = 0
-  let left = 0
-  let read: Read = { records: 0, sum: 0, bytes: 0 }
-  let finish: (sample: Sample) => void
-  let fail: (error: unknown) => void
-  const startBurst = (): void => {
-    read = { records: 0, sum: 0, bytes: 0 }
-    opened.fill(BURST)
-    start = now()
-  }
-  const consume = async (): Promise<void> => {
-    for await (const { data } of opened.ring.records()) {
-      read.sum += data[0]!
-      read.bytes += data.length
-      if (++read.records < BURST) continue
-      time += now() - start
-      checkRead(read, BURST, 32, sumOfBytesTo(BURST))
-      if (--left === 0) finish({ ns: time / (bursts * BURST), ops: bursts * BURST })
-      else startBurst()
+const forAwait =
+  ({ producer, ring, size, sum, add }: Loop): Setup =>
+  ({ milliseconds }) => {
+    const opened = openRing(producer, ring)
+    const bursts = Math.ceil(milliseconds * BURSTS_PER_MILLISECOND)
+    let time = 0
+    let start = 0
+    let left = 0
+    let read: Read = { records: 0, sum: 0, bytes: 0 }
+    let finish: (sample: Sample) => void = () => {}
+    const startBurst = (): void => {
+      read = { records: 0, sum: 0, bytes: 0 }
+      opened.fill(BURST)
+      start = now()
     }
-  }
-  consume().catch(error => fail(error))
-  return {
-    sweep: () =>
-      new Promise((resolve, reject) => {
-        finish = resolve
-        fail = reject
+    const consume = async (): Promise<never> => {
+      for await (const record of opened.ring.records()) {
+        add(read, record)
+        if (++read.records < BURST) continue
+        time += now() - start
+        checkRead(read, BURST, size, sum)
+        if (--left === 0) finish({ ns: time / (bursts * BURST), ops: bursts * BURST })
+        else startBurst()
+      }
+      throw new Error('the loop has ended')
+    }
+    const consumed = consume()
+    // Whoever waits for a sweep is told.
+    consumed.catch(() => {})
+    return {
+      sweep() {
+        const swept = new Promise<Sample>(resolve => {
+          finish = resolve
+        })
         time = 0
         left = bursts
         startBurst()
-      }),
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
+        return Promise.race([swept, consumed])
+      },
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    }
   }
-}
 
-/** `ring-drain-8` to `ring-for-await`. */
+const forAwaitBytes = forAwait({
+  producer: 'produce_32',
+  size: 32,
+  sum: sumOfBytesTo(BURST),
+  add(read, { data }) {
+    read.sum += data[0]!
+    read.bytes += data.length
+  },
+})
+
+const forAwaitDecoded = forAwait({
+  producer: 'produce_event',
+  ring: 'events',
+  size: 40,
+  sum: sumTo(BURST),
+  add(read, record) {
+    read.sum += (record.decode() as Event).pid
+    read.bytes += record.data.length
+  },
+})
+
+/** `ring-drain-8` to `ring-decode-for-await`. */
 export const ringSetups: Readonly<Record<string, Setup>> = {
   'ring-drain-8': drain(8, 60_000),
   'ring-drain-32': drain(32, 26_000),
   'ring-drain-256': drain(256, 3900),
   'ring-decode': decode,
   'ring-copy-32': copy(26_000),
-  'ring-for-await': forAwait,
+  'ring-for-await': forAwaitBytes,
+  'ring-decode-for-await': forAwaitDecoded,
   'ring-for-await-copy': copy(BURST),
 }

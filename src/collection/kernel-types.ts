@@ -30,13 +30,13 @@ export interface LoadedTypes extends LoadedBtf, Disposable {
 export function loadTypes(btf: Btf, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
   const complete = allocateKsyms(btf)
   return (
-    load(BtfBuilder.from(complete), code) ??
+    loadBuilt(BtfBuilder.from(complete), code) ??
     // Asking for each kind of type takes as many system calls as there are kinds, and new kernels know them all.
-    (known(features.btf) ? load(sanitizeBtf(complete, support()), code) : undefined)
+    (known(features.btf) ? loadBuilt(sanitizeBtf(complete, support()), code) : undefined)
   )
 }
 
-function load(builder: BtfBuilder, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
+function loadBuilt(builder: BtfBuilder, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
   for (const instructions of code) {
     for (const { source } of instructions) {
       if (source === undefined) continue

@@ -85,7 +85,7 @@ export class Variable {
     } else if (this.#codec !== undefined) {
       this.#encoded ??= new DataView(new ArrayBuffer(this.#codec.size))
       encodeVariable(this.name, this.#codec, value, this.#encoded)
-      store(this.#encoded, this.#memory())
+      storeValue(this.#encoded, this.#memory())
     } else this.bytes.set(this.#bytesOf(value))
   }
 
@@ -125,7 +125,7 @@ const registers: ReadonlyMap<number, Scalar['cell'] | undefined> = new Map(
 )
 
 /** Copies a value to where programs see it. What fits a register is written at once: they see the old or the new one. */
-function store(value: DataView<ArrayBuffer>, memory: DataView): void {
+function storeValue(value: DataView<ArrayBuffer>, memory: DataView): void {
   const { buffer, byteOffset } = memory
   const cell = byteOffset % value.byteLength === 0 ? registers.get(value.byteLength) : undefined
   if (cell === undefined) new Uint8Array(buffer, byteOffset).set(new Uint8Array(value.buffer))

@@ -32,9 +32,6 @@ export interface PreparedCall {
   readonly make: () => number
 }
 
-/** Words of a {@link PreparedCall}. */
-export const CALL_WORDS = 14
-
 /** What a backend offers. Arguments and addresses are numbers below 2^53; results are -errno on failure. */
 export interface SyscallEntry {
   /** Which backend this is. */

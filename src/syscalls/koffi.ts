@@ -8,7 +8,8 @@
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import { BpfError } from '../errors.ts'
-import { CALL_WORDS, type SyscallEntry } from './entry.ts'
+import type { SyscallEntry } from './entry.ts'
+import { CALL_WORDS } from './numbers.ts'
 import { EpollLoop } from './watch-epoll.ts'
 import { PollWatcher } from './watch-poll.ts'
 

@@ -83,3 +83,6 @@ export const syscallTables: Readonly<Record<string, Readonly<Record<SyscallName,
 
 /** System call numbers of this CPU. On a CPU without a table the entry refuses before a number is used. */
 export const nr: Readonly<Record<SyscallName, number>> = syscallTables[process.arch] ?? x64
+
+/** 32-bit words of a call: its number and six arguments, of 64 bits each. */
+export const CALL_WORDS = 14

@@ -8,8 +8,9 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { BpfError, closedError } from '../errors.ts'
-import { CALL_WORDS, type FdWatcher, type SyscallEntry } from './entry.ts'
+import type { FdWatcher, SyscallEntry } from './entry.ts'
 import { watchError } from './epoll.ts'
+import { CALL_WORDS } from './numbers.ts'
 
 /** Stands for a watcher of the shim. It must not be used after `watcherClose`. */
 type Handle = object

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 
@@ -17,7 +18,7 @@ const published = (specifier: string): Promise<Door> => import(specifier)
 function loaded(file: string, seen: Set<string> = new Set()): Set<string> {
   if (seen.has(file)) return seen
   seen.add(file)
-  for (const [, path] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) .*?from '(\.[^']+)';/gm))
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g))
     loaded(join(dirname(file), path!), seen)
   return seen
 }
@@ -27,9 +28,9 @@ for (const { specifier, file } of doors) {
     const source: Door = await import(`../../src/${file.slice('./dist/'.length)}`)
     const door = await published(specifier)
     t.deepEqual(Object.keys(door).sort(), Object.keys(source).sort())
-    // Names of classes are seen where objects are printed.
+    // Names are seen in stack traces, and where objects are printed.
     for (const [name, value] of Object.entries(door))
-      if (typeof value === 'function' && /^[A-Z]/.test(name)) t.is(value.name, name)
+      if (typeof value === 'function') t.is(value.name, (source[name] as { name: string }).name)
   })
 }
 
@@ -49,9 +50,33 @@ test('the common path is two files, and no door is more than three', t => {
   for (const { file } of doors) t.true(loaded(file).size <= 3, file)
 })
 
-test('V8 can keep every file with a byte for each character', t => {
+test('V8 can keep the common path with a byte for each character', t => {
   for (const file of ['dist/library.js', ...loaded('dist/inspect/index.js')])
     t.notRegex(readFileSync(file, 'utf8'), /[^\0-\xff]/, file)
+})
+
+test('nothing else is published: every file belongs to a door or to the command line', t => {
+  const expected = [...doors.map(({ file }) => file), 'dist/cli/main.js'].map(file => join(file))
+  const all = new Set<string>()
+  for (const file of expected) for (const each of loaded(file)) all.add(each)
+  const found = readdirSync('dist', { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.js'))
+    .map(name => join('dist', name))
+  t.deepEqual(found.sort(), [...all].sort())
+})
+
+/** Where in `src` an error of a program comes from, by the source maps. */
+function sourceLines(specifier: string): string[] {
+  const source = `import { parseObject } from '${specifier}'; parseObject(new Uint8Array(4))`
+  const args = ['--enable-source-maps', '--input-type=module', '-e', source]
+  const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  return [...stderr.matchAll(/src\/\S+?:\d+/g)].map(([place]) => place)
+}
+
+test('an error of the published library is located as one of its source', t => {
+  const lines = sourceLines('ebpf-ts/elf')
+  t.true(lines.length > 3)
+  t.deepEqual(lines, sourceLines(new URL('../../src/elf/index.js', import.meta.url).href))
 })
 
 test('the source maps lead to the sources that are published', t => {

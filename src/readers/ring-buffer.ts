@@ -91,11 +91,16 @@ export class RingBuffer implements Disposable {
   /**
    * Maps the memory of ring buffers. The maps may be closed afterwards. On failure nothing stays open.
    *
-   * @throws TypeError when a map is not of type `'ringbuf'`, overwrites its records, or there is none
+   * @throws TypeError when a map is not of type `'ringbuf'`, overwrites its records, or there is none; when the codec is
+   *   none
    * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
    * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
    */
   static open(source: RingBufferMap | Iterable<RingBufferMap>, options: RingBufferOptions = {}): RingBuffer {
+    if (typeof source !== 'object' || source === null)
+      throw new TypeError('Cannot open a ring buffer: no map was given')
+    if (options.codec !== undefined && typeof options.codec.decode !== 'function')
+      throw new TypeError('Cannot open a ring buffer: the codec has no function decode')
     // A BpfMap is iterable too.
     const maps = 'fd' in source ? [source] : [...source]
     if (maps.length === 0) throw new TypeError('Cannot open a ring buffer: no map was given')
@@ -138,6 +143,7 @@ export class RingBuffer implements Disposable {
    * @returns how many records there were
    * @throws BpfError `ERR_CLOSED`; `ERR_BUSY` when called from its own callback
    * @throws RangeError when the limit is not a positive integer
+   * @throws TypeError when the callback is no function
    */
   drain(callback: (record: RingView) => void, options: DrainOptions = {}): number {
     const { limit = Number.POSITIVE_INFINITY } = options
@@ -146,6 +152,8 @@ export class RingBuffer implements Disposable {
         `Cannot drain ring buffer ${this.#names}: limit ${limit} is not a positive integer`,
       )
     }
+    if (typeof callback !== 'function')
+      throw new TypeError(`Cannot drain ring buffer ${this.#names}: the callback is no function`)
     this.#checkIdle()
     this.#draining = true
     try {
@@ -173,11 +181,18 @@ export class RingBuffer implements Disposable {
    * signal aborts. Records are taken as they are asked for: leaving the loop loses none, and another one goes on
    * where it was left. The process is kept alive only while a record is waited for.
    *
+   * Space is given back for several records at once, and when one is waited for: where a process dies or a worker is
+   * terminated between, up to an eighth of the ring comes again to the next reader.
+   *
    * @throws BpfError `ERR_CLOSED`
+   * @throws TypeError when the signal is no `AbortSignal`
    */
   records(options: RecordsOptions = {}): AsyncIterableIterator<RingRecord, undefined> {
     if (this.#stream.closed) throw closedError(`Ring buffer ${this.#names}`)
-    return new RecordIterator(this.#stream, options.signal)
+    const { signal } = options
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError(`Cannot read ring buffer ${this.#names}: the signal is no AbortSignal`)
+    return new RecordIterator(this.#stream, signal)
   }
 
   #take(): RingRecord | undefined {

@@ -300,6 +300,20 @@ kernelTest('only ring buffers can be opened', [ringBuffers], t => {
   t.deepEqual(mappings(), [])
 })
 
+kernelTest('arguments of the wrong kind are told before anything is read', [ringBuffers], t => {
+  const { ring, program, map } = setUp(t)
+  const wrong = (value: unknown): never => value as never
+  t.true(send(program, new Uint8Array(8)))
+  t.throws(() => ring.drain(wrong(undefined)), { instanceOf: TypeError, message: /events: the callback/ })
+  t.throws(() => ring.records({ signal: wrong(5) }), { instanceOf: TypeError, message: /events: the signal/ })
+  t.throws(() => RingBuffer.open(map, { codec: wrong({ a: u32 }) }), {
+    instanceOf: TypeError,
+    message: /the codec/,
+  })
+  t.throws(() => RingBuffer.open(wrong(undefined)), { instanceOf: TypeError, message: /no map was given/ })
+  t.is(drain(ring).length, 1)
+})
+
 kernelTest('nothing stays mapped when opening fails', [ringBuffers], t => {
   using good = createRing('good')
   using array = BpfMap.create({ name: 'counts', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 })

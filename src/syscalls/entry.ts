@@ -114,7 +114,7 @@ function openEntry(wanted: string | undefined): SyscallEntry {
   const shim = openShim()
   if (shim === undefined && wanted === 'shim') {
     throw new BpfError(
-      'Cannot use EBPF_TS_BACKEND=shim: there is no prebuilt shim for this platform (npm run build:native)',
+      'Cannot use EBPF_TS_BACKEND=shim: there is no prebuilt shim for this platform (npm run build:native in a clone); unset it to use koffi',
       { code: 'ERR_BACKEND' },
     )
   }

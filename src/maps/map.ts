@@ -335,21 +335,13 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     return this.#elements.peek()
   }
 
-  /**
-   * The keys. See {@link BpfMap.entries} for what happens when the map changes meanwhile.
-   *
-   * @throws TypeError when the map has no keys
-   */
+  /** The keys. {@link BpfMap.entries} says what happens when the map changes meanwhile, and what is thrown. */
   keys(): MapWalk<K> {
     const { keyCodec } = this.#elements
     return walk(this.#handle, (keys, offset) => keyCodec.decode(keys, offset), false)
   }
 
-  /**
-   * The values.
-   *
-   * @throws TypeError when the map has no keys
-   */
+  /** The values, as {@link BpfMap.entries}. */
   values(): MapWalk<V> {
     const { valueCodec } = this.#elements
     return walk(this.#handle, (_keys, _offset, values, offset) => valueCodec.decode(values, offset), true)

@@ -247,7 +247,9 @@ export function pickRows(patterns: readonly string[]): readonly Row[] {
   const matchers = patterns.map(pattern => {
     const quoted = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
     const matcher = new RegExp(`^${quoted}$`)
-    if (!rows.some(({ name }) => matcher.test(name))) throw new RangeError(`There is no row ${pattern}`)
+    if (!rows.some(({ name }) => matcher.test(name))) {
+      throw new RangeError(`There is no row ${pattern}; there are ${rows.map(({ name }) => name).join(', ')}`)
+    }
     return matcher
   })
   return rows.filter(({ name }) => matchers.some(matcher => matcher.test(name)))

@@ -29,6 +29,7 @@ const VERSIONS = ['20', '22', '24', '26'] as const
 const SMOKE = [
   'test/unit/import*',
   'test/unit/syscalls',
+  'test/kernel/processes*',
   'test/kernel/syscalls*',
   'test/kernel/ring*',
   'test/kernel/maps*',

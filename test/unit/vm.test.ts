@@ -5,7 +5,16 @@ import test from 'ava'
 import type { TapTest } from '../support/tap.ts'
 import { GuestConsole, type GuestResult, watchGuest } from '../vm/console.ts'
 import { type GuestKernel, kernels, prepareKernel } from '../vm/kernels.ts'
-import { formatMatrix, type KernelResult, kernelResult, neverRun, tallyMatrix } from '../vm/matrix.ts'
+import {
+  filesLeft,
+  formatMatrix,
+  isEmulatorsFault,
+  joined,
+  type KernelResult,
+  kernelResult,
+  neverRun,
+  tallyMatrix,
+} from '../vm/matrix.ts'
 
 const passed = (name: string): TapTest => ({ name, outcome: 'passed', detail: '' })
 const failed = (name: string): TapTest => ({ name, outcome: 'failed', detail: 'expected 1' })
@@ -158,4 +167,38 @@ test.serial('a kernel that was fetched once needs neither network nor tools', t 
   mkdirSync(join('.cache/vm/kernels', choice!.name), { recursive: true })
   writeFileSync(join('.cache/vm/kernels', choice!.name, 'kernel.json'), JSON.stringify(cached))
   t.deepEqual(prepareKernel(choice!), cached)
+})
+
+test('only the breakpoint of patched code is a fault of the emulator', t => {
+  const oops = (what: string): KernelResult =>
+    kernelResult(
+      kernel,
+      { ...good, failure: `[  862.257327] Oops: ${what}: 0000 [#1] PREEMPT SMP NOPTI` },
+      [],
+    )
+  t.true(isEmulatorsFault(oops('int3')))
+  t.false(isEmulatorsFault(oops('general protection fault')))
+  t.false(isEmulatorsFault(result('6.12', [], { failure: 'no output for 300 s' })))
+  t.false(isEmulatorsFault(result('6.12', [passed('one')])))
+})
+
+test('another guest goes on with the file that a guest died in', t => {
+  const files = ['arena', 'maps', 'uprobe', 'verify'].map(name => `build/test/kernel/${name}.test.js`)
+  const left = (tests: readonly TapTest[]): string[] =>
+    filesLeft(files, tests).map(file => /(\w+)\.test\.js$/.exec(file)![1]!)
+  t.deepEqual(left([passed('arena › a'), passed('maps › b')]), ['maps', 'uprobe', 'verify'])
+  // Two at least, since ava does not name a single one.
+  t.deepEqual(left([passed('uprobe › c'), passed('verify › d')]), ['uprobe', 'verify'])
+  t.deepEqual(left([]), ['arena', 'maps', 'uprobe', 'verify'])
+})
+
+test('what the first guest said of those files does not count', t => {
+  const first = result('6.12', [passed('arena › a'), failed('maps › b')], { failure: 'Oops', seconds: 5 })
+  const second = result('6.12', [passed('maps › b'), passed('verify › d')], { seconds: 7 })
+  const both = joined(first, second)
+  t.deepEqual(both.tests, [passed('arena › a'), passed('maps › b'), passed('verify › d')])
+  t.is(both.seconds, 12)
+  t.is(both.failure, undefined)
+  const died = joined(first, result('6.12', [passed('maps › b')], { failure: 'Oops again' }))
+  t.is(died.failure, 'Oops again')
 })

@@ -39,6 +39,33 @@ export function kernelResult(
 
 const LAST_LINES = 40
 
+/** The test file that a test is in. */
+export function fileOf({ name }: TapTest): string {
+  return name.split(' › ', 1)[0]!
+}
+
+/**
+ * Whether a guest died of the breakpoint that kernels put in place of code while they patch it: with several threads, QEMU
+ * may still run one that is gone, and the kernel knows nothing of it.
+ */
+export function isEmulatorsFault({ failure }: KernelResult): boolean {
+  return /^\[ *[\d.]+\] Oops: int3: /.test(failure ?? '')
+}
+
+/** The files that a guest which died has not finished, two at least: of a single one, ava does not print the name. */
+export function filesLeft(files: readonly string[], tests: readonly TapTest[]): readonly string[] {
+  const last = tests.at(-1)
+  const died = last === undefined ? 0 : files.findIndex(each => each.endsWith(`/${fileOf(last)}.test.js`))
+  return files.slice(Math.max(0, Math.min(died, files.length - 2)))
+}
+
+/** The results of a guest that died, and of one that went on. */
+export function joined(first: KernelResult, second: KernelResult): KernelResult {
+  const again = new Set(second.tests.map(fileOf))
+  const before = first.tests.filter(each => !again.has(fileOf(each)))
+  return { ...second, tests: [...before, ...second.tests], seconds: first.seconds + second.seconds }
+}
+
 const MARKS = { passed: 'ok', failed: 'FAILED', skipped: '-' } as const
 
 /** Lays out the table; reasons for skips are numbered below it. */

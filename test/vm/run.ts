@@ -13,10 +13,21 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { exitCodeOf, tallyLine } from '../../tools/tally.ts'
 import { pickFiles, testFiles } from '../../tools/test-files.ts'
-import { TapReader } from '../support/tap.ts'
+import { TapReader, type TapTest } from '../support/tap.ts'
 import { runInGuest } from './boot.ts'
 import { type KernelChoice, kernels, prepareKernel } from './kernels.ts'
-import { formatMatrix, type KernelResult, kernelResult, neverRun, tallyMatrix, tallyOf } from './matrix.ts'
+import {
+  fileOf,
+  filesLeft,
+  formatMatrix,
+  isEmulatorsFault,
+  joined,
+  type KernelResult,
+  kernelResult,
+  neverRun,
+  tallyMatrix,
+  tallyOf,
+} from './matrix.ts'
 
 /** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
 const TIMEOUT = 2400
@@ -41,14 +52,18 @@ const HOST_FILES: readonly string[] = [
 /** Of no kernel either, but of the CPU: with an architecture that is not the host's. */
 const ARCHITECTURE_FILES: readonly string[] = ['build/test/kernel/processes-koffi.test.js']
 
-/** The command in a guest: all test files in one run of ava, one at a time. */
-function guestCommand(args: readonly string[], arch: string): string {
+/** The test files for a guest. */
+function guestFiles(args: readonly string[], arch: string): readonly string[] {
   const files = args.filter(each => !each.startsWith('-'))
-  const options = args.filter(each => each.startsWith('-'))
   const left = arch === process.arch ? [...HOST_FILES, ...ARCHITECTURE_FILES] : HOST_FILES
   const all = testFiles('build/test/kernel').filter(each => files.length > 0 || !left.includes(each))
-  const chosen = pickFiles(all, files)
-  const quoted = [...options, ...chosen].map(each => `'${each.replaceAll("'", `'\\''`)}'`)
+  return pickFiles(all, files)
+}
+
+/** The command in a guest: all test files in one run of ava, one at a time. */
+function guestCommand(args: readonly string[], files: readonly string[]): string {
+  const options = args.filter(each => each.startsWith('-'))
+  const quoted = [...options, ...files].map(each => `'${each.replaceAll("'", `'\\''`)}'`)
   return `node node_modules/ava/entrypoints/cli.mjs --tap --concurrency=1 --timeout=${IDLE} ${quoted.join(' ')}`
 }
 
@@ -73,23 +88,32 @@ class Pace {
   }
 }
 
-async function testKernel(choice: KernelChoice, command: string): Promise<KernelResult> {
+async function testKernel(choice: KernelChoice, args: readonly string[]): Promise<KernelResult> {
   const { name } = choice
   const pace = new Pace(name)
-  const reader = new TapReader(test => {
-    pace.step(test.name.split(' › ', 1)[0]!)
+  const onTest = (test: TapTest): void => {
+    pace.step(fileOf(test))
     if (test.outcome === 'failed') console.log(`  FAILED on ${name}: ${test.name}\n${test.detail}`)
-  })
+  }
   let release = ''
   try {
     // What guests share is made by one of them at a time: fetching is synchronous.
     const kernel = prepareKernel(choice)
     release = kernel.release
     console.log(`${name}: booting ${release}`)
-    const onLine = (line: string): void => reader.line(line)
-    const guest = await runInGuest(kernel, command, { timeout: TIMEOUT, onLine })
-    reader.end()
-    return kernelResult({ name, release }, guest, reader.tests)
+    const run = async (files: readonly string[]): Promise<KernelResult> => {
+      const reader = new TapReader(onTest)
+      const onLine = (line: string): void => reader.line(line)
+      const guest = await runInGuest(kernel, guestCommand(args, files), { timeout: TIMEOUT, onLine })
+      reader.end()
+      return kernelResult({ name, release }, guest, reader.tests)
+    }
+    const files = guestFiles(args, choice.arch)
+    const result = await run(files)
+    if (!isEmulatorsFault(result)) return result
+    const rest = filesLeft(files, result.tests)
+    console.log(`${name}: the emulator ran an instruction that was patched meanwhile; on with ${rest[0]}`)
+    return joined(result, await run(rest))
   } catch (error) {
     // Such as an archive that cannot be reached: the other kernels are still worth running.
     return { name, release, tests: [], failure: `cannot run: ${(error as Error).message}`, seconds: 0 }
@@ -142,7 +166,7 @@ async function main(): Promise<number> {
   const jobs = Number(values.jobs ?? availableParallelism())
   if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`--jobs must be a count, not ${values.jobs}`)
   const results = await inParallel(choose(values.kernel), jobs, async choice => {
-    const result = await testKernel(choice, guestCommand(avaArguments, choice.arch))
+    const result = await testKernel(choice, avaArguments)
     console.log(`${result.name}: ${tallyLine(tallyOf(result))} (${Math.round(result.seconds)} s)`)
     if (result.failure !== undefined) console.log(`  FAILED ${result.name}: ${result.failure}`)
     return result

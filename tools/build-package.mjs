@@ -90,7 +90,7 @@ const compiled = {
 
 async function bundle() {
   const input = Object.fromEntries([...doors(), 'cli/main'].map(name => [name, `${modules}${name}.js`]))
-  const modulesAndChunks = await rollup({
+  const bundled = await rollup({
     input,
     external: [/^node:/, 'debug', 'koffi'],
     treeshake: false,
@@ -100,7 +100,7 @@ async function bundle() {
     },
     plugins: [compiled, oneExport],
   })
-  await modulesAndChunks.write({
+  await bundled.write({
     dir: dist,
     format: 'es',
     sourcemap: true,

@@ -5,10 +5,11 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 
 /**
- * Sees to it that the shim of this machine is there, and builds it when it is missing and Rust is present.
+ * Sees to it that the shim of this machine is there, and builds it when it is missing or older than
+ * its sources and Rust is present.
  *
  * @returns why there is none; `undefined` when there is one
  */
@@ -26,8 +27,14 @@ export function missingShim(): string | undefined {
   return `the shim cannot be built (npm run build:native): ${lastLine}`
 }
 
+/** Whether there is one that was built from the sources as they are. */
 function hasShim(): boolean {
-  return readdirSync('native').some(
-    name => name.startsWith(`shim.linux-${process.arch}-`) && name.endsWith('.node'),
+  const changed = (path: string): number => statSync(`native/${path}`).mtimeMs
+  const files = readdirSync('native', { recursive: true, encoding: 'utf8' })
+  const sources = files.filter(path => path.startsWith('src/') || path.startsWith('Cargo.'))
+  const newest = Math.max(...sources.map(changed))
+  return files.some(
+    path =>
+      path.startsWith(`shim.linux-${process.arch}-`) && path.endsWith('.node') && changed(path) >= newest,
   )
 }

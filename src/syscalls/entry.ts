@@ -28,7 +28,9 @@ export interface FdWatcher {
 
 /** A system call whose number and arguments lie in memory. */
 export interface PreparedCall {
+  /** 14 words: the number and the six arguments, of 64 bits each with the low half first. It must not be transferred. */
   readonly call: Uint32Array<ArrayBuffer>
+  /** Reads the words, makes the call, and returns its result, or -errno. */
   readonly make: () => number
 }
 
@@ -43,12 +45,7 @@ export interface SyscallEntry {
    * @returns the result, or -errno
    */
   syscall(nr: number, a0?: number, a1?: number, a2?: number, a3?: number, a4?: number, a5?: number): number
-  /**
-   * Prepares a system call that is made often: the shim takes 11 ns for each argument of `syscall`.
-   *
-   * @returns `call`: 14 words, the number and the six arguments of 64 bits each with the low half first, which must not
-   *   be transferred; and `make`, which reads them, makes the call, and returns its result, or -errno
-   */
+  /** Prepares a system call that is made often: the shim takes 11 ns for each argument of `syscall`. */
   prepare(): PreparedCall
   /**
    * Makes a system call on a thread of libuv's pool. Memory it refers to must stay referenced until the

@@ -19,7 +19,7 @@ export {
   mapLookupElem,
   mapUpdateElem,
 } from './elem.ts'
-export { type FdWatcher, type SyscallEntry, syscallEntry } from './entry.ts'
+export { type FdWatcher, type PreparedCall, type SyscallEntry, syscallEntry } from './entry.ts'
 export { errnoName, errnoText, systemError } from './errno.ts'
 export { OwnedFd } from './fd.ts'
 export { getInfo, type NextIdCommand, nextId } from './info.ts'

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Codec } from '../../src/codec.ts'
 import { possibleCpus } from '../../src/kernel/index.ts'
 import { BpfMap, lpmKey, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
@@ -198,6 +200,29 @@ for (const [type, flags] of [
     },
   )
 }
+
+kernelTest('a walk keeps no memory after its end', [], t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const bytes = (): number => {
+    // What one leaves to be swept in the background, the next sweeps.
+    for (let i = 0; i < 5; i++) collect()
+    return process.memoryUsage().arrayBuffers
+  }
+  using map = BpfMap.create({ ...squares, valueSize: 60_000, maxEntries: 1 })
+  map.set(new Uint8Array(4), new Uint8Array(60_000))
+  const before = bytes()
+  const ended = Array.from({ length: 200 }, (_, i) => {
+    const walk = map.keys()
+    walk.next()
+    if (i % 2 === 0) walk.return()
+    else t.true(walk.next().done)
+    return walk
+  })
+  // Half of them would have 6 MB.
+  t.true(bytes() - before < 2e6)
+  t.is(ended.length, 200)
+})
 
 kernelTest('values that a walk gave stay as they were', [], t => {
   // More than a batch of 64 KiB.

@@ -32,6 +32,20 @@ if (existsSync(file)) {
     t.false(tags.includes(DT_NEEDED))
   })
 
+  test('a shim of another version is refused, with what does without it', t => {
+    const door = JSON.stringify(new URL('../../src/syscalls/index.js', import.meta.url).href)
+    const source = `
+      process.dlopen = module => { module.exports = { version: 1 } }
+      const { syscallEntry } = await import(${door})
+      try { syscallEntry() } catch ({ code, message }) { console.log(code, message) }`
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+      encoding: 'utf8',
+      env: { ...process.env, EBPF_TS_BACKEND: '' },
+    })
+    t.is(stderr, '')
+    t.regex(stdout, /^ERR_BACKEND .*shim\..*\.node: it is of another version .*EBPF_TS_BACKEND=koffi/)
+  })
+
   test('the package as it is published finds the shim', t => {
     const source = "import { syscallEntry } from 'ebpf-ts/syscalls'; console.log(syscallEntry().backend)"
     const env = { ...process.env, EBPF_TS_BACKEND: '' }

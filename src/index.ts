@@ -5,8 +5,7 @@
  * @module
  */
 
-export { type Codec, jsonReplacer } from './codec.ts'
-export * from './collection/index.ts'
+export { type Codec, jsonReplacer } from './base/codec.ts'
 export {
   BpfError,
   type BpfErrorOptions,
@@ -14,7 +13,8 @@ export {
   type NotSupportedOptions,
   ObjectFileError,
   type ObjectFileLocation,
-} from './errors.ts'
+} from './base/errors.ts'
+export * from './collection/index.ts'
 export { Link } from './links/index.ts'
 export { BpfMap, type MapSpec } from './maps/index.ts'
 export { Program, type ProgramSpec, VerifierError } from './programs/index.ts'

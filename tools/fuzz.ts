@@ -19,7 +19,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { Btf } from '../src/btf/index.ts'
+import { Btf } from '../src/btf/btf.ts'
 import { makeInput } from './fuzz/mutate.ts'
 import { examine } from './fuzz/pipeline.ts'
 import { readSeeds } from './fuzz/seeds.ts'

@@ -5,8 +5,8 @@
  */
 
 import { BpfMap } from 'ebpf-ts'
+import { u32, u64 } from 'ebpf-ts/base'
 import { possibleCpus } from 'ebpf-ts/kernel'
-import { u32, u64 } from 'ebpf-ts/maps'
 import { check, clock, rounds, type Setup } from '../work.ts'
 
 const COUNT = 1000

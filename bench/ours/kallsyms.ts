@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { KernelSymbols } from 'ebpf-ts/kernel'
+import { KernelSymbols } from 'ebpf-ts/symbols'
 import { check, clock, now, rounds, type Setup, Unavailable } from '../work.ts'
 
 /** How many symbols are looked up in turn. */

@@ -6,7 +6,7 @@
 
 import { BpfMap, Collection, CollectionSpec } from 'ebpf-ts'
 import { BPF_F_MMAPABLE } from 'ebpf-ts/abi'
-import { u32, u64 } from 'ebpf-ts/maps'
+import { u32, u64 } from 'ebpf-ts/base'
 import { check, clock, rounds, type Setup } from '../work.ts'
 
 function walk(count: number): Setup {

@@ -8,8 +8,9 @@ import { spawnSync } from 'node:child_process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Collection, CollectionSpec } from 'ebpf-ts'
-import { features, kernelBtf, traceableFunctions } from 'ebpf-ts/kernel'
+import { features, kernelBtf } from 'ebpf-ts/kernel'
 import { kprobeMulti } from 'ebpf-ts/links'
+import { traceableFunctions } from 'ebpf-ts/symbols'
 import { check, clock, now, rounds, type Setup, Unavailable, type Work } from '../work.ts'
 
 /** Work that is done once in a process. */

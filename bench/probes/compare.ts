@@ -12,19 +12,11 @@
  */
 
 import { parseArgs } from 'node:util'
-import {
-  benchProbes,
-  costOf,
-  type MeasuredRow,
-  measuredProbes,
-  measuredRows,
-  quantile,
-  type Sample,
-  type Space,
-  type Summary,
-  summarize,
-} from '../../src/bench/index.ts'
+import { type MeasuredRow, measuredProbes, measuredRows, type Space } from '../../src/bench/document.ts'
+import { benchProbes } from '../../src/bench/probes.ts'
 import { align, formatNanoseconds } from '../../src/bench/report.ts'
+import { costOf, type Sample } from '../../src/bench/rounds.ts'
+import { quantile, type Summary, summarize } from '../../src/bench/statistics.ts'
 import { Helper } from '../../src/bench/user-space.ts'
 import { Workload } from '../../src/bench/workload.ts'
 import { runInGuest } from '../../test/vm/boot.ts'

@@ -7,7 +7,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Sample } from '../../src/bench/index.ts'
+import type { Sample } from '../../src/bench/rounds.ts'
 
 const SOURCES = 'bench/probes'
 const OUTPUT = 'build/bench/probes'

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
+import { BpfError } from '../base/errors.ts'
 import { type Instruction, LDIMM64, slotCount } from './instruction.ts'
 import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
 

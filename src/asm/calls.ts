@@ -12,10 +12,9 @@ import {
   BPF_PSEUDO_KFUNC_CALL,
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_VALUE,
-  enumNumber,
-  type Helper,
-  helpers,
-} from '../abi/index.ts'
+} from '../abi/constants.ts'
+import { type Helper, helpers } from '../abi/generated/enums.ts'
+import { enumNumber } from '../abi/names.ts'
 import { type Instruction, LDIMM64, type Reference } from './instruction.ts'
 import { classes, jumpOperations } from './opcodes.ts'
 import { integer, writable } from './operands.ts'

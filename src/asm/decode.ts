@@ -6,8 +6,8 @@
  * @module
  */
 
-import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
-import type { ObjectFileLocation } from '../errors.ts'
+import { type ByteOrder, ByteReader, hostByteOrder } from '../base/bytes.ts'
+import type { ObjectFileLocation } from '../base/errors.ts'
 import { INSTRUCTION_SIZE, type Instruction, LDIMM64 } from './instruction.ts'
 
 /**

@@ -7,8 +7,10 @@
  * @module
  */
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, coreRelocationKinds, enumName } from '../abi/index.ts'
-import { shortened } from '../codec.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
+import { coreRelocationKinds } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
+import { shortened } from '../base/codec.ts'
 import { formatInstruction, rawBytes } from './format.ts'
 import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine, slotCount } from './instruction.ts'
 import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type ByteOrder, hostByteOrder } from '../bytes.ts'
+import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
 import { INSTRUCTION_SIZE, type Instruction, LDIMM64 } from './instruction.ts'
 
 /**

@@ -15,9 +15,9 @@ import {
   BPF_PSEUDO_KFUNC_CALL,
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_VALUE,
-  enumName,
-  helpers,
-} from '../abi/index.ts'
+} from '../abi/constants.ts'
+import { helpers } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
 import type { Instruction, Reference } from './instruction.ts'
 
 /** Text of a call; `undefined` when a field that it does not use is not 0. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { enumName } from '../abi/index.ts'
+import { enumName } from '../abi/names.ts'
 import { encodeInstructions } from './encode.ts'
 import { formatCall, formatWide } from './format-reference.ts'
 import { type Instruction, LDIMM64 } from './instruction.ts'

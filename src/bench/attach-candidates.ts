@@ -4,15 +4,11 @@
  * @module
  */
 
-import type { Btf, BtfKind } from '../btf/index.ts'
-import {
-  type KernelSymbol,
-  KernelSymbols,
-  kernelBtf,
-  kprobeBlacklist,
-  type TraceableFunction,
-  traceableFunctions,
-} from '../kernel/index.ts'
+import type { Btf } from '../btf/btf.ts'
+import type { BtfKind } from '../btf/types.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import { type KernelSymbol, KernelSymbols } from '../symbols/kallsyms.ts'
+import { kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../symbols/traceable.ts'
 
 /**
  * Functions that are at work while others are patched, or so often that attaching to them would measure them: those of

@@ -5,26 +5,13 @@
  * @module
  */
 
-import { BPF_RB_NO_WAKEUP } from '../abi/index.ts'
-import {
-  add,
-  atomicAdd,
-  call,
-  exit,
-  type Instruction,
-  jne,
-  label,
-  loadMap,
-  loadMapValue,
-  mov,
-  r0,
-  r1,
-  r2,
-  r3,
-  r4,
-  r10,
-  store,
-} from '../asm/index.ts'
+import { BPF_RB_NO_WAKEUP } from '../abi/generated/flags.ts'
+import { add, mov } from '../asm/alu.ts'
+import { call, loadMap, loadMapValue } from '../asm/calls.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { exit, jne, label } from '../asm/jumps.ts'
+import { atomicAdd, store } from '../asm/memory.ts'
+import { r0, r1, r2, r3, r4, r10 } from '../asm/registers.ts'
 
 /** Name of a body. */
 export type BodyName = 'empty' | 'counter' | 'hash' | 'ringbuf'

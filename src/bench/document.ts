@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import type { BodyName } from './bodies.ts'
 import type { Environment } from './environment.ts'
 import type { Hits } from './rounds.ts'

@@ -8,24 +8,14 @@
  * @module
  */
 
-import {
-  atomicAdd,
-  call,
-  callKfunc,
-  exit,
-  type Instruction,
-  jne,
-  label,
-  loadMapValue,
-  mov,
-  r0,
-  r1,
-  r2,
-  r6,
-  sub,
-} from '../asm/index.ts'
-import type { BpfMap } from '../maps/index.ts'
-import { Program } from '../programs/index.ts'
+import { mov, sub } from '../asm/alu.ts'
+import { call, callKfunc, loadMapValue } from '../asm/calls.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { exit, jne, label } from '../asm/jumps.ts'
+import { atomicAdd } from '../asm/memory.ts'
+import { r0, r1, r2, r6 } from '../asm/registers.ts'
+import type { BpfMap } from '../maps/map.ts'
+import { Program } from '../programs/program.ts'
 import { mapNames, RUNS_OFFSET } from './bodies.ts'
 
 /** Calls of the target in one run of the driver. */

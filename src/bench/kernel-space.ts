@@ -5,8 +5,8 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { kernelBtf } from '../kernel/index.ts'
-import type { Program } from '../programs/index.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import type { Program } from '../programs/program.ts'
 import { CALLS_PER_RUN, Driver, type DriverName, TARGET_KFUNC } from './driver.ts'
 import type { Contender, Sample } from './rounds.ts'
 import type { Variant } from './variants.ts'

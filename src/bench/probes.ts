@@ -5,8 +5,8 @@
  * @module
  */
 
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { explainPrivileges, permissionFacts } from '../kernel/index.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
 import { type AttachTimesOptions, measureAttachTimes } from './attach-time.ts'
 import type { BodyName } from './bodies.ts'
 import { FORMAT, FORMAT_VERSION, type ProbesDocument, type Row, type Space } from './document.ts'

@@ -7,23 +7,18 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { defineFeature, type Feature, features, kernelBtf } from '../kernel/index.ts'
-import {
-  fentry,
-  fexit,
-  fmodRet,
-  fsession,
-  kprobe,
-  kprobeMulti,
-  kprobeSession,
-  kretprobe,
-  type Link,
-  rawTracepoint,
-  tpBtf,
-  tracepoint,
-} from '../links/index.ts'
-import { Program, type ProgramSpec } from '../programs/index.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import { features } from '../kernel/features.ts'
+import { defineFeature, type Feature } from '../kernel/probe.ts'
+import { kprobe, kretprobe } from '../links/kprobe.ts'
+import { kprobeMulti, kprobeSession } from '../links/kprobe-multi.ts'
+import type { Link } from '../links/link.ts'
+import { rawTracepoint, tpBtf } from '../links/raw-tracepoint.ts'
+import { tracepoint } from '../links/tracepoint.ts'
+import { fentry, fexit, fmodRet, fsession } from '../links/tracing.ts'
+import { Program } from '../programs/program.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
 import { bodies } from './bodies.ts'
 import { type DriverName, TARGET_HELPER, TARGET_KFUNC, TRACEPOINT, TRACEPOINT_GROUP } from './driver.ts'
 import { listKprobes } from './kprobe-list.ts'

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { BpfMap, type MapSpec } from '../maps/index.ts'
-import { enableStats, Program, type ProgramSpec } from '../programs/index.ts'
-import { RingBuffer } from '../readers/index.ts'
+import { BpfMap } from '../maps/map.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import { enableStats, Program } from '../programs/program.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
+import { RingBuffer } from '../readers/ring-buffer.ts'
 import {
   type Body,
   type BodyName,

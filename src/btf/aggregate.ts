@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type AlignedCodec, inMember, shown } from '../codec.ts'
-import { membersReader, type ReadMembers } from '../members.ts'
+import { type AlignedCodec, inMember, shown } from '../base/codec.ts'
+import { membersReader, type ReadMembers } from '../base/members.ts'
 import type { BtfValue } from './codec.ts'
 
 /** A member with a name, wherever in anonymous structs it was declared. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { hostByteOrder } from '../bytes.ts'
-import { type AlignedCodec, shown } from '../codec.ts'
+import { hostByteOrder } from '../base/bytes.ts'
+import { type AlignedCodec, shown } from '../base/codec.ts'
 
 const LITTLE = hostByteOrder === 'little'
 

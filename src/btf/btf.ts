@@ -8,8 +8,8 @@
  * @module
  */
 
-import { type ByteOrder, ByteReader, hostByteOrder } from '../bytes.ts'
-import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import { type ByteOrder, ByteReader, hostByteOrder } from '../base/bytes.ts'
+import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
 import { decodeType } from './decode.ts'
 import { StringSection } from './string-section.ts'
 import { type StringsFrom, TypeNames } from './type-names.ts'

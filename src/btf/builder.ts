@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type ByteOrder, hostByteOrder } from '../bytes.ts'
+import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
 import { type Btf, btfKindNumbers } from './btf.ts'
 import { withReferences } from './references.ts'
 import type { BtfInt, BtfLinkage, BtfMember, BtfType } from './types.ts'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { ObjectFileError } from '../errors.ts'
+import type { ObjectFileError } from '../base/errors.ts'
 import type { Btf } from './btf.ts'
 import { CLayout, padding } from './c-layout.ts'
 import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from './types.ts'

@@ -21,10 +21,10 @@
  * @module
  */
 
-import { type AlignedCodec, shown } from '../codec.ts'
-import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../codecs.ts'
-import type { ObjectFileError } from '../errors.ts'
-import { readText } from '../text.ts'
+import { type AlignedCodec, shown } from '../base/codec.ts'
+import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../base/codecs.ts'
+import type { ObjectFileError } from '../base/errors.ts'
+import { readText } from '../base/text.ts'
 import {
   aggregate,
   type BtfObject,

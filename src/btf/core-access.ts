@@ -6,9 +6,10 @@
  * @module
  */
 
-import { type CoreRelocationKind, coreRelocationKinds, enumName } from '../abi/index.ts'
+import { type CoreRelocationKind, coreRelocationKinds } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
 import type { CoreRelocation } from '../asm/instruction.ts'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from './btf.ts'
 import type { BtfMember, BtfStruct, BtfType } from './types.ts'
 

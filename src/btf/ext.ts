@@ -8,8 +8,8 @@
  * @module
  */
 
-import { ByteReader } from '../bytes.ts'
-import type { ObjectFileLocation } from '../errors.ts'
+import { ByteReader } from '../base/bytes.ts'
+import type { ObjectFileLocation } from '../base/errors.ts'
 import type { Btf } from './btf.ts'
 
 const BTF_MAGIC = 0xeb9f

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type AlignedCodec, shown } from '../codec.ts'
-import { bool, i8, i16, i32, i64, u8, u16, u32, u64 } from '../codecs.ts'
+import { type AlignedCodec, shown } from '../base/codec.ts'
+import { bool, i8, i16, i32, i64, u8, u16, u32, u64 } from '../base/codecs.ts'
 import { int128 } from './bitfield.ts'
 import type { BtfEnum, BtfInt } from './types.ts'
 

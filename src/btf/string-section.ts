@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
 
 /** From here on a string is long; names of the kernel are shorter than 512 bytes. */
 const LONG = 512

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
-import { attachBySection, type Link } from '../links/index.ts'
-import type { BpfMap } from '../maps/index.ts'
-import type { Program } from '../programs/index.ts'
+import { BpfError } from '../base/errors.ts'
+import { attachBySection } from '../links/by-section.ts'
+import type { Link } from '../links/link.ts'
+import type { BpfMap } from '../maps/map.ts'
+import type { Program } from '../programs/program.ts'
 import { Cleanup } from './cleanup.ts'
 
 /** How to attach a collection. */

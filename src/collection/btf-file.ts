@@ -8,9 +8,9 @@
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { BpfError } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
-import { ElfFile } from '../elf/index.ts'
-import { BpfError } from '../errors.ts'
+import { ElfFile } from '../elf/file.ts'
 
 /** First bytes of an ELF file. */
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46]

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { Codec } from '../codec.ts'
-import { BpfError } from '../errors.ts'
-import { type Link, structOps } from '../links/index.ts'
-import type { BpfMap } from '../maps/index.ts'
-import { Program } from '../programs/index.ts'
-import { RingBuffer } from '../readers/index.ts'
+import type { Codec } from '../base/codec.ts'
+import { BpfError } from '../base/errors.ts'
+import type { Link } from '../links/link.ts'
+import { structOps } from '../links/struct-ops.ts'
+import type { BpfMap } from '../maps/map.ts'
+import { Program } from '../programs/program.ts'
+import { RingBuffer } from '../readers/ring-buffer.ts'
 import { type Attachments, type AttachOptions, attachAll } from './attach.ts'
 import { Cleanup } from './cleanup.ts'
 import { type CollectionOptions, fillPrograms, type Prepared, prepare } from './load.ts'

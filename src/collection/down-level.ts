@@ -6,7 +6,7 @@
  * @module
  */
 
-import { helpers } from '../abi/index.ts'
+import { helpers } from '../abi/generated/enums.ts'
 import type { Instruction } from '../asm/instruction.ts'
 
 /** Opcode of `call`; with 0 as source it is of a helper. */

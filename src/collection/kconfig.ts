@@ -8,17 +8,13 @@
  * @module
  */
 
-import type { ByteOrder } from '../bytes.ts'
-import type { KconfigExtern } from '../elf/index.ts'
-import { BpfError } from '../errors.ts'
-import {
-  attachCookie,
-  KernelSymbols,
-  kernelConfig,
-  kernelVersion,
-  parseKconfig,
-  syscallPrefix,
-} from '../kernel/index.ts'
+import type { ByteOrder } from '../base/bytes.ts'
+import { BpfError } from '../base/errors.ts'
+import type { KconfigExtern } from '../elf/externs.ts'
+import { attachCookie, kernelConfig, parseKconfig } from '../kernel/kconfig.ts'
+import { kernelVersion } from '../kernel/version.ts'
+import { KernelSymbols } from '../symbols/kallsyms.ts'
+import { syscallPrefix } from '../symbols/syscall-wrapper.ts'
 
 /**
  * Options that go before those of the running kernel: text as in `.config`, or values by name (`CONFIG_HZ`). A boolean

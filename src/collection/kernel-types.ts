@@ -5,14 +5,16 @@
  */
 
 import type { Instruction } from '../asm/instruction.ts'
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import { type BtfSupport, sanitizeBtf } from '../btf/sanitize.ts'
-import { allocateKsyms } from '../elf/index.ts'
-import { BpfError } from '../errors.ts'
-import { BtfObject, type Feature, features } from '../kernel/index.ts'
-import type { LoadedBtf } from '../programs/index.ts'
-import { debugLog } from '../syscalls/index.ts'
+import { allocateKsyms } from '../elf/extern-btf.ts'
+import { features } from '../kernel/features.ts'
+import type { Feature } from '../kernel/probe.ts'
+import { BtfObject } from '../objects/btf-object.ts'
+import type { LoadedBtf } from '../programs/ext-info.ts'
+import { debugLog } from '../syscalls/debug.ts'
 
 const debug = debugLog('ebpf-ts:btf')
 

@@ -10,15 +10,17 @@
  * @module
  */
 
-import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL } from '../abi/index.ts'
+import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL } from '../abi/constants.ts'
 import { type Instruction, LDIMM64 } from '../asm/instruction.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { typesAreCompatible } from '../btf/core-match.ts'
 import { typeName } from '../btf/type-name.ts'
-import type { ExternSpec, KfuncExtern, KsymExtern } from '../elf/index.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { BtfObject, KernelSymbols, kernelBtf } from '../kernel/index.ts'
-import { type MissingKfunc, poisonedCall } from '../programs/index.ts'
+import type { ExternSpec, KfuncExtern, KsymExtern } from '../elf/externs.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import { BtfObject } from '../objects/btf-object.ts'
+import { type MissingKfunc, poisonedCall } from '../programs/kfuncs.ts'
+import { KernelSymbols } from '../symbols/kallsyms.ts'
 
 /** What came of an extern. */
 type Resolution =

@@ -7,7 +7,7 @@
  */
 
 import type { Instruction } from '../asm/instruction.ts'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 
 /**
  * Appends every function that is called or whose address is taken, each once, in the order of the first use; what a

@@ -6,29 +6,24 @@
  * @module
  */
 
+import { hostByteOrder } from '../base/bytes.ts'
+import { BpfError, withAction } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core.ts'
-import { hostByteOrder } from '../bytes.ts'
-import { isKconfig, KCONFIG_SECTION } from '../elf/index.ts'
-import { BpfError, withAction } from '../errors.ts'
-import { features, kernelBtf, moduleBtfs, predates } from '../kernel/index.ts'
-import {
-  BpfMap,
-  type CreateMapOptions,
-  createdSpec,
-  incompatibilities,
-  isMapOfMaps,
-  type MapContent,
-  type MapSpec,
-} from '../maps/index.ts'
-import {
-  type LoadOptions,
-  type MissingKfunc,
-  type MissingMap,
-  type Program,
-  type ProgramSpec,
-  poisonMaps,
-} from '../programs/index.ts'
+import { isKconfig, KCONFIG_SECTION } from '../elf/externs.ts'
+import { kernelBtf, moduleBtfs } from '../kernel/btf.ts'
+import { features } from '../kernel/features.ts'
+import { predates } from '../kernel/probe.ts'
+import { incompatibilities } from '../maps/compatible.ts'
+import { type CreateMapOptions, createdSpec } from '../maps/create.ts'
+import { isMapOfMaps } from '../maps/kinds.ts'
+import { BpfMap } from '../maps/map.ts'
+import type { MapContent, MapSpec } from '../maps/spec.ts'
+import type { MissingKfunc } from '../programs/kfuncs.ts'
+import type { LoadOptions } from '../programs/load.ts'
+import { type MissingMap, poisonMaps } from '../programs/missing-maps.ts'
+import type { Program } from '../programs/program.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
 import { readBtfFile } from './btf-file.ts'
 import type { Cleanup } from './cleanup.ts'
 import { downLevel } from './down-level.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 
 /** A `Map` by name whose `get` throws for a name that is not there, and says which are. */
 export class Named<T> extends Map<string, T> {

@@ -8,14 +8,15 @@
  * @module
  */
 
+import { hostByteOrder } from '../base/bytes.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { essentialName } from '../btf/flavor.ts'
 import type { BtfMember, BtfStruct } from '../btf/types.ts'
-import { hostByteOrder } from '../bytes.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { BtfObject, kernelBtf } from '../kernel/index.ts'
-import type { MapSpec } from '../maps/index.ts'
-import type { StructOpsMember } from '../programs/index.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import type { MapSpec } from '../maps/spec.ts'
+import { BtfObject } from '../objects/btf-object.ts'
+import type { StructOpsMember } from '../programs/load.ts'
 import type { CollectionSpec } from './spec.ts'
 
 /** What the kernel calls the struct around the operations that is the value of a map. */

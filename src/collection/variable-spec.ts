@@ -4,12 +4,13 @@
  * @module
  */
 
+import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
+import type { Codec } from '../base/codec.ts'
+import type { Scalar } from '../base/codecs.ts'
+import { BpfError } from '../base/errors.ts'
 import { btfCodec } from '../btf/codec.ts'
-import { type ByteOrder, hostByteOrder } from '../bytes.ts'
-import type { Codec } from '../codec.ts'
-import type { Scalar } from '../codecs.ts'
-import { type DataVariable, KCONFIG_SECTION } from '../elf/index.ts'
-import { BpfError } from '../errors.ts'
+import type { DataVariable } from '../elf/data.ts'
+import { KCONFIG_SECTION } from '../elf/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
 
 /** A global variable: its place in the initial contents of its section's map, which `set` changes. */

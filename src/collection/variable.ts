@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Codec } from '../codec.ts'
-import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../codecs.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import type { BpfMap } from '../maps/index.ts'
+import type { Codec } from '../base/codec.ts'
+import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../base/codecs.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
+import type { BpfMap } from '../maps/map.ts'
 import { checkVariable, encodeVariable, type VariableSpec } from './variable-spec.ts'
 
 /**

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
 import { decodeInstructions } from '../asm/decode.ts'
 import { INSTRUCTION_SIZE, type Instruction, LDIMM64, type Reference, slotCount } from '../asm/instruction.ts'
 import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../btf/ext.ts'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import type { BtfDatasec, BtfType } from '../btf/types.ts'

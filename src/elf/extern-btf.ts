@@ -7,10 +7,10 @@
  * @module
  */
 
+import type { ObjectFileError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { BtfBuilder } from '../btf/builder.ts'
 import type { BtfDatasec, BtfFunc, BtfVar } from '../btf/types.ts'
-import type { ObjectFileError } from '../errors.ts'
 import { type ExternSpec, isKconfig, KCONFIG_SECTION, KSYMS_SECTION } from './externs.ts'
 
 /** Name of the variable that stands for functions, and of parameters without a name. */

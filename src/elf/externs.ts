@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { type Instruction, LDIMM64, type Reference } from '../asm/instruction.ts'
 import type { Btf } from '../btf/btf.ts'
 import { essentialName } from '../btf/flavor.ts'

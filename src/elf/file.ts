@@ -7,8 +7,8 @@
  * @module
  */
 
-import { type ByteOrder, ByteReader } from '../bytes.ts'
-import { ObjectFileError, type ObjectFileLocation } from '../errors.ts'
+import { type ByteOrder, ByteReader } from '../base/bytes.ts'
+import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
 import { completeLimits, type ObjectLimits } from './limits.ts'
 import { StringTable } from './strings.ts'
 

@@ -16,9 +16,11 @@
  * @module
  */
 
-import { BPF_F_NUMA_NODE, enumName, mapTypes } from '../abi/index.ts'
+import { mapTypes } from '../abi/generated/enums.ts'
+import { BPF_F_NUMA_NODE } from '../abi/generated/flags.ts'
+import { enumName } from '../abi/names.ts'
+import { cString } from '../base/bytes.ts'
 import type { Btf } from '../btf/btf.ts'
-import { cString } from '../bytes.ts'
 import { copyMapSpec, isPathStep, type MapSpec } from '../maps/spec.ts'
 import type { ElfFile, ElfSection } from './file.ts'
 import type { ObjectSymbols } from './symbols.ts'
@@ -203,7 +205,7 @@ const layouts: Readonly<Record<number, Layout>> = { 28: readKernelSample, 36: re
 function readKernelSample({ numbers }: LegacyMapDefinition): LegacyMapMembers | undefined {
   const [type = 0, , , , flags = 0, innerPosition = 0, numaNode = 0] = numbers
   const members: LegacyMapMembers = {}
-  if (isMapOfMaps({ type: enumName(mapTypes, type) })) members.innerPosition = innerPosition
+  if (holdsMaps({ type: enumName(mapTypes, type) })) members.innerPosition = innerPosition
   else if (innerPosition !== 0) return undefined
   if ((flags & BPF_F_NUMA_NODE) !== 0) members.numaNode = numaNode
   else if (numaNode !== 0) return undefined
@@ -261,7 +263,7 @@ function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
   let total = 0
   for (const { spec, members, section, offset } of maps) {
     const { innerId, innerPosition } = members
-    if ((innerId === undefined && innerPosition === undefined) || !isMapOfMaps(spec)) continue
+    if ((innerId === undefined && innerPosition === undefined) || !holdsMaps(spec)) continue
     const fail = (reason: string): Error => elf.error(`Map ${spec.name}: ${reason}`, section, offset)
     const inner =
       innerPosition === undefined ? (byId.get(innerId!) ?? []) : maps.slice(innerPosition, innerPosition + 1)
@@ -270,7 +272,7 @@ function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
       const wanted = innerPosition === undefined ? `with id ${innerId}` : `at position ${innerPosition}`
       throw fail(`there is no map ${wanted} for its inner maps`)
     }
-    if (isMapOfMaps(template.spec)) {
+    if (holdsMaps(template.spec)) {
       throw fail(`its inner map ${template.spec.name} is a map of maps itself`)
     }
     spec.innerMap = { ...copyMapSpec(template.spec), name: `${spec.name}.inner` }
@@ -293,6 +295,6 @@ function indexKey({ byteOrder }: ElfFile, index: number): Uint8Array {
   return key
 }
 
-function isMapOfMaps({ type }: Pick<MapSpec, 'type'>): boolean {
+function holdsMaps({ type }: Pick<MapSpec, 'type'>): boolean {
   return type === 'array_of_maps' || type === 'hash_of_maps'
 }

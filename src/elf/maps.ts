@@ -9,7 +9,9 @@
  * @module
  */
 
-import { BPF_F_NUMA_NODE, enumName, mapTypes } from '../abi/index.ts'
+import { mapTypes } from '../abi/generated/enums.ts'
+import { BPF_F_NUMA_NODE } from '../abi/generated/flags.ts'
+import { enumName } from '../abi/names.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../btf/types.ts'
 import type { MapContent, MapSpec } from '../maps/spec.ts'

@@ -7,9 +7,9 @@
  */
 
 import type { Instruction } from '../asm/instruction.ts'
+import { type ByteOrder, cString } from '../base/bytes.ts'
 import { Btf } from '../btf/btf.ts'
 import { type ExtInfo, parseExtInfo } from '../btf/ext.ts'
-import { type ByteOrder, cString } from '../bytes.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { parseSectionName } from '../programs/sections.ts'
 import type { ProgramSpec } from '../programs/spec.ts'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { ByteReader } from '../bytes.ts'
+import type { ByteReader } from '../base/bytes.ts'
 import type { ObjectLimits } from './limits.ts'
 
 /** What even the smallest table may use. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BPF_F_LINK } from '../abi/index.ts'
+import { BPF_F_LINK } from '../abi/generated/flags.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../btf/types.ts'
 import type { MapSpec } from '../maps/spec.ts'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { ObjectFileError } from '../errors.ts'
+import { ObjectFileError } from '../base/errors.ts'
 import { type ElfFile, type ElfSymbol, sectionTypes } from './file.ts'
 import { functionSymbols, splitVersion, type VersionedSymbol } from './functions.ts'
 

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { type AttachType, enumName, mapTypes, type ProgramType } from '../abi/index.ts'
+import { type AttachType, mapTypes, type ProgramType } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type CoreFailure, relocateCore } from '../btf/core.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
-import { BpfError } from '../errors.ts'
 import { type LinkOptions, linkedPrograms } from './linked.ts'
 
 /** What the relocations of one program come to. */

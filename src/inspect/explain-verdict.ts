@@ -6,7 +6,9 @@
  * @module
  */
 
-import { enumName, type Helper, helperSince, helpers } from '../abi/index.ts'
+import { type Helper, helpers } from '../abi/generated/enums.ts'
+import { helperSince } from '../abi/helper-since.ts'
+import { enumName } from '../abi/names.ts'
 import { summarizeVerifierLog } from '../programs/verifier-log.ts'
 
 /** What an explanation is made from. */

@@ -5,12 +5,12 @@
  * @module
  */
 
+import { hostByteOrder } from '../base/bytes.ts'
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type BtfCodec, btfCodec } from '../btf/codec.ts'
-import { hostByteOrder } from '../bytes.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
 import type { VariableSpec } from '../collection/variable-spec.ts'
-import { BpfError } from '../errors.ts'
 
 /** How much may be decoded. */
 export interface ValueLimits {

@@ -4,14 +4,16 @@
  * @module
  */
 
-import { BPF_F_SLEEPABLE, coreRelocationKinds, enumName, helpers } from '../abi/index.ts'
+import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
+import { coreRelocationKinds, helpers } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
 import type { Instruction } from '../asm/instruction.ts'
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { CWriter } from '../btf/c-type.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
 import type { VariableSpec } from '../collection/variable-spec.ts'
-import type { ExternSpec } from '../elf/index.ts'
-import { BpfError } from '../errors.ts'
+import type { ExternSpec } from '../elf/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { InitialValues } from './initial-values.ts'
 import { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'

@@ -5,12 +5,12 @@
  */
 
 import type { CoreRelocation, Instruction } from '../asm/instruction.ts'
+import { shortened } from '../base/codec.ts'
+import { BpfError, ObjectFileError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { describeAccess, parseAccess } from '../btf/core-access.ts'
-import { shortened } from '../codec.ts'
 import { linkFunctions } from '../collection/link-functions.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
-import { BpfError, ObjectFileError } from '../errors.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 
 /** Limits of linking, for objects that are not trusted. */

@@ -8,26 +8,18 @@
  * @module
  */
 
+import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS } from '../abi/constants.ts'
+import { type AttachType, attachTypes, helpers, mapTypes, programTypes } from '../abi/generated/enums.ts'
+import { BPF_F_INNER_MAP, BPF_F_LINK, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
+import { helperSince } from '../abi/helper-since.ts'
+import { enumName } from '../abi/names.ts'
 import {
-  type AttachType,
   attachTypeSince,
-  attachTypes,
-  BPF_F_INNER_MAP,
-  BPF_F_LINK,
-  BPF_F_MMAPABLE,
-  BPF_F_RDONLY_PROG,
-  BPF_F_SLEEPABLE,
-  BPF_F_XDP_HAS_FRAGS,
   compareReleases,
-  enumName,
-  helperSince,
-  helpers,
   type LinuxRelease,
   mapTypeSince,
-  mapTypes,
   programTypeSince,
-  programTypes,
-} from '../abi/index.ts'
+} from '../abi/since.ts'
 import { type Instruction, slotCount } from '../asm/instruction.ts'
 import {
   ADDRESS_SPACE_CAST,
@@ -42,7 +34,7 @@ import {
   SOURCE_MASK,
   sources,
 } from '../asm/opcodes.ts'
-import type { ExternSpec } from '../elf/index.ts'
+import type { ExternSpec } from '../elf/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 

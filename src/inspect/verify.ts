@@ -6,13 +6,17 @@
  * @module
  */
 
-import { type EnumTable, mapTypeSince, mapTypes, programTypeSince, programTypes } from '../abi/index.ts'
+import { mapTypes, programTypes } from '../abi/generated/enums.ts'
+import type { EnumTable } from '../abi/names.ts'
+import { mapTypeSince, programTypeSince } from '../abi/since.ts'
+import { BpfError } from '../base/errors.ts'
 import { Collection } from '../collection/collection.ts'
 import type { CollectionOptions } from '../collection/load.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
-import { BpfError } from '../errors.ts'
-import { haveMapType, haveProgramType } from '../kernel/index.ts'
-import { formatSourceLine, VerifierError } from '../programs/index.ts'
+import { haveMapType } from '../kernel/have-map-type.ts'
+import { haveProgramType } from '../kernel/have-program-type.ts'
+import { VerifierError } from '../programs/verifier-error.ts'
+import { formatSourceLine } from '../programs/verifier-log.ts'
 import { aloneSpec } from './alone.ts'
 import { explainVerdict } from './explain-verdict.ts'
 

@@ -6,8 +6,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
 import { copyKernelBtf, mapKernelBtf } from './raw-btf.ts'
 
 const SYSFS = '/sys/kernel/btf'

@@ -7,13 +7,17 @@
 import {
   type AttachType,
   attachTypes,
-  enumNumber,
   type MapType,
   mapTypes,
   type ProgramType,
   programTypes,
-} from '../abi/index.ts'
-import { type AttrFields, bpf, bpfUninterrupted, errnoName, nr, syscallEntry } from '../syscalls/index.ts'
+} from '../abi/generated/enums.ts'
+import { enumNumber } from '../abi/names.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { bpf, bpfUninterrupted } from '../syscalls/bpf.ts'
+import { syscallEntry } from '../syscalls/entry.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { nr } from '../syscalls/numbers.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'
 import { kernelVersion } from './version.ts'

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
-import { errnoName, systemError } from '../syscalls/index.ts'
+import { BpfError } from '../base/errors.ts'
+import { errnoName, systemError } from '../syscalls/errno.ts'
 import { countsMemlock } from './memlock.ts'
 import { explainPermission, permissionFacts } from './permission.ts'
 

@@ -6,18 +6,13 @@
  */
 
 import { existsSync } from 'node:fs'
-import {
-  attachTypes,
-  attr,
-  BPF_F_INNER_MAP,
-  BPF_F_MMAPABLE,
-  BPF_F_RDONLY_PROG,
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_MAP_VALUE,
-  btfInfo,
-  helpers,
-} from '../abi/index.ts'
-import { allocate, attrResult32, bpf, getInfo } from '../syscalls/index.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_MAP_VALUE } from '../abi/constants.ts'
+import { attachTypes, helpers } from '../abi/generated/enums.ts'
+import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
+import { attr, btfInfo } from '../abi/generated/layouts.ts'
+import { attrResult32, bpf } from '../syscalls/bpf.ts'
+import { getInfo } from '../syscalls/info.ts'
+import { allocate } from '../syscalls/memory.ts'
 import { kernelBtf } from './btf.ts'
 import { answerOf, code, discard, loadCode, NOTHING, rawBtf, tryBtf, tryMap } from './experiment.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'

@@ -8,13 +8,12 @@
 
 import {
   type AttachType,
-  enumName,
-  enumNumber,
   type Helper,
   helpers,
   type ProgramType,
   programTypes,
-} from '../abi/index.ts'
+} from '../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../abi/names.ts'
 import { kernelBtf } from './btf.ts'
 import { code } from './experiment.ts'
 import {

@@ -6,15 +6,12 @@
  * @module
  */
 
-import {
-  BPF_F_MMAPABLE,
-  BPF_F_NO_PREALLOC,
-  enumName,
-  enumNumber,
-  type MapType,
-  mapTypes,
-} from '../abi/index.ts'
-import { type AttrFields, bpf, errnoName } from '../syscalls/index.ts'
+import { type MapType, mapTypes } from '../abi/generated/enums.ts'
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../abi/generated/flags.ts'
+import { enumName, enumNumber } from '../abi/names.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
 import { answerOf, discard, rawBtf, tryMap } from './experiment.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'

@@ -6,16 +6,13 @@
  * @module
  */
 
-import {
-  type AttachType,
-  BPF_F_SLEEPABLE,
-  enumName,
-  enumNumber,
-  type ProgramType,
-  programTypes,
-} from '../abi/index.ts'
-import { cString } from '../bytes.ts'
-import { type AttrFields, allocate, errnoName } from '../syscalls/index.ts'
+import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
+import { type AttachType, type ProgramType, programTypes } from '../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../abi/names.ts'
+import { cString } from '../base/bytes.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { allocate } from '../syscalls/memory.ts'
 import { answerOf, discard, loadCode, NOTHING } from './experiment.ts'
 import type { ProbeAnswer } from './probe.ts'
 

@@ -9,8 +9,8 @@
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { gunzipSync } from 'node:zlib'
-import { helpers } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
+import { helpers } from '../abi/generated/enums.ts'
+import { BpfError } from '../base/errors.ts'
 import { answerOf, code, discard, loadCode } from './experiment.ts'
 import { defineFeature, type Feature } from './probe.ts'
 

@@ -6,7 +6,9 @@
  * @module
  */
 
-import { allocate, nr, syscallEntry } from '../syscalls/index.ts'
+import { syscallEntry } from '../syscalls/entry.ts'
+import { allocate } from '../syscalls/memory.ts'
+import { nr } from '../syscalls/numbers.ts'
 import { kernelVersion, versionOf } from './version.ts'
 
 const RLIMIT_MEMLOCK = 8

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { NotSupportedError } from '../errors.ts'
+import { NotSupportedError } from '../base/errors.ts'
 import { kernelVersion, parseKernelVersion } from './version.ts'
 
 /** Answer of a probe. `'unknown'`: this process may not find out, or something else stood in the way. */

@@ -7,10 +7,15 @@
  */
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { btfInfo } from '../abi/index.ts'
-import { cString } from '../bytes.ts'
-import { BpfError } from '../errors.ts'
-import { allocate, bpf, errnoName, getInfo, OwnedFd, pageSize, SharedMapping } from '../syscalls/index.ts'
+import { btfInfo } from '../abi/generated/layouts.ts'
+import { cString } from '../base/bytes.ts'
+import { BpfError } from '../base/errors.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { getInfo } from '../syscalls/info.ts'
+import { allocate } from '../syscalls/memory.ts'
+import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
 import { failure } from './failure.ts'
 
 const NAME_SIZE = 64

@@ -6,7 +6,7 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 
 const MOUNT_POINTS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
 

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { type AttachType, attachTypes, enumName, enumNumber } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
+import { type AttachType, attachTypes } from '../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../abi/names.ts'
+import { BpfError } from '../base/errors.ts'
 import type { ProgramHandle } from './link.ts'
 
 /**

@@ -6,8 +6,9 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
-import { type Hook, type Program, parseSectionName } from '../programs/index.ts'
+import { BpfError } from '../base/errors.ts'
+import type { Program } from '../programs/program.ts'
+import { type Hook, parseSectionName } from '../programs/sections.ts'
 import { iter } from './iter.ts'
 import { kprobe, kretprobe } from './kprobe.ts'
 import { kprobeMulti, kprobeSession } from './kprobe-multi.ts'

@@ -7,7 +7,8 @@
  */
 
 import { constants } from 'node:fs'
-import { type AttachType, attachTypes, enumNumber } from '../abi/index.ts'
+import { type AttachType, attachTypes } from '../abi/generated/enums.ts'
+import { enumNumber } from '../abi/names.ts'
 import { createLink, type Link, type ProgramHandle, withOpen } from './link.ts'
 
 /**

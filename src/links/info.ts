@@ -9,15 +9,16 @@
 import {
   type AttachType,
   attachTypes,
-  enumName,
-  linkInfo,
   linkTypes,
   type PerfEventType,
   perfEventTypes,
-} from '../abi/index.ts'
-import { cString } from '../bytes.ts'
-import { failure } from '../kernel/index.ts'
-import { allocate, getInfo, type NativeMemory } from '../syscalls/index.ts'
+} from '../abi/generated/enums.ts'
+import { linkInfo } from '../abi/generated/layouts.ts'
+import { enumName } from '../abi/names.ts'
+import { cString } from '../base/bytes.ts'
+import { failure } from '../kernel/failure.ts'
+import { getInfo } from '../syscalls/info.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 
 /** What all links have. */
 export interface LinkInfoBase {

@@ -7,9 +7,11 @@
  */
 
 import { closeSync, readSync } from 'node:fs'
-import { attachTypes, iterLinkInfo } from '../abi/index.ts'
-import { failure } from '../kernel/index.ts'
-import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
+import { iterLinkInfo } from '../abi/generated/layouts.ts'
+import { failure } from '../kernel/failure.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { createLink, type KernelLink, type Link, type ProgramHandle } from './link.ts'
 
 /** What to walk, where the iterator can be narrowed. */

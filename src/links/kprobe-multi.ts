@@ -6,10 +6,12 @@
  * @module
  */
 
-import { attachTypes } from '../abi/index.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { type Feature, features } from '../kernel/index.ts'
-import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { features } from '../kernel/features.ts'
+import type { Feature } from '../kernel/probe.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { requireCookie } from './cookie.ts'
 import {
   type FunctionPattern,

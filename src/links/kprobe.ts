@@ -7,9 +7,10 @@
  * @module
  */
 
-import { perfEventAttr } from '../abi/index.ts'
-import { BpfError, withReason } from '../errors.ts'
-import { explainFunction, KernelSymbols, splitModule } from '../kernel/index.ts'
+import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { BpfError, withReason } from '../base/errors.ts'
+import { explainFunction } from '../symbols/explain-function.ts'
+import { KernelSymbols, splitModule } from '../symbols/kallsyms.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from './probe.ts'
 

@@ -6,8 +6,9 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
-import { KernelSymbols, syscallPrefix } from '../kernel/index.ts'
+import { BpfError } from '../base/errors.ts'
+import { KernelSymbols } from '../symbols/kallsyms.ts'
+import { syscallPrefix } from '../symbols/syscall-wrapper.ts'
 import { type KprobeOptions, type KretprobeOptions, kprobe, kretprobe } from './kprobe.ts'
 import type { Link, ProgramHandle } from './link.ts'
 

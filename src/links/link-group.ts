@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closedError, NotSupportedError } from '../errors.ts'
+import { closedError, NotSupportedError } from '../base/errors.ts'
 import type { LinkInfo } from './info.ts'
 import { Link, type Replacement, type UpdateOptions } from './link.ts'
 

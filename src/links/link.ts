@@ -7,20 +7,17 @@
  */
 
 import { closeSync, openSync } from 'node:fs'
-import { BPF_F_REPLACE } from '../abi/index.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import {
-  failure,
-  getPinned,
-  listObjects,
-  type OpenPinOptions,
-  objectKind,
-  type PinOptions,
-  pinObject,
-  unpinPath,
-} from '../kernel/index.ts'
-import type { ProgramSpec } from '../programs/index.ts'
-import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
+import { BPF_F_REPLACE } from '../abi/constants.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { listObjects } from '../objects/list-objects.ts'
+import { objectKind } from '../objects/object-kind.ts'
+import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath } from '../objects/pin.ts'
+import type { ProgramSpec } from '../programs/spec.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { type LinkInfo, readLinkInfo } from './info.ts'
 
 /** Anything that holds a program's descriptor, such as a `Program`. */

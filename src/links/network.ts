@@ -8,10 +8,14 @@
  */
 
 import { constants } from 'node:fs'
-import { attachTypes } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
-import { failure } from '../kernel/index.ts'
-import { allocate, ioctl, nr, OwnedFd, syscallEntry } from '../syscalls/index.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
+import { BpfError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { syscallEntry } from '../syscalls/entry.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { allocate } from '../syscalls/memory.ts'
+import { nr } from '../syscalls/numbers.ts'
+import { ioctl } from '../syscalls/perf.ts'
 import { type Anchor, anchorFields } from './anchor.ts'
 import { createLink, type Link, type ProgramHandle, withOpen } from './link.ts'
 

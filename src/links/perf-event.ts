@@ -10,10 +10,15 @@
  * @module
  */
 
-import { attachTypes, perfEventAttr } from '../abi/index.ts'
-import { BpfError, closedError, NotSupportedError } from '../errors.ts'
-import { failure, features } from '../kernel/index.ts'
-import { allocate, bpf, ioctl, type NativeMemory, OwnedFd, perfEventOpen } from '../syscalls/index.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
+import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { BpfError, closedError, NotSupportedError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { features } from '../kernel/features.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
+import { ioctl, perfEventOpen } from '../syscalls/perf.ts'
 import { requireCookie } from './cookie.ts'
 import type { LinkInfo, PerfEventDetails } from './info.ts'
 import { KernelLink, Link, type ProgramHandle } from './link.ts'

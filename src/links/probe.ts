@@ -9,10 +9,13 @@
  * @module
  */
 
-import { perfEventAttr, perfTypes } from '../abi/index.ts'
-import { NotSupportedError } from '../errors.ts'
-import { features, traceEventId } from '../kernel/index.ts'
-import { allocate, type NativeMemory, type OwnedFd } from '../syscalls/index.ts'
+import { perfTypes } from '../abi/generated/enums.ts'
+import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { NotSupportedError } from '../base/errors.ts'
+import { features } from '../kernel/features.ts'
+import { traceEventId } from '../kernel/tracefs.ts'
+import type { OwnedFd } from '../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachPerfEvent, openPerfEvent, type PerfEventFields } from './perf-event.ts'
 import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'

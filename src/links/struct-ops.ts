@@ -8,11 +8,13 @@
  * @module
  */
 
-import { attachTypes, BPF_F_LINK } from '../abi/index.ts'
-import { NotSupportedError } from '../errors.ts'
-import { failure } from '../kernel/index.ts'
-import type { BpfMap } from '../maps/index.ts'
-import { bpf, errnoName } from '../syscalls/index.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
+import { BPF_F_LINK } from '../abi/generated/flags.ts'
+import { NotSupportedError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import type { BpfMap } from '../maps/map.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
 import type { LinkInfo } from './info.ts'
 import { createLink, Link } from './link.ts'
 

@@ -6,10 +6,13 @@
  * @module
  */
 
-import { attr, enumName, type TaskFdType, taskFdTypes } from '../abi/index.ts'
-import { cString } from '../bytes.ts'
-import { failure } from '../kernel/index.ts'
-import { allocate, attrResult32, attrResult64, bpf } from '../syscalls/index.ts'
+import { type TaskFdType, taskFdTypes } from '../abi/generated/enums.ts'
+import { attr } from '../abi/generated/layouts.ts'
+import { enumName } from '../abi/names.ts'
+import { cString } from '../base/bytes.ts'
+import { failure } from '../kernel/failure.ts'
+import { attrResult32, attrResult64, bpf } from '../syscalls/bpf.ts'
+import { allocate } from '../syscalls/memory.ts'
 
 /** What a descriptor of a perf event is for. */
 export interface TaskFdInfo {

@@ -6,9 +6,10 @@
  * @module
  */
 
-import { perfEventAttr, perfTypes } from '../abi/index.ts'
-import { BpfError, withReason } from '../errors.ts'
-import { traceEventId } from '../kernel/index.ts'
+import { perfTypes } from '../abi/generated/enums.ts'
+import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { BpfError, withReason } from '../base/errors.ts'
+import { traceEventId } from '../kernel/tracefs.ts'
 import type { Link, ProgramHandle } from './link.ts'
 import { attachPerfEvent, openPerfEvent } from './perf-event.ts'
 

@@ -8,10 +8,16 @@
  * @module
  */
 
-import { type AttachType, attachTypes } from '../abi/index.ts'
-import { BpfError, NotSupportedError, withReason } from '../errors.ts'
-import { BtfObject, explainFunction, failure, features } from '../kernel/index.ts'
-import { type AttrFields, bpf, errnoName, OwnedFd } from '../syscalls/index.ts'
+import { type AttachType, attachTypes } from '../abi/generated/enums.ts'
+import { BpfError, NotSupportedError, withReason } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { features } from '../kernel/features.ts'
+import { BtfObject } from '../objects/btf-object.ts'
+import { explainFunction } from '../symbols/explain-function.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { attachTypeError, requireAttachType } from './attach-type.ts'
 import { requireCookie } from './cookie.ts'
 import { KernelLink, type Link, type ProgramHandle } from './link.ts'

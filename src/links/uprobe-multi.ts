@@ -6,11 +6,13 @@
  * @module
  */
 
-import { attachTypes } from '../abi/index.ts'
-import { functionOffsets, matchingFunctions } from '../elf/index.ts'
-import { BpfError, withReason } from '../errors.ts'
-import { failure, features } from '../kernel/index.ts'
-import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
+import { BpfError, withReason } from '../base/errors.ts'
+import { functionOffsets, matchingFunctions } from '../elf/symbol-offset.ts'
+import { failure } from '../kernel/failure.ts'
+import { features } from '../kernel/features.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCookie } from './cookie.ts'
 import { type FunctionPattern, functionMatcher } from './function-pattern.ts'

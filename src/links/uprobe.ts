@@ -7,9 +7,9 @@
  * @module
  */
 
-import { perfEventAttr } from '../abi/index.ts'
-import { functionOffset } from '../elf/index.ts'
-import { BpfError, withReason } from '../errors.ts'
+import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { BpfError, withReason } from '../base/errors.ts'
+import { functionOffset } from '../elf/symbol-offset.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCookie } from './cookie.ts'
 import type { Link, ProgramHandle } from './link.ts'

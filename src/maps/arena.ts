@@ -10,8 +10,9 @@
  * @module
  */
 
-import { BpfError, withAction } from '../errors.ts'
-import { MappedRange, pageSize } from '../syscalls/index.ts'
+import { BpfError, withAction } from '../base/errors.ts'
+import { MappedRange } from '../syscalls/mapped-range.ts'
+import { pageSize } from '../syscalls/mmap.ts'
 import type { MapHandle } from './handle.ts'
 import { describeMap } from './map-error.ts'
 

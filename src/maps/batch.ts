@@ -6,7 +6,7 @@
  * @module
  */
 
-import { batchCount, mapBatch } from '../syscalls/index.ts'
+import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
 import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
 import type { MapHandle } from './handle.ts'

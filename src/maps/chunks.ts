@@ -6,8 +6,9 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
-import { allocate, batchCount, mapBatch, type NativeMemory } from '../syscalls/index.ts'
+import { BpfError } from '../base/errors.ts'
+import { batchCount, mapBatch } from '../syscalls/elem.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import type { MapHandle } from './handle.ts'
 import { walksBuckets } from './kinds.ts'
 import { describeMap, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP, mapError } from './map-error.ts'

@@ -6,7 +6,9 @@
  * @module
  */
 
-import { BPF_F_RDONLY_PROG, enumNumber, mapTypes } from '../abi/index.ts'
+import { mapTypes } from '../abi/generated/enums.ts'
+import { BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
+import { enumNumber } from '../abi/names.ts'
 import type { MapInfo } from './info.ts'
 import type { MapSpec } from './spec.ts'
 

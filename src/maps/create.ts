@@ -6,28 +6,25 @@
  * @module
  */
 
+import { type MapType, mapTypes } from '../abi/generated/enums.ts'
 import {
   BPF_F_MMAPABLE,
   BPF_F_NO_PREALLOC,
   BPF_F_NUMA_NODE,
   BPF_F_VTYPE_BTF_OBJ_FD,
-  enumName,
-  enumNumber,
-  type MapType,
-  mapTypes,
-} from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
-import {
-  failure,
-  features,
-  getPinned,
-  type OpenPinOptions,
-  objectName,
-  pinObject,
-  possibleCpus,
-  raiseMemlockLimit,
-} from '../kernel/index.ts'
-import { type AttrFields, bpf, OwnedFd, pageSize } from '../syscalls/index.ts'
+} from '../abi/generated/flags.ts'
+import { enumName, enumNumber } from '../abi/names.ts'
+import { BpfError } from '../base/errors.ts'
+import { possibleCpus } from '../kernel/cpus.ts'
+import { failure } from '../kernel/failure.ts'
+import { features } from '../kernel/features.ts'
+import { raiseMemlockLimit } from '../kernel/memlock.ts'
+import { objectName } from '../objects/object-name.ts'
+import { getPinned, type OpenPinOptions, pinObject } from '../objects/pin.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { pageSize } from '../syscalls/mmap.ts'
 import { mapArena } from './arena.ts'
 import { incompatibilities } from './compatible.ts'
 import { type DescriptorOwner, Elements } from './element.ts'

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
-import { BpfError } from '../errors.ts'
-import { BtfObject } from '../kernel/index.ts'
+import { BtfObject } from '../objects/btf-object.ts'
 import type { MapFacts, MapHandle } from './handle.ts'
 import { readMapInfo } from './info.ts'
 import { describeMap } from './map-error.ts'

@@ -10,15 +10,15 @@
  * @module
  */
 
-import { BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from '../abi/index.ts'
-import type { Codec } from '../codec.ts'
+import { BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from '../abi/generated/flags.ts'
+import type { Codec } from '../base/codec.ts'
 import {
   mapDeleteElem,
   mapGetNextKey,
   mapLookupAndDeleteElem,
   mapLookupElem,
   mapUpdateElem,
-} from '../syscalls/index.ts'
+} from '../syscalls/elem.ts'
 import type { MapHandle } from './handle.ts'
 import { isKeyless, lookupAndDeleteSince, takesDescriptors } from './kinds.ts'
 import {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { MapType } from '../abi/index.ts'
-import { possibleCpus } from '../kernel/index.ts'
-import { allocate, type NativeMemory, type OwnedFd } from '../syscalls/index.ts'
+import type { MapType } from '../abi/generated/enums.ts'
+import { possibleCpus } from '../kernel/cpus.ts'
+import type { OwnedFd } from '../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import { isPerCpu } from './kinds.ts'
 import { perCpuStride } from './per-cpu.ts'
 import type { MapSpec } from './spec.ts'

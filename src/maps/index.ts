@@ -4,27 +4,6 @@
  * @module
  */
 
-export { type AlignedCodec, type Codec, type CodecValue, jsonReplacer } from '../codec.ts'
-export {
-  array,
-  bool,
-  bytes,
-  cString,
-  f32,
-  f64,
-  i8,
-  i16,
-  i32,
-  i64,
-  type StructMembers,
-  type StructOptions,
-  type StructValue,
-  struct,
-  u8,
-  u16,
-  u32,
-  u64,
-} from '../codecs.ts'
 export type { ArenaMemory } from './arena.ts'
 export { incompatibilities } from './compatible.ts'
 export { type CreateMapOptions, createdSpec, type KernelValueType } from './create.ts'

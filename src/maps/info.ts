@@ -7,10 +7,13 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { enumName, type MapType, mapInfo, mapTypes } from '../abi/index.ts'
-import { cString } from '../bytes.ts'
-import { failure } from '../kernel/index.ts'
-import { allocate, getInfo } from '../syscalls/index.ts'
+import { type MapType, mapTypes } from '../abi/generated/enums.ts'
+import { mapInfo } from '../abi/generated/layouts.ts'
+import { enumName } from '../abi/names.ts'
+import { cString } from '../base/bytes.ts'
+import { failure } from '../kernel/failure.ts'
+import { getInfo } from '../syscalls/info.ts'
+import { allocate } from '../syscalls/memory.ts'
 
 /** Facts about a map. What the kernel is too old to know is 0 or empty, unless it says otherwise. */
 export interface MapInfo {

@@ -10,7 +10,8 @@
  * @module
  */
 
-import { allocate, mapGetNextKey, mapLookupElem } from '../syscalls/index.ts'
+import { mapGetNextKey, mapLookupElem } from '../syscalls/elem.ts'
+import { allocate } from '../syscalls/memory.ts'
 import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit } from './chunks.ts'
 import type { MapHandle } from './handle.ts'
 import { hasBatches, hasNoElements, isKeyless } from './kinds.ts'

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { MapType } from '../abi/index.ts'
+import type { MapType } from '../abi/generated/enums.ts'
 
 /** Types whose values exist once per possible CPU. */
 export type PerCpuMapType = 'percpu_hash' | 'percpu_array' | 'lru_percpu_hash' | 'percpu_cgroup_storage'

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { explainPrivileges, permissionFacts } from '../kernel/index.ts'
-import { systemError } from '../syscalls/index.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
+import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
 import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
 

@@ -4,21 +4,16 @@
  * @module
  */
 
-import type { MapType } from '../abi/index.ts'
+import type { MapType } from '../abi/generated/enums.ts'
+import type { Codec } from '../base/codec.ts'
+import { BpfError } from '../base/errors.ts'
 import { btfCodec } from '../btf/codec.ts'
-import type { Codec } from '../codec.ts'
-import { BpfError } from '../errors.ts'
-import {
-  failure,
-  getPinned,
-  listObjects,
-  type OpenPinOptions,
-  objectKind,
-  type PinOptions,
-  pinObject,
-  unpinPath,
-} from '../kernel/index.ts'
-import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { failure } from '../kernel/failure.ts'
+import { listObjects } from '../objects/list-objects.ts'
+import { objectKind } from '../objects/object-kind.ts'
+import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath } from '../objects/pin.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { type ArenaMemory, arenaMemory, shareArena } from './arena.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
 import { type CreateMapOptions, createMap, freezeMap } from './create.ts'

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
-import { type MappingRegion, pageSize, SharedMapping } from '../syscalls/index.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
+import { BpfError } from '../base/errors.ts'
+import { type MappingRegion, pageSize, SharedMapping } from '../syscalls/mmap.ts'
 import type { MapHandle } from './handle.ts'
 import { describeMap } from './map-error.ts'
 

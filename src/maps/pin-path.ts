@@ -8,7 +8,7 @@
  */
 
 import { posix } from 'node:path'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { isPathStep, type MapSpec } from './spec.ts'
 
 /** Where pins are when nobody says otherwise. */

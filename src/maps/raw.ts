@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Codec } from '../codec.ts'
+import type { Codec } from '../base/codec.ts'
 
 /**
  * Raw bytes of one map's keys or values.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MapType } from '../abi/index.ts'
+import type { MapType } from '../abi/generated/enums.ts'
 import type { Btf } from '../btf/btf.ts'
 
 /** One initial element of a map. */

@@ -7,11 +7,16 @@
  * @module
  */
 
-import { type AttachType, attachTypes, enumName, enumNumber, programTypes } from '../abi/index.ts'
+import { type AttachType, attachTypes, programTypes } from '../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../abi/names.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { BtfKind } from '../btf/types.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import { BtfObject, explainFunction, features, kernelBtf, splitModule } from '../kernel/index.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import { features } from '../kernel/features.ts'
+import { BtfObject } from '../objects/btf-object.ts'
+import { explainFunction } from '../symbols/explain-function.ts'
+import { splitModule } from '../symbols/kallsyms.ts'
 import type { ProgramSpec } from './spec.ts'
 
 /** What `BPF_PROG_LOAD` needs to know of the target. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/index.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
 import { type Instruction, LDIMM64, slotCount } from '../asm/instruction.ts'
 
 /** BTF that was loaded into the kernel, with the strings that line information points to. */

@@ -6,12 +6,15 @@
  * @module
  */
 
-import { enumName, type ProgramType, progInfo, programTypes } from '../abi/index.ts'
+import { type ProgramType, programTypes } from '../abi/generated/enums.ts'
+import { progInfo } from '../abi/generated/layouts.ts'
+import { enumName } from '../abi/names.ts'
 import { decodeInstructions } from '../asm/decode.ts'
 import type { Instruction } from '../asm/instruction.ts'
-import { cString, hostByteOrder } from '../bytes.ts'
-import { failure } from '../kernel/index.ts'
-import { allocate, getInfo, type NativeMemory } from '../syscalls/index.ts'
+import { cString, hostByteOrder } from '../base/bytes.ts'
+import { failure } from '../kernel/failure.ts'
+import { getInfo } from '../syscalls/info.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 
 /** Facts about a loaded program. What the kernel is too old to know is `undefined`. */
 export interface ProgramInfo {

@@ -6,29 +6,21 @@
  * @module
  */
 
-import { attr, funcInfo, lineInfo } from '../abi/index.ts'
+import { attr, funcInfo, lineInfo } from '../abi/generated/layouts.ts'
 import { encodeInstructions } from '../asm/encode.ts'
 import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
+import { cString, hostByteOrder } from '../base/bytes.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { type CoreFailure, describePoison } from '../btf/core.ts'
-import { cString, hostByteOrder } from '../bytes.ts'
-import { BpfError, NotSupportedError } from '../errors.ts'
-import {
-  failure,
-  features,
-  kernelVersion,
-  objectName,
-  raiseMemlockLimit,
-  versionOf,
-} from '../kernel/index.ts'
-import {
-  type AttrFields,
-  allocate,
-  attrResult32,
-  bpfUninterrupted,
-  bpfUninterruptedAsync,
-  errnoName,
-  type NativeMemory,
-} from '../syscalls/index.ts'
+import { failure } from '../kernel/failure.ts'
+import { features } from '../kernel/features.ts'
+import { raiseMemlockLimit } from '../kernel/memlock.ts'
+import { kernelVersion, versionOf } from '../kernel/version.ts'
+import { objectName } from '../objects/object-name.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { attrResult32, bpfUninterrupted, bpfUninterruptedAsync } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import {
   type AttachTarget,
   attachTypeOf,

@@ -4,20 +4,16 @@
  * @module
  */
 
-import { enumName, type ProgramType, programTypes } from '../abi/index.ts'
+import { type ProgramType, programTypes } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
 import type { Instruction } from '../asm/instruction.ts'
-import { BpfError } from '../errors.ts'
-import {
-  failure,
-  getPinned,
-  listObjects,
-  type OpenPinOptions,
-  objectKind,
-  type PinOptions,
-  pinObject,
-  unpinPath,
-} from '../kernel/index.ts'
-import { bpf, OwnedFd } from '../syscalls/index.ts'
+import { BpfError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { listObjects } from '../objects/list-objects.ts'
+import { objectKind } from '../objects/object-kind.ts'
+import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath } from '../objects/pin.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { programTypeOf } from './attach-target.ts'
 import { type ProgramInfo, readProgramInfo, readTranslated } from './info.ts'
 import { type LoadOptions, loadProgram, loadProgramAsync } from './load.ts'

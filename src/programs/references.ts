@@ -6,10 +6,10 @@
  * @module
  */
 
-import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../abi/index.ts'
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../abi/constants.ts'
 import { assemble } from '../asm/assemble.ts'
 import { type Instruction, LDIMM64 } from '../asm/instruction.ts'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 
 /** Finds the map that an instruction names; `undefined` when there is none. */
 export type MapResolver = (name: string) => { readonly fd: number } | undefined

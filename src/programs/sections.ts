@@ -6,7 +6,8 @@
  * @module
  */
 
-import { type AttachType, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, type ProgramType } from '../abi/index.ts'
+import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS } from '../abi/constants.ts'
+import type { AttachType, ProgramType } from '../abi/generated/enums.ts'
 
 /** The hook that a section name stands for: which attach function its programs belong to. */
 export type Hook =

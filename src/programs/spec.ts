@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { AttachType, ProgramType } from '../abi/index.ts'
+import type { AttachType, ProgramType } from '../abi/generated/enums.ts'
 import type { Instruction } from '../asm/instruction.ts'
+import type { ByteOrder } from '../base/bytes.ts'
 import type { Btf } from '../btf/btf.ts'
-import type { ByteOrder } from '../bytes.ts'
 
 /** A plain, editable description of a program. */
 export interface ProgramSpec {

@@ -6,9 +6,11 @@
  * @module
  */
 
-import { attr, type ProgramType } from '../abi/index.ts'
-import { failure } from '../kernel/index.ts'
-import { type AttrFields, attrResult32, bpfUninterrupted } from '../syscalls/index.ts'
+import type { ProgramType } from '../abi/generated/enums.ts'
+import { attr } from '../abi/generated/layouts.ts'
+import { failure } from '../kernel/failure.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { attrResult32, bpfUninterrupted } from '../syscalls/bpf.ts'
 
 /** Input of a test run. */
 export interface TestRunOptions {

@@ -5,7 +5,7 @@
  */
 
 import type { SourceLine } from '../asm/instruction.ts'
-import { BpfError, type BpfErrorOptions } from '../errors.ts'
+import { BpfError, type BpfErrorOptions } from '../base/errors.ts'
 
 /** What a `VerifierError` knows besides its message. */
 export interface VerifierErrorDetails {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Codec } from '../codec.ts'
-import { BpfError } from '../errors.ts'
+import type { Codec } from '../base/codec.ts'
+import { BpfError } from '../base/errors.ts'
 
 /** Where records come from, and how to read them. */
 export interface RecordSource {

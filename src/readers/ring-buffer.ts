@@ -4,12 +4,13 @@
  * @module
  */
 
-import { BPF_F_RB_OVERWRITE, type MapType } from '../abi/index.ts'
+import type { MapType } from '../abi/generated/enums.ts'
+import { BPF_F_RB_OVERWRITE } from '../abi/generated/flags.ts'
+import type { Codec } from '../base/codec.ts'
+import { BpfError, closedError, withAction } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { btfCodec } from '../btf/codec.ts'
-import type { Codec } from '../codec.ts'
-import { BpfError, closedError, withAction } from '../errors.ts'
-import { pageSize, SharedMapping } from '../syscalls/index.ts'
+import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
 import { Readiness } from './readiness.ts'
 import type { RecordSource, RingRecord, RingView } from './record.ts'
 import { RECORDS_PER_TURN, RecordIterator, type RecordStream } from './record-iterator.ts'

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { type attr, BPF_OBJ_NAME_MAX, type Command } from '../abi/index.ts'
+import { BPF_OBJ_NAME_MAX } from '../abi/constants.ts'
+import type { Command } from '../abi/generated/enums.ts'
+import type { attr } from '../abi/generated/layouts.ts'
 
 /** A field's value; its type says what is written. */
 export type AttrValue = number | bigint | string | ArrayBufferView

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { attr, type Command, commands } from '../abi/index.ts'
+import { type Command, commands } from '../abi/generated/enums.ts'
+import { attr } from '../abi/generated/layouts.ts'
 import { type AttrFields, arms, writeAttr } from './attr.ts'
 import { syscallEntry } from './entry.ts'
 import { allocate, type NativeMemory } from './memory.ts'

@@ -10,7 +10,8 @@
  * @module
  */
 
-import { attr, commands } from '../abi/index.ts'
+import { commands } from '../abi/generated/enums.ts'
+import { attr } from '../abi/generated/layouts.ts'
 import { type PreparedCall, syscallEntry } from './entry.ts'
 import { allocate } from './memory.ts'
 import { nr } from './numbers.ts'

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BpfError, NotSupportedError } from '../errors.ts'
+import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { openKoffi } from './koffi.ts'
 import { syscallTables } from './numbers.ts'
 import { openShim } from './shim.ts'

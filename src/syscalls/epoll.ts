@@ -6,7 +6,7 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { duplicateFd } from './descriptor.ts'
 import type { SyscallEntry } from './entry.ts'
 import { errnoName, systemError } from './errno.ts'

@@ -7,7 +7,7 @@
 
 import os from 'node:os'
 import { getSystemErrorMap } from 'node:util'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 
 /** What Node does not know, and names that Linux prefers where one number has two. */
 const corrections: Readonly<Record<number, readonly [name: string, text: string]>> = {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closedError } from '../errors.ts'
+import { closedError } from '../base/errors.ts'
 import { debugLog } from './debug.ts'
 import { closeFd, disownFd, duplicateFd, takeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { attr } from '../abi/index.ts'
+import { attr } from '../abi/generated/layouts.ts'
 import { attrResult32, bpf } from './bpf.ts'
 import type { NativeMemory } from './memory.ts'
 

@@ -7,7 +7,7 @@
 
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import type { SyscallEntry } from './entry.ts'
 import { CALL_WORDS } from './numbers.ts'
 import { EpollLoop } from './watch-epoll.ts'

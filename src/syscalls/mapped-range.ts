@@ -6,7 +6,7 @@
  */
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { nr } from './numbers.ts'

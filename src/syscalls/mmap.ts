@@ -11,7 +11,7 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { nr } from './numbers.ts'

@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { BpfError, closedError } from '../errors.ts'
+import { BpfError, closedError } from '../base/errors.ts'
 import type { FdWatcher, SyscallEntry } from './entry.ts'
 import { watchError } from './epoll.ts'
 import { CALL_WORDS } from './numbers.ts'

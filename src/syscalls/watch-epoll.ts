@@ -8,7 +8,7 @@
  * @module
  */
 
-import { closedError } from '../errors.ts'
+import { closedError } from '../base/errors.ts'
 import { closeFd, takeFd } from './descriptor.ts'
 import type { FdWatcher, SyscallEntry } from './entry.ts'
 import {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { closedError } from '../errors.ts'
+import { closedError } from '../base/errors.ts'
 import { closeFd } from './descriptor.ts'
 import type { FdWatcher, SyscallEntry } from './entry.ts'
 import { duplicatePollable } from './epoll.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteReader } from '../../src/bytes.ts'
+import { ByteReader } from '../../src/base/bytes.ts'
 
 const MAGIC = Buffer.from('\x7fELF', 'latin1')
 const HEADER_SIZE = 64

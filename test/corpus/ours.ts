@@ -4,10 +4,14 @@
  * @module
  */
 
-import { attachTypes, type EnumTable, mapTypes, programTypes } from '../../src/abi/index.ts'
+import { attachTypes, mapTypes, programTypes } from '../../src/abi/generated/enums.ts'
+import type { EnumTable } from '../../src/abi/names.ts'
 import { slotCount } from '../../src/asm/instruction.ts'
-import { BpfError, Collection, CollectionSpec } from '../../src/index.ts'
-import { aloneSpec, verifyProgram } from '../../src/inspect/index.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import { Collection } from '../../src/collection/collection.ts'
+import { CollectionSpec } from '../../src/collection/spec.ts'
+import { aloneSpec } from '../../src/inspect/alone.ts'
+import { verifyProgram } from '../../src/inspect/verify.ts'
 import type { LoadFacts, MapFacts, ObjectFacts, ProgramFacts } from './facts.ts'
 
 /**

@@ -7,8 +7,9 @@
 
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ElfFile } from '../../src/elf/index.ts'
-import { BpfError, CollectionSpec } from '../../src/index.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import { CollectionSpec } from '../../src/collection/spec.ts'
+import { ElfFile } from '../../src/elf/file.ts'
 import { OBJECTS } from './objects.ts'
 import { prepareTree, runIn } from './tree.ts'
 

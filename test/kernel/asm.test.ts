@@ -1,33 +1,16 @@
 import test from 'ava'
+import { type AluBuilder, add, lsh, mov, mov32, rsh, sub } from '../../src/asm/alu.ts'
+import { assemble } from '../../src/asm/assemble.ts'
+import { callFunction, loadImm64 } from '../../src/asm/calls.ts'
 import * as asm from '../../src/asm/index.ts'
-import {
-  type AluBuilder,
-  add,
-  assemble,
-  callFunction,
-  exit,
-  type Instruction,
-  ja,
-  jne,
-  jsgt,
-  label,
-  load,
-  loadImm64,
-  lsh,
-  mov,
-  mov32,
-  r0,
-  r1,
-  r6,
-  r7,
-  r10,
-  rsh,
-  store,
-  sub,
-} from '../../src/asm/index.ts'
-import { hostByteOrder } from '../../src/bytes.ts'
-import { defineFeature, type Feature } from '../../src/kernel/index.ts'
-import { Program, VerifierError } from '../../src/programs/index.ts'
+import type { Instruction } from '../../src/asm/instruction.ts'
+import { exit, ja, jne, jsgt, label } from '../../src/asm/jumps.ts'
+import { load, store } from '../../src/asm/memory.ts'
+import { r0, r1, r6, r7, r10 } from '../../src/asm/registers.ts'
+import { hostByteOrder } from '../../src/base/bytes.ts'
+import { defineFeature, type Feature } from '../../src/kernel/probe.ts'
+import { Program } from '../../src/programs/program.ts'
+import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 /** Nothing but an Ethernet header: its program sees a length of 0, the first field of its context. */

@@ -1,4 +1,4 @@
-import { features } from '../../src/kernel/index.ts'
+import { features } from '../../src/kernel/features.ts'
 import { testRow } from '../support/bench-row.ts'
 
 testRow('attach-1000', [features.kprobeMulti])

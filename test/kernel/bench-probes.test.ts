@@ -5,28 +5,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { readCandidates } from '../../src/bench/attach-candidates.ts'
-import { attachMethods } from '../../src/bench/attach-time.ts'
-import { CALLS_PER_RUN } from '../../src/bench/driver.ts'
-import { WARM_UP_CALLS } from '../../src/bench/helper-code.ts'
+import { attachMethods, measureAttachTimes } from '../../src/bench/attach-time.ts'
+import { type BodyName, bodies } from '../../src/bench/bodies.ts'
 import {
-  type BenchProbesOptions,
-  type BodyName,
-  benchProbes,
-  bodies,
-  chartSvg,
-  formatReport,
-  listKprobes,
   type MeasuredRow,
-  measureAttachTimes,
   measuredProbes,
   measuredRows,
   parseProbesDocument,
-  spoilers,
-} from '../../src/bench/index.ts'
+} from '../../src/bench/document.ts'
+import { CALLS_PER_RUN } from '../../src/bench/driver.ts'
+import { spoilers } from '../../src/bench/environment.ts'
+import { WARM_UP_CALLS } from '../../src/bench/helper-code.ts'
+import { listKprobes } from '../../src/bench/kprobe-list.ts'
+import { type BenchProbesOptions, benchProbes } from '../../src/bench/probes.ts'
+import { formatReport } from '../../src/bench/report.ts'
+import { chartSvg } from '../../src/bench/svg.ts'
 import { Helper, UserSampler, userVariants } from '../../src/bench/user-space.ts'
 import { type Variant, variants } from '../../src/bench/variants.ts'
 import { Workload } from '../../src/bench/workload.ts'
-import { features, type TraceableFunction } from '../../src/kernel/index.ts'
+import { features } from '../../src/kernel/features.ts'
+import type { TraceableFunction } from '../../src/symbols/traceable.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { probesOfKernel } from '../support/leaks.ts'
 

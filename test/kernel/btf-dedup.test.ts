@@ -1,5 +1,7 @@
-import { Btf, BtfBuilder, dedupBtf } from '../../src/btf/index.ts'
-import { kernelBtf, moduleBtfs } from '../../src/kernel/index.ts'
+import { Btf } from '../../src/btf/btf.ts'
+import { BtfBuilder } from '../../src/btf/builder.ts'
+import { dedupBtf } from '../../src/btf/dedup.ts'
+import { kernelBtf, moduleBtfs } from '../../src/kernel/btf.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { since } from '../support/program-features.ts'
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { KernelSymbols } from '../../src/kernel/index.ts'
+import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 /** The lines of the file, as another parser sees them: `[address, type, name, module]`. */

@@ -1,26 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { BpfError, NotSupportedError } from '../../src/errors.ts'
+import { BpfError, NotSupportedError } from '../../src/base/errors.ts'
+import { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from '../../src/kernel/btf.ts'
+import { onlineCpus, possibleCpus } from '../../src/kernel/cpus.ts'
 import { rawBtf } from '../../src/kernel/experiment.ts'
-import {
-  BtfObject,
-  countsMemlock,
-  features,
-  kernelBtf,
-  kernelVersion,
-  moduleBtf,
-  moduleBtfs,
-  onlineCpus,
-  possibleCpus,
-  raiseMemlockLimit,
-  releaseKernelBtf,
-  traceEventId,
-  tracefsPath,
-  versionOf,
-} from '../../src/kernel/index.ts'
-import { BpfMap } from '../../src/maps/index.ts'
-import { Program } from '../../src/programs/index.ts'
+import { features } from '../../src/kernel/features.ts'
+import { countsMemlock, raiseMemlockLimit } from '../../src/kernel/memlock.ts'
+import { traceEventId, tracefsPath } from '../../src/kernel/tracefs.ts'
+import { kernelVersion, versionOf } from '../../src/kernel/version.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { BtfObject } from '../../src/objects/btf-object.ts'
+import { Program } from '../../src/programs/program.ts'
 import { isExcused } from '../support/exceptions.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject } from '../support/objects.ts'

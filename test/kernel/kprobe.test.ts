@@ -1,20 +1,16 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
-import { BpfError, NotSupportedError } from '../../src/errors.ts'
-import { type Feature, features, KernelSymbols } from '../../src/kernel/index.ts'
-import {
-  attachBySection,
-  type KprobeOptions,
-  type KprobeTarget,
-  kprobe,
-  kretprobe,
-  Link,
-  listProbeEvents,
-  type ProbeMode,
-  removeProbeEvents,
-  taskFdQuery,
-} from '../../src/links/index.ts'
+import { BpfError, NotSupportedError } from '../../src/base/errors.ts'
+import { features } from '../../src/kernel/features.ts'
+import type { Feature } from '../../src/kernel/probe.ts'
+import { attachBySection } from '../../src/links/by-section.ts'
+import { type KprobeOptions, type KprobeTarget, kprobe, kretprobe } from '../../src/links/kprobe.ts'
+import { Link } from '../../src/links/link.ts'
+import type { ProbeMode } from '../../src/links/probe.ts'
+import { listProbeEvents, removeProbeEvents } from '../../src/links/probe-event.ts'
+import { taskFdQuery } from '../../src/links/task-fd-query.ts'
+import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftool, bpftoolPerf } from '../support/bpftool.ts'
 import { eventually } from '../support/poll.ts'

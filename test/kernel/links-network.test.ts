@@ -1,4 +1,4 @@
-import { features } from '../../src/kernel/index.ts'
+import { features } from '../../src/kernel/features.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { inNetwork, networkNamespaces } from '../support/network-process.ts'
 import { netfilterPrograms } from '../support/program-features.ts'

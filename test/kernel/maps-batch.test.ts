@@ -1,6 +1,9 @@
-import { NotSupportedError } from '../../src/errors.ts'
-import { possibleCpus } from '../../src/kernel/index.ts'
-import { BpfMap, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
+import { u32, u64 } from '../../src/base/codecs.ts'
+import { NotSupportedError } from '../../src/base/errors.ts'
+import { possibleCpus } from '../../src/kernel/cpus.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { perCpu } from '../../src/maps/per-cpu.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { perCpuArrayBatch } from '../support/map-features.ts'
 

@@ -1,7 +1,10 @@
-import { BpfError } from '../../src/errors.ts'
-import { possibleCpus } from '../../src/kernel/index.ts'
-import { BpfMap, type CreateMapOptions, type MapSpec, u32, u64 } from '../../src/maps/index.ts'
-import { pageSize } from '../../src/syscalls/index.ts'
+import { u32, u64 } from '../../src/base/codecs.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import { possibleCpus } from '../../src/kernel/cpus.ts'
+import type { CreateMapOptions } from '../../src/maps/create.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
+import { pageSize } from '../../src/syscalls/mmap.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 const BPF_F_NO_PREALLOC = 1

@@ -1,6 +1,10 @@
-import { BpfError, NotSupportedError } from '../../src/errors.ts'
-import { possibleCpus } from '../../src/kernel/index.ts'
-import { BpfMap, lpmKey, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
+import { u32, u64 } from '../../src/base/codecs.ts'
+import { BpfError, NotSupportedError } from '../../src/base/errors.ts'
+import { possibleCpus } from '../../src/kernel/cpus.ts'
+import { lpmKey } from '../../src/maps/lpm-key.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { perCpu } from '../../src/maps/per-cpu.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { hashLookupAndDelete, socketMaps } from '../support/map-features.ts'
 

@@ -1,8 +1,10 @@
 import { closeSync, openSync, readdirSync } from 'node:fs'
-import { BpfError } from '../../src/errors.ts'
+import { u32, u64 } from '../../src/base/codecs.ts'
+import { BpfError } from '../../src/base/errors.ts'
 import { loadCode, NOTHING } from '../../src/kernel/experiment.ts'
-import { BpfMap, type MapSpec, u32, u64 } from '../../src/maps/index.ts'
-import { bpf } from '../../src/syscalls/index.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
+import { bpf } from '../../src/syscalls/bpf.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 const spec: MapSpec = { name: 'handles', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 }

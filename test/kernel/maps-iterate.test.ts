@@ -1,8 +1,12 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Codec } from '../../src/codec.ts'
-import { possibleCpus } from '../../src/kernel/index.ts'
-import { BpfMap, lpmKey, type MapSpec, perCpu, u32, u64 } from '../../src/maps/index.ts'
+import type { Codec } from '../../src/base/codec.ts'
+import { u32, u64 } from '../../src/base/codecs.ts'
+import { possibleCpus } from '../../src/kernel/cpus.ts'
+import { lpmKey } from '../../src/maps/lpm-key.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { perCpu } from '../../src/maps/per-cpu.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 const BPF_F_NO_PREALLOC = 1

@@ -1,5 +1,7 @@
-import { BpfError } from '../../src/errors.ts'
-import { BpfMap, type MapSpec, u32 } from '../../src/maps/index.ts'
+import { u32 } from '../../src/base/codecs.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { bloomFilters } from '../support/map-features.ts'
 

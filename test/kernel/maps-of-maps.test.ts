@@ -1,4 +1,6 @@
-import { BpfMap, type MapSpec, u32, u64 } from '../../src/maps/index.ts'
+import { u32, u64 } from '../../src/base/codecs.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 const inner: MapSpec = { name: 'inner', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 }

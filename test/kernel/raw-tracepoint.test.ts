@@ -1,14 +1,14 @@
-import { exit, load, mov, r0, r1, r6, store } from '../../src/asm/index.ts'
-import { features } from '../../src/kernel/index.ts'
-import {
-  fentry,
-  type RawTracepointLinkInfo,
-  rawTracepoint,
-  taskFdQuery,
-  tpBtf,
-  tracepoint,
-} from '../../src/links/index.ts'
-import { Program } from '../../src/programs/index.ts'
+import { mov } from '../../src/asm/alu.ts'
+import { exit } from '../../src/asm/jumps.ts'
+import { load, store } from '../../src/asm/memory.ts'
+import { r0, r1, r6 } from '../../src/asm/registers.ts'
+import { features } from '../../src/kernel/features.ts'
+import type { RawTracepointLinkInfo } from '../../src/links/info.ts'
+import { rawTracepoint, tpBtf } from '../../src/links/raw-tracepoint.ts'
+import { taskFdQuery } from '../../src/links/task-fd-query.ts'
+import { tracepoint } from '../../src/links/tracepoint.ts'
+import { fentry } from '../../src/links/tracing.ts'
+import { Program } from '../../src/programs/program.ts'
 import { bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { PACKET } from '../support/objects.ts'

@@ -1,7 +1,7 @@
 /** What is said on kernels that lack what every kernel of the matrix has. */
 
-import { BpfError, NotSupportedError } from '../../src/errors.ts'
-import { VerifierError } from '../../src/programs/index.ts'
+import { BpfError, NotSupportedError } from '../../src/base/errors.ts'
+import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { loadObject } from '../support/objects.ts'
 import { lacking, listedVariables, refusedTrampolines, typedVariables } from '../support/program-features.ts'

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { BPF_F_RB_OVERWRITE } from '../../src/abi/index.ts'
+import { BPF_F_RB_OVERWRITE } from '../../src/abi/generated/flags.ts'
+import { array, cString, struct, u32 } from '../../src/base/codecs.ts'
+import { BpfError } from '../../src/base/errors.ts'
 import { Btf } from '../../src/btf/btf.ts'
 import { BtfBuilder } from '../../src/btf/builder.ts'
-import { array, cString, struct, u32 } from '../../src/codecs.ts'
-import { BpfError } from '../../src/errors.ts'
 import { BpfMap } from '../../src/maps/map.ts'
-import { RingBuffer } from '../../src/readers/index.ts'
-import { bpf, pageSize } from '../../src/syscalls/index.ts'
+import { RingBuffer } from '../../src/readers/ring-buffer.ts'
+import { bpf } from '../../src/syscalls/bpf.ts'
+import { pageSize } from '../../src/syscalls/mmap.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import {
   createRing,

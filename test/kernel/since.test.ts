@@ -2,32 +2,30 @@ import { spawnSync } from 'node:child_process'
 import { release } from 'node:os'
 import type { ExecutionContext } from 'ava'
 import {
-  attachTypeSince,
   attachTypes,
   type Helper,
-  helperSince,
   helpers,
-  type LinuxRelease,
-  linkTypeSince,
   linkTypes,
   type MapType,
-  mapTypeSince,
   mapTypes,
   type ProgramType,
-  programTypeSince,
   programTypes,
-} from '../../src/abi/index.ts'
+} from '../../src/abi/generated/enums.ts'
+import { helperSince } from '../../src/abi/helper-since.ts'
 import {
-  features,
-  haveHelper,
-  haveMapType,
-  haveProgramType,
-  kernelBtf,
-  kernelVersion,
-  knowsHelper,
-  type ProbeAnswer,
-  versionOf,
-} from '../../src/kernel/index.ts'
+  attachTypeSince,
+  type LinuxRelease,
+  linkTypeSince,
+  mapTypeSince,
+  programTypeSince,
+} from '../../src/abi/since.ts'
+import { kernelBtf } from '../../src/kernel/btf.ts'
+import { features } from '../../src/kernel/features.ts'
+import { haveHelper, knowsHelper } from '../../src/kernel/have-helper.ts'
+import { haveMapType } from '../../src/kernel/have-map-type.ts'
+import { haveProgramType } from '../../src/kernel/have-program-type.ts'
+import type { ProbeAnswer } from '../../src/kernel/probe.ts'
+import { kernelVersion, versionOf } from '../../src/kernel/version.ts'
 import { isExcused } from '../support/exceptions.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 

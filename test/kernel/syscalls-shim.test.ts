@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import test from 'ava'
-import { ByteReader } from '../../src/bytes.ts'
+import { ByteReader } from '../../src/base/bytes.ts'
 import { conformance } from '../support/syscalls-conformance.ts'
 
 const PT_DYNAMIC = 2

@@ -1,15 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfError, NotSupportedError, ObjectFileError } from '../../src/errors.ts'
-import { defineFeature, features } from '../../src/kernel/index.ts'
-import {
-  attachBySection,
-  Link,
-  type UprobeMultiLinkInfo,
-  type UprobeMultiOptions,
-  uprobeMulti,
-  uprobeSession,
-} from '../../src/links/index.ts'
+import { BpfError, NotSupportedError, ObjectFileError } from '../../src/base/errors.ts'
+import { features } from '../../src/kernel/features.ts'
+import { defineFeature } from '../../src/kernel/probe.ts'
+import { attachBySection } from '../../src/links/by-section.ts'
+import type { UprobeMultiLinkInfo } from '../../src/links/info.ts'
+import { Link } from '../../src/links/link.ts'
+import { type UprobeMultiOptions, uprobeMulti, uprobeSession } from '../../src/links/uprobe-multi.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftoolLink } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'

@@ -8,23 +8,23 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join, relative } from 'node:path'
-import { exit, mov, r0 } from '../../src/asm/index.ts'
-import { ElfFile, functionSymbols } from '../../src/elf/index.ts'
-import { BpfError, NotSupportedError, ObjectFileError } from '../../src/errors.ts'
-import { defineFeature, features } from '../../src/kernel/index.ts'
-import {
-  attachBySection,
-  Link,
-  listProbeEvents,
-  type PerfEventLinkInfo,
-  type ProbeMode,
-  resolveBinary,
-  taskFdQuery,
-  type UprobeOptions,
-  uprobe,
-  uretprobe,
-} from '../../src/links/index.ts'
-import { Program } from '../../src/programs/index.ts'
+import { mov } from '../../src/asm/alu.ts'
+import { exit } from '../../src/asm/jumps.ts'
+import { r0 } from '../../src/asm/registers.ts'
+import { BpfError, NotSupportedError, ObjectFileError } from '../../src/base/errors.ts'
+import { ElfFile } from '../../src/elf/file.ts'
+import { functionSymbols } from '../../src/elf/functions.ts'
+import { features } from '../../src/kernel/features.ts'
+import { defineFeature } from '../../src/kernel/probe.ts'
+import { resolveBinary } from '../../src/links/binary.ts'
+import { attachBySection } from '../../src/links/by-section.ts'
+import type { PerfEventLinkInfo } from '../../src/links/info.ts'
+import { Link } from '../../src/links/link.ts'
+import type { ProbeMode } from '../../src/links/probe.ts'
+import { listProbeEvents } from '../../src/links/probe-event.ts'
+import { taskFdQuery } from '../../src/links/task-fd-query.ts'
+import { type UprobeOptions, uprobe, uretprobe } from '../../src/links/uprobe.ts'
+import { Program } from '../../src/programs/program.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftoolLink, bpftoolPerf } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'

@@ -1,7 +1,11 @@
 /** Programs with which the verifier is busy for seconds, and for minutes where it is emulated. */
 
-import { exit, type Instruction, mov, r0, r6 } from '../../src/asm/index.ts'
-import { Program, VerifierError } from '../../src/programs/index.ts'
+import { mov } from '../../src/asm/alu.ts'
+import type { Instruction } from '../../src/asm/instruction.ts'
+import { exit } from '../../src/asm/jumps.ts'
+import { r0, r6 } from '../../src/asm/registers.ts'
+import { Program } from '../../src/programs/program.ts'
+import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 
 /** Sets r6 to 0, counts it up, then does the rest. */

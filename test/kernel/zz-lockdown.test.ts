@@ -6,9 +6,13 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { add, call, mov, r1, r2, r3, r10 } from '../../src/asm/index.ts'
-import { features } from '../../src/kernel/index.ts'
-import { fentry, kprobe, kprobeMulti } from '../../src/links/index.ts'
+import { add, mov } from '../../src/asm/alu.ts'
+import { call } from '../../src/asm/calls.ts'
+import { r1, r2, r3, r10 } from '../../src/asm/registers.ts'
+import { features } from '../../src/kernel/features.ts'
+import { kprobe } from '../../src/links/kprobe.ts'
+import { kprobeMulti } from '../../src/links/kprobe-multi.ts'
+import { fentry } from '../../src/links/tracing.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { callTestFunctions, Recorder } from '../support/recorder.ts'
 

@@ -7,7 +7,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ElfFile } from '../../src/elf/index.ts'
+import { ElfFile } from '../../src/elf/file.ts'
 import { temporaryBpffs } from './bpffs.ts'
 import { bpftool } from './bpftool.ts'
 import { objectPath } from './objects.ts'

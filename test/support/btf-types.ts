@@ -5,10 +5,10 @@
  */
 
 import fc from 'fast-check'
+import { type ByteOrder, hostByteOrder } from '../../src/base/bytes.ts'
 import { Btf, type BtfParseOptions } from '../../src/btf/btf.ts'
 import { BtfBuilder } from '../../src/btf/builder.ts'
 import type { BtfInt, BtfMember, BtfStruct, BtfType } from '../../src/btf/types.ts'
-import { type ByteOrder, hostByteOrder } from '../../src/bytes.ts'
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const byte = fc.integer({ min: 0, max: 0xff })

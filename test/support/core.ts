@@ -5,12 +5,12 @@
  */
 
 import type { ExecutionContext } from 'ava'
-import { type CoreRelocationKind, coreRelocationKinds } from '../../src/abi/index.ts'
+import { type CoreRelocationKind, coreRelocationKinds } from '../../src/abi/generated/enums.ts'
 import { type Instruction, LDIMM64 } from '../../src/asm/instruction.ts'
+import { type ByteOrder, hostByteOrder } from '../../src/base/bytes.ts'
+import { BpfError } from '../../src/base/errors.ts'
 import { type CoreResult, type CoreTargets, relocateCore } from '../../src/btf/core.ts'
 import type { BtfEnum, BtfInt, BtfType } from '../../src/btf/types.ts'
-import { type ByteOrder, hostByteOrder } from '../../src/bytes.ts'
-import { BpfError } from '../../src/errors.ts'
 import { btfOf, int, member, struct } from './btf-types.ts'
 
 /** `r1 = imm` (ALU64), `r1 = imm ll`, `r1 = *(u32 *)(r2 + offset)` and so on; `holds` is the value before. */

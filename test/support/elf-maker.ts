@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sectionTypes } from '../../src/elf/index.ts'
+import { sectionTypes } from '../../src/elf/file.ts'
 
 /** Numbers that a test has no reason to choose are 0. */
 export interface SectionRecipe {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ByteOrder } from '../../src/bytes.ts'
-import { EM_BPF, ET_REL, SHF_EXECINSTR, sectionTypes } from '../../src/elf/index.ts'
+import type { ByteOrder } from '../../src/base/bytes.ts'
+import { EM_BPF, ET_REL, SHF_EXECINSTR, sectionTypes } from '../../src/elf/file.ts'
 
 /** A section of a hand-made file. The string, symbol and relocation tables are added. */
 export interface TestSection {

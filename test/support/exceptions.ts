@@ -7,8 +7,9 @@
 
 import { existsSync } from 'node:fs'
 import { release } from 'node:os'
-import { BpfError } from '../../src/errors.ts'
-import { kernelConfig, type ProbeAnswer } from '../../src/kernel/index.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import { kernelConfig } from '../../src/kernel/kconfig.ts'
+import type { ProbeAnswer } from '../../src/kernel/probe.ts'
 
 /** A reason to lack something. */
 export interface Exception {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteOrder } from '../../src/bytes.ts'
+import type { ByteOrder } from '../../src/base/bytes.ts'
 
 /**
  * `.BTF.ext` of three parts, each a list of words: functions, lines, and CO-RE relocations, which the shorter header of

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Codec } from '../../src/codec.ts'
+import type { Codec } from '../../src/base/codec.ts'
 import { Ring } from '../../src/readers/ring.ts'
 
 const PAGE = 4096

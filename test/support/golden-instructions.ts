@@ -9,27 +9,9 @@ import {
   add,
   and,
   arsh,
-  atomicAdd,
-  atomicCmpxchg,
-  atomicFetchAdd,
-  atomicFetchOr,
-  atomicXchg,
-  atomicXor,
   bswap,
   div,
-  exit,
-  gotol,
-  type Instruction,
-  ja,
-  jeq,
-  jne,
-  jset32,
-  jsgt32,
-  jsle,
-  load,
-  loadImm64,
   lsh,
-  mayGoto,
   mod32,
   mov,
   mov32,
@@ -39,23 +21,28 @@ import {
   neg,
   neg32,
   or32,
-  r0,
-  r1,
-  r2,
-  r3,
-  r4,
-  r5,
-  r6,
-  r10,
   rsh,
   sdiv,
   smod32,
-  store,
   sub,
   toBe,
   toLe,
   xor,
-} from '../../src/asm/index.ts'
+} from '../../src/asm/alu.ts'
+import { loadImm64 } from '../../src/asm/calls.ts'
+import type { Instruction } from '../../src/asm/instruction.ts'
+import { exit, gotol, ja, jeq, jne, jset32, jsgt32, jsle, mayGoto } from '../../src/asm/jumps.ts'
+import {
+  atomicAdd,
+  atomicCmpxchg,
+  atomicFetchAdd,
+  atomicFetchOr,
+  atomicXchg,
+  atomicXor,
+  load,
+  store,
+} from '../../src/asm/memory.ts'
+import { r0, r1, r2, r3, r4, r5, r6, r10 } from '../../src/asm/registers.ts'
 
 /** Built by hand, text, little-endian bytes in hexadecimal. */
 export const golden: readonly (readonly [Instruction, string, string])[] = [

@@ -9,8 +9,10 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { commands } from '../../src/abi/index.ts'
-import { type NextIdCommand, nextId, nr, type SyscallEntry, syscallEntry } from '../../src/syscalls/index.ts'
+import { commands } from '../../src/abi/generated/enums.ts'
+import { type SyscallEntry, syscallEntry } from '../../src/syscalls/entry.ts'
+import { type NextIdCommand, nextId } from '../../src/syscalls/info.ts'
+import { nr } from '../../src/syscalls/numbers.ts'
 
 /** The commands that make objects. */
 const MAKERS: ReadonlySet<number> = new Set([

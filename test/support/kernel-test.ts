@@ -5,7 +5,7 @@
  */
 
 import test, { type ExecutionContext } from 'ava'
-import type { Feature } from '../../src/kernel/index.ts'
+import type { Feature } from '../../src/kernel/probe.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
 import { openFds, probesOfKernel } from './leaks.ts'
 import { eventually } from './poll.ts'

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { NotSupportedError } from '../../src/errors.ts'
+import { NotSupportedError } from '../../src/base/errors.ts'
+import { kernelBtf } from '../../src/kernel/btf.ts'
 import { answerOf, tryMap } from '../../src/kernel/experiment.ts'
-import { defineFeature, type Feature, haveMapType, kernelBtf } from '../../src/kernel/index.ts'
-import { BpfMap } from '../../src/maps/index.ts'
+import { haveMapType } from '../../src/kernel/have-map-type.ts'
+import { defineFeature, type Feature } from '../../src/kernel/probe.ts'
+import { BpfMap } from '../../src/maps/map.ts'
 
 /** Maps of type `bloom_filter`. */
 export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', () =>

@@ -10,19 +10,12 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Collection } from '../../src/collection/index.ts'
-import { BpfError } from '../../src/errors.ts'
-import { defineFeature, type Feature } from '../../src/kernel/index.ts'
-import {
-  deviceIndex,
-  flowDissector,
-  type Link,
-  netfilter,
-  skLookup,
-  tcx,
-  xdp,
-} from '../../src/links/index.ts'
-import { Program } from '../../src/programs/index.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import type { Collection } from '../../src/collection/collection.ts'
+import { defineFeature, type Feature } from '../../src/kernel/probe.ts'
+import type { Link } from '../../src/links/link.ts'
+import { deviceIndex, flowDissector, netfilter, skLookup, tcx, xdp } from '../../src/links/network.ts'
+import { Program } from '../../src/programs/program.ts'
 import { bpftoolLink } from './bpftool.ts'
 import { loadObject } from './objects.ts'
 import { eventually } from './poll.ts'

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { Collection, type CollectionOptions, CollectionSpec } from '../../src/collection/index.ts'
-import type { Program } from '../../src/programs/index.ts'
+import { Collection } from '../../src/collection/collection.ts'
+import type { CollectionOptions } from '../../src/collection/load.ts'
+import { CollectionSpec } from '../../src/collection/spec.ts'
+import type { Program } from '../../src/programs/program.ts'
 
 /** Path of an object: `'data'`, `'data.bpfeb'` of `test/bpf`, `'examples/processes'`. */
 export function objectPath(name: string): string {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { kprobe, kretprobe, type ProbeMode } from '../../src/links/index.ts'
+import { kprobe, kretprobe } from '../../src/links/kprobe.ts'
+import type { ProbeMode } from '../../src/links/probe.ts'
 import { ProbeProgram, TRACED } from './probe-programs.ts'
 
 const [mode = 'auto', end] = process.argv.slice(2)

@@ -5,29 +5,16 @@
  */
 
 import { closeSync } from 'node:fs'
-import {
-  add,
-  atomicAdd,
-  call,
-  exit,
-  type Instruction,
-  jne32,
-  label,
-  load,
-  loadMapValue,
-  mov,
-  r0,
-  r1,
-  r2,
-  r3,
-  r6,
-  r7,
-  r10,
-  store,
-} from '../../src/asm/index.ts'
-import { BpfMap } from '../../src/maps/index.ts'
-import { Program } from '../../src/programs/index.ts'
-import { nr, syscallEntry } from '../../src/syscalls/index.ts'
+import { add, mov } from '../../src/asm/alu.ts'
+import { call, loadMapValue } from '../../src/asm/calls.ts'
+import type { Instruction } from '../../src/asm/instruction.ts'
+import { exit, jne32, label } from '../../src/asm/jumps.ts'
+import { atomicAdd, load, store } from '../../src/asm/memory.ts'
+import { r0, r1, r2, r3, r6, r7, r10 } from '../../src/asm/registers.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { Program } from '../../src/programs/program.ts'
+import { syscallEntry } from '../../src/syscalls/entry.ts'
+import { nr } from '../../src/syscalls/numbers.ts'
 
 /**
  * Where `struct pt_regs` has the first four arguments of a function, and its return value. Source: bpf_tracing.h of

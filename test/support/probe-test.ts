@@ -5,7 +5,8 @@
  */
 
 import type { ExecutionContext } from 'ava'
-import { defineFeature, type Feature, features } from '../../src/kernel/index.ts'
+import { features } from '../../src/kernel/features.ts'
+import { defineFeature, type Feature } from '../../src/kernel/probe.ts'
 import { kernelTest } from './kernel-test.ts'
 import type { Requirement } from './requirements.ts'
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { MeasuredRow, ProbesDocument } from '../../src/bench/index.ts'
-import { summarize } from '../../src/bench/index.ts'
+import type { MeasuredRow, ProbesDocument } from '../../src/bench/document.ts'
+import { summarize } from '../../src/bench/statistics.ts'
 
 /** A measured row: its samples are per hit; 10 ns of the bare call come on top of them. */
 export function measuredRow(

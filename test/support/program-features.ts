@@ -6,14 +6,10 @@
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import {
-  defineFeature,
-  type Feature,
-  features,
-  kernelBtf,
-  kernelVersion,
-  versionOf,
-} from '../../src/kernel/index.ts'
+import { kernelBtf } from '../../src/kernel/btf.ts'
+import { features } from '../../src/kernel/features.ts'
+import { defineFeature, type Feature } from '../../src/kernel/probe.ts'
+import { kernelVersion, versionOf } from '../../src/kernel/version.ts'
 
 /** Something that came with a version and is not worth an experiment; a backport is skipped too. */
 export function since(version: `${number}.${number}`, name: string): Feature {

@@ -4,29 +4,15 @@
  * @module
  */
 
-import {
-  add,
-  and,
-  atomicAdd,
-  call,
-  exit,
-  type Instruction,
-  label,
-  load,
-  loadMapValue,
-  lsh,
-  mov,
-  r0,
-  r1,
-  r2,
-  r3,
-  r6,
-  r7,
-  r10,
-  store,
-} from '../../src/asm/index.ts'
-import { BpfMap } from '../../src/maps/index.ts'
-import { Program, type ProgramSpec } from '../../src/programs/index.ts'
+import { add, and, lsh, mov } from '../../src/asm/alu.ts'
+import { call, loadMapValue } from '../../src/asm/calls.ts'
+import type { Instruction } from '../../src/asm/instruction.ts'
+import { exit, label } from '../../src/asm/jumps.ts'
+import { atomicAdd, load, store } from '../../src/asm/memory.ts'
+import { r0, r1, r2, r3, r6, r7, r10 } from '../../src/asm/registers.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { Program } from '../../src/programs/program.ts'
+import type { ProgramSpec } from '../../src/programs/spec.ts'
 
 /** Counters of a recorder; a counter's number is taken modulo this. */
 const COUNTERS = 16

@@ -6,7 +6,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
-import type { Feature, ProbeAnswer } from '../../src/kernel/index.ts'
+import type { Feature, ProbeAnswer } from '../../src/kernel/probe.ts'
 
 /** Something other than a kernel feature that a test needs. */
 export type Requirement =

@@ -6,7 +6,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { Program } from '../../src/programs/program.ts'
-import { RingBuffer } from '../../src/readers/index.ts'
+import { RingBuffer } from '../../src/readers/ring-buffer.ts'
 import { createRing, outputProgram, run, send } from './ring-programs.ts'
 
 const scenarios: Record<string, () => void | Promise<void>> = {

@@ -4,14 +4,15 @@
  * @module
  */
 
-import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, helpers } from '../../src/abi/index.ts'
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../../src/abi/constants.ts'
+import { helpers } from '../../src/abi/generated/enums.ts'
 import { type Instruction, LDIMM64 } from '../../src/asm/instruction.ts'
 import { answerOf, tryMap } from '../../src/kernel/experiment.ts'
-import { defineFeature, type Feature } from '../../src/kernel/index.ts'
+import { defineFeature, type Feature } from '../../src/kernel/probe.ts'
 import { BpfMap } from '../../src/maps/map.ts'
 import { Program } from '../../src/programs/program.ts'
 import { VerifierError } from '../../src/programs/verifier-error.ts'
-import { pageSize } from '../../src/syscalls/index.ts'
+import { pageSize } from '../../src/syscalls/mmap.ts'
 
 export const ringBuffers: Feature = defineFeature('Ring buffers', '5.8', () =>
   answerOf(tryMap('ringbuf', { key_size: 0, value_size: 0, max_entries: pageSize() })),

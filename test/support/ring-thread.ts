@@ -6,7 +6,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { BpfMap } from '../../src/maps/map.ts'
-import { RingBuffer } from '../../src/readers/index.ts'
+import { RingBuffer } from '../../src/readers/ring-buffer.ts'
 
 const ring = RingBuffer.open(BpfMap.fromId(workerData as number))
 parentPort?.postMessage('ready')

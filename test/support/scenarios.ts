@@ -10,8 +10,13 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { features } from '../../src/kernel/index.ts'
-import { allocate, bpf, mapLookupElem, nr, OwnedFd, syscallEntry } from '../../src/syscalls/index.ts'
+import { features } from '../../src/kernel/features.ts'
+import { bpf } from '../../src/syscalls/bpf.ts'
+import { mapLookupElem } from '../../src/syscalls/elem.ts'
+import { syscallEntry } from '../../src/syscalls/entry.ts'
+import { OwnedFd } from '../../src/syscalls/fd.ts'
+import { allocate } from '../../src/syscalls/memory.ts'
+import { nr } from '../../src/syscalls/numbers.ts'
 
 /** How a scenario ended. */
 export interface Outcome {

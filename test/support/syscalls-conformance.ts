@@ -10,35 +10,28 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext, TestFn } from 'ava'
-import { attr, mapInfo, mapTypes } from '../../src/abi/index.ts'
-import { BpfError } from '../../src/errors.ts'
+import { mapTypes } from '../../src/abi/generated/enums.ts'
+import { attr, mapInfo } from '../../src/abi/generated/layouts.ts'
+import { BpfError } from '../../src/base/errors.ts'
+import type { AttrFields } from '../../src/syscalls/attr.ts'
+import { attrResult32, bpf, bpfAsync } from '../../src/syscalls/bpf.ts'
 import {
-  type AttrFields,
-  allocate,
-  attrResult32,
   batchCount,
-  bpf,
-  bpfAsync,
-  errnoName,
-  getInfo,
-  ioctl,
-  type MappingRegion,
   mapBatch,
   mapDeleteElem,
   mapGetNextKey,
   mapLookupAndDeleteElem,
   mapLookupElem,
   mapUpdateElem,
-  nextId,
-  nr,
-  OwnedFd,
-  pageSize,
-  perfEventOpen,
-  SharedMapping,
-  type SyscallEntry,
-  scratch,
-  syscallEntry,
-} from '../../src/syscalls/index.ts'
+} from '../../src/syscalls/elem.ts'
+import { type SyscallEntry, syscallEntry } from '../../src/syscalls/entry.ts'
+import { errnoName } from '../../src/syscalls/errno.ts'
+import { OwnedFd } from '../../src/syscalls/fd.ts'
+import { getInfo, nextId } from '../../src/syscalls/info.ts'
+import { allocate, scratch } from '../../src/syscalls/memory.ts'
+import { type MappingRegion, pageSize, SharedMapping } from '../../src/syscalls/mmap.ts'
+import { nr } from '../../src/syscalls/numbers.ts'
+import { ioctl, perfEventOpen } from '../../src/syscalls/perf.ts'
 
 const BPF_F_MMAPABLE = 1 << 10
 const BPF_F_RDONLY_PROG = 1 << 7

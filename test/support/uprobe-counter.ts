@@ -4,24 +4,14 @@
  * @module
  */
 
-import type { AttachType } from '../../src/abi/index.ts'
-import {
-  add,
-  atomicAdd,
-  call,
-  exit,
-  jeq,
-  label,
-  loadMapFd,
-  mov,
-  r0,
-  r1,
-  r2,
-  r10,
-  store,
-} from '../../src/asm/index.ts'
-import { BpfMap } from '../../src/maps/index.ts'
-import { Program } from '../../src/programs/index.ts'
+import type { AttachType } from '../../src/abi/generated/enums.ts'
+import { add, mov } from '../../src/asm/alu.ts'
+import { call, loadMapFd } from '../../src/asm/calls.ts'
+import { exit, jeq, label } from '../../src/asm/jumps.ts'
+import { atomicAdd, store } from '../../src/asm/memory.ts'
+import { r0, r1, r2, r10 } from '../../src/asm/registers.ts'
+import { BpfMap } from '../../src/maps/map.ts'
+import { Program } from '../../src/programs/program.ts'
 
 /** How the program counts. */
 export interface UprobeCounterOptions {

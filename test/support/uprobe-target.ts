@@ -11,7 +11,7 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { SHF_EXECINSTR, sectionTypes } from '../../src/elf/index.ts'
+import { SHF_EXECINSTR, sectionTypes } from '../../src/elf/file.ts'
 import { firstOffset, makeElf, type SymbolRecipe, symbolTable, versionDefinitions } from './elf-maker.ts'
 
 /** Calls of each function, in the order in the file; two names may be at different places. */

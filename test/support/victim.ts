@@ -7,9 +7,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { exit, mov, r0 } from '../../src/asm/index.ts'
-import { fentry, kprobeMulti, type Link } from '../../src/links/index.ts'
-import { Program } from '../../src/programs/index.ts'
+import { mov } from '../../src/asm/alu.ts'
+import { exit } from '../../src/asm/jumps.ts'
+import { r0 } from '../../src/asm/registers.ts'
+import { kprobeMulti } from '../../src/links/kprobe-multi.ts'
+import type { Link } from '../../src/links/link.ts'
+import { fentry } from '../../src/links/tracing.ts'
+import { Program } from '../../src/programs/program.ts'
 
 const code = { license: 'GPL', instructions: [mov(r0, 0), exit()] } as const
 

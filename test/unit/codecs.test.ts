@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import type { Codec, CodecValue } from '../../src/codec.ts'
+import type { Codec, CodecValue } from '../../src/base/codec.ts'
 import {
   array,
   bool,
@@ -18,7 +18,7 @@ import {
   u16,
   u32,
   u64,
-} from '../../src/codecs.ts'
+} from '../../src/base/codecs.ts'
 
 /** Encodes in the middle of foreign bytes: all of the value must be written, and nothing else. */
 function encoded<T>(codec: Codec<T>, value: T): number[] {

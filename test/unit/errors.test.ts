@@ -1,5 +1,11 @@
 import test from 'ava'
-import { BpfError, NotSupportedError, ObjectFileError, withAction, withReason } from '../../src/errors.ts'
+import {
+  BpfError,
+  NotSupportedError,
+  ObjectFileError,
+  withAction,
+  withReason,
+} from '../../src/base/errors.ts'
 
 const action = 'Cannot load program p'
 

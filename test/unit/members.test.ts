@@ -1,6 +1,6 @@
 import test from 'ava'
-import { u8, u16 } from '../../src/codecs.ts'
-import { type Member, membersReader } from '../../src/members.ts'
+import { u8, u16 } from '../../src/base/codecs.ts'
+import { type Member, membersReader } from '../../src/base/members.ts'
 
 const view = new DataView(Uint8Array.from({ length: 32 }, (_, i) => i).buffer)
 

@@ -4,14 +4,24 @@
  * @module
  */
 
-import { disassemble, encodeInstructions } from '../../src/asm/index.ts'
-import { Btf, btfCodec, btfToC, dedupBtf, parseExtInfo } from '../../src/btf/index.ts'
+import { disassemble } from '../../src/asm/disassemble.ts'
+import { encodeInstructions } from '../../src/asm/encode.ts'
+import { jsonReplacer } from '../../src/base/codec.ts'
+import { BpfError, ObjectFileError } from '../../src/base/errors.ts'
+import { Btf } from '../../src/btf/btf.ts'
+import { btfToC } from '../../src/btf/c-dump.ts'
+import { btfCodec } from '../../src/btf/codec.ts'
+import { dedupBtf } from '../../src/btf/dedup.ts'
+import { parseExtInfo } from '../../src/btf/ext.ts'
 import { type BtfSupport, sanitizeBtf } from '../../src/btf/sanitize.ts'
-import { ElfFile, functionSymbols } from '../../src/elf/index.ts'
-import { BpfError, ObjectFileError } from '../../src/errors.ts'
-import { CollectionSpec, jsonReplacer } from '../../src/index.ts'
-import { dryRunCore, inspectObject, linkedPrograms, relocationSubject } from '../../src/inspect/index.ts'
-import { type MapSpec, pinPathOf } from '../../src/maps/index.ts'
+import { CollectionSpec } from '../../src/collection/spec.ts'
+import { ElfFile } from '../../src/elf/file.ts'
+import { functionSymbols } from '../../src/elf/functions.ts'
+import { dryRunCore } from '../../src/inspect/core-dry-run.ts'
+import { inspectObject } from '../../src/inspect/inspect.ts'
+import { linkedPrograms, relocationSubject } from '../../src/inspect/linked.ts'
+import { pinPathOf } from '../../src/maps/pin-path.ts'
+import type { MapSpec } from '../../src/maps/spec.ts'
 import type { Input } from './mutate.ts'
 
 /** Name of every input in errors. */

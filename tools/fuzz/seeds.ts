@@ -6,8 +6,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ByteOrder } from '../../src/bytes.ts'
-import { ElfFile, type ElfSection, SHF_EXECINSTR, sectionTypes } from '../../src/elf/index.ts'
+import type { ByteOrder } from '../../src/base/bytes.ts'
+import { ElfFile, type ElfSection, SHF_EXECINSTR, sectionTypes } from '../../src/elf/file.ts'
 
 /** A number in a file. */
 export interface Field {

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Btf } from '../../src/btf/index.ts'
+import { Btf } from '../../src/btf/btf.ts'
 import { type Input, makeInput } from './mutate.ts'
 import { examine, type Outcome } from './pipeline.ts'
 import { readSeeds } from './seeds.ts'

@@ -1,18 +1,14 @@
 import test from 'ava'
+import { attachTypes, helpers, linkTypes, mapTypes, programTypes } from '../../../src/abi/generated/enums.ts'
+import { helperSince } from '../../../src/abi/helper-since.ts'
 import {
   attachTypeSince,
-  attachTypes,
   compareReleases,
-  helperSince,
-  helpers,
   type LinuxRelease,
   linkTypeSince,
-  linkTypes,
   mapTypeSince,
-  mapTypes,
   programTypeSince,
-  programTypes,
-} from '../../../src/abi/index.ts'
+} from '../../../src/abi/since.ts'
 
 /** Each enumeration with the table of its releases. */
 const tables: Record<string, [numbers: Record<string, number>, since: Record<string, LinuxRelease>]> = {

@@ -1,24 +1,11 @@
 import test from 'ava'
-import {
-  assemble,
-  call,
-  callFunction,
-  exit,
-  gotol,
-  type Instruction,
-  ja,
-  jeq,
-  label,
-  loadFunction,
-  loadImm64,
-  loadMap,
-  mayGoto,
-  mov,
-  r0,
-  r1,
-  r2,
-} from '../../../src/asm/index.ts'
-import { BpfError } from '../../../src/errors.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { assemble } from '../../../src/asm/assemble.ts'
+import { call, callFunction, loadFunction, loadImm64, loadMap } from '../../../src/asm/calls.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit, gotol, ja, jeq, label, mayGoto } from '../../../src/asm/jumps.ts'
+import { r0, r1, r2 } from '../../../src/asm/registers.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 
 const nothing = (count: number): Instruction[] => Array.from({ length: count }, () => mov(r0, 0))
 

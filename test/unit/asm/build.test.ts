@@ -1,39 +1,27 @@
 import test from 'ava'
+import { add, add32, mov, mov32, neg, toBe } from '../../../src/asm/alu.ts'
 import {
-  add,
-  add32,
-  atomicAdd,
-  atomicCmpxchg,
-  atomicFetchAdd,
   call,
   callFunction,
   callKfunc,
-  exit,
-  gotol,
-  type Instruction,
-  ja,
-  jeq,
-  jeq32,
-  label,
-  load,
-  loadAcquire,
   loadFunction,
   loadImm64,
   loadMap,
   loadMapFd,
   loadMapValue,
-  mov,
-  mov32,
-  neg,
-  Register,
-  r0,
-  r1,
-  r2,
-  r10,
+} from '../../../src/asm/calls.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit, gotol, ja, jeq, jeq32, label } from '../../../src/asm/jumps.ts'
+import {
+  atomicAdd,
+  atomicCmpxchg,
+  atomicFetchAdd,
+  load,
+  loadAcquire,
   store,
   storeRelease,
-  toBe,
-} from '../../../src/asm/index.ts'
+} from '../../../src/asm/memory.ts'
+import { Register, r0, r1, r2, r10 } from '../../../src/asm/registers.ts'
 
 test('a register and a number are told apart', t => {
   t.deepEqual(mov(r1, r2), { opcode: 0xbf, dst: 1, src: 2, offset: 0, imm: 0 })

@@ -1,34 +1,23 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { mov, mov32 } from '../../../src/asm/alu.ts'
 import {
   call,
   callFunction,
   callKfunc,
-  decodeInstructions,
-  disassemble,
-  disassembleInstruction,
-  encodeInstructions,
-  exit,
-  type Instruction,
-  ja,
-  jeq,
-  LDIMM64,
-  label,
-  load,
-  loadAcquire,
   loadFunction,
   loadImm64,
   loadMap,
   loadMapFd,
   loadMapValue,
-  mov,
-  mov32,
-  r0,
-  r1,
-  r2,
-  r3,
-  storeRelease,
-} from '../../../src/asm/index.ts'
+} from '../../../src/asm/calls.ts'
+import { decodeInstructions } from '../../../src/asm/decode.ts'
+import { disassemble, disassembleInstruction } from '../../../src/asm/disassemble.ts'
+import { encodeInstructions } from '../../../src/asm/encode.ts'
+import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
+import { exit, ja, jeq, label } from '../../../src/asm/jumps.ts'
+import { load, loadAcquire, storeRelease } from '../../../src/asm/memory.ts'
+import { r0, r1, r2, r3 } from '../../../src/asm/registers.ts'
 import { golden } from '../../support/golden-instructions.ts'
 
 for (const [instruction, text] of golden) {

@@ -1,18 +1,13 @@
 import test from 'ava'
 import fc from 'fast-check'
-import {
-  decodeInstructions,
-  encodeInstructions,
-  exit,
-  type Instruction,
-  LDIMM64,
-  loadImm64,
-  mov,
-  r0,
-  r1,
-  r2,
-} from '../../../src/asm/index.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
+import { decodeInstructions } from '../../../src/asm/decode.ts'
+import { encodeInstructions } from '../../../src/asm/encode.ts'
+import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0, r1, r2 } from '../../../src/asm/registers.ts'
+import { ObjectFileError } from '../../../src/base/errors.ts'
 import { golden } from '../../support/golden-instructions.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

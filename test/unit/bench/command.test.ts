@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { formatComparison } from '../../../src/bench/index.ts'
+import { formatComparison } from '../../../src/bench/compare.ts'
 import { measuredRow, probesDocument } from '../../support/probes-document.ts'
 
 /** Runs the command line as it was compiled with the tests. */

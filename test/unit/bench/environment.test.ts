@@ -1,7 +1,8 @@
 import test from 'ava'
 import { attachCandidates, uniqueStarts } from '../../../src/bench/attach-candidates.ts'
 import { expectedMilliseconds } from '../../../src/bench/attach-time.ts'
-import { parseKprobeList, readEnvironment, spoilers } from '../../../src/bench/index.ts'
+import { readEnvironment, spoilers } from '../../../src/bench/environment.ts'
+import { parseKprobeList } from '../../../src/bench/kprobe-list.ts'
 import { probesDocument } from '../../support/probes-document.ts'
 
 const { environment: clean } = probesDocument()

@@ -6,7 +6,9 @@ import test from 'ava'
 import { type HelperArchitecture, helperCode } from '../../../src/bench/helper-code.ts'
 import { helperElf } from '../../../src/bench/helper-elf.ts'
 import { userVariants } from '../../../src/bench/user-space.ts'
-import { ElfFile, functionOffset, functionSymbols } from '../../../src/elf/index.ts'
+import { ElfFile } from '../../../src/elf/file.ts'
+import { functionSymbols } from '../../../src/elf/functions.ts'
+import { functionOffset } from '../../../src/elf/symbol-offset.ts'
 
 const architectures: readonly HelperArchitecture[] = ['x64', 'arm64']
 const CODE_OFFSET = 0x100

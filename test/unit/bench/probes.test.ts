@@ -1,9 +1,8 @@
 import test from 'ava'
-import { type BenchProbesOptions, benchProbes, listVariants } from '../../../src/bench/index.ts'
-import { rowsOf } from '../../../src/bench/probes.ts'
+import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
+import { type BenchProbesOptions, benchProbes, listVariants, rowsOf } from '../../../src/bench/probes.ts'
 import { describeNeed, variants } from '../../../src/bench/variants.ts'
-import { BpfError, NotSupportedError } from '../../../src/errors.ts'
-import { defineFeature } from '../../../src/kernel/index.ts'
+import { defineFeature } from '../../../src/kernel/probe.ts'
 
 test('what cannot be measured is refused before anything is attached', async t => {
   const cases: [BenchProbesOptions, string | RegExp][] = [

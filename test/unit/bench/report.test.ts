@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import {
-  chartSvg,
-  compareDocuments,
-  formatComparison,
-  formatReport,
-  parseProbesDocument,
-} from '../../../src/bench/index.ts'
-import { bar, formatNanoseconds } from '../../../src/bench/report.ts'
-import { tickStep } from '../../../src/bench/svg.ts'
+import { compareDocuments, formatComparison } from '../../../src/bench/compare.ts'
+import { parseProbesDocument } from '../../../src/bench/document.ts'
+import { bar, formatNanoseconds, formatReport } from '../../../src/bench/report.ts'
+import { chartSvg, tickStep } from '../../../src/bench/svg.ts'
 import { measuredRow, probesDocument } from '../../support/probes-document.ts'
 
 const golden = (name: string): string => readFileSync(`test/unit/bench/golden/${name}`, 'utf8')

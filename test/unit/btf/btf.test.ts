@@ -1,10 +1,10 @@
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { type ByteOrder, hostByteOrder } from '../../../src/base/bytes.ts'
+import { ObjectFileError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { type BtfType, btfKinds } from '../../../src/btf/types.ts'
-import { type ByteOrder, hostByteOrder } from '../../../src/bytes.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
 import { anyBtfType, btfOf, int, member, struct } from '../../support/btf-types.ts'
 
 const byteOrder = fc.constantFrom<ByteOrder>('little', 'big')

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import fc from 'fast-check'
-import { Btf, BtfBuilder, type BtfKind, type BtfType, btfToC, dedupBtf } from '../../../src/btf/index.ts'
-import { ElfFile } from '../../../src/elf/index.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
+import { ObjectFileError } from '../../../src/base/errors.ts'
+import { Btf } from '../../../src/btf/btf.ts'
+import { BtfBuilder } from '../../../src/btf/builder.ts'
+import { btfToC } from '../../../src/btf/c-dump.ts'
+import { dedupBtf } from '../../../src/btf/dedup.ts'
+import type { BtfKind, BtfType } from '../../../src/btf/types.ts'
+import { ElfFile } from '../../../src/elf/file.ts'
 import { anyBtfType, btfOf, int, member, struct } from '../../support/btf-types.ts'
 
 const list = (btf: Btf): BtfType[] =>

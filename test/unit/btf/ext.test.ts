@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { ObjectFileError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { parseExtInfo } from '../../../src/btf/ext.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
 import { extInfo } from '../../support/ext-info.ts'
 
 const strings = new BtfBuilder()

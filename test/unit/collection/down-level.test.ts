@@ -1,6 +1,7 @@
 import test from 'ava'
-import { helpers } from '../../../src/abi/index.ts'
-import { call, callFunction, exit } from '../../../src/asm/index.ts'
+import { helpers } from '../../../src/abi/generated/enums.ts'
+import { call, callFunction } from '../../../src/asm/calls.ts'
+import { exit } from '../../../src/asm/jumps.ts'
 import { downLevel } from '../../../src/collection/down-level.ts'
 
 const program = [

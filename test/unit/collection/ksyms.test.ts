@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
-import { loadImm64, r1 } from '../../../src/asm/index.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
+import { r1 } from '../../../src/asm/registers.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 import { KernelExterns } from '../../../src/collection/ksyms.ts'
-import type { ExternSpec } from '../../../src/elf/index.ts'
-import { BpfError } from '../../../src/errors.ts'
-import { KernelSymbols } from '../../../src/kernel/index.ts'
+import type { ExternSpec } from '../../../src/elf/externs.ts'
+import { KernelSymbols } from '../../../src/symbols/kallsyms.ts'
 import { objectSpec } from '../../support/objects.ts'
 
 /** Resolves `r1 = symbol` in a kernel with some symbols, in the format of `/proc/kallsyms`. */

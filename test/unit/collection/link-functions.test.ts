@@ -1,8 +1,8 @@
 import test from 'ava'
 import type { Instruction } from '../../../src/asm/instruction.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 import { linkFunctions } from '../../../src/collection/link-functions.ts'
 import { Named } from '../../../src/collection/named.ts'
-import { BpfError } from '../../../src/errors.ts'
 
 const EXIT: Instruction = { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { hostByteOrder } from '../../../src/bytes.ts'
+import { hostByteOrder } from '../../../src/base/bytes.ts'
+import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { BpfError, ObjectFileError } from '../../../src/errors.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { btfOf, int, member, struct } from '../../support/btf-types.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { disassemble } from '../../../src/asm/index.ts'
-import { CollectionSpec } from '../../../src/collection/index.ts'
+import { disassemble } from '../../../src/asm/disassemble.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { parseObject } from '../../../src/elf/object.ts'
 import { objectPath } from '../../support/objects.ts'
 

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
+import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
 import type { BtfDatasec, BtfLinkage, BtfType } from '../../../src/btf/types.ts'
-import { allocateKsyms, type ExternSpec, isKconfig } from '../../../src/elf/index.ts'
+import { allocateKsyms } from '../../../src/elf/extern-btf.ts'
+import { type ExternSpec, isKconfig } from '../../../src/elf/externs.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 import { code, elf, instructions, type TestSymbol } from '../../support/elf.ts'
 

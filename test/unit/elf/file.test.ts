@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { ElfFile, sectionTypes } from '../../../src/elf/index.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
+import { ObjectFileError } from '../../../src/base/errors.ts'
+import { ElfFile, sectionTypes } from '../../../src/elf/file.ts'
 import { code, elf, instructions } from '../../support/elf.ts'
 
 const { exit } = instructions

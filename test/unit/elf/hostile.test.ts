@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { ObjectFileError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfMember, BtfType } from '../../../src/btf/types.ts'
-import { sectionTypes } from '../../../src/elf/index.ts'
+import { sectionTypes } from '../../../src/elf/file.ts'
 import { parseObject } from '../../../src/elf/object.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
 import { int, member, struct } from '../../support/btf-types.ts'
 import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf.ts'
 

@@ -1,17 +1,12 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import fc from 'fast-check'
-import { CollectionSpec } from '../../../src/collection/index.ts'
-import {
-  ElfFile,
-  type LegacyMapDefinition,
-  type ObjectFile,
-  type ObjectOptions,
-  parseObject,
-  sectionTypes,
-} from '../../../src/elf/index.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
-import type { MapSpec } from '../../../src/maps/index.ts'
+import { ObjectFileError } from '../../../src/base/errors.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { ElfFile, sectionTypes } from '../../../src/elf/file.ts'
+import type { LegacyMapDefinition } from '../../../src/elf/legacy-maps.ts'
+import { type ObjectFile, type ObjectOptions, parseObject } from '../../../src/elf/object.ts'
+import type { MapSpec } from '../../../src/maps/spec.ts'
 import { objectPath } from '../../support/objects.ts'
 
 /** Byte offsets of the members of `struct bpf_elf_map`. */

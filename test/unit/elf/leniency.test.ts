@@ -1,7 +1,7 @@
 /** What libbpf takes although it says too much or too little. */
 
 import test from 'ava'
-import { BPF_F_NUMA_NODE } from '../../../src/abi/index.ts'
+import { BPF_F_NUMA_NODE } from '../../../src/abi/generated/flags.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { parseObject } from '../../../src/elf/object.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { CollectionSpec } from '../../../src/collection/index.ts'
 import { linkFunctions } from '../../../src/collection/link-functions.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { parseObject } from '../../../src/elf/object.ts'
 
 const linked = parseObject(readFileSync('test/bpf/linked.bpf.o'))

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { coreRelocationKinds } from '../../../src/abi/index.ts'
+import { coreRelocationKinds } from '../../../src/abi/generated/enums.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'

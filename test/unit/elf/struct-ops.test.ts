@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { BPF_F_LINK } from '../../../src/abi/index.ts'
+import { BPF_F_LINK } from '../../../src/abi/generated/flags.ts'
 import { parseObject } from '../../../src/elf/object.ts'
 import { copyMapSpec } from '../../../src/maps/spec.ts'
 

@@ -1,14 +1,9 @@
 import test from 'ava'
 import fc from 'fast-check'
-import {
-  ElfFile,
-  functionOffset,
-  functionOffsets,
-  functionSymbols,
-  matchingFunctions,
-  sectionTypes,
-} from '../../../src/elf/index.ts'
-import { ObjectFileError } from '../../../src/errors.ts'
+import { ObjectFileError } from '../../../src/base/errors.ts'
+import { ElfFile, sectionTypes } from '../../../src/elf/file.ts'
+import { functionSymbols } from '../../../src/elf/functions.ts'
+import { functionOffset, functionOffsets, matchingFunctions } from '../../../src/elf/symbol-offset.ts'
 import {
   firstOffset,
   makeElf,

@@ -1,7 +1,7 @@
 import test from 'ava'
-import type { Btf } from '../../../src/btf/index.ts'
-import { CollectionSpec } from '../../../src/collection/index.ts'
-import { aloneSpec } from '../../../src/inspect/index.ts'
+import type { Btf } from '../../../src/btf/btf.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { aloneSpec } from '../../../src/inspect/alone.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 import { objectSpec } from '../../support/objects.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { jsonReplacer } from '../../../src/codec.ts'
-import { CollectionSpec } from '../../../src/collection/index.ts'
-import { inspectObject } from '../../../src/inspect/index.ts'
+import { jsonReplacer } from '../../../src/base/codec.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { inspectObject } from '../../../src/inspect/inspect.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 import { objectSpec } from '../../support/objects.ts'
 

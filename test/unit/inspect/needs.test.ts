@@ -1,7 +1,7 @@
 import test from 'ava'
-import { helpers } from '../../../src/abi/index.ts'
-import type { Instruction } from '../../../src/asm/index.ts'
-import { mapNeeds, programNeeds, summarizeNeeds } from '../../../src/inspect/index.ts'
+import { helpers } from '../../../src/abi/generated/enums.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { mapNeeds, programNeeds, summarizeNeeds } from '../../../src/inspect/needs.ts'
 
 /** Needs of a socket filter with one instruction, without those of its type. */
 function needsOf(instruction: Partial<Instruction>): string[] {

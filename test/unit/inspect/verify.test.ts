@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { Btf } from '../../../src/btf/index.ts'
-import { dryRunCore, parseStatistics } from '../../../src/inspect/index.ts'
+import { Btf } from '../../../src/btf/btf.ts'
+import { dryRunCore } from '../../../src/inspect/core-dry-run.ts'
+import { parseStatistics } from '../../../src/inspect/verify.ts'
 import { objectSpec } from '../../support/objects.ts'
 
 test('statistics are read from the end of a log', t => {

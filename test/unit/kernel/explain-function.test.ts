@@ -1,5 +1,5 @@
 import test from 'ava'
-import { explainFunction, type FunctionFacts } from '../../../src/kernel/explain-function.ts'
+import { explainFunction, type FunctionFacts } from '../../../src/symbols/explain-function.ts'
 
 const ordinary: FunctionFacts = { modules: [undefined], variants: [], blacklisted: false, traceable: true }
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { KernelSymbols, splitModule } from '../../../src/kernel/kallsyms.ts'
+import { KernelSymbols, splitModule } from '../../../src/symbols/kallsyms.ts'
 
 const TEXT = `ffffffff81000000 T _stext
 ffffffff81000000 T _text

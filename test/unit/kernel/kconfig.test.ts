@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
-import { BpfError } from '../../../src/errors.ts'
-import { kernelConfig, parseKconfig } from '../../../src/kernel/index.ts'
+import { BpfError } from '../../../src/base/errors.ts'
+import { kernelConfig, parseKconfig } from '../../../src/kernel/kconfig.ts'
 
 const TEXT = `#
 # Automatically generated file; DO NOT EDIT.

@@ -4,7 +4,7 @@ import {
   loadedModules,
   parseTraceableFunctions,
   repeatedNames,
-} from '../../../src/kernel/traceable.ts'
+} from '../../../src/symbols/traceable.ts'
 
 test('a list of names, some of modules', t => {
   t.deepEqual(parseTraceableFunctions('vfs_read\nserial_show [virtio_blk]\nfoo.isra.0\n', false), [

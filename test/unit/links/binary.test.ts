@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { BpfError, ObjectFileError } from '../../../src/errors.ts'
+import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
 import { readBinary, resolveBinary } from '../../../src/links/binary.ts'
 
 /** Two directories, one of them with another in it, and a variable that names them in this order. */

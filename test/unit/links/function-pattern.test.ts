@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import type { TraceableFunction } from '../../../src/kernel/index.ts'
 import { type FunctionSymbol, functionMatcher, selectFunctions } from '../../../src/links/function-pattern.ts'
+import type { TraceableFunction } from '../../../src/symbols/traceable.ts'
 
 const matching = (pattern: string | RegExp, ...names: string[]): string[] =>
   names.filter(functionMatcher(pattern))

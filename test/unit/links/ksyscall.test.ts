@@ -1,6 +1,7 @@
 import test from 'ava'
-import { KernelSymbols, syscallPrefix } from '../../../src/kernel/index.ts'
 import { syscallFunction } from '../../../src/links/ksyscall.ts'
+import { KernelSymbols } from '../../../src/symbols/kallsyms.ts'
+import { syscallPrefix } from '../../../src/symbols/syscall-wrapper.ts'
 
 /** A kernel whose system calls are functions with a prefix. */
 function kernel(prefix: string): KernelSymbols {

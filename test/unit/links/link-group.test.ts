@@ -1,6 +1,8 @@
 import test from 'ava'
-import { BpfError, NotSupportedError } from '../../../src/errors.ts'
-import { Link, LinkGroup, type LinkInfo } from '../../../src/links/index.ts'
+import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
+import type { LinkInfo } from '../../../src/links/info.ts'
+import { Link } from '../../../src/links/link.ts'
+import { LinkGroup } from '../../../src/links/link-group.ts'
 
 /** A link that only says when it is closed, and may fail to. */
 class TestLink extends Link {

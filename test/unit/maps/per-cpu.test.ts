@@ -1,6 +1,7 @@
 import test from 'ava'
-import { possibleCpus } from '../../../src/kernel/index.ts'
-import { perCpu, u8 } from '../../../src/maps/index.ts'
+import { u8 } from '../../../src/base/codecs.ts'
+import { possibleCpus } from '../../../src/kernel/cpus.ts'
+import { perCpu } from '../../../src/maps/per-cpu.ts'
 
 const codec = perCpu(u8)
 

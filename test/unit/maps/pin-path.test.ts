@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { BpfError } from '../../../src/errors.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 import { pinPathOf } from '../../../src/maps/pin-path.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 

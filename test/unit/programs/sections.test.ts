@@ -1,5 +1,6 @@
 import test from 'ava'
-import { attachTypes, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, programTypes } from '../../../src/abi/index.ts'
+import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS } from '../../../src/abi/constants.ts'
+import { attachTypes, programTypes } from '../../../src/abi/generated/enums.ts'
 import { parseSectionName, sectionDefinitions } from '../../../src/programs/sections.ts'
 
 /**

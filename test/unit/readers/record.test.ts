@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { Codec } from '../../../src/codec.ts'
-import { BpfError } from '../../../src/errors.ts'
+import type { Codec } from '../../../src/base/codec.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 import { RingRecord } from '../../../src/readers/record.ts'
 
 const sourceOf = (codec: Codec<unknown> | undefined) => ({ name: 'events', codec: () => codec })

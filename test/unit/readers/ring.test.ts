@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { u32 } from '../../../src/codecs.ts'
+import { u32 } from '../../../src/base/codecs.ts'
 import type { Ring } from '../../../src/readers/ring.ts'
 import { FakeRing } from '../../support/fake-ring.ts'
 

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { attr, type Command, commands } from '../../../src/abi/index.ts'
+import { type Command, commands } from '../../../src/abi/generated/enums.ts'
+import { attr } from '../../../src/abi/generated/layouts.ts'
 import { type AttrFields, arms, writeAttr } from '../../../src/syscalls/attr.ts'
 
 /** Writes fields and returns the words of the arm; views get addresses 0x7f0000001000, 0x7f0000002000, ... */

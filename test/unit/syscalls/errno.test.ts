@@ -1,6 +1,6 @@
 import test from 'ava'
-import { BpfError } from '../../../src/errors.ts'
-import { errnoName, errnoText, systemError } from '../../../src/syscalls/index.ts'
+import { BpfError } from '../../../src/base/errors.ts'
+import { errnoName, errnoText, systemError } from '../../../src/syscalls/errno.ts'
 
 const names: readonly [errno: number, name: string][] = [
   [1, 'EPERM'],

@@ -9,9 +9,9 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfError } from '../errors.ts'
-import { explainPermission, permissionFacts } from './permission.ts'
-import { tracefsPath } from './tracefs.ts'
+import { BpfError } from '../base/errors.ts'
+import { explainPermission, permissionFacts } from '../kernel/permission.ts'
+import { tracefsPath } from '../kernel/tracefs.ts'
 
 /** A function that ftrace can trace, and so kprobe_multi and fentry can attach to. */
 export interface TraceableFunction {

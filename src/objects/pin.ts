@@ -8,10 +8,11 @@
 
 import { existsSync, mkdirSync, statfsSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/index.ts'
-import { BpfError } from '../errors.ts'
-import { bpf, OwnedFd } from '../syscalls/index.ts'
-import { failure } from './failure.ts'
+import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/generated/flags.ts'
+import { BpfError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
 import { type ObjectKind, objectKind } from './object-kind.ts'
 
 /** What can be pinned. */

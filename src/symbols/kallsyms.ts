@@ -11,7 +11,7 @@
  */
 
 import { closeSync, openSync, readSync } from 'node:fs'
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { AddressIndex, sortedBytes } from './address-index.ts'
 import { NameIndex, searchName } from './name-index.ts'
 import { NAME_AT, startOfLine } from './symbol-lines.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { type KernelSymbol, KernelSymbols, splitModule } from './kallsyms.ts'
 import { isTraceable, kprobeBlacklist } from './traceable.ts'
 

@@ -6,15 +6,19 @@
  * @module
  */
 
-import { progInfo } from '../abi/index.ts'
+import { progInfo } from '../abi/generated/layouts.ts'
+import { cString } from '../base/bytes.ts'
+import { BpfError } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
-import { cString } from '../bytes.ts'
-import { BpfError } from '../errors.ts'
-import { allocate, bpf, errnoName, getInfo, OwnedFd } from '../syscalls/index.ts'
-import { kernelBtf } from './btf.ts'
-import { failure } from './failure.ts'
+import { kernelBtf } from '../kernel/btf.ts'
+import { failure } from '../kernel/failure.ts'
+import { type BtfObjectInfo, readBtfInfo, readRawBtf } from '../kernel/raw-btf.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { getInfo } from '../syscalls/info.ts'
+import { allocate } from '../syscalls/memory.ts'
 import { listObjects } from './list-objects.ts'
-import { type BtfObjectInfo, readBtfInfo, readRawBtf } from './raw-btf.ts'
 
 /** The most that every kernel takes: older ones refuse more than `UINT_MAX >> 8`. */
 const LOG_SIZE = 0xff_ffff

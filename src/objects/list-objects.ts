@@ -6,9 +6,10 @@
  * @module
  */
 
-import { BpfError } from '../errors.ts'
-import { errnoName, type NextIdCommand, nextId } from '../syscalls/index.ts'
-import { failure } from './failure.ts'
+import { BpfError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { errnoName } from '../syscalls/errno.ts'
+import { type NextIdCommand, nextId } from '../syscalls/info.ts'
 
 /**
  * Opens object after object, in the order of their ids; each must be closed by the caller.

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { BPF_OBJ_NAME_MAX } from '../abi/index.ts'
-import { features } from './features.ts'
-import { predates } from './probe.ts'
+import { BPF_OBJ_NAME_MAX } from '../abi/constants.ts'
+import { features } from '../kernel/features.ts'
+import { predates } from '../kernel/probe.ts'
 
 /**
  * Cuts a name to what the kernel accepts: 15 letters, digits, `_` and, from 5.2 on, `.`; empty before 4.15,

@@ -19,7 +19,7 @@ const options = [
   ...['--manifest-path', 'native/Cargo.toml'],
   ...['--target-dir', 'native/target'],
   ...['--output-dir', 'native'],
-  // The loader is src/syscalls/shim.ts.
+  // The loader is src/syscalls/backends/shim.ts.
   '--no-js',
 ]
 

@@ -1,4 +1,4 @@
-//! The optional native backend of ebpf-ts. It offers what `src/syscalls/shim.ts` expects: `syscall`,
+//! The optional native backend of ebpf-ts. It offers what `src/syscalls/backends/shim.ts` expects: `syscall`,
 //! `syscallAsync`, `addressOf`, `watch` and the operations on a watcher.
 //!
 //! No standard library, no C library, no crates: Node-API and libuv are declared by hand in `node.rs`, and memory
@@ -29,7 +29,7 @@ pub extern "C" fn node_api_module_get_api_version_v1() -> i32 {
     8
 }
 
-/// Of the interface between this file and `src/syscalls/shim.ts`: one more for each change of it.
+/// Of the interface between this file and `src/syscalls/backends/shim.ts`: one more for each change of it.
 const VERSION: i64 = 2;
 
 /// # Safety

@@ -5,14 +5,14 @@
  * @module
  */
 
-export type { BtfObject } from './aggregate.ts'
 export { Btf, type BtfParseOptions } from './btf.ts'
 export { BtfBuilder, type BtfBuilderOptions } from './builder.ts'
-export { type BtfToCOptions, btfToC } from './c-dump.ts'
-export { type CTextOptions, cDeclaration, cDefinition } from './c-type.ts'
-export { type BtfCodec, type BtfCodecOptions, type BtfValue, btfCodec } from './codec.ts'
-export { type CoreFailure, type CoreResult, type CoreTargets, relocateCore } from './core.ts'
-export { type DedupOptions, type DedupResult, dedupBtf } from './dedup.ts'
+export { type BtfCodec, type BtfCodecOptions, btfCodec } from './codec/codec.ts'
+export type { BtfObject, BtfValue } from './codec/value.ts'
+export { type CoreFailure, type CoreResult, type CoreTargets, relocateCore } from './core/relocate.ts'
+export { type DedupOptions, type DedupResult, dedupBtf } from './dedup/dedup.ts'
 export { type CoreRecord, type ExtInfo, type FunctionRecord, type LineRecord, parseExtInfo } from './ext.ts'
 export { essentialName } from './flavor.ts'
+export { type BtfToCOptions, btfToC } from './text/c-dump.ts'
+export { type CTextOptions, cDeclaration, cDefinition } from './text/c-type.ts'
 export * from './types.ts'

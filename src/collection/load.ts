@@ -9,7 +9,7 @@
 import { hostByteOrder } from '../base/bytes.ts'
 import { BpfError, withAction } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
-import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core.ts'
+import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core/relocate.ts'
 import { isKconfig, KCONFIG_SECTION } from '../elf/externs.ts'
 import { kernelBtf, moduleBtfs } from '../kernel/btf.ts'
 import { features } from '../kernel/features.ts'

@@ -6,7 +6,7 @@
 
 import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
-import { type CoreFailure, relocateCore } from '../btf/core.ts'
+import { type CoreFailure, relocateCore } from '../btf/core/relocate.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
 import { type LinkOptions, linkedPrograms } from './linked.ts'
 

@@ -8,7 +8,7 @@
 import { hostByteOrder } from '../base/bytes.ts'
 import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
-import { type BtfCodec, btfCodec } from '../btf/codec.ts'
+import { type BtfCodec, btfCodec } from '../btf/codec/codec.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
 import type { VariableSpec } from '../collection/variable-spec.ts'
 

@@ -7,7 +7,7 @@
 import type { MapType } from '../abi/generated/enums.ts'
 import type { Codec } from '../base/codec.ts'
 import { BpfError } from '../base/errors.ts'
-import { btfCodec } from '../btf/codec.ts'
+import { btfCodec } from '../btf/codec/codec.ts'
 import { failure } from '../kernel/failure.ts'
 import { listObjects } from '../objects/list-objects.ts'
 import { objectKind } from '../objects/object-kind.ts'

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type FdWatcher, syscallEntry } from '../syscalls/entry.ts'
+import type { FdWatcher } from '../syscalls/backends/syscall-entry.ts'
+import { syscallEntry } from '../syscalls/entry.ts'
 import type { Ring } from './ring.ts'
 
 /** How long to wait for a record that is being written, in milliseconds; doubled while nothing comes of it. */

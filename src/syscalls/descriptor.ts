@@ -11,7 +11,7 @@
 
 import { closeSync, openSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
-import type { SyscallEntry } from './entry.ts'
+import type { SyscallEntry } from './backends/syscall-entry.ts'
 import { nr } from './numbers.ts'
 
 const F_DUPFD_CLOEXEC = 1030

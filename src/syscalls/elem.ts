@@ -12,7 +12,8 @@
 
 import { commands } from '../abi/generated/enums.ts'
 import { attr } from '../abi/generated/layouts.ts'
-import { type PreparedCall, syscallEntry } from './entry.ts'
+import type { PreparedCall } from './backends/syscall-entry.ts'
+import { syscallEntry } from './entry.ts'
 import { allocate } from './memory.ts'
 import { nr } from './numbers.ts'
 

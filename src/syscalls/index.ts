@@ -7,6 +7,7 @@
  */
 
 export type { AttrFields, AttrValue, FieldsOf } from './attr.ts'
+export type { FdWatcher, PreparedCall, SyscallEntry } from './backends/syscall-entry.ts'
 export { attrResult32, attrResult64, bpf, bpfAsync, bpfUninterrupted, bpfUninterruptedAsync } from './bpf.ts'
 export { debugLog } from './debug.ts'
 export {
@@ -19,7 +20,7 @@ export {
   mapLookupElem,
   mapUpdateElem,
 } from './elem.ts'
-export { type FdWatcher, type PreparedCall, type SyscallEntry, syscallEntry } from './entry.ts'
+export { syscallEntry } from './entry.ts'
 export { errnoName, errnoText, systemError } from './errno.ts'
 export { OwnedFd } from './fd.ts'
 export { getInfo, type NextIdCommand, nextId } from './info.ts'

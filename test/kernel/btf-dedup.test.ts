@@ -1,6 +1,6 @@
 import { Btf } from '../../src/btf/btf.ts'
 import { BtfBuilder } from '../../src/btf/builder.ts'
-import { dedupBtf } from '../../src/btf/dedup.ts'
+import { dedupBtf } from '../../src/btf/dedup/dedup.ts'
 import { kernelBtf, moduleBtfs } from '../../src/kernel/btf.ts'
 import { kernelTest } from '../support/kernel-test.ts'
 import { since } from '../support/program-features.ts'

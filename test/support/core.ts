@@ -9,7 +9,7 @@ import { type CoreRelocationKind, coreRelocationKinds } from '../../src/abi/gene
 import { type Instruction, LDIMM64 } from '../../src/asm/instruction.ts'
 import { type ByteOrder, hostByteOrder } from '../../src/base/bytes.ts'
 import { BpfError } from '../../src/base/errors.ts'
-import { type CoreResult, type CoreTargets, relocateCore } from '../../src/btf/core.ts'
+import { type CoreResult, type CoreTargets, relocateCore } from '../../src/btf/core/relocate.ts'
 import type { BtfEnum, BtfInt, BtfType } from '../../src/btf/types.ts'
 import { btfOf, int, member, struct } from './btf-types.ts'
 

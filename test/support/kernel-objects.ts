@@ -10,7 +10,8 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commands } from '../../src/abi/generated/enums.ts'
-import { type SyscallEntry, syscallEntry } from '../../src/syscalls/entry.ts'
+import type { SyscallEntry } from '../../src/syscalls/backends/syscall-entry.ts'
+import { syscallEntry } from '../../src/syscalls/entry.ts'
 import { type NextIdCommand, nextId } from '../../src/syscalls/info.ts'
 import { nr } from '../../src/syscalls/numbers.ts'
 

@@ -39,6 +39,37 @@ export function readSources(): SourceFile[] {
     })
 }
 
+/**
+ * Circles of files: each reaches all others of its circle by imports; types count.
+ *
+ * Source: R. Tarjan, "Depth-first search and linear graph algorithms" (1972).
+ *
+ * @returns the paths of each circle, sorted
+ */
+export function importCircles(files: readonly Pick<SourceFile, 'path' | 'imports'>[]): string[][] {
+  const imports = new Map(files.map(each => [each.path, each.imports]))
+  /** When a file was reached, and the earliest file of the open ones that it reaches. */
+  const order = new Map<string, number>()
+  const earliest = new Map<string, number>()
+  const open: string[] = []
+  const circles: string[][] = []
+  const visit = (path: string): void => {
+    const own = order.size
+    order.set(path, own)
+    earliest.set(path, own)
+    open.push(path)
+    for (const next of imports.get(path) ?? []) {
+      if (!order.has(next)) visit(next)
+      if (open.includes(next)) earliest.set(path, Math.min(earliest.get(path)!, earliest.get(next)!))
+    }
+    if (earliest.get(path) !== own) return
+    const circle = open.splice(open.indexOf(path))
+    if (circle.length > 1 || imports.get(path)?.includes(path)) circles.push(circle.sort())
+  }
+  for (const { path } of files) if (!order.has(path)) visit(path)
+  return circles
+}
+
 /** Exported symbols of a file without a doc comment right before them; a block of constants needs one at its head. */
 export function undocumentedExports(text: string): string[] {
   const lines = text.split('\n')

@@ -14,6 +14,7 @@ import { mapTypes } from '../../src/abi/generated/enums.ts'
 import { attr, mapInfo } from '../../src/abi/generated/layouts.ts'
 import { BpfError } from '../../src/base/errors.ts'
 import type { AttrFields } from '../../src/syscalls/attr.ts'
+import type { SyscallEntry } from '../../src/syscalls/backends/syscall-entry.ts'
 import { attrResult32, bpf, bpfAsync } from '../../src/syscalls/bpf.ts'
 import {
   batchCount,
@@ -24,7 +25,7 @@ import {
   mapLookupElem,
   mapUpdateElem,
 } from '../../src/syscalls/elem.ts'
-import { type SyscallEntry, syscallEntry } from '../../src/syscalls/entry.ts'
+import { syscallEntry } from '../../src/syscalls/entry.ts'
 import { errnoName } from '../../src/syscalls/errno.ts'
 import { OwnedFd } from '../../src/syscalls/fd.ts'
 import { getInfo, nextId } from '../../src/syscalls/info.ts'

@@ -6,7 +6,7 @@
  */
 
 import type { TestFn } from 'ava'
-import type { SyscallEntry } from '../../src/syscalls/entry.ts'
+import type { SyscallEntry } from '../../src/syscalls/backends/syscall-entry.ts'
 import { runScenario } from './scenarios.ts'
 
 /** Registers the tests: one after the other, since some are about time. */

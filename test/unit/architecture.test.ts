@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import test from 'ava'
-import { readSources, type SourceFile, undocumentedExports } from '../support/sources.ts'
+import { importCircles, readSources, type SourceFile, undocumentedExports } from '../support/sources.ts'
 
 /** Lines that a file has at most. */
 const MAX_LINES = 500
@@ -64,9 +64,9 @@ const hotPaths = [
   'base/members.ts',
   'syscalls/elem.ts',
   'syscalls/entry.ts',
-  'syscalls/koffi.ts',
+  'syscalls/backends/koffi.ts',
   'syscalls/memory.ts',
-  'syscalls/shim.ts',
+  'syscalls/backends/shim.ts',
   'maps/element.ts',
   'maps/iterate.ts',
   'maps/batch.ts',
@@ -170,9 +170,9 @@ test('packages that are imported are dependencies', t => {
 test('koffi and the shim are each loaded in one file', t => {
   const loading = (pattern: RegExp): string[] =>
     sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path)
-  t.deepEqual(loading(/\b(?:from|import|require)\b\s*\(?\s*'koffi'/), ['syscalls/koffi.ts'])
-  t.deepEqual(loading(/\.node\b['"`]/), ['syscalls/shim.ts'])
-  const requiring = ['syscalls/debug.ts', 'syscalls/koffi.ts', 'syscalls/shim.ts']
+  t.deepEqual(loading(/\b(?:from|import|require)\b\s*\(?\s*'koffi'/), ['syscalls/backends/koffi.ts'])
+  t.deepEqual(loading(/\.node\b['"`]/), ['syscalls/backends/shim.ts'])
+  const requiring = ['syscalls/backends/koffi.ts', 'syscalls/backends/shim.ts', 'syscalls/debug.ts']
   t.deepEqual(loading(/\bcreateRequire\(|\bprocess\.dlopen\(/), requiring)
 })
 
@@ -192,6 +192,27 @@ test(`files have at most ${MAX_LINES} lines`, t => {
     }),
     [],
   )
+})
+
+test('no file imports itself on any way, types included', t => {
+  t.deepEqual(importCircles(sources), [])
+})
+
+test('circles of imports are found', t => {
+  const files = Object.entries({
+    a: ['b'],
+    b: ['c', 'd'],
+    c: ['a'],
+    d: ['e'],
+    e: ['f', 'gone'],
+    f: ['e'],
+    g: ['g', 'a'],
+  })
+  t.deepEqual(importCircles(files.map(([path, imports]) => ({ path, imports }))), [
+    ['e', 'f'],
+    ['a', 'b', 'c'],
+    ['g'],
+  ])
 })
 
 test('every room but the command line has a public door, which only re-exports', t => {

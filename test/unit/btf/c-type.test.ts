@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { ObjectFileError } from '../../../src/base/errors.ts'
-import { cDeclaration, cDefinition } from '../../../src/btf/c-type.ts'
+import { cDeclaration, cDefinition } from '../../../src/btf/text/c-type.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 import { anyBtfType, btfOf } from '../../support/btf-types.ts'
 

@@ -2,7 +2,8 @@ import test from 'ava'
 import type { AlignedCodec } from '../../../src/base/codec.ts'
 import { scalarOf } from '../../../src/base/codecs.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
-import { type BtfCodecOptions, type BtfValue, btfCodec } from '../../../src/btf/codec.ts'
+import { type BtfCodecOptions, btfCodec } from '../../../src/btf/codec/codec.ts'
+import type { BtfValue } from '../../../src/btf/codec/value.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 
 /** Codec of the type that a function makes. */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type CoreTargets, relocateCore } from '../../../src/btf/core.ts'
+import { type CoreTargets, relocateCore } from '../../../src/btf/core/relocate.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { btfOf, member, struct } from '../../support/btf-types.ts'
 import {

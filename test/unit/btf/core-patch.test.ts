@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Instruction } from '../../../src/asm/instruction.ts'
-import { describePoison, relocateCore } from '../../../src/btf/core.ts'
+import { describePoison, relocateCore } from '../../../src/btf/core/relocate.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { btfOf, int, member, struct } from '../../support/btf-types.ts'
 import {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { typeName } from '../../../src/btf/type-name.ts'
+import { typeName } from '../../../src/btf/text/type-name.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { BtfMaker } from '../../support/btf-maker.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { btfCodec } from '../../../src/btf/codec.ts'
+import { btfCodec } from '../../../src/btf/codec/codec.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { btfOf, int, member, struct } from '../../support/btf-types.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
+import { EpollLoop } from '../../../src/syscalls/backends/watch-epoll.ts'
+import { PollWatcher } from '../../../src/syscalls/backends/watch-poll.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
-import { EpollLoop } from '../../../src/syscalls/watch-epoll.ts'
-import { PollWatcher } from '../../../src/syscalls/watch-poll.ts'
 
 const ENOSPC = 28
 const makers: readonly number[] = [nr.epoll_create1, nr.eventfd2, nr.fcntl]

@@ -8,9 +8,10 @@
  * @module
  */
 
-import { closedError } from '../base/errors.ts'
-import { closeFd, takeFd } from './descriptor.ts'
-import type { FdWatcher, SyscallEntry } from './entry.ts'
+import { closedError } from '../../base/errors.ts'
+import { closeFd, takeFd } from '../descriptor.ts'
+import { errnoName, systemError } from '../errno.ts'
+import { nr } from '../numbers.ts'
 import {
   duplicatePollable,
   EPOLL_CLOEXEC,
@@ -19,8 +20,7 @@ import {
   EPOLLIN,
   EpollEvents,
 } from './epoll.ts'
-import { errnoName, systemError } from './errno.ts'
-import { nr } from './numbers.ts'
+import type { FdWatcher, SyscallEntry } from './syscall-entry.ts'
 
 /** How long the end of a thread may be delayed, in milliseconds. */
 const WAIT_LIMIT = 100

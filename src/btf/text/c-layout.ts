@@ -6,8 +6,8 @@
  * @module
  */
 
-import { type Btf, MAX_RESOLVE_DEPTH } from './btf.ts'
-import type { BtfStruct } from './types.ts'
+import { type Btf, MAX_RESOLVE_DEPTH } from '../btf.ts'
+import type { BtfStruct } from '../types.ts'
 
 /** Greatest alignment of a scalar, in bytes. */
 const WORD = 8

@@ -6,12 +6,12 @@
  * @module
  */
 
-import { type CoreRelocationKind, coreRelocationKinds } from '../abi/generated/enums.ts'
-import { enumName } from '../abi/names.ts'
-import type { CoreRelocation } from '../asm/instruction.ts'
-import { BpfError } from '../base/errors.ts'
-import type { Btf } from './btf.ts'
-import type { BtfMember, BtfStruct, BtfType } from './types.ts'
+import { type CoreRelocationKind, coreRelocationKinds } from '../../abi/generated/enums.ts'
+import { enumName } from '../../abi/names.ts'
+import type { CoreRelocation } from '../../asm/instruction.ts'
+import { BpfError } from '../../base/errors.ts'
+import type { Btf } from '../btf.ts'
+import type { BtfMember, BtfStruct, BtfType } from '../types.ts'
 
 /** Longest access string: `BPF_CORE_SPEC_MAX_LEN`. */
 export const MAX_ACCESS_LENGTH = 64

@@ -6,11 +6,11 @@
  * @module
  */
 
-import { BpfError } from '../base/errors.ts'
-import { duplicateFd } from './descriptor.ts'
-import type { SyscallEntry } from './entry.ts'
-import { errnoName, systemError } from './errno.ts'
-import { nr } from './numbers.ts'
+import { BpfError } from '../../base/errors.ts'
+import { duplicateFd } from '../descriptor.ts'
+import { errnoName, systemError } from '../errno.ts'
+import { nr } from '../numbers.ts'
+import type { SyscallEntry } from './syscall-entry.ts'
 
 /** `epoll_ctl`: watch a descriptor. */
 export const EPOLL_CTL_ADD = 1

@@ -6,10 +6,10 @@
  * @module
  */
 
-import type { ObjectFileError } from '../base/errors.ts'
-import type { Btf } from './btf.ts'
+import type { ObjectFileError } from '../../base/errors.ts'
+import type { Btf } from '../btf.ts'
+import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from '../types.ts'
 import { CLayout, padding } from './c-layout.ts'
-import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from './types.ts'
 
 /** How deep types may be nested in one declaration. */
 const MAX_DEPTH = 64

@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { Btf } from './btf.ts'
-import { type CoreAccess, coreError, describeAccess, memberOf, subjectOf } from './core-access.ts'
-import type { BtfType } from './types.ts'
+import type { Btf } from '../btf.ts'
+import type { BtfType } from '../types.ts'
+import { type CoreAccess, coreError, describeAccess, memberOf, subjectOf } from './access.ts'
 
 /** What a relocation resolves to in the types of one BTF. */
 export interface CoreValue {

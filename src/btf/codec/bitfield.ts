@@ -4,8 +4,8 @@
  * @module
  */
 
-import { hostByteOrder } from '../base/bytes.ts'
-import { type AlignedCodec, shown } from '../base/codec.ts'
+import { hostByteOrder } from '../../base/bytes.ts'
+import { type AlignedCodec, shown } from '../../base/codec.ts'
 
 const LITTLE = hostByteOrder === 'little'
 

@@ -7,10 +7,10 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { BpfError, closedError } from '../base/errors.ts'
-import type { FdWatcher, SyscallEntry } from './entry.ts'
+import { BpfError, closedError } from '../../base/errors.ts'
+import { CALL_WORDS } from '../numbers.ts'
 import { watchError } from './epoll.ts'
-import { CALL_WORDS } from './numbers.ts'
+import type { FdWatcher, SyscallEntry } from './syscall-entry.ts'
 
 /** Stands for a watcher of the shim. It must not be used after `watcherClose`. */
 type Handle = object
@@ -84,7 +84,7 @@ const VERSION = 2
 const calls = new WeakMap<() => number, Uint32Array>()
 
 /** From here to the root of the package: from `dist/library.js`, or from where its own tests are built to. */
-const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../..' : '..'
+const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../../..' : '..'
 
 /** The file built in this package, or that of an installed package; with either name of the C library, as it uses none. */
 function findShim(): string | undefined {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type AlignedCodec, shown } from '../base/codec.ts'
-import { bool, i8, i16, i32, i64, u8, u16, u32, u64 } from '../base/codecs.ts'
+import { type AlignedCodec, shown } from '../../base/codec.ts'
+import { bool, i8, i16, i32, i64, u8, u16, u32, u64 } from '../../base/codecs.ts'
+import type { BtfEnum, BtfInt } from '../types.ts'
 import { int128 } from './bitfield.ts'
-import type { BtfEnum, BtfInt } from './types.ts'
 
 /** Numbers or bigints: never both, but which depends on the size. */
 type IntegerCodec = AlignedCodec<number | bigint>

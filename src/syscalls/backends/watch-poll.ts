@@ -9,10 +9,10 @@
  * @module
  */
 
-import { closedError } from '../base/errors.ts'
-import { closeFd } from './descriptor.ts'
-import type { FdWatcher, SyscallEntry } from './entry.ts'
+import { closedError } from '../../base/errors.ts'
+import { closeFd } from '../descriptor.ts'
 import { duplicatePollable } from './epoll.ts'
+import type { FdWatcher, SyscallEntry } from './syscall-entry.ts'
 
 /** koffi's handle. */
 interface PollHandle {

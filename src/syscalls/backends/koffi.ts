@@ -7,9 +7,9 @@
 
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
-import { BpfError } from '../base/errors.ts'
-import type { SyscallEntry } from './entry.ts'
-import { CALL_WORDS } from './numbers.ts'
+import { BpfError } from '../../base/errors.ts'
+import { CALL_WORDS } from '../numbers.ts'
+import type { SyscallEntry } from './syscall-entry.ts'
 import { EpollLoop } from './watch-epoll.ts'
 import { PollWatcher } from './watch-poll.ts'
 

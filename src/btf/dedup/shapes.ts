@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { BtfType } from './types.ts'
+import type { BtfType } from '../types.ts'
 
 /** Numbers for shapes. */
 export class Shapes {

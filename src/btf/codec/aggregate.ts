@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type AlignedCodec, inMember, shown } from '../base/codec.ts'
-import { membersReader, type ReadMembers } from '../base/members.ts'
-import type { BtfValue } from './codec.ts'
+import { type AlignedCodec, inMember, shown } from '../../base/codec.ts'
+import { membersReader, type ReadMembers } from '../../base/members.ts'
+import type { BtfObject, BtfValue } from './value.ts'
 
 /** A member with a name, wherever in anonymous structs it was declared. */
 export interface Field {
@@ -32,9 +32,6 @@ export interface FlexibleField {
   /** @param length bytes from the start of the array to the end of the record */
   decode(view: DataView, offset: number, length: number): BtfValue
 }
-
-/** The value of an aggregate. */
-export type BtfObject = { [member: string]: BtfValue }
 
 /** A struct, union or data section of `size` bytes. */
 export interface AggregateLayout {

@@ -7,12 +7,12 @@
  * @module
  */
 
-import type { Btf } from './btf.ts'
-import { BtfBuilder } from './builder.ts'
+import type { Btf } from '../btf.ts'
+import { BtfBuilder } from '../builder.ts'
+import { referencesOf, withReferences } from '../references.ts'
+import type { BtfKind, BtfType } from '../types.ts'
 import { areCompatibleEnums, compareTypes, type Hypothesis } from './equivalence.ts'
-import { referencesOf, withReferences } from './references.ts'
 import { Shapes } from './shapes.ts'
-import type { BtfKind, BtfType } from './types.ts'
 
 /** How to deduplicate. */
 export interface DedupOptions {

@@ -7,7 +7,9 @@
  * @module
  */
 
-import type { Btf } from './btf.ts'
+import type { Btf } from '../btf.ts'
+import { essentialName } from '../flavor.ts'
+import type { BtfEnum, BtfKind, BtfStruct, BtfType } from '../types.ts'
 import {
   type CoreAccess,
   coreError,
@@ -16,9 +18,7 @@ import {
   MAX_ACCESS_LENGTH,
   memberOf,
   subjectOf,
-} from './core-access.ts'
-import { essentialName } from './flavor.ts'
-import type { BtfEnum, BtfKind, BtfStruct, BtfType } from './types.ts'
+} from './access.ts'
 
 /** How deep the types of a signature or struct are compared. */
 const MAX_DEPTH = 32

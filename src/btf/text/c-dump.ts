@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { Btf } from './btf.ts'
+import type { Btf } from '../btf.ts'
+import type { BtfType } from '../types.ts'
 import { type CNames, CWriter } from './c-type.ts'
-import type { BtfType } from './types.ts'
 
 /** How deep types may refer to each other before one of them is complete. */
 const MAX_DEPTH = 512

@@ -16,12 +16,12 @@ import {
   LDIMM64,
   type SourceLine,
   slotCount,
-} from '../asm/instruction.ts'
-import type { Btf } from './btf.ts'
-import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './core-access.ts'
-import { type Candidate, candidatesIn, matchAccess } from './core-match.ts'
-import { type CoreValue, coreValue } from './core-value.ts'
-import type { BtfType } from './types.ts'
+} from '../../asm/instruction.ts'
+import type { Btf } from '../btf.ts'
+import type { BtfType } from '../types.ts'
+import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './access.ts'
+import { type Candidate, candidatesIn, matchAccess } from './match.ts'
+import { type CoreValue, coreValue } from './value.ts'
 
 /** Where to look for the kernel's types. Called when the first relocation needs them. */
 export interface CoreTargets {

@@ -21,26 +21,16 @@
  * @module
  */
 
-import { type AlignedCodec, shown } from '../base/codec.ts'
-import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../base/codecs.ts'
-import type { ObjectFileError } from '../base/errors.ts'
-import { readText } from '../base/text.ts'
-import {
-  aggregate,
-  type BtfObject,
-  type Field,
-  type FlexibleField,
-  fieldsOf,
-  type Group,
-  type Part,
-} from './aggregate.ts'
+import { type AlignedCodec, shown } from '../../base/codec.ts'
+import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../../base/codecs.ts'
+import type { ObjectFileError } from '../../base/errors.ts'
+import { readText } from '../../base/text.ts'
+import type { Btf } from '../btf.ts'
+import type { BtfEnum, BtfMember, BtfStruct, BtfTypeOf } from '../types.ts'
+import { aggregate, type Field, type FlexibleField, fieldsOf, type Group, type Part } from './aggregate.ts'
 import { bitfield } from './bitfield.ts'
-import type { Btf } from './btf.ts'
 import { booleanBits, type EnumNames, enumeration, enumNames, integer, wholeInteger } from './scalars.ts'
-import type { BtfEnum, BtfMember, BtfStruct, BtfTypeOf } from './types.ts'
-
-/** A value of a BTF type. */
-export type BtfValue = number | bigint | boolean | string | Uint8Array | BtfValue[] | BtfObject
+import type { BtfValue } from './value.ts'
 
 /** Limits of `btfCodec`, for BTF that is not trusted. */
 export interface BtfCodecOptions {

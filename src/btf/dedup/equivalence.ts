@@ -6,8 +6,8 @@
  * @module
  */
 
-import { referencesOf } from './references.ts'
-import type { BtfType } from './types.ts'
+import { referencesOf } from '../references.ts'
+import type { BtfType } from '../types.ts'
 
 /** Depth to which types that should be one are compared: compilers repeat small ones. */
 const IDENTICAL_DEPTH = 16

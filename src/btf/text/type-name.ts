@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Btf } from './btf.ts'
+import type { Btf } from '../btf.ts'
 
 /** As deep as types of a person's code are; what is deeper is a loop, or meant to be one. */
 const MAX_DEPTH = 16

@@ -11,6 +11,7 @@ import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
 import { coreRelocationKinds } from '../abi/generated/enums.ts'
 import { enumName } from '../abi/names.ts'
 import { shortened } from '../base/codec.ts'
+import { printable } from '../base/text.ts'
 import { formatInstruction, rawBytes } from './format.ts'
 import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine, slotCount } from './instruction.ts'
 import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
@@ -44,7 +45,8 @@ export function disassembleInstruction(instruction: Instruction, options: Disass
 /**
  * Text of a program, one line per instruction with the number of its slot, as jumps and the verifier's log
  * count. Symbols stand on lines of their own; jumps and calls with a number name the symbol they reach.
- * Opcodes without a meaning are shown as bytes, never an error.
+ * Opcodes without a meaning are shown as bytes, never an error. Control characters in names and source lines are
+ * escaped.
  */
 export function disassemble(instructions: readonly Instruction[], options: DisassembleOptions = {}): string {
   const symbols = new Map<number, string>()
@@ -67,7 +69,7 @@ export function disassemble(instructions: readonly Instruction[], options: Disas
     lines.push(`${String(slot).padStart(width)}: ${bytes}${withRelocation(text, instruction, options)}`)
     slot += slotCount(instruction)
   }
-  return lines.map(line => `${line}\n`).join('')
+  return lines.map(line => `${printable(line)}\n`).join('')
 }
 
 /** Longest source line that is shown: thousands of instructions may be of one line. */

@@ -10,9 +10,9 @@
  */
 
 import { hostByteOrder } from './bytes.ts'
+import { encodeText, TextReader } from './char-array.ts'
 import { type AlignedCodec, type Codec, type CodecValue, inMember, shown } from './codec.ts'
 import { membersReader } from './members.ts'
-import { encodeText, TextReader } from './text.ts'
 
 const LITTLE = hostByteOrder === 'little'
 /** Up to here a loop over bytes costs less than making a view to copy from. */

@@ -34,3 +34,4 @@ export {
   ObjectFileError,
   type ObjectFileLocation,
 } from './errors.ts'
+export { printable, printableJson, printableLines } from './text.ts'

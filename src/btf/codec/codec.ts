@@ -21,10 +21,10 @@
  * @module
  */
 
+import { readText } from '../../base/char-array.ts'
 import { type AlignedCodec, shown } from '../../base/codec.ts'
 import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../../base/codecs.ts'
 import type { ObjectFileError } from '../../base/errors.ts'
-import { readText } from '../../base/text.ts'
 import type { Btf } from '../btf.ts'
 import type { BtfEnum, BtfMember, BtfStruct, BtfTypeOf } from '../types.ts'
 import { aggregate, type Field, type FlexibleField, fieldsOf, type Group, type Part } from './aggregate.ts'

@@ -6,8 +6,8 @@
 
 import type { Codec } from '../base/codec.ts'
 import { BpfError } from '../base/errors.ts'
+import { structOps } from '../links/hooks/struct-ops/struct-ops.ts'
 import type { Link } from '../links/link.ts'
-import { structOps } from '../links/struct-ops.ts'
 import type { BpfMap } from '../maps/map.ts'
 import { Program } from '../programs/program.ts'
 import { RingBuffer } from '../readers/ring-buffer.ts'

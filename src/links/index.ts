@@ -1,56 +1,62 @@
 /** Links: one function per hook, and what keeps a program attached. @module */
 
-export type { Anchor, Neighbour } from './anchor.ts'
-export { resolveBinary } from './binary.ts'
 export { type Attached, attachBySection } from './by-section.ts'
-export { cgroup } from './cgroup.ts'
+export type { Anchor, Neighbour } from './hooks/anchor.ts'
+export { cgroup } from './hooks/cgroup/cgroup.ts'
 export {
   type FunctionPattern,
   type MatchedFunctions,
   matchFunctions,
   type RejectedFunction,
-} from './function-pattern.ts'
-export type * from './info.ts'
-export { type IterLink, type IterOptions, iter } from './iter.ts'
-export { type KprobeOptions, type KprobeTarget, type KretprobeOptions, kprobe, kretprobe } from './kprobe.ts'
-export { type KprobeMultiLink, type KprobeMultiOptions, kprobeMulti, kprobeSession } from './kprobe-multi.ts'
-export { kretsyscall, ksyscall, syscallFunction } from './ksyscall.ts'
-export { Link, type ProgramHandle, type Replacement, type UpdateOptions } from './link.ts'
-export { LinkGroup } from './link-group.ts'
+} from './hooks/function-pattern.ts'
+export { type IterLink, type IterOptions, iter } from './hooks/iter/iter.ts'
 export {
-  type Device,
-  deviceIndex,
-  flowDissector,
-  type NetfilterOptions,
-  netfilter,
-  skLookup,
-  type TcxOptions,
-  tcx,
-  type XdpMode,
-  type XdpOptions,
-  xdp,
-} from './network.ts'
-export type { ProbeMode } from './probe.ts'
+  type KprobeOptions,
+  type KprobeTarget,
+  type KretprobeOptions,
+  kprobe,
+  kretprobe,
+} from './hooks/kernel-probes/kprobe.ts'
+export {
+  type KprobeMultiLink,
+  type KprobeMultiOptions,
+  kprobeMulti,
+  kprobeSession,
+} from './hooks/kernel-probes/kprobe-multi.ts'
+export { kretsyscall, ksyscall, syscallFunction } from './hooks/kernel-probes/ksyscall.ts'
+export { type RawTracepointOptions, rawTracepoint, tpBtf } from './hooks/kernel-probes/raw-tracepoint.ts'
+export { type TracepointOptions, tracepoint } from './hooks/kernel-probes/tracepoint.ts'
+export { type Device, deviceIndex } from './hooks/network/device.ts'
+export { flowDissector } from './hooks/network/flow-dissector.ts'
+export { type NetfilterOptions, netfilter } from './hooks/network/netfilter.ts'
+export { skLookup } from './hooks/network/sk-lookup.ts'
+export { type TcxOptions, tcx } from './hooks/network/tcx.ts'
+export { type XdpMode, type XdpOptions, xdp } from './hooks/network/xdp.ts'
+export type { ProbeMode } from './hooks/perf-event/probe.ts'
 export {
   listProbeEvents,
   PROBE_GROUP_PREFIX,
   type ProbeEvent,
   type ProbeEventKind,
   removeProbeEvents,
-} from './probe-event.ts'
-export { type RawTracepointOptions, rawTracepoint, tpBtf } from './raw-tracepoint.ts'
-export { structOps } from './struct-ops.ts'
-export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
-export { type TracepointOptions, tracepoint } from './tracepoint.ts'
+} from './hooks/perf-event/probe-event.ts'
+export { structOps } from './hooks/struct-ops/struct-ops.ts'
+export { fentry } from './hooks/tracing/fentry.ts'
+export { fexit } from './hooks/tracing/fexit.ts'
+export { fmodRet } from './hooks/tracing/fmod-ret.ts'
+export { type FreplaceOptions, freplace } from './hooks/tracing/freplace.ts'
+export { fsession } from './hooks/tracing/fsession.ts'
+export { lsm } from './hooks/tracing/lsm.ts'
+export type { TracingOptions } from './hooks/tracing/trampoline.ts'
+export { resolveBinary } from './hooks/user-probes/binary.ts'
+export { type UprobeOptions, uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 export {
-  type FreplaceOptions,
-  fentry,
-  fexit,
-  fmodRet,
-  freplace,
-  fsession,
-  lsm,
-  type TracingOptions,
-} from './tracing.ts'
-export { type UprobeOptions, uprobe, uretprobe } from './uprobe.ts'
-export { type UprobeMultiLink, type UprobeMultiOptions, uprobeMulti, uprobeSession } from './uprobe-multi.ts'
+  type UprobeMultiLink,
+  type UprobeMultiOptions,
+  uprobeMulti,
+  uprobeSession,
+} from './hooks/user-probes/uprobe-multi.ts'
+export type * from './info.ts'
+export { Link, type ProgramHandle, type Replacement, type UpdateOptions } from './link.ts'
+export { LinkGroup } from './link-group.ts'
+export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'

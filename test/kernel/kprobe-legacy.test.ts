@@ -2,8 +2,12 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { features } from '../../src/kernel/features.ts'
-import { kprobe } from '../../src/links/kprobe.ts'
-import { listProbeEvents, type ProbeEvent, removeProbeEvents } from '../../src/links/probe-event.ts'
+import { kprobe } from '../../src/links/hooks/kernel-probes/kprobe.ts'
+import {
+  listProbeEvents,
+  type ProbeEvent,
+  removeProbeEvents,
+} from '../../src/links/hooks/perf-event/probe-event.ts'
 import { bpftool } from '../support/bpftool.ts'
 import { callTraced, ProbeProgram, TRACED } from '../support/probe-programs.ts'
 import { probeTest } from '../support/probe-test.ts'

@@ -1,5 +1,9 @@
 import { features } from '../../src/kernel/features.ts'
-import { type KprobeMultiOptions, kprobeMulti, kprobeSession } from '../../src/links/kprobe-multi.ts'
+import {
+  type KprobeMultiOptions,
+  kprobeMulti,
+  kprobeSession,
+} from '../../src/links/hooks/kernel-probes/kprobe-multi.ts'
 import type { Program } from '../../src/programs/program.ts'
 import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { kprobeBlacklist, traceableFunctions } from '../../src/symbols/traceable.ts'

@@ -5,10 +5,15 @@ import { BpfError, NotSupportedError } from '../../src/base/errors.ts'
 import { features } from '../../src/kernel/features.ts'
 import type { Feature } from '../../src/kernel/probe.ts'
 import { attachBySection } from '../../src/links/by-section.ts'
-import { type KprobeOptions, type KprobeTarget, kprobe, kretprobe } from '../../src/links/kprobe.ts'
+import {
+  type KprobeOptions,
+  type KprobeTarget,
+  kprobe,
+  kretprobe,
+} from '../../src/links/hooks/kernel-probes/kprobe.ts'
+import type { ProbeMode } from '../../src/links/hooks/perf-event/probe.ts'
+import { listProbeEvents, removeProbeEvents } from '../../src/links/hooks/perf-event/probe-event.ts'
 import { Link } from '../../src/links/link.ts'
-import type { ProbeMode } from '../../src/links/probe.ts'
-import { listProbeEvents, removeProbeEvents } from '../../src/links/probe-event.ts'
 import { taskFdQuery } from '../../src/links/task-fd-query.ts'
 import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'

@@ -4,9 +4,13 @@ import { BpfError, NotSupportedError, ObjectFileError } from '../../src/base/err
 import { features } from '../../src/kernel/features.ts'
 import { defineFeature } from '../../src/kernel/probe.ts'
 import { attachBySection } from '../../src/links/by-section.ts'
+import {
+  type UprobeMultiOptions,
+  uprobeMulti,
+  uprobeSession,
+} from '../../src/links/hooks/user-probes/uprobe-multi.ts'
 import type { UprobeMultiLinkInfo } from '../../src/links/info.ts'
 import { Link } from '../../src/links/link.ts'
-import { type UprobeMultiOptions, uprobeMulti, uprobeSession } from '../../src/links/uprobe-multi.ts'
 import { temporaryBpffs } from '../support/bpffs.ts'
 import { bpftoolLink } from '../support/bpftool.ts'
 import { kernelTest } from '../support/kernel-test.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rawTracepoint } from '../../src/links/raw-tracepoint.ts'
+import { rawTracepoint } from '../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
 import { loadObject } from './objects.ts'
 
 const [path = '', end] = process.argv.slice(2)

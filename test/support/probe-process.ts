@@ -5,8 +5,8 @@
  * @module
  */
 
-import { kprobe, kretprobe } from '../../src/links/kprobe.ts'
-import type { ProbeMode } from '../../src/links/probe.ts'
+import { kprobe, kretprobe } from '../../src/links/hooks/kernel-probes/kprobe.ts'
+import type { ProbeMode } from '../../src/links/hooks/perf-event/probe.ts'
 import { ProbeProgram, TRACED } from './probe-programs.ts'
 
 const [mode = 'auto', end] = process.argv.slice(2)

@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { mov } from '../../src/asm/alu.ts'
 import { exit } from '../../src/asm/jumps.ts'
 import { r0 } from '../../src/asm/registers.ts'
-import { kprobeMulti } from '../../src/links/kprobe-multi.ts'
+import { kprobeMulti } from '../../src/links/hooks/kernel-probes/kprobe-multi.ts'
+import { fentry } from '../../src/links/hooks/tracing/fentry.ts'
 import type { Link } from '../../src/links/link.ts'
-import { fentry } from '../../src/links/tracing.ts'
 import { Program } from '../../src/programs/program.ts'
 
 const code = { license: 'GPL', instructions: [mov(r0, 0), exit()] } as const

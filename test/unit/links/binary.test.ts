@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
-import { readBinary, resolveBinary } from '../../../src/links/binary.ts'
+import { readBinary, resolveBinary } from '../../../src/links/hooks/user-probes/binary.ts'
 
 /** Two directories, one of them with another in it, and a variable that names them in this order. */
 function searchIn(

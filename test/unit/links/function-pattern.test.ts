@@ -1,6 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type FunctionSymbol, functionMatcher, selectFunctions } from '../../../src/links/function-pattern.ts'
+import {
+  type FunctionSymbol,
+  functionMatcher,
+  selectFunctions,
+} from '../../../src/links/hooks/function-pattern.ts'
 import type { TraceableFunction } from '../../../src/symbols/traceable.ts'
 
 const matching = (pattern: string | RegExp, ...names: string[]): string[] =>

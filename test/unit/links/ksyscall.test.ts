@@ -1,5 +1,5 @@
 import test from 'ava'
-import { syscallFunction } from '../../../src/links/ksyscall.ts'
+import { syscallFunction } from '../../../src/links/hooks/kernel-probes/ksyscall.ts'
 import { KernelSymbols } from '../../../src/symbols/kallsyms.ts'
 import { syscallPrefix } from '../../../src/symbols/syscall-wrapper.ts'
 

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { BpfError } from '../base/errors.ts'
-import { type KernelSymbol, KernelSymbols } from '../symbols/kallsyms.ts'
-import { kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../symbols/traceable.ts'
+import { BpfError } from '../../base/errors.ts'
+import { type KernelSymbol, KernelSymbols } from '../../symbols/kallsyms.ts'
+import { kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../../symbols/traceable.ts'
 
 /** A glob (`*` any text, `?` any character) or a regular expression that the whole name must match. */
 export type FunctionPattern = string | RegExp

@@ -7,9 +7,9 @@
  */
 
 import { constants } from 'node:fs'
-import { type AttachType, attachTypes } from '../abi/generated/enums.ts'
-import { enumNumber } from '../abi/names.ts'
-import { createLink, type Link, type ProgramHandle, withOpen } from './link.ts'
+import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
+import { enumNumber } from '../../../abi/names.ts'
+import { createLink, type Link, type ProgramHandle, withOpen } from '../../link.ts'
 
 /**
  * Attaches a cgroup program to a cgroup of version 2 and all below it (5.7).

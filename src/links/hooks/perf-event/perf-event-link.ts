@@ -10,19 +10,19 @@
  * @module
  */
 
-import { attachTypes } from '../abi/generated/enums.ts'
-import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { BpfError, closedError, NotSupportedError } from '../base/errors.ts'
-import { failure } from '../kernel/failure.ts'
-import { features } from '../kernel/features.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { allocate, type NativeMemory } from '../syscalls/memory.ts'
-import { ioctl, perfEventOpen } from '../syscalls/perf.ts'
-import { requireCookie } from './cookie.ts'
-import type { LinkInfo, PerfEventDetails } from './info.ts'
-import { KernelLink, Link, type ProgramHandle } from './link.ts'
-import { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { BpfError, closedError, NotSupportedError } from '../../../base/errors.ts'
+import { failure } from '../../../kernel/failure.ts'
+import { features } from '../../../kernel/features.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { OwnedFd } from '../../../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../../../syscalls/memory.ts'
+import { ioctl, perfEventOpen } from '../../../syscalls/perf.ts'
+import type { LinkInfo, PerfEventDetails } from '../../info.ts'
+import { KernelLink, Link, type ProgramHandle } from '../../link.ts'
+import { type TaskFdInfo, taskFdQuery } from '../../task-fd-query.ts'
+import { requireCookie } from '../cookie.ts'
 
 /** `_IO('$', 0)`: enable the event. */
 const PERF_EVENT_IOC_ENABLE = 0x2400

@@ -8,15 +8,15 @@
  * @module
  */
 
-import { attachTypes } from '../abi/generated/enums.ts'
-import { BPF_F_LINK } from '../abi/generated/flags.ts'
-import { NotSupportedError } from '../base/errors.ts'
-import { failure } from '../kernel/failure.ts'
-import type { BpfMap } from '../maps/map.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { errnoName } from '../syscalls/errno.ts'
-import type { LinkInfo } from './info.ts'
-import { createLink, Link } from './link.ts'
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { BPF_F_LINK } from '../../../abi/generated/flags.ts'
+import { NotSupportedError } from '../../../base/errors.ts'
+import { failure } from '../../../kernel/failure.ts'
+import type { BpfMap } from '../../../maps/map.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { errnoName } from '../../../syscalls/errno.ts'
+import type { LinkInfo } from '../../info.ts'
+import { createLink, Link } from '../../link.ts'
 
 /** Key of the only element. */
 const KEY = new Uint8Array(4)

@@ -7,12 +7,12 @@
  */
 
 import { closeSync, readSync } from 'node:fs'
-import { attachTypes } from '../abi/generated/enums.ts'
-import { iterLinkInfo } from '../abi/generated/layouts.ts'
-import { failure } from '../kernel/failure.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { createLink, type KernelLink, type Link, type ProgramHandle } from './link.ts'
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
+import { failure } from '../../../kernel/failure.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { OwnedFd } from '../../../syscalls/fd.ts'
+import { createLink, type KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 
 /** What to walk, where the iterator can be narrowed. */
 export interface IterOptions {

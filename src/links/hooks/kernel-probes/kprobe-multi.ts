@@ -6,19 +6,21 @@
  * @module
  */
 
-import { attachTypes } from '../abi/generated/enums.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
-import { features } from '../kernel/features.ts'
-import type { Feature } from '../kernel/probe.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { requireCookie } from './cookie.ts'
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { BpfError, NotSupportedError } from '../../../base/errors.ts'
+import { features } from '../../../kernel/features.ts'
+import type { Feature } from '../../../kernel/probe.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { OwnedFd } from '../../../syscalls/fd.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { LinkGroup } from '../../link-group.ts'
+import { requireCookie } from '../cookie.ts'
 import {
   type FunctionPattern,
   type MatchedFunctions,
   matchFunctions,
   type RejectedFunction,
-} from './function-pattern.ts'
+} from '../function-pattern.ts'
 import { kprobe, kretprobe } from './kprobe.ts'
 import {
   attachError,
@@ -27,8 +29,6 @@ import {
   symbolPointers,
   targetName,
 } from './kprobe-multi-targets.ts'
-import { KernelLink, type Link, type ProgramHandle } from './link.ts'
-import { LinkGroup } from './link-group.ts'
 
 const BPF_F_KPROBE_MULTI_RETURN = 1
 

@@ -6,11 +6,11 @@
  * @module
  */
 
-import { BpfError } from '../base/errors.ts'
-import { KernelSymbols } from '../symbols/kallsyms.ts'
-import { syscallPrefix } from '../symbols/syscall-wrapper.ts'
+import { BpfError } from '../../../base/errors.ts'
+import { KernelSymbols } from '../../../symbols/kallsyms.ts'
+import { syscallPrefix } from '../../../symbols/syscall-wrapper.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
 import { type KprobeOptions, type KretprobeOptions, kprobe, kretprobe } from './kprobe.ts'
-import type { Link, ProgramHandle } from './link.ts'
 
 /**
  * Name of the kernel function of a system call, such as `'__x64_sys_openat'` for `'openat'`.

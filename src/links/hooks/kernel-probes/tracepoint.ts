@@ -6,12 +6,12 @@
  * @module
  */
 
-import { perfTypes } from '../abi/generated/enums.ts'
-import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { BpfError, withReason } from '../base/errors.ts'
-import { traceEventId } from '../kernel/tracefs.ts'
-import type { Link, ProgramHandle } from './link.ts'
-import { attachPerfEvent, openPerfEvent } from './perf-event.ts'
+import { perfTypes } from '../../../abi/generated/enums.ts'
+import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { BpfError, withReason } from '../../../base/errors.ts'
+import { traceEventId } from '../../../kernel/tracefs.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
+import { attachPerfEvent, openPerfEvent } from '../perf-event/perf-event-link.ts'
 
 /** How to attach to a tracepoint. */
 export interface TracepointOptions {

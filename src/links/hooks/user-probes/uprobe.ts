@@ -7,13 +7,13 @@
  * @module
  */
 
-import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { BpfError, withReason } from '../base/errors.ts'
-import { functionOffset } from '../elf/symbol-offset.ts'
+import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { BpfError, withReason } from '../../../base/errors.ts'
+import { functionOffset } from '../../../elf/symbol-offset.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
+import { requireCookie } from '../cookie.ts'
+import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
-import { requireCookie } from './cookie.ts'
-import type { Link, ProgramHandle } from './link.ts'
-import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from './probe.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 /** Where to attach a uprobe, and how. Give `symbol`, `offset`, or both. */

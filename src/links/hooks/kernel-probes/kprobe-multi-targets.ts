@@ -7,16 +7,16 @@
  * @module
  */
 
-import { attachTypes } from '../abi/generated/enums.ts'
-import { BpfError, withReason } from '../base/errors.ts'
-import { failure } from '../kernel/failure.ts'
-import { explainFunction } from '../symbols/explain-function.ts'
-import { KernelSymbols } from '../symbols/kallsyms.ts'
-import { ambiguousFunctions, traceableFunctions } from '../symbols/traceable.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { errnoName } from '../syscalls/errno.ts'
-import { allocate } from '../syscalls/memory.ts'
-import type { ProgramHandle } from './link.ts'
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { BpfError, withReason } from '../../../base/errors.ts'
+import { failure } from '../../../kernel/failure.ts'
+import { explainFunction } from '../../../symbols/explain-function.ts'
+import { KernelSymbols } from '../../../symbols/kallsyms.ts'
+import { ambiguousFunctions, traceableFunctions } from '../../../symbols/traceable.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { errnoName } from '../../../syscalls/errno.ts'
+import { allocate } from '../../../syscalls/memory.ts'
+import type { ProgramHandle } from '../../link.ts'
 
 /** Attach types of programs for many functions. */
 export type KprobeMultiAttachType = 'trace_kprobe_multi' | 'trace_kprobe_session'

@@ -9,15 +9,15 @@
  * @module
  */
 
-import { perfTypes } from '../abi/generated/enums.ts'
-import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { NotSupportedError } from '../base/errors.ts'
-import { features } from '../kernel/features.ts'
-import { traceEventId } from '../kernel/tracefs.ts'
-import type { OwnedFd } from '../syscalls/fd.ts'
-import { allocate, type NativeMemory } from '../syscalls/memory.ts'
-import type { Link, ProgramHandle } from './link.ts'
-import { attachPerfEvent, openPerfEvent, type PerfEventFields } from './perf-event.ts'
+import { perfTypes } from '../../../abi/generated/enums.ts'
+import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { NotSupportedError } from '../../../base/errors.ts'
+import { features } from '../../../kernel/features.ts'
+import { traceEventId } from '../../../kernel/tracefs.ts'
+import type { OwnedFd } from '../../../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../../../syscalls/memory.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
+import { attachPerfEvent, openPerfEvent, type PerfEventFields } from './perf-event-link.ts'
 import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'
 import { type ProbePmu, probePmu } from './probe-pmu.ts'
 

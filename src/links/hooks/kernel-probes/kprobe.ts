@@ -7,12 +7,12 @@
  * @module
  */
 
-import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { BpfError, withReason } from '../base/errors.ts'
-import { explainFunction } from '../symbols/explain-function.ts'
-import { KernelSymbols, splitModule } from '../symbols/kallsyms.ts'
-import type { Link, ProgramHandle } from './link.ts'
-import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from './probe.ts'
+import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { BpfError, withReason } from '../../../base/errors.ts'
+import { explainFunction } from '../../../symbols/explain-function.ts'
+import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
+import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
 
 /** How to attach a kprobe. */
 export interface KprobeOptions {

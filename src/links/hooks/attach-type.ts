@@ -5,10 +5,10 @@
  * @module
  */
 
-import { type AttachType, attachTypes } from '../abi/generated/enums.ts'
-import { enumName, enumNumber } from '../abi/names.ts'
-import { BpfError } from '../base/errors.ts'
-import type { ProgramHandle } from './link.ts'
+import { type AttachType, attachTypes } from '../../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../../abi/names.ts'
+import { BpfError } from '../../base/errors.ts'
+import type { ProgramHandle } from '../link.ts'
 
 /**
  * Does nothing unless the program is known to be loaded for another hook; one that was opened by id or from a pin is

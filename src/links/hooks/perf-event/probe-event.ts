@@ -13,9 +13,9 @@
 
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfError } from '../base/errors.ts'
-import { failure } from '../kernel/failure.ts'
-import { tracefsPath } from '../kernel/tracefs.ts'
+import { BpfError } from '../../../base/errors.ts'
+import { failure } from '../../../kernel/failure.ts'
+import { tracefsPath } from '../../../kernel/tracefs.ts'
 
 /** Which list of events. */
 export type ProbeEventKind = 'kprobe' | 'uprobe'

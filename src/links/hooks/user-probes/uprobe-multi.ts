@@ -6,17 +6,17 @@
  * @module
  */
 
-import { attachTypes } from '../abi/generated/enums.ts'
-import { BpfError, withReason } from '../base/errors.ts'
-import { functionOffsets, matchingFunctions } from '../elf/symbol-offset.ts'
-import { failure } from '../kernel/failure.ts'
-import { features } from '../kernel/features.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { BpfError, withReason } from '../../../base/errors.ts'
+import { functionOffsets, matchingFunctions } from '../../../elf/symbol-offset.ts'
+import { failure } from '../../../kernel/failure.ts'
+import { features } from '../../../kernel/features.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { OwnedFd } from '../../../syscalls/fd.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { requireCookie } from '../cookie.ts'
+import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
-import { requireCookie } from './cookie.ts'
-import { type FunctionPattern, functionMatcher } from './function-pattern.ts'
-import { KernelLink, type Link, type ProgramHandle } from './link.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 const BPF_F_UPROBE_MULTI_RETURN = 1

@@ -8,8 +8,8 @@
 
 import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { BpfError } from '../base/errors.ts'
-import { ElfFile } from '../elf/file.ts'
+import { BpfError } from '../../../base/errors.ts'
+import { ElfFile } from '../../../elf/file.ts'
 
 const LIBRARY = /\.so(?:$|\.)/
 const LIBRARY_DIRECTORIES = ['/usr/lib64', '/usr/lib', '/lib64', '/lib']

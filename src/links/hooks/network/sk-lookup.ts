@@ -1,0 +1,20 @@
+/**
+ * Socket look-up: programs that choose the socket for a packet that no connection claims.
+ *
+ * Source: net/core/filter.c `sk_lookup_verifier_ops`; kernel/bpf/net_namespace.c.
+ *
+ * @module
+ */
+
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
+import { attachToNetns } from './netns.ts'
+
+/**
+ * Attaches a `sk_lookup` program to a network namespace (5.9).
+ *
+ * @param namespace path of the namespace; default: the caller's
+ */
+export function skLookup(program: ProgramHandle, namespace?: string): Link {
+  return attachToNetns(program, attachTypes.sk_lookup, 'socket look-up', namespace)
+}

@@ -1,0 +1,41 @@
+/**
+ * tcx: the ingress and egress of a network device, without a qdisc.
+ *
+ * Source: kernel/bpf/tcx.c `tcx_link_attach`.
+ *
+ * @module
+ */
+
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { createLink, type Link, type ProgramHandle } from '../../link.ts'
+import { type Anchor, anchorFields } from '../anchor.ts'
+import { type Device, deviceIndex } from './device.ts'
+
+/** How to attach to tcx. */
+export interface TcxOptions {
+  /** Place among the programs that are attached already. Default: last. */
+  anchor?: Anchor
+  /** Attach only if the hook still has this revision; otherwise fail with `ESTALE`. */
+  expectedRevision?: bigint
+}
+
+/**
+ * Attaches a `sched_cls` program to the ingress or egress of a device, without a qdisc (6.6).
+ *
+ * @throws BpfError when the kernel refuses
+ */
+export function tcx(
+  program: ProgramHandle,
+  device: Device,
+  direction: 'ingress' | 'egress',
+  options: TcxOptions = {},
+): Link {
+  const { flags, relative } = anchorFields(options.anchor)
+  return createLink(`program ${program.name} to tcx ${direction} of device ${device}`, {
+    prog_fd: program.fd,
+    target_ifindex: deviceIndex(device),
+    attach_type: attachTypes[`tcx_${direction}`],
+    flags,
+    tcx: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
+  })
+}

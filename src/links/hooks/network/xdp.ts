@@ -1,0 +1,35 @@
+/**
+ * XDP: programs that see packets before the network stack does.
+ *
+ * Source: net/core/dev.c `bpf_xdp_link_attach`.
+ *
+ * @module
+ */
+
+import { attachTypes } from '../../../abi/generated/enums.ts'
+import { createLink, type Link, type ProgramHandle } from '../../link.ts'
+import { type Device, deviceIndex } from './device.ts'
+
+/** How an XDP program is run: by the driver, by the generic stack, by the device. Default: the kernel decides. */
+export type XdpMode = 'generic' | 'driver' | 'offload'
+
+const XDP_FLAGS: Record<XdpMode, number> = { generic: 1 << 1, driver: 1 << 2, offload: 1 << 3 }
+
+/** How to attach to XDP. */
+export interface XdpOptions {
+  mode?: XdpMode
+}
+
+/**
+ * Attaches an XDP program to a device (5.9).
+ *
+ * @throws BpfError with `EBUSY` when the device has an XDP program already
+ */
+export function xdp(program: ProgramHandle, device: Device, options: XdpOptions = {}): Link {
+  return createLink(`program ${program.name} to XDP of device ${device}`, {
+    prog_fd: program.fd,
+    target_ifindex: deviceIndex(device),
+    attach_type: attachTypes.xdp,
+    flags: options.mode === undefined ? 0 : XDP_FLAGS[options.mode],
+  })
+}

@@ -1,0 +1,23 @@
+/**
+ * fentry: programs at the entry of kernel functions and of other BPF programs.
+ *
+ * Source: kernel/bpf/trampoline.c.
+ *
+ * @module
+ */
+
+import type { Link, ProgramHandle } from '../../link.ts'
+import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+
+/**
+ * Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered (5.5).
+ *
+ * @throws BpfError with `ERR_ATTACH_TYPE` when it was loaded for something else, `EBUSY` when it is attached already
+ *   or the function cannot be patched, `ENOTSUPP` when a trampoline cannot pass the function's arguments, `E2BIG` when
+ *   the function has all the programs that a trampoline can call
+ * @throws RangeError when the cookie does not fit 64 bits
+ * @throws NotSupportedError when a cookie is given and the kernel is older than 6.0
+ */
+export function fentry(program: ProgramHandle, options: TracingOptions = {}): Link {
+  return attachTrampoline(program, 'the entry of its function', 'trace_fentry', options)
+}

@@ -1,0 +1,57 @@
+/**
+ * freplace: programs in the place of a function of another program.
+ *
+ * Source: libbpf `bpf_program__attach_freplace`; kernel/bpf/syscall.c `bpf_tracing_prog_attach`.
+ *
+ * @module
+ */
+
+import { BpfError, withReason } from '../../../base/errors.ts'
+import { failure } from '../../../kernel/failure.ts'
+import { BtfObject } from '../../../objects/btf-object.ts'
+import { bpf } from '../../../syscalls/bpf.ts'
+import { errnoName } from '../../../syscalls/errno.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
+import { adoptTrampoline } from './trampoline.ts'
+
+/** What an `ext` program replaces, if not what it was loaded for. */
+export interface FreplaceOptions {
+  /** Program whose function is replaced. */
+  target: { readonly fd: number }
+  /** Name of a global function of it, with the arguments of the one that the program was loaded for. */
+  function: string
+}
+
+/**
+ * Replaces a global function of another program by an `ext` program: the function that it was loaded for (5.6), or a
+ * like one of any program (5.10).
+ *
+ * @throws BpfError with `EBUSY` when the function is replaced already, or traced; `ENOENT` when there is no such
+ *   function; `EINVAL` when its arguments or its program's type differ
+ */
+export function freplace(program: ProgramHandle, options?: FreplaceOptions): Link {
+  if (options === undefined) {
+    const what = `program ${program.name} to the function it replaces`
+    const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
+    // The kernel forgets what it was loaded for once it was attached to it.
+    if (errnoName(-result) === 'EINVAL' || errnoName(-result) === 'ENOENT') {
+      throw withReason(
+        failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)'),
+        'it must be of type ext, and was not attached before; to attach it again, give target and function',
+      )
+    }
+    return adoptTrampoline(result, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', program)
+  }
+  const what = `program ${program.name} to function ${options.function}`
+  using btf = BtfObject.ofProgram(options.target.fd)
+  const target = btf.types().find(options.function, 'func')
+  if (target === undefined) {
+    throw new BpfError(`Cannot attach ${what}: the target program has no such function`, { code: 'ENOENT' })
+  }
+  const result = bpf('link_create', {
+    prog_fd: program.fd,
+    target_fd: options.target.fd,
+    target_btf_id: target,
+  })
+  return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
+}

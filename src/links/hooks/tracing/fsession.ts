@@ -1,0 +1,18 @@
+/**
+ * fsession: one program at the entry and the return of a kernel function.
+ *
+ * Source: kernel/bpf/trampoline.c.
+ *
+ * @module
+ */
+
+import type { Link, ProgramHandle } from '../../link.ts'
+import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+
+/**
+ * Attaches a `tracing` program of attach type `trace_fsession`: it runs when the function is entered and
+ * when it returns; `bpf_session_is_return` tells which (7.0). Throws as `fentry` does.
+ */
+export function fsession(program: ProgramHandle, options: TracingOptions = {}): Link {
+  return attachTrampoline(program, 'the entry and the return of its function', 'trace_fsession', options)
+}

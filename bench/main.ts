@@ -11,9 +11,9 @@
 
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { runInGuest } from '../lab/vm/boot.ts'
+import { kernels, prepareKernel } from '../lab/vm/kernels.ts'
 import { readEnvironment } from '../src/bench/environment.ts'
-import { runInGuest } from '../test/vm/boot.ts'
-import { kernels, prepareKernel } from '../test/vm/kernels.ts'
 import { PEERS, pickContestants } from './contestants.ts'
 import { type BenchDocument, DOCUMENT_VERSION, type MeasuredRow } from './document.ts'
 import { measureRow, meet } from './harness.ts'

@@ -12,6 +12,8 @@
  */
 
 import { parseArgs } from 'node:util'
+import { runInGuest } from '../../lab/vm/boot.ts'
+import { kernels, prepareKernel } from '../../lab/vm/kernels.ts'
 import { type MeasuredRow, measuredProbes, measuredRows, type Space } from '../../src/bench/document.ts'
 import { benchProbes } from '../../src/bench/probes.ts'
 import { align, formatNanoseconds } from '../../src/bench/report.ts'
@@ -19,8 +21,6 @@ import { costOf, type Sample } from '../../src/bench/rounds.ts'
 import { quantile, type Summary, summarize } from '../../src/bench/statistics.ts'
 import { Helper } from '../../src/bench/user-space.ts'
 import { Workload } from '../../src/bench/workload.ts'
-import { runInGuest } from '../../test/vm/boot.ts'
-import { kernels, prepareKernel } from '../../test/vm/kernels.ts'
 import { buildTwin, runTwin, twinVariants } from './twin.ts'
 
 /** Seconds that a guest may take. */

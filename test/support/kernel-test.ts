@@ -5,12 +5,12 @@
  */
 
 import test, { type ExecutionContext } from 'ava'
+import { SKIP_REASON } from '../../lab/test-runner/tap.ts'
 import type { Feature } from '../../src/kernel/probe.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
 import { openFds, probesOfKernel } from './leaks.ts'
 import { eventually } from './poll.ts'
 import { missing, type Requirement } from './requirements.ts'
-import { SKIP_REASON } from './tap.ts'
 
 /** Milliseconds to wait for probes that the kernel removes in its own time. */
 const PATIENCE = 5000

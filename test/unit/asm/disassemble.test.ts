@@ -18,7 +18,7 @@ import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
 import { exit, ja, jeq, label } from '../../../src/asm/jumps.ts'
 import { load, loadAcquire, storeRelease } from '../../../src/asm/memory.ts'
 import { r0, r1, r2, r3 } from '../../../src/asm/registers.ts'
-import { golden } from '../../support/golden-instructions.ts'
+import { golden } from '../../support/asm/golden-instructions.ts'
 
 for (const [instruction, text] of golden) {
   test(`${text} reads as LLVM writes it`, t => {

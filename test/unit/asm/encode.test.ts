@@ -8,7 +8,7 @@ import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0, r1, r2 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
-import { golden } from '../../support/golden-instructions.ts'
+import { golden } from '../../support/asm/golden-instructions.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const unhex = (text: string): Uint8Array => Buffer.from(text, 'hex')

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { judge, type MeasuredRow, resultOf } from '../../../bench/document.ts'
 import { formatBar, formatMarkdown, formatRow, formatSummary, formatTime } from '../../../bench/table.ts'
-import { probesDocument } from '../../support/probes-document.ts'
+import { probesDocument } from '../../support/bench/probes-document.ts'
 
 const results = {
   ours: resultOf([500, 520, 540].map(ns => ({ row: 'hash-get', ns, ops: 1000 }))),

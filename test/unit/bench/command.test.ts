@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { formatComparison } from '../../../src/bench/compare.ts'
-import { measuredRow, probesDocument } from '../../support/probes-document.ts'
+import { measuredRow, probesDocument } from '../../support/bench/probes-document.ts'
 
 /** Runs the command line as it was compiled with the tests. */
 function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {

@@ -3,7 +3,7 @@ import { attachCandidates, uniqueStarts } from '../../../src/bench/attach-candid
 import { expectedMilliseconds } from '../../../src/bench/attach-time.ts'
 import { readEnvironment, spoilers } from '../../../src/bench/environment.ts'
 import { parseKprobeList } from '../../../src/bench/kprobe-list.ts'
-import { probesDocument } from '../../support/probes-document.ts'
+import { probesDocument } from '../../support/bench/probes-document.ts'
 
 const { environment: clean } = probesDocument()
 

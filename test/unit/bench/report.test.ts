@@ -4,7 +4,7 @@ import { compareDocuments, formatComparison } from '../../../src/bench/compare.t
 import { parseProbesDocument } from '../../../src/bench/document.ts'
 import { bar, formatNanoseconds, formatReport } from '../../../src/bench/report.ts'
 import { chartSvg, tickStep } from '../../../src/bench/svg.ts'
-import { measuredRow, probesDocument } from '../../support/probes-document.ts'
+import { measuredRow, probesDocument } from '../../support/bench/probes-document.ts'
 
 const golden = (name: string): string => readFileSync(`test/unit/bench/golden/${name}`, 'utf8')
 

@@ -5,7 +5,7 @@ import { ObjectFileError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { type BtfType, btfKinds } from '../../../src/btf/types.ts'
-import { anyBtfType, btfOf, int, member, struct } from '../../support/btf-types.ts'
+import { anyBtfType, btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 const byteOrder = fc.constantFrom<ByteOrder>('little', 'big')
 

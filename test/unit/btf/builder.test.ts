@@ -2,7 +2,7 @@ import test from 'ava'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { btfOf, int, member, struct } from '../../support/btf-types.ts'
+import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 test('ids count from 1, and types may refer to later ones', t => {
   const builder = new BtfBuilder()

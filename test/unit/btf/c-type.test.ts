@@ -2,8 +2,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { cDeclaration, cDefinition } from '../../../src/btf/text/c-type.ts'
-import { BtfMaker } from '../../support/btf-maker.ts'
-import { anyBtfType, btfOf } from '../../support/btf-types.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
+import { anyBtfType, btfOf } from '../../support/btf/types.ts'
 
 /** Declarations of `x`, of types that a function makes. */
 const declarations: readonly (readonly [expected: string, make: (btf: BtfMaker) => number])[] = [

@@ -8,7 +8,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import type { AlignedCodec } from '../../../src/base/codec.ts'
 import { btfCodec } from '../../../src/btf/codec/codec.ts'
-import { BtfMaker, type MemberOf } from '../../support/btf-maker.ts'
+import { BtfMaker, type MemberOf } from '../../support/btf/maker.ts'
 
 /** A type to be made. */
 type Shape =

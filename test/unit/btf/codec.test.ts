@@ -4,7 +4,7 @@ import { scalarOf } from '../../../src/base/codecs.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { type BtfCodecOptions, btfCodec } from '../../../src/btf/codec/codec.ts'
 import type { BtfValue } from '../../../src/btf/codec/value.ts'
-import { BtfMaker } from '../../support/btf-maker.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
 
 /** Codec of the type that a function makes. */
 function codecOf(make: (btf: BtfMaker) => number, options?: BtfCodecOptions): AlignedCodec<BtfValue> {

@@ -1,7 +1,6 @@
 import test from 'ava'
 import { type CoreTargets, relocateCore } from '../../../src/btf/core/relocate.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { btfOf, member, struct } from '../../support/btf-types.ts'
 import {
   array,
   enumOf,
@@ -22,7 +21,8 @@ import {
   union,
   value,
   x,
-} from '../../support/core.ts'
+} from '../../support/btf/core.ts'
+import { btfOf, member, struct } from '../../support/btf/types.ts'
 
 test('flavours are the same type on either side', t => {
   const flavoured = [u32, struct('s___old', 4, member('x', 1, 0))]

@@ -2,7 +2,6 @@ import test from 'ava'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { describePoison, relocateCore } from '../../../src/btf/core/relocate.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { btfOf, int, member, struct } from '../../support/btf-types.ts'
 import {
   array,
   enumOf,
@@ -21,7 +20,8 @@ import {
   u64,
   value,
   x,
-} from '../../support/core.ts'
+} from '../../support/btf/core.ts'
+import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 test('instructions are patched where they hold the value, and nowhere else', t => {
   const relocation = { kind: 'field_byte_offset', ...x } as const

@@ -1,6 +1,5 @@
 import test from 'ava'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { int, member, struct } from '../../support/btf-types.ts'
 import {
   array,
   type CoreTypes,
@@ -20,7 +19,8 @@ import {
   union,
   value,
   x,
-} from '../../support/core.ts'
+} from '../../support/btf/core.ts'
+import { int, member, struct } from '../../support/btf/types.ts'
 
 test('field_byte_offset is the distance in bytes', t => {
   t.is(value({ local, kernel }, { kind: 'field_byte_offset', ...x }), 16)

@@ -8,7 +8,7 @@ import { dedupBtf } from '../../../src/btf/dedup/dedup.ts'
 import { btfToC } from '../../../src/btf/text/c-dump.ts'
 import type { BtfKind, BtfType } from '../../../src/btf/types.ts'
 import { ElfFile } from '../../../src/elf/file.ts'
-import { anyBtfType, btfOf, int, member, struct } from '../../support/btf-types.ts'
+import { anyBtfType, btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 const list = (btf: Btf): BtfType[] =>
   Array.from({ length: btf.typeCount - btf.firstId }, (_, index) => btf.type(btf.firstId + index))

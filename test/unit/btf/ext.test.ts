@@ -4,7 +4,7 @@ import { ObjectFileError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { parseExtInfo } from '../../../src/btf/ext.ts'
-import { extInfo } from '../../support/ext-info.ts'
+import { extInfo } from '../../support/btf/ext-info.ts'
 
 const strings = new BtfBuilder()
 const section = strings.addString('tp/a')

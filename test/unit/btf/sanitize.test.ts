@@ -2,7 +2,7 @@ import test from 'ava'
 import { Btf } from '../../../src/btf/btf.ts'
 import { type BtfSupport, sanitizeBtf } from '../../../src/btf/sanitize.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { btfOf, int, member, struct } from '../../support/btf-types.ts'
+import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 const everything: BtfSupport = {
   datasec: true,

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { typeName } from '../../../src/btf/text/type-name.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { BtfMaker } from '../../support/btf-maker.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
 
 const make = new BtfMaker()
 const add = (type: BtfType): number => make.builder.add(type)

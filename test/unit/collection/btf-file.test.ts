@@ -6,7 +6,7 @@ import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { readBtfFile } from '../../../src/collection/btf-file.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { dryRunCore } from '../../../src/inspect/core-dry-run.ts'
-import { int } from '../../support/btf-types.ts'
+import { int } from '../../support/btf/types.ts'
 import { objectPath } from '../../support/objects.ts'
 
 function temporary(bytes: Uint8Array): { path: string; [Symbol.dispose](): void } {

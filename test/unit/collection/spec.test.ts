@@ -4,7 +4,7 @@ import { hostByteOrder } from '../../../src/base/bytes.ts'
 import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
-import { btfOf, int, member, struct } from '../../support/btf-types.ts'
+import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 const isLittle = hostByteOrder === 'little'
 const own = `test/bpf/data.${isLittle ? 'bpf' : 'bpfeb'}.o`

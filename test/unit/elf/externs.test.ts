@@ -6,8 +6,8 @@ import type { BtfDatasec, BtfLinkage, BtfType } from '../../../src/btf/types.ts'
 import { allocateKsyms } from '../../../src/elf/extern-btf.ts'
 import { type ExternSpec, isKconfig } from '../../../src/elf/externs.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object.ts'
-import { BtfMaker } from '../../support/btf-maker.ts'
-import { code, elf, instructions, type TestSymbol } from '../../support/elf.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
+import { code, elf, instructions, type TestSymbol } from '../../support/elf/files.ts'
 
 const externs = parseObject(readFileSync('test/bpf/externs.bpf.o'))
 const kfuncs = parseObject(readFileSync('test/bpf/kfuncs.bpf.o'))

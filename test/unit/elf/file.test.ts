@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { ElfFile, sectionTypes } from '../../../src/elf/file.ts'
-import { code, elf, instructions } from '../../support/elf.ts'
+import { code, elf, instructions } from '../../support/elf/files.ts'
 
 const { exit } = instructions
 const path = 'test/bpf/functions.bpf.o'

@@ -5,8 +5,8 @@ import { BPF_F_NUMA_NODE } from '../../../src/abi/generated/flags.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { parseObject } from '../../../src/elf/object.ts'
-import { int, member, struct } from '../../support/btf-types.ts'
-import { code, elf, instructions } from '../../support/elf.ts'
+import { int, member, struct } from '../../support/btf/types.ts'
+import { code, elf, instructions } from '../../support/elf/files.ts'
 
 const program = code('socket', [instructions.zero, instructions.exit])
 const main = { name: 'main', section: 1, size: 16 }

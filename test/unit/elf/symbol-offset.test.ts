@@ -11,7 +11,7 @@ import {
   type SymbolRecipe,
   symbolTable,
   versionDefinitions,
-} from '../../support/elf-maker.ts'
+} from '../../support/elf/maker.ts'
 
 /** The only code section of the files here is their first. */
 const TEXT = 1

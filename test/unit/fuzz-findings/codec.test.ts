@@ -1,7 +1,7 @@
 import test from 'ava'
 import { btfCodec } from '../../../src/btf/codec/codec.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { btfOf, int, member, struct } from '../../support/btf-types.ts'
+import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 
 function roundTrip(types: readonly BtfType[], bytes: readonly number[]): { value: unknown; bytes: number[] } {
   const codec = btfCodec(btfOf(types), types.length)

@@ -6,8 +6,8 @@ import type { BtfType } from '../../../src/btf/types.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { parseObject } from '../../../src/elf/object.ts'
 import { inspectObject } from '../../../src/inspect/inspect.ts'
-import { btfOf, int, member, struct } from '../../support/btf-types.ts'
-import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf.ts'
+import { btfOf, int, member, struct } from '../../support/btf/types.ts'
+import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf/files.ts'
 
 const { exit, zero } = instructions
 const program: TestSection = code('socket', [zero, exit])

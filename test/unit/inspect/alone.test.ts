@@ -2,7 +2,7 @@ import test from 'ava'
 import type { Btf } from '../../../src/btf/btf.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { aloneSpec } from '../../../src/inspect/alone.ts'
-import { BtfMaker } from '../../support/btf-maker.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
 import { objectSpec } from '../../support/objects.ts'
 
 test('only one program is loaded, also one that is not by default', t => {

@@ -2,7 +2,7 @@ import test from 'ava'
 import { jsonReplacer } from '../../../src/base/codec.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { inspectObject } from '../../../src/inspect/inspect.ts'
-import { BtfMaker } from '../../support/btf-maker.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
 import { objectSpec } from '../../support/objects.ts'
 
 test('a program is described with what it uses', t => {

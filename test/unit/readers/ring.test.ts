@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { u32 } from '../../../src/base/codecs.ts'
 import type { Ring } from '../../../src/readers/ring.ts'
-import { FakeRing } from '../../support/fake-ring.ts'
+import { FakeRing } from '../../support/readers/fake-ring.ts'
 
 const all = Number.POSITIVE_INFINITY
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)

@@ -1,4 +1,0 @@
-import { features } from '../../src/kernel/features.ts'
-import { testRow } from '../support/bench-row.ts'
-
-testRow('attach-1000', [features.kprobeMulti])

@@ -1,0 +1,4 @@
+import { features } from '../../../src/kernel/features.ts'
+import { testRow } from '../../support/bench-peers/row.ts'
+
+testRow('attach-1000', [features.kprobeMulti])

@@ -1,0 +1,293 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { release, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { Link } from '../../../src/links/link.ts'
+import { kernelTest } from '../../support/kernel-test.ts'
+import { objectPath } from '../../support/objects.ts'
+import { eventually } from '../../support/poll.ts'
+
+const CLI = 'build/src/cli/main.js'
+const PROCESSES = objectPath('examples/processes')
+
+/** Starts `ebpf-ts run`, and collects what it prints. */
+function start(t: ExecutionContext, ...args: string[]) {
+  const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [CLI, 'run', ...args])
+  const printed = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    printed.stderr += text
+  })
+  const ended = new Promise<[code: number | null, signal: NodeJS.Signals | null]>(resolve =>
+    child.on('close', (code, signal) => resolve([code, signal])),
+  )
+  t.teardown(() => child.kill('SIGKILL'))
+  return { child, printed, ended }
+}
+
+/** Runs `ebpf-ts ...args` to its end, at most a minute. */
+function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 60_000 })
+}
+
+/** How many of some links, by id, are in the kernel. */
+function linksOf(ids: readonly number[]): number {
+  let count = 0
+  for (const link of Link.list()) {
+    if (ids.includes(link.info().id)) count++
+    link.close()
+  }
+  return count
+}
+
+/** Ids of all links. */
+function linkIds(): number[] {
+  return [...Link.list()].map(link => {
+    const { id } = link.info()
+    link.close()
+    return id
+  })
+}
+
+kernelTest('run prints as many records as it is asked for, as JSON', [], async t => {
+  const { printed, ended } = start(t, PROCESSES, '--count', '3', '--json')
+  t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+  for (let i = 0; i < 3; i++) spawnSync('true')
+  t.deepEqual(await ended, [0, null])
+  t.is(
+    printed.stderr,
+    'attached on_exec to tracepoint sched_process_exec, with BTF\nattached on_exit to tracepoint sched_process_exit, with BTF\n',
+  )
+  const lines = printed.stdout.trimEnd().split('\n')
+  t.is(lines.length, 3)
+  for (const line of lines) {
+    const { map, record } = JSON.parse(line)
+    t.is(map, 'events')
+    t.true(record.kind === 'EXEC' || record.kind === 'EXIT')
+    t.deepEqual(Object.keys(record), [
+      'kind',
+      'pid',
+      'ppid',
+      'uid',
+      'exit_code',
+      'signal',
+      'lifetime_ns',
+      'comm',
+      'filename',
+    ])
+    t.true(Number.isInteger(record.pid) && record.pid > 0)
+    t.is(typeof record.comm, 'string')
+  }
+})
+
+kernelTest('run prints text for people', [], async t => {
+  const { printed, ended } = start(t, PROCESSES, '--count', '1')
+  t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+  spawnSync('true')
+  t.deepEqual(await ended, [0, null])
+  t.regex(printed.stdout, /^events \{ kind: 'EX(EC|IT)', pid: \d+, .*comm: '.*\}\n$/)
+})
+
+kernelTest('a variable that was set is seen by the programs', [], async t => {
+  // No process has lived for half a century: none is reported to end.
+  const lifetime = 50n * 365n * 86_400n * 1_000_000_000n
+  const args = ['--set', `min_lifetime_ns=${lifetime}`, '--count', '5', '--json']
+  const { printed, ended } = start(t, PROCESSES, ...args)
+  t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+  for (let i = 0; i < 5; i++) spawnSync('true')
+  t.deepEqual(await ended, [0, null])
+  for (const line of printed.stdout.trimEnd().split('\n')) t.is(JSON.parse(line).record.kind, 'EXEC')
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  kernelTest(`${signal} ends run well, and nothing stays attached`, [], async t => {
+    const before = linkIds()
+    const { child, printed, ended } = start(t, PROCESSES, '--json')
+    t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+    const made = linkIds().filter(id => !before.includes(id))
+    t.true(made.length >= 2)
+    child.kill(signal)
+    t.deepEqual(await ended, [0, null])
+    t.true(await eventually(() => linksOf(made) === 0))
+  })
+}
+
+kernelTest('run ends well when nobody reads what it prints', [], async t => {
+  const { child, printed, ended } = start(t, PROCESSES)
+  t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+  child.stdout.destroy()
+  let over = false
+  void ended.then(() => {
+    over = true
+  })
+  t.true(
+    await eventually(() => {
+      spawnSync('true')
+      return over
+    }),
+  )
+  t.deepEqual(await ended, [0, null])
+  t.notRegex(printed.stderr, /EPIPE|Error/)
+})
+
+kernelTest('an object without a ring buffer runs until it is stopped', [], async t => {
+  const { child, printed, ended } = start(t, objectPath('sections'))
+  t.true(await eventually(() => printed.stderr.includes('no ring buffer')))
+  t.is(
+    printed.stderr,
+    'attached on_raw_tp to raw tracepoint sched_switch\nthe object has no ring buffer; Ctrl-C detaches\n',
+  )
+  child.kill('SIGINT')
+  t.deepEqual(await ended, [0, null])
+  t.is(printed.stdout, '')
+})
+
+kernelTest('programs that cannot be attached are named with the reason', [], t => {
+  const { status, stdout, stderr } = run('run', objectPath('functions'))
+  t.is(status, 1)
+  t.is(stdout, '')
+  t.deepEqual(stderr.trimEnd().split('\n'), [
+    ...['first', 'second', 'third', 'tail', 'jump'].map(
+      name => `did not attach ${name}: Cannot attach program ${name} by its section name: it needs a socket`,
+    ),
+    'nothing is attached',
+  ])
+})
+
+/** Each assignment, and what is said of it. */
+const assignments: readonly (readonly [assignment: string, complaint: RegExp])[] = [
+  ['no_such=1', /There is no variable "no_such"; there are /],
+  ['=5', /--set needs NAME=VALUE, not "=5"/],
+  ['ro_u8', /--set needs NAME=VALUE, not "ro_u8"/],
+  ['ro_u8=256', /256/],
+  ['ro_u8=', /it needs a number, not ""/],
+  ['ro_s8=1.5', /1\.5/],
+  ['ro_u64=', /it needs a number, not ""/],
+  ['ro_u64=abc', /it needs a number, not "abc"/],
+  ['ro_u64=1.5', /1\.5/],
+  ['ro_u64=-1', /-1/],
+  ['ro_bool=maybe', /it needs true or false/],
+  ['ro_text=a text that is too long', /16/],
+  ['ro_colour=PURPLE', /PURPLE/],
+  ['ro_point=zzz', /JSON/],
+  ['ro_point={"x":"a"}', /x/],
+]
+
+for (const [assignment, complaint] of assignments) {
+  kernelTest(`--set ${assignment} is wrong use`, [], t => {
+    const { status, stdout, stderr } = run('run', objectPath('data'), '--set', assignment)
+    t.is(status, 2, stderr)
+    t.is(stdout, '')
+    const [message, hint] = stderr.split('\n')
+    t.true(message!.startsWith('ebpf-ts run: --set '), message)
+    t.regex(message!, complaint)
+    t.is(hint, "'ebpf-ts run --help' tells how to use it")
+  })
+}
+
+kernelTest('--set takes values of every kind', [], t => {
+  const values = [
+    'ro_u8=0xff',
+    'ro_s8=-0x80',
+    'ro_u64=18446744073709551615',
+    'ro_s64=-9223372036854775808',
+    'ro_bool=false',
+    'ro_text=sixteen chars =',
+    'ro_colour=BLUE',
+    'ro_point={"x":-1,"y":2}',
+    'rw_grid=[[1,2,3],[4,5,65535]]',
+  ]
+  const { status, stderr } = run('run', objectPath('data'), ...values.flatMap(value => ['--set', value]))
+  // The object's program needs a socket: it is loaded, not attached.
+  t.is(status, 1)
+  t.regex(stderr, /^did not attach touch: .*\nnothing is attached\n$/)
+})
+
+for (const [what, args, complaint] of [
+  ['no arguments', [], /give one object file/],
+  ['two objects', ['a.o', 'b.o'], /give one object file/],
+  ['an unknown option', ['a.o', '--frob'], /--frob/],
+  ['a count that is no number', ['a.o', '--count', 'x'], /--count needs a positive number, not "x"/],
+  ['a count of nothing', ['a.o', '--count', '0'], /--count needs a positive number, not "0"/],
+] satisfies [string, string[], RegExp][]) {
+  kernelTest(`${what}: wrong use`, [], t => {
+    const { status, stdout, stderr } = run('run', ...args)
+    t.deepEqual([status, stdout], [2, ''])
+    t.regex(stderr, complaint)
+  })
+}
+
+kernelTest('a command must be given, and known', [], t => {
+  t.is(run().status, 2)
+  const { status, stderr } = run('frob')
+  t.is(status, 2)
+  t.regex(stderr, /^ebpf-ts: unknown command "frob"\n\nUsage: /)
+})
+
+kernelTest('--help tells how to use it', [], t => {
+  for (const args of [['run', '--help'], ['--help']]) {
+    const { status, stdout, stderr } = run(...args)
+    t.deepEqual([status, stderr], [0, ''])
+    t.regex(stdout, /^Usage: ebpf-ts /)
+  }
+})
+
+for (const [what, path, message] of [
+  ['a file that does not exist', '/no/such', /^ebpf-ts run: Cannot read \/no\/such: ENOENT/],
+  ['a directory', 'test/bpf', /^ebpf-ts run: Cannot read test\/bpf: EISDIR/],
+  [
+    'a file that is no object',
+    'package.json',
+    /^ebpf-ts run: Not an ELF file \(package\.json, offset 0x0\)\n$/,
+  ],
+  ['an object for another machine', process.execPath, /^ebpf-ts run: Not a BPF object/],
+  ['an object of the other byte order', 'test/bpf/data.bpfeb.o', /compiled for big-endian machines/],
+] satisfies [string, string, RegExp][]) {
+  kernelTest(`${what} is told without a stack`, [], t => {
+    const { status, stdout, stderr } = run('run', path)
+    t.deepEqual([status, stdout], [1, ''])
+    t.regex(stderr, message)
+    t.notRegex(stderr, /^\s+at /m)
+  })
+}
+
+kernelTest('where the kernel shows no BTF it is told, with what to do', [], t => {
+  // Without CAP_SYS_ADMIN the kernel does not give it by its id either. By its path, since a shell may have its own.
+  const setpriv = '/usr/bin/setpriv --bounding-set=-sys_admin --inh-caps=-all --'
+  const script = `mount -t tmpfs none /sys/kernel/btf && exec ${setpriv} "$0" "$@"`
+  const { status, stdout, stderr } = spawnSync(
+    'unshare',
+    ['-m', 'sh', '-c', script, process.execPath, CLI, 'run', PROCESSES],
+    { encoding: 'utf8', timeout: 60_000 },
+  )
+  t.deepEqual([status, stdout], [1, ''])
+  t.is(
+    stderr,
+    `ebpf-ts run: Cannot load program on_exec: Reading the kernel's types is not supported by this kernel; /sys/kernel/btf/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${release()}.btf\n`,
+  )
+})
+
+kernelTest('a user without privileges is told what is missing', [], t => {
+  // The user must be able to read the program: not every checkout lets others in.
+  const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-cli-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  for (const path of ['build/src', 'node_modules', 'native', 'package.json', PROCESSES]) {
+    if (path === 'node_modules') {
+      // koffi's binary for this platform is a package of its own.
+      for (const name of ['debug', 'ms', 'koffi', '@koromix'])
+        cpSync(`${path}/${name}`, join(directory, path, name), { recursive: true })
+    } else cpSync(path, join(directory, path), { recursive: true })
+  }
+  spawnSync('chmod', ['-R', 'a+rX', directory])
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(directory, CLI), 'run', join(directory, PROCESSES)],
+    { uid: 65534, gid: 65534, encoding: 'utf8', timeout: 60_000 },
+  )
+  t.deepEqual([status, stdout], [1, ''])
+  t.regex(stderr, /^ebpf-ts run: Cannot .*CAP_BPF.*run as root\n/)
+  t.notRegex(stderr, /^\s+at .*\.js/m)
+})

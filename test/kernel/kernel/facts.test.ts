@@ -1,0 +1,246 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
+import { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from '../../../src/kernel/btf.ts'
+import { onlineCpus, possibleCpus } from '../../../src/kernel/cpus.ts'
+import { rawBtf } from '../../../src/kernel/experiment.ts'
+import { features } from '../../../src/kernel/features.ts'
+import { countsMemlock, raiseMemlockLimit } from '../../../src/kernel/memlock.ts'
+import { traceEventId, tracefsPath } from '../../../src/kernel/tracefs.ts'
+import { kernelVersion, versionOf } from '../../../src/kernel/version.ts'
+import { BpfMap } from '../../../src/maps/map.ts'
+import { BtfObject } from '../../../src/objects/btf-object.ts'
+import { Program } from '../../../src/programs/program.ts'
+import { isExcused } from '../../support/kernel/exceptions.ts'
+import { kernelTest } from '../../support/kernel-test.ts'
+import { loadObject } from '../../support/objects.ts'
+import { lacking, since } from '../../support/programs/features.ts'
+
+kernelTest('the version is at least that of uname', [], t => {
+  const { major, minor, code } = kernelVersion()
+  const [first, second] = release()
+    .split('.')
+    .map(part => Number.parseInt(part, 10))
+  t.deepEqual([major, minor], [first, second])
+  t.is(code >> 8, (major << 8) | minor)
+})
+
+kernelTest('CPUs are those of /proc and sysfs', [], t => {
+  const online = readFileSync('/proc/cpuinfo', 'utf8').match(/^processor\s*:\s*\d+/gm)!
+  t.deepEqual(
+    onlineCpus(),
+    online.map(line => Number(line.split(':')[1])),
+  )
+  t.true(possibleCpus() >= onlineCpus().length)
+  t.true(possibleCpus() > onlineCpus().at(-1)!)
+  using map = BpfMap.create({ name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 1 })
+  t.notThrows(() => map.get(new Uint8Array(4)))
+})
+
+const olderThan511 = lacking(since('5.11', 'Memory of maps that counts for the cgroup'))
+
+/** Where there are no trampolines, nobody can find out what else could be done with them. */
+const isHidden = (name: string): boolean =>
+  ['tracingLink', 'fsession'].includes(name) && features.trampoline.probe() === 'no'
+
+for (const [name, feature] of Object.entries(features)) {
+  kernelTest(`the answer on ${name} fits the kernel's version`, [], t => {
+    const answer = feature.probe()
+    t.is(feature.probe(), answer)
+    const [major = 0, minor = 0] = (feature.since ?? '0.0').split('.').map(Number)
+    const expected = kernelVersion().code >= versionOf(major, minor, 0).code ? 'yes' : 'no'
+    if (!isHidden(name)) {
+      t.true(
+        answer === expected || isExcused(name, answer),
+        `it came with Linux ${feature.since}; this is ${release()}, whose answer is ${answer}`,
+      )
+    }
+    if (answer === 'no') {
+      t.throws(() => feature.require(), {
+        instanceOf: NotSupportedError,
+        message: new RegExp(`^${feature.name} is not supported by this kernel`),
+      })
+    } else t.notThrows(() => feature.require())
+  })
+}
+
+kernelTest('the types of the kernel are read once, and again after they were released', [], t => {
+  const btf = kernelBtf()
+  t.is(kernelBtf(), btf)
+  t.true(btf.find('task_struct', 'struct') !== undefined)
+  releaseKernelBtf()
+  const again = kernelBtf()
+  t.not(again, btf)
+  t.is(again.find('task_struct', 'struct'), btf.find('task_struct', 'struct'))
+})
+
+kernelTest("the bytes of the kernel's types are those of its file, and belong to who asks", [], t => {
+  const file = readFileSync('/sys/kernel/btf/vmlinux')
+  const { bytes } = kernelBtf()
+  t.true(file.equals(bytes))
+  t.true(bytes.buffer instanceof ArrayBuffer)
+  // Writing to memory of the kernel would end the process.
+  bytes[0] = 0
+  kernelBtf().ownStrings[0] = 0
+  kernelBtf().encoded(1)[0] = 0
+})
+
+kernelTest('the types of a module that is not loaded are an error', [], t => {
+  t.throws(() => moduleBtf('no_such_module'), {
+    instanceOf: BpfError,
+    code: 'ENOENT',
+    message: 'Module no_such_module is not loaded, or has no BTF',
+  })
+  for (const name of ['', '../vmlinux', 'a/b', 'a b']) {
+    t.throws(() => moduleBtf(name), {
+      instanceOf: TypeError,
+      message: `Cannot read BTF: ${JSON.stringify(name)} is not a module name`,
+    })
+  }
+})
+
+kernelTest('the types of modules continue those of the kernel', [], t => {
+  const first = [...moduleBtfs()][0]
+  if (first !== undefined) t.true(first.firstId > 1)
+  for (const module of BtfObject.modules()) {
+    t.not(module.name, '')
+    t.is(module.info().kernel, true)
+    module.close()
+  }
+  t.notThrows(() => raiseMemlockLimit())
+  if (!countsMemlock()) t.true(kernelVersion().code >= versionOf(5, 11, 0).code)
+})
+
+kernelTest('locked memory is not limited where maps and programs count as such', [olderThan511], t => {
+  using _map = BpfMap.create({ name: 'm', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 << 20 })
+  t.regex(readFileSync('/proc/self/limits', 'utf8'), /^Max locked memory\s+unlimited\s+unlimited/m)
+})
+
+kernelTest('BTF of a program is read back from the kernel', [], t => {
+  using collection = loadObject('functions', ['second'])
+  const program = collection.programs.get('second')
+  using btf = BtfObject.ofProgram(program.fd)
+  t.is(btf.info().id, program.info().btfId)
+  t.true(btf.types().find('second', 'func') !== undefined)
+  using bare = Program.load({
+    name: 'bare',
+    type: 'socket_filter',
+    instructions: [
+      { opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 },
+      { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 },
+    ],
+  })
+  t.throws(() => BtfObject.ofProgram(bare.fd), {
+    instanceOf: BpfError,
+    code: 'ERR_NO_BTF',
+    message: 'The program was loaded without BTF',
+  })
+  t.throws(() => BtfObject.fromId(0x7fff_ffff), {
+    code: 'ENOENT',
+    message: 'Cannot open BTF 2147483647: No such file or directory (ENOENT)',
+  })
+  t.throws(() => BtfObject.load(new Uint8Array(30)), {
+    instanceOf: BpfError,
+    message: /^Cannot load BTF of 30 bytes/,
+  })
+})
+
+kernelTest('why BTF is refused is told behind a long log too', [features.btf], t => {
+  const int = [1, 1 << 24, 4, 32]
+  const types = Array.from({ length: 60_000 }, () => int).flat()
+  t.throws(() => BtfObject.load(rawBtf([...types, 1, 1 << 24, 3, 99], 'a\0')), {
+    code: 'EINVAL',
+    message: /^Cannot load BTF of \d+ bytes: \[60001\] INT .*: Invalid argument \(EINVAL\)$/,
+  })
+})
+
+kernelTest('a trace event has the number that tracefs shows', ['tracefs'], t => {
+  const path = `${tracefsPath()}/events/sched/sched_switch/id`
+  t.is(traceEventId('sched', 'sched_switch'), Number(readFileSync(path, 'utf8')))
+  t.throws(() => traceEventId('sched', '../x'), {
+    instanceOf: TypeError,
+    message: 'Cannot find trace event: "../x" is not a name of a group or event',
+  })
+})
+
+/** Runs code in a process without some privileges; what it prints. */
+function asOther(args: readonly string[], code: string): string {
+  const module = (path: string): string =>
+    JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href)
+  // Everything is loaded before the privileges go: others may not be able to read the checkout.
+  const source = `
+    const { BpfMap } = await import(${module('maps/index.js')})
+    const { Program } = await import(${module('programs/index.js')})
+    const { syscallEntry } = await import(${module('syscalls/index.js')})
+    syscallEntry()
+    ${code}`
+  const script = ['--input-type=module', '-e', source]
+  const [command, ...rest] = [...args, process.execPath, ...script]
+  const { stdout, stderr, status } = spawnSync(command!, rest, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return stdout.trim()
+}
+
+const LOAD = `
+  const print = use => { try { use(); console.log('done') } catch (error) { console.log(error.code, error.message) } }
+  const instructions = [{ opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 }, { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }]
+  print(() => Program.load({ name: 'p', type: 'kprobe', license: 'GPL', instructions }).close())
+  print(() => BpfMap.create({ name: 'm', type: 'lru_hash', keySize: 4, valueSize: 4, maxEntries: 1 }).close())`
+
+kernelTest('types of the kernel need no backend', [], t => {
+  const door = JSON.stringify(new URL('../../../src/kernel/index.js', import.meta.url).href)
+  const code = `
+    const { kernelBtf } = await import(${door})
+    console.log(kernelBtf().findType('struct', 'task_struct').name)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+    env: { ...process.env, EBPF_TS_BACKEND: 'none' },
+  })
+  t.deepEqual([stdout, stderr], ['task_struct\n', ''])
+})
+
+kernelTest('types of the kernel do not need their file', [since('5.11', 'BTF by its id')], t => {
+  const door = JSON.stringify(new URL('../../../src/kernel/index.js', import.meta.url).href)
+  const hidden = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"']
+  const code = `
+    const { kernelBtf } = await import(${door})
+    console.log(kernelBtf().findType('struct', 'task_struct').name)`
+  t.is(asOther(hidden, code), 'task_struct')
+})
+
+kernelTest('a user without capabilities is told which are missing', [], t => {
+  const [program, map] = asOther([], `process.setgid(65534); process.setuid(65534); ${LOAD}`).split('\n')
+  const missing = 'this process lacks CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN'
+  t.true(
+    program!.startsWith(`EPERM Cannot load program p: Operation not permitted (EPERM): ${missing}`),
+    program,
+  )
+  t.true(map!.startsWith('EPERM Cannot create '), map)
+  t.true(map!.includes(missing), map)
+  const disabled = /^[12]/.test(readFileSync('/proc/sys/kernel/unprivileged_bpf_disabled', 'utf8'))
+  t.is(program!.includes(', and unprivileged BPF is disabled; run as root'), disabled)
+})
+
+kernelTest('root without some capabilities is told which are missing', [], t => {
+  const drop = ['setpriv', '--bounding-set=-sys_admin,-net_admin', '--inh-caps=-all', '--']
+  const capable = "readFileSync('/proc/self/status', 'utf8')"
+  const status = asOther(
+    drop,
+    `const { readFileSync } = await import('node:fs'); console.log(/CapEff:\\s*(\\w+)/.exec(${capable})[1])`,
+  )
+  t.is((BigInt(`0x${status}`) >> 21n) & 1n, 0n, 'the test itself: CAP_SYS_ADMIN is gone')
+  const code = `
+    for (const use of [() => BpfMap.fromId(1).close(), () => [...BpfMap.list()], () => [...Program.list()]]) {
+      try { use(); console.log('done') } catch (error) { console.log(error.code, error.message) }
+    }`
+  const lines = asOther(drop, code).split('\n')
+  for (const [index, action] of ['open map 1', 'list maps', 'list programs'].entries()) {
+    t.regex(
+      lines[index]!,
+      new RegExp(
+        `^EPERM Cannot ${action}: .*: this process lacks CAP_NET_ADMIN and CAP_SYS_ADMIN; run as root$`,
+      ),
+    )
+  }
+})

@@ -1,0 +1,4 @@
+import test from 'ava'
+import { conformance } from '../../support/syscalls/conformance.ts'
+
+conformance(test, 'koffi')

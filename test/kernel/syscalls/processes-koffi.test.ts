@@ -1,0 +1,4 @@
+import test from 'ava'
+import { processes } from '../../support/syscalls/processes.ts'
+
+processes(test, 'koffi')

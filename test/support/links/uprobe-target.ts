@@ -1,0 +1,200 @@
+/**
+ * A program to probe: it waits for a byte on its standard input, calls its functions, each so many times, and ends with
+ * its reference counter as exit code. Made here instruction by instruction, it is the same on every machine.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { SHF_EXECINSTR, sectionTypes } from '../../../src/elf/file.ts'
+import { firstOffset, makeElf, type SymbolRecipe, symbolTable, versionDefinitions } from '../elf/maker.ts'
+
+/** Calls of each function, in the order in the file; two names may be at different places. */
+const CALLS = [
+  ['alpha', 3],
+  ['beta', 2],
+  ['gamma@V1', 1],
+  ['gamma@@V2', 4],
+  ['twin', 1],
+  ['twin', 1],
+] as const
+
+/** Uprobes refuse writable memory and counters need it, so the file is mapped twice. */
+const MAPPINGS = [
+  { address: 0x40_0000, flags: 5 },
+  { address: 0x60_0000, flags: 6 },
+] as const
+const COUNTER_OFFSET = firstOffset(MAPPINGS.length)
+const COUNTER = MAPPINGS[1].address + COUNTER_OFFSET
+const CODE_OFFSET = COUNTER_OFFSET + 16
+
+/** A machine: what the program is made of. */
+interface Machine {
+  readonly elf: number
+  /** `read(0, stack, 1)` */
+  readonly wait: readonly number[]
+  readonly call: (distance: number) => readonly number[]
+  /** `exit(*(unsigned short *)COUNTER)` */
+  readonly exit: readonly number[]
+  readonly nop: readonly number[]
+  readonly return: readonly number[]
+}
+
+const word = (value: number): number[] => [...new Uint8Array(Uint32Array.of(value).buffer)]
+
+const machines: Partial<Record<NodeJS.Architecture, Machine>> = {
+  x64: {
+    elf: 62,
+    // sub $16, %rsp; xor %eax, %eax; xor %edi, %edi; mov %rsp, %rsi; mov $1, %edx; syscall
+    wait: [
+      ...[0x48, 0x83, 0xec, 0x10, 0x31, 0xc0, 0x31, 0xff],
+      ...[0x48, 0x89, 0xe6, 0xba, 1, 0, 0, 0, 0x0f, 0x05],
+    ],
+    call: distance => [0xe8, ...word(distance - 5)],
+    // movzwl COUNTER, %edi; mov $60, %eax; syscall
+    exit: [0x0f, 0xb7, 0x3c, 0x25, ...word(COUNTER), 0xb8, 60, 0, 0, 0, 0x0f, 0x05],
+    nop: [0x90],
+    return: [0xc3],
+  },
+  arm64: {
+    elf: 183,
+    // sub sp, sp, #16; mov x8, #63; mov x0, #0; mov x1, sp; mov x2, #1; svc #0
+    wait: [0xd10043ff, 0xd28007e8, 0xd2800000, 0x910003e1, 0xd2800022, 0xd4000001].flatMap(word),
+    call: distance => word(0x94000000 | ((distance / 4) & 0x3ff_ffff)),
+    // movz x9, #COUNTER; movk x9, #COUNTER >> 16, lsl #16; ldrh w0, [x9]; mov x8, #93; svc #0
+    exit: [
+      0xd2800009 | ((COUNTER & 0xffff) << 5),
+      0xf2a00009 | ((COUNTER >>> 16) << 5),
+      ...[0x79400120, 0xd2800ba8, 0xd4000001],
+    ].flatMap(word),
+    nop: word(0xd503201f),
+    return: word(0xd65f03c0),
+  },
+}
+
+/** The program as a file. */
+export interface UprobeTarget extends Disposable {
+  /** Of an executable file named `libtarget.so.1`, so that it is found as a program and as a library. */
+  readonly path: string
+  /** Directory of the file, which has nothing else in it. */
+  readonly directory: string
+  /** Offsets in the file of the functions, by name; `'twin'` is the first of two. */
+  readonly offsets: Readonly<Record<'alpha' | 'beta' | 'gamma@V1' | 'gamma@@V2' | 'twin', number>>
+  /** Offset in the file of the reference counter. */
+  readonly counter: number
+  /** Bytes of an instruction at the start of every function. */
+  readonly step: number
+  /** Runs it once to the end and returns its exit code. */
+  run(): number
+  /** Starts it; it waits for `finish`, or is ended after the test. */
+  start(t: ExecutionContext): Promise<ChildProcess>
+  /** Lets a process go on to its end and returns its exit code. */
+  finish(process: ChildProcess): Promise<number>
+}
+
+/** Writes the program into a directory of its own. */
+export function makeUprobeTarget(): UprobeTarget {
+  const machine = machines[process.arch]
+  if (machine === undefined) throw new Error(`There is no target for ${process.arch}`)
+  const { bytes, offsets } = makeProgram(machine)
+  // The kernel tells the path without symbolic links.
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'ebpf-ts-target-')))
+  const path = join(directory, 'libtarget.so.1')
+  writeFileSync(path, bytes)
+  chmodSync(path, 0o755)
+  return {
+    path,
+    directory,
+    offsets,
+    counter: COUNTER_OFFSET,
+    step: machine.nop.length,
+    run() {
+      const { status, error, signal } = spawnSync(path, { input: '.' })
+      if (error !== undefined) throw error
+      if (status === null) throw new Error(`The target ended with ${signal}`)
+      return status
+    },
+    async start(t) {
+      const child = spawn(path, { stdio: ['pipe', 'ignore', 'inherit'] })
+      t.teardown(() => child.kill())
+      await once(child, 'spawn')
+      return child
+    },
+    async finish(child) {
+      child.stdin?.end('.')
+      const [status, signal] = await once(child, 'exit')
+      if (status === null) throw new Error(`The target ended with ${signal}`)
+      return Number(status)
+    },
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+  }
+}
+
+function makeProgram(machine: Machine): { bytes: Uint8Array; offsets: UprobeTarget['offsets'] } {
+  const body = [...machine.nop, ...machine.nop, ...machine.return]
+  const calls = CALLS.reduce((sum, [, count]) => sum + count, 0)
+  const callSize = machine.call(0).length
+  const functionsAt = machine.wait.length + calls * callSize + machine.exit.length
+  const starts = CALLS.map((_, i) => functionsAt + i * body.length)
+
+  const code = [...machine.wait]
+  for (const [i, [, count]] of CALLS.entries()) {
+    for (let n = 0; n < count; n++) code.push(...machine.call(starts[i]! - code.length))
+  }
+  code.push(...machine.exit, ...CALLS.flatMap(() => body))
+
+  const base = MAPPINGS[0].address
+  const symbols = CALLS.map(
+    ([name], i): SymbolRecipe => ({
+      name,
+      value: base + CODE_OFFSET + starts[i]!,
+      section: 2,
+      binding: name === 'twin' ? 0 : 1,
+    }),
+  )
+  const local = symbolTable(symbols.filter(({ name }) => !name.includes('@')))
+  const exported = symbols.filter(({ name }) => name.includes('@')).map(each => ({ ...each, name: 'gamma' }))
+  const dynamic = symbolTable(exported, ['V1', 'V2'])
+  const { progbits, symtab, strtab, dynsym, versions } = sectionTypes
+  const bytes = makeElf({
+    machine: machine.elf,
+    entry: base + CODE_OFFSET,
+    mappings: MAPPINGS,
+    sections: [
+      { name: '.probes', type: progbits, base: MAPPINGS[1].address, bytes: new Uint8Array(2) },
+      { name: '.text', type: progbits, flags: SHF_EXECINSTR, base, bytes: Uint8Array.from(code) },
+      { name: '.symtab', type: symtab, link: '.strtab', bytes: local.table },
+      { name: '.strtab', type: strtab, bytes: local.strings },
+      { name: '.dynsym', type: dynsym, link: '.dynstr', bytes: dynamic.table },
+      { name: '.dynstr', type: strtab, bytes: dynamic.strings },
+      // Version 2 is hidden, version 3 the default.
+      {
+        name: '.gnu.version',
+        type: versions,
+        link: '.dynsym',
+        bytes: new Uint8Array(Uint16Array.of(0, 0x8002, 3).buffer),
+      },
+      {
+        name: '.gnu.version_d',
+        type: sectionTypes.versionDefinitions,
+        link: '.dynstr',
+        info: 2,
+        bytes: versionDefinitions(['V1', 'V2'], dynamic.offsetOf),
+      },
+    ],
+  })
+  const at = (name: string): number => CODE_OFFSET + starts[CALLS.findIndex(([each]) => each === name)]!
+  const offsets = {
+    alpha: at('alpha'),
+    beta: at('beta'),
+    'gamma@V1': at('gamma@V1'),
+    'gamma@@V2': at('gamma@@V2'),
+    twin: at('twin'),
+  }
+  return { bytes, offsets }
+}

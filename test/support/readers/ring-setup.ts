@@ -1,0 +1,59 @@
+/**
+ * What tests of ring buffers share.
+ *
+ * @module
+ */
+
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { ExecutionContext } from 'ava'
+import type { BpfMap } from '../../../src/maps/map.ts'
+import type { Program } from '../../../src/programs/program.ts'
+import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
+import { syscallEntry } from '../../../src/syscalls/entry.ts'
+import { nr } from '../../../src/syscalls/numbers.ts'
+import type { ProducerData } from './ring-process.ts'
+import { createRing, outputProgram } from './ring-programs.ts'
+
+const F_DUPFD_CLOEXEC = 1030
+
+/** Script of the processes and of the producer threads. */
+export const processScript: URL = new URL('./ring-process.js', import.meta.url)
+
+/** Bytes from numbers. */
+export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
+
+/** How many descriptors this process has open. */
+export const countFds = (): number => readdirSync('/proc/self/fd').length
+
+/** A ring with its reader and a program that writes into it; all closed after the test. */
+export function setUp(
+  t: ExecutionContext,
+  size?: number,
+): { map: BpfMap; ring: RingBuffer; program: Program } {
+  const map = createRing('events', size)
+  const program = outputProgram(map)
+  const ring = RingBuffer.open(map)
+  t.teardown(() => {
+    ring.close()
+    program.close()
+    map.close()
+  })
+  return { map, ring, program }
+}
+
+/** Drains copies. */
+export function drain(ring: RingBuffer, limit?: number): number[][] {
+  const records: number[][] = []
+  ring.drain(({ data }) => records.push([...data]), limit === undefined ? {} : { limit })
+  return records
+}
+
+/** Runs a program in a thread; settles when the thread has ended. */
+export async function runInWorker(program: Program, work: Omit<ProducerData, 'fd'>): Promise<void> {
+  const fd = syscallEntry().syscall(nr.fcntl, program.fd, F_DUPFD_CLOEXEC, 3)
+  const worker = new Worker(processScript, { workerData: { fd, ...work } satisfies ProducerData })
+  const [code] = await once(worker, 'exit')
+  if (code !== 0) throw new Error(`The producer ended with code ${code}`)
+}

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { disassemble } from '../../src/asm/disassemble.ts'
-import { printable, printableJson, printableLines } from '../../src/base/text.ts'
+import { disassemble } from '../../../src/asm/disassemble.ts'
+import { printable, printableJson, printableLines } from '../../../src/base/text.ts'
 
 test('escape sequences, both sets of control characters and carriage returns are made visible', t => {
   t.is(printable('a\x1b[2Jb\x07c'), 'a\\x1b[2Jb\\x07c')

@@ -6,6 +6,7 @@
  */
 
 export { type Codec, jsonReplacer } from './base/codec.ts'
+export type { BpfErrorCode } from './base/error-codes.ts'
 export {
   BpfError,
   type BpfErrorOptions,

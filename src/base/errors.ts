@@ -5,10 +5,13 @@
  * @module
  */
 
+import { errnos, fileErrno } from './errno.ts'
+import type { BpfErrorCode } from './error-codes.ts'
+
 /** What a `BpfError` knows besides its message. */
 export interface BpfErrorOptions {
-  /** Symbolic name: an errno name (`'EPERM'`) or one of the library's own (`'ERR_CLOSED'`). */
-  code?: string
+  /** An errno's name (`'EPERM'`) or one of the library's own codes (`'ERR_CLOSED'`). */
+  code: BpfErrorCode
   /** Positive errno of the system call that failed. */
   errno?: number | undefined
   /** The system call or `bpf(2)` command that failed, such as `'bpf(BPF_PROG_LOAD)'`. */
@@ -19,8 +22,8 @@ export interface BpfErrorOptions {
 
 /** Base class of every error that comes from the kernel, or from the state of one of our objects. */
 export class BpfError extends Error {
-  /** An errno name such as `'EPERM'`, or one of the library's own codes such as `'ERR_CLOSED'`. */
-  readonly code: string
+  /** An errno's name such as `'EPERM'`, or one of the library's own codes such as `'ERR_CLOSED'`. */
+  readonly code: BpfErrorCode
   /** Positive errno of the system call that failed; `undefined` when no system call was involved. */
   readonly errno: number | undefined
   /** The system call or `bpf(2)` command that failed. */
@@ -30,16 +33,16 @@ export class BpfError extends Error {
     BpfError.prototype.name = 'BpfError'
   }
 
-  constructor(message: string, options: BpfErrorOptions = {}) {
+  constructor(message: string, options: BpfErrorOptions) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
-    this.code = options.code ?? 'ERR_BPF'
+    this.code = options.code
     this.errno = options.errno
     this.syscall = options.syscall
   }
 }
 
 /** What a `NotSupportedError` knows besides the feature. */
-export interface NotSupportedOptions extends BpfErrorOptions {
+export interface NotSupportedOptions extends Partial<BpfErrorOptions> {
   /** What to do instead, or what else may be missing. */
   hint?: string | undefined
   /** What was being done: `'Cannot load program on_exec'`. */
@@ -98,7 +101,7 @@ export class ObjectFileError extends BpfError {
     ObjectFileError.prototype.name = 'ObjectFileError'
   }
 
-  constructor(reason: string, where: ObjectFileLocation = {}, options: BpfErrorOptions = {}) {
+  constructor(reason: string, where: ObjectFileLocation = {}, options: Partial<BpfErrorOptions> = {}) {
     super(`${reason}${placeOf(where)}`, { code: 'ERR_OBJECT_FILE', ...options })
     this.reason = reason
     this.file = where.file
@@ -113,6 +116,18 @@ function placeOf(where: ObjectFileLocation): string {
   if (where.section !== undefined) parts.push(`section ${where.section}`)
   if (where.offset !== undefined) parts.push(`offset 0x${where.offset.toString(16)}`)
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`
+}
+
+/**
+ * The error of a file that could not be read or written.
+ *
+ * @param what what could not be done: `'Cannot read a.bpf.o'`
+ * @param error that `node:fs` threw
+ */
+export function fileError(what: string, error: unknown): BpfError {
+  const { message, syscall } = error as Error & { syscall?: string }
+  const code = fileErrno(error)
+  return new BpfError(`${what}: ${message}`, { code, errno: errnos[code], syscall, cause: error })
 }
 
 /** An operation on a handle that was closed. */

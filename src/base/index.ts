@@ -26,6 +26,8 @@ export {
   u32,
   u64,
 } from './codecs.ts'
+export type { ErrnoCode, ErrnoName } from './errno.ts'
+export type { BpfErrorCode, LibraryErrorCode } from './error-codes.ts'
 export {
   BpfError,
   type BpfErrorOptions,

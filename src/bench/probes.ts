@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { BpfErrorCode } from '../base/error-codes.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
 import { type AttachTimesOptions, measureAttachTimes } from './attach-time.ts'
@@ -238,7 +239,7 @@ export function rowsOf(
 }
 
 /** What the kernel answers for what it does not have, or does not let anybody do. */
-const ABSENT: ReadonlySet<string> = new Set([
+const ABSENT: ReadonlySet<BpfErrorCode> = new Set([
   'ENOTSUPP',
   'EOPNOTSUPP',
   'ENOSYS',

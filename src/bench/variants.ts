@@ -135,7 +135,9 @@ function kprobeAtEntry(program: Program): Attachment {
 }
 
 async function kprobeBehindEntry(program: Program): Promise<Attachment> {
-  let failure: unknown = new BpfError(`It is not known where instructions start on ${process.arch}`)
+  let failure: unknown = new BpfError(`It is not known where instructions start on ${process.arch}`, {
+    code: 'ERR_NOT_SUPPORTED',
+  })
   for (const offset of OFFSETS_BEHIND_ENTRY[process.arch] ?? []) {
     let link: Link
     try {

@@ -8,7 +8,7 @@
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { BpfError } from '../base/errors.ts'
+import { BpfError, fileError } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
 import { ElfFile } from '../elf/file.ts'
 
@@ -28,8 +28,7 @@ export function readBtfFile(path: string, base?: Btf): Btf {
   try {
     bytes = readFileSync(path)
   } catch (error) {
-    const { code = 'EIO', message } = error as NodeJS.ErrnoException
-    throw new BpfError(`Cannot read ${path}: ${message}`, { code, cause: error })
+    throw fileError(`Cannot read ${path}`, error)
   }
   const file = basename(path)
   const options = base === undefined ? { file } : { file, base }

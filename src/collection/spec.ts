@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Instruction } from '../asm/instruction.ts'
 import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
-import { BpfError } from '../base/errors.ts'
+import { fileError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { DataVariable } from '../elf/data.ts'
 import type { ExternSpec } from '../elf/externs.ts'
@@ -89,8 +89,7 @@ export class CollectionSpec {
     try {
       bytes = readFileSync(path)
     } catch (error) {
-      const { code = 'EIO', message } = error as NodeJS.ErrnoException
-      throw new BpfError(`Cannot read ${path}: ${message}`, { code, cause: error })
+      throw fileError(`Cannot read ${path}`, error)
     }
     return CollectionSpec.parse(bytes, basename(path), options)
   }

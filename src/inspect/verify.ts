@@ -9,6 +9,7 @@
 import { mapTypes, programTypes } from '../abi/generated/enums.ts'
 import type { EnumTable } from '../abi/names.ts'
 import { mapTypeSince, programTypeSince } from '../abi/since.ts'
+import type { BpfErrorCode } from '../base/error-codes.ts'
 import { BpfError } from '../base/errors.ts'
 import { Collection } from '../collection/collection.ts'
 import type { CollectionOptions } from '../collection/load.ts'
@@ -36,8 +37,8 @@ export interface VerifierStatistics {
 export interface Refusal {
   /** Whether the verifier refused it; else it did not come so far. */
   readonly byVerifier: boolean
-  /** Code of the error: the name of an errno, or one of the library's. */
-  readonly code: string
+  /** Code of the error. */
+  readonly code: BpfErrorCode
   /** The whole message. */
   readonly message: string
   /** The lines of the verifier's log that decide. */

@@ -13,10 +13,10 @@ import {
   programTypes,
 } from '../abi/generated/enums.ts'
 import { enumNumber } from '../abi/names.ts'
+import { errnoName } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf, bpfUninterrupted } from '../syscalls/bpf.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
-import { errnoName } from '../syscalls/errno.ts'
 import { nr } from '../syscalls/numbers.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { errnoName } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
-import { errnoName, systemError } from '../syscalls/errno.ts'
+import { systemError } from '../syscalls/errno.ts'
 import { countsMemlock } from './memlock.ts'
 import { explainPermission, permissionFacts } from './permission.ts'
 

@@ -10,7 +10,8 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { gunzipSync } from 'node:zlib'
 import { helpers } from '../abi/generated/enums.ts'
-import { BpfError } from '../base/errors.ts'
+import { fileErrno } from '../base/errno.ts'
+import { BpfError, fileError } from '../base/errors.ts'
 import { answerOf, code, discard, loadCode } from './experiment.ts'
 import { defineFeature, type Feature } from './probe.ts'
 
@@ -55,24 +56,28 @@ function defaultPaths(): string[] {
  */
 export function kernelConfig(paths: readonly string[] = defaultPaths()): Map<string, string> {
   for (const path of paths) {
+    let bytes: Buffer
     try {
-      return parseKconfig(unpacked(readFileSync(path)).toString('utf8'))
+      bytes = readFileSync(path)
     } catch (error) {
-      if (error instanceof BpfError) throw error
-      const { code: reason = 'EIO', message } = error as NodeJS.ErrnoException
-      if (reason === 'ENOENT') continue
-      throw new BpfError(`Cannot read the kernel's configuration: ${path}: ${message}`, {
-        code: reason,
-        cause: error,
-      })
+      if (fileErrno(error) === 'ENOENT') continue
+      throw fileError(`Cannot read the kernel's configuration: ${path}`, error)
     }
+    return parseKconfig(unpacked(bytes, path).toString('utf8'))
   }
   throw new BpfError(`The kernel's configuration is in none of ${paths.join(', ')}`, { code: 'ENOENT' })
 }
 
-function unpacked(bytes: Buffer): Buffer {
-  const packed = GZIP_MAGIC.every((byte, at) => bytes[at] === byte)
-  return packed ? gunzipSync(bytes, { maxOutputLength: MAX_SIZE }) : bytes
+function unpacked(bytes: Buffer, path: string): Buffer {
+  if (!GZIP_MAGIC.every((byte, at) => bytes[at] === byte)) return bytes
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_SIZE })
+  } catch (error) {
+    throw new BpfError(`Cannot unpack the kernel's configuration: ${path}: ${(error as Error).message}`, {
+      code: 'ERR_KCONFIG',
+      cause: error,
+    })
+  }
 }
 
 /** Cookies: what an attachment passes to its program. libbpf: `LINUX_HAS_BPF_COOKIE`. */

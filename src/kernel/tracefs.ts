@@ -6,7 +6,8 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfError } from '../base/errors.ts'
+import { fileErrno } from '../base/errno.ts'
+import { BpfError, fileError } from '../base/errors.ts'
 
 const MOUNT_POINTS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
 
@@ -59,8 +60,8 @@ export function traceEventId(group: string, name: string): number {
   try {
     return Number(readFileSync(join(root, 'events', group, name, 'id'), 'utf8'))
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    const reason = code === 'ENOENT' ? 'there is no such event' : (error as Error).message
-    throw new BpfError(`Cannot find trace event ${group}/${name}: ${reason}`, { code, cause: error })
+    const action = `Cannot find trace event ${group}/${name}`
+    if (fileErrno(error) !== 'ENOENT') throw fileError(action, error)
+    throw new BpfError(`${action}: there is no such event`, { code: 'ENOENT', cause: error })
   }
 }

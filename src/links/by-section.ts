@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { BpfErrorCode } from '../base/error-codes.ts'
 import { BpfError } from '../base/errors.ts'
 import type { Program } from '../programs/program.ts'
 import { type Hook, parseSectionName } from '../programs/sections.ts'
@@ -27,7 +28,7 @@ import { uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 import { uprobeMulti, uprobeSession } from './hooks/user-probes/uprobe-multi.ts'
 import type { Link } from './link.ts'
 
-/** What came of it: a link, or why the name alone is not enough. */
+/** The result: a link, or why the name alone is not enough. */
 export type Attached =
   | {
       readonly link: Link
@@ -87,7 +88,12 @@ export function attachBySection(program: Program): Attached {
   }
 }
 
-function cannot(program: Program, reason: string, code = 'ERR_NO_TARGET', cause?: Error): BpfError {
+function cannot(
+  program: Program,
+  reason: string,
+  code: BpfErrorCode = 'ERR_NO_TARGET',
+  cause?: Error,
+): BpfError {
   const message = `Cannot attach program ${program.name} by its section name: ${reason}`
   return new BpfError(message, cause === undefined ? { code } : { code, cause })
 }

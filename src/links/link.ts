@@ -8,6 +8,7 @@
 
 import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/constants.ts'
+import { errnoName } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import { listObjects } from '../objects/list-objects.ts'
@@ -16,7 +17,6 @@ import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath }
 import type { ProgramSpec } from '../programs/spec.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
-import { errnoName } from '../syscalls/errno.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { type LinkInfo, readLinkInfo } from './info.ts'
 

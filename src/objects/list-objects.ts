@@ -6,9 +6,9 @@
  * @module
  */
 
+import { errnoName } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
-import { errnoName } from '../syscalls/errno.ts'
 import { type NextIdCommand, nextId } from '../syscalls/info.ts'
 
 /**

@@ -34,7 +34,7 @@ export class VerifierError extends BpfError {
     VerifierError.prototype.name = 'VerifierError'
   }
 
-  constructor(message: string, details: VerifierErrorDetails, options: BpfErrorOptions = {}) {
+  constructor(message: string, details: VerifierErrorDetails, options: BpfErrorOptions) {
     super(message, options)
     this.log = details.log
     this.reason = details.reason

@@ -11,7 +11,7 @@
  */
 
 import { closeSync, openSync, readSync } from 'node:fs'
-import { BpfError } from '../base/errors.ts'
+import { fileError } from '../base/errors.ts'
 import { AddressIndex, sortedBytes } from './address-index.ts'
 import { NameIndex, searchName } from './name-index.ts'
 import { NAME_AT, startOfLine } from './symbol-lines.ts'
@@ -99,8 +99,7 @@ export class KernelSymbols {
       symbols.#sorted = ownBytes(symbols.#text)
       return symbols
     } catch (error) {
-      const { code = 'EIO', message } = error as NodeJS.ErrnoException
-      throw new BpfError(`Cannot read the kernel's symbols: ${message}`, { code, cause: error })
+      throw fileError("Cannot read the kernel's symbols", error)
     }
   }
 

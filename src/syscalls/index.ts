@@ -6,6 +6,7 @@
  * @module
  */
 
+export { errnoName } from '../base/errno.ts'
 export type { AttrFields, AttrValue, FieldsOf } from './attr.ts'
 export type { FdWatcher, PreparedCall, SyscallEntry } from './backends/syscall-entry.ts'
 export { attrResult32, attrResult64, bpf, bpfAsync, bpfUninterrupted, bpfUninterruptedAsync } from './bpf.ts'
@@ -21,7 +22,7 @@ export {
   mapUpdateElem,
 } from './elem.ts'
 export { syscallEntry } from './entry.ts'
-export { errnoName, errnoText, systemError } from './errno.ts'
+export { errnoText, systemError } from './errno.ts'
 export { OwnedFd } from './fd.ts'
 export { getInfo, type NextIdCommand, nextId } from './info.ts'
 export { MappedRange } from './mapped-range.ts'

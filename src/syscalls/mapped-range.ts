@@ -6,7 +6,7 @@
  */
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { BpfError } from '../base/errors.ts'
+import { BpfError, fileError } from '../base/errors.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { nr } from './numbers.ts'
@@ -108,7 +108,6 @@ function access(
       closeSync(fd)
     }
   } catch (error) {
-    const { code = 'EIO', message } = error as NodeJS.ErrnoException
-    throw new BpfError(`Cannot ${action} memory: ${message}`, { code, cause: error })
+    throw fileError(`Cannot ${action} memory`, error)
   }
 }

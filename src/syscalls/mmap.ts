@@ -75,7 +75,9 @@ export class SharedMapping implements Disposable {
     this.buffer = new SharedArrayBuffer(length, { maxByteLength: length })
     this.#address = syscallEntry().addressOf(new Uint8Array(this.buffer))
     if (this.#address % pageSize() !== 0) {
-      throw new BpfError('Cannot map memory: this JavaScript engine does not align shared buffers to pages')
+      throw new BpfError('Cannot map memory: this JavaScript engine does not align shared buffers to pages', {
+        code: 'ERR_BACKEND',
+      })
     }
   }
 

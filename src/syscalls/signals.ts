@@ -6,8 +6,8 @@
  * @module
  */
 
+import { errnoName } from '../base/errno.ts'
 import { syscallEntry } from './entry.ts'
-import { errnoName } from './errno.ts'
 import { allocate } from './memory.ts'
 import { nr } from './numbers.ts'
 

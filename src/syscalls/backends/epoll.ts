@@ -6,9 +6,10 @@
  * @module
  */
 
+import { errnoName } from '../../base/errno.ts'
 import { BpfError } from '../../base/errors.ts'
 import { duplicateFd } from '../descriptor.ts'
-import { errnoName, systemError } from '../errno.ts'
+import { systemError } from '../errno.ts'
 import { nr } from '../numbers.ts'
 import type { SyscallEntry } from './syscall-entry.ts'
 

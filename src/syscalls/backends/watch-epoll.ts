@@ -8,9 +8,10 @@
  * @module
  */
 
+import { errnoName } from '../../base/errno.ts'
 import { closedError } from '../../base/errors.ts'
 import { closeFd, takeFd } from '../descriptor.ts'
-import { errnoName, systemError } from '../errno.ts'
+import { systemError } from '../errno.ts'
 import { nr } from '../numbers.ts'
 import {
   duplicatePollable,

@@ -40,9 +40,8 @@ test('a reason goes behind the message', t => {
 })
 
 test('names of the classes are what errors print', t => {
-  t.deepEqual([new BpfError('x'), new NotSupportedError('x'), new ObjectFileError('x')].map(String), [
-    'BpfError: x',
-    'NotSupportedError: x is not supported by this kernel',
-    'ObjectFileError: x',
-  ])
+  t.deepEqual(
+    [new BpfError('x', { code: 'EIO' }), new NotSupportedError('x'), new ObjectFileError('x')].map(String),
+    ['BpfError: x', 'NotSupportedError: x is not supported by this kernel', 'ObjectFileError: x'],
+  )
 })

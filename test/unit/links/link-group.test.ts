@@ -35,7 +35,7 @@ class TestLink extends Link {
   close(): void {
     this.closed = true
     this.#events.push(`close ${this.fd}`)
-    if (this.#fails) throw new BpfError(`Cannot close ${this.fd}`)
+    if (this.#fails) throw new BpfError(`Cannot close ${this.fd}`, { code: 'EIO' })
   }
 }
 

@@ -1,8 +1,9 @@
 import test from 'ava'
+import { type ErrnoCode, errnoName } from '../../../src/base/errno.ts'
 import { BpfError } from '../../../src/base/errors.ts'
-import { errnoName, errnoText, systemError } from '../../../src/syscalls/errno.ts'
+import { errnoText, systemError } from '../../../src/syscalls/errno.ts'
 
-const names: readonly [errno: number, name: string][] = [
+const names: readonly [errno: number, name: ErrnoCode][] = [
   [1, 'EPERM'],
   [2, 'ENOENT'],
   [7, 'E2BIG'],

@@ -8,13 +8,13 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { errnoName } from '../../../base/errno.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import { KernelSymbols } from '../../../symbols/kallsyms.ts'
 import { ambiguousFunctions, traceableFunctions } from '../../../symbols/traceable.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import { errnoName } from '../../../syscalls/errno.ts'
 import { allocate } from '../../../syscalls/memory.ts'
 import type { ProgramHandle } from '../../link.ts'
 

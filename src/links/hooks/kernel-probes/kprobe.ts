@@ -8,6 +8,7 @@
  */
 
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import type { BpfErrorCode } from '../../../base/error-codes.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
@@ -191,7 +192,7 @@ function addressOf(name: string): bigint {
 }
 
 /** What the kernel answers for a symbol that it cannot find, or may not probe. */
-const EXPLAINED: ReadonlySet<string> = new Set(['ENOENT', 'EADDRNOTAVAIL', 'EINVAL', 'EILSEQ', 'ESRCH'])
+const EXPLAINED: ReadonlySet<BpfErrorCode> = new Set(['ENOENT', 'EADDRNOTAVAIL', 'EINVAL', 'EILSEQ', 'ESRCH'])
 
 /** Adds why the kernel does not probe a function. */
 function explain(error: unknown, target: KprobeTarget, offset: number): unknown {

@@ -7,12 +7,12 @@
  * @module
  */
 
+import { errnoName } from '../../../base/errno.ts'
 import { NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/features.ts'
 import type { AttrFields } from '../../../syscalls/attr.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import { errnoName } from '../../../syscalls/errno.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { requireAttachType } from '../attach-type.ts'

@@ -10,11 +10,11 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_LINK } from '../../../abi/generated/flags.ts'
+import { errnoName } from '../../../base/errno.ts'
 import { NotSupportedError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import type { BpfMap } from '../../../maps/map.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import { errnoName } from '../../../syscalls/errno.ts'
 import type { LinkInfo } from '../../info.ts'
 import { createLink, Link } from '../../link.ts'
 

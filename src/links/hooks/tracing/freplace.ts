@@ -6,11 +6,11 @@
  * @module
  */
 
+import { errnoName } from '../../../base/errno.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { BtfObject } from '../../../objects/btf-object.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import { errnoName } from '../../../syscalls/errno.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { adoptTrampoline } from './trampoline.ts'
 

@@ -8,13 +8,14 @@
  */
 
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
+import { errnoName } from '../../../base/errno.ts'
+import type { BpfErrorCode } from '../../../base/error-codes.ts'
 import { NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/features.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import type { AttrFields } from '../../../syscalls/attr.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import { errnoName } from '../../../syscalls/errno.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { attachTypeError, requireAttachType } from '../attach-type.ts'
@@ -73,7 +74,7 @@ export function adoptTrampoline(result: number, what: string, syscall: string, p
 }
 
 /** What the kernel's errno means for a trampoline. Source: kernel/bpf/trampoline.c `__bpf_trampoline_link_prog`. */
-function explain(code: string, program: ProgramHandle): string | undefined {
+function explain(code: BpfErrorCode, program: ProgramHandle): string | undefined {
   switch (code) {
     case 'EINVAL':
       return untraceable(program) ?? wrongType(program)

@@ -8,7 +8,8 @@
 
 import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { BpfError } from '../../../base/errors.ts'
+import { fileErrno } from '../../../base/errno.ts'
+import { BpfError, fileError } from '../../../base/errors.ts'
 import { ElfFile } from '../../../elf/file.ts'
 
 const LIBRARY = /\.so(?:$|\.)/
@@ -88,9 +89,8 @@ function explain<T>(path: string, access: () => T): T {
   try {
     return access()
   } catch (error) {
-    const { code = 'EIO', message } = error as NodeJS.ErrnoException
-    const missing = code === 'ENOENT' || code === 'ENOTDIR'
-    const reason = missing ? `There is no file ${path}` : `Cannot read ${path}: ${message}`
-    throw new BpfError(reason, { code, cause: error })
+    const code = fileErrno(error)
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw fileError(`Cannot read ${path}`, error)
+    throw new BpfError(`There is no file ${path}`, { code, cause: error })
   }
 }

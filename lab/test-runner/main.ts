@@ -13,9 +13,10 @@
 import { parseArgs } from 'node:util'
 import { runAva, skipped } from './ava.ts'
 import { enterNamespace, missingNamespace, mountFileSystems } from './namespace.ts'
+import { buildPackage, usesPackage } from './package.ts'
 import { missingShim } from './shim.ts'
 import { addTally, emptyTally, exitCodeOf, type Tally, tallyLine } from './tally.ts'
-import { pickFiles, testFiles } from './test-files.ts'
+import { pickFiles, sourceOf, testFiles } from './test-files.ts'
 
 const RINGS = ['unit', 'kernel'] as const
 const BACKENDS = ['koffi', 'shim'] as const
@@ -123,6 +124,9 @@ async function main(): Promise<number> {
   const noNamespace = missingNamespace()
   const inside = noNamespace === undefined && options.rings.includes('kernel') ? enterNamespace() : undefined
   if (inside !== undefined) return inside
+
+  const chosen = options.rings.flatMap(ring => pickFiles(testFiles(`build/test/${ring}`), options.patterns))
+  if (usesPackage(chosen.map(sourceOf))) buildPackage()
 
   const total = emptyTally()
   if (options.rings.includes('unit')) addTally(total, await unitRing(options))

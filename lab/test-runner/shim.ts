@@ -5,18 +5,19 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { isFresh } from './freshness.ts'
 
 /**
  * Sees to it that the shim of this machine is there, and builds it when it is missing or older than
  * its sources and Rust is present.
  *
- * @returns why there is none; `undefined` when there is one
+ * @returns why it is missing; `undefined` when it is there
  */
 export function missingShim(): string | undefined {
   if (hasShim()) return undefined
   if (spawnSync('cargo', ['--version']).status !== 0)
-    return 'the shim is not built, and there is no cargo to build it'
+    return 'the shim is not built, and cargo, which builds it, is not installed'
   console.log('building the native shim')
   const { status, stdout, stderr } = spawnSync('npm', ['run', 'build:native'], {
     encoding: 'utf8',
@@ -29,12 +30,8 @@ export function missingShim(): string | undefined {
 
 /** Whether there is one that was built from the sources as they are. */
 function hasShim(): boolean {
-  const changed = (path: string): number => statSync(`native/${path}`).mtimeMs
-  const files = readdirSync('native', { recursive: true, encoding: 'utf8' })
-  const sources = files.filter(path => path.startsWith('src/') || path.startsWith('Cargo.'))
-  const newest = Math.max(...sources.map(changed))
-  return files.some(
-    path =>
-      path.startsWith(`shim.linux-${process.arch}-`) && path.endsWith('.node') && changed(path) >= newest,
-  )
+  const sources = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock'].map(name => `native/${name}`)
+  return readdirSync('native')
+    .filter(name => name.startsWith(`shim.linux-${process.arch}-`) && name.endsWith('.node'))
+    .some(name => isFresh(`native/${name}`, sources))
 }

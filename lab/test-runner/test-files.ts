@@ -7,13 +7,18 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** The source of a compiled file: `test/unit/btf/codec.test.ts` of `build/test/unit/btf/codec.test.js`. */
+export function sourceOf(file: string): string {
+  return file.replace(/^build\//, '').replace(/\.js$/, '.ts')
+}
+
 /** Compiled test files below a directory of `build`, without those whose source is gone. */
 export function testFiles(directory: string): string[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.test.js'))
     .map(name => join(directory, name))
-    .filter(file => existsSync(file.replace(/^build\//, '').replace(/\.js$/, '.ts')))
+    .filter(file => existsSync(sourceOf(file)))
     .sort()
 }
 

@@ -234,13 +234,32 @@ export function makeProjectImage(
   return image
 }
 
-/** Packages that compiled code and tests import, with what these depend on; no compilers, no linters. */
-function runtimePackages(): string[] {
-  const query = ['query', ':is(#koffi, #debug, #ava, #fast-check), :is(#koffi, #debug, #ava, #fast-check) *']
-  const found = JSON.parse(execFileSync('npm', query, { encoding: 'utf8', maxBuffer: 1 << 26 })) as {
-    location: string
-  }[]
-  const all = new Set(found.map(({ location }) => location))
+/** Packages that compiled code and tests import; no compilers, no linters. */
+const RUNTIME_PACKAGES = ['koffi', 'debug', 'ava', 'fast-check'] as const
+
+/** Directories of the packages that run in a guest: those above, and what they depend on. */
+export function runtimePackages(): string[] {
+  const found = new Set<string>()
+  const visit = (name: string, from: string): void => {
+    const location = locate(name, from)
+    // An optional one may not be installed.
+    if (location === undefined || found.has(location)) return
+    found.add(location)
+    const { dependencies, optionalDependencies } = JSON.parse(
+      readFileSync(join(location, 'package.json'), 'utf8'),
+    ) as Record<string, Record<string, string> | undefined>
+    for (const each of Object.keys({ ...dependencies, ...optionalDependencies })) visit(each, location)
+  }
+  for (const each of RUNTIME_PACKAGES) visit(each, '.')
   // koffi's binaries are packages of their own, for every architecture that npm was allowed to install.
-  return [...all, 'node_modules/@koromix'].filter(each => each !== '' && existsSync(each))
+  return [...found, 'node_modules/@koromix'].filter(each => existsSync(each))
+}
+
+/** Where a package finds another: in its own `node_modules`, or in one above it. */
+function locate(name: string, from: string): string | undefined {
+  for (let directory = from; ; directory = dirname(directory)) {
+    const path = join(directory, 'node_modules', name)
+    if (existsSync(path)) return path
+    if (directory === '.') return undefined
+  }
 }

@@ -7,7 +7,7 @@ const pages = ['README.md', 'ARCHITECTURE.md', ...readdirSync('docs').map(name =
   path => path.endsWith('.md'),
 )
 
-/** Examples lie inside the package, where its own name leads to what it exports. */
+/** Examples lie inside the package, where its own name leads to what it exports: to the declarations below `dist/`. */
 const DIRECTORY = 'build/docs-examples'
 
 test('every TypeScript example of the documentation compiles', t => {

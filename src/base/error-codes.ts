@@ -36,6 +36,8 @@ export type LibraryErrorCode =
   | 'ERR_LABEL'
   // The existing map differs from its spec.
   | 'ERR_MAP_INCOMPATIBLE'
+  // The descriptor is not a BTF object.
+  | 'ERR_NOT_A_BTF_OBJECT'
   // The path is not a regular file.
   | 'ERR_NOT_A_FILE'
   // The descriptor is not a link.

@@ -1,5 +1,5 @@
 /**
- * What the kernel tells of a BTF object, and its bytes.
+ * Facts about a BTF object, and its bytes.
  *
  * Source: kernel/bpf/btf.c `btf_get_info_by_fd`.
  *
@@ -8,71 +8,52 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { btfInfo } from '../abi/generated/layouts.ts'
-import { cString } from '../base/bytes.ts'
-import { errnoName } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
-import { getInfo } from '../syscalls/info.ts'
-import { allocate } from '../syscalls/memory.ts'
+import { InfoReader } from '../syscalls/info-reader.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
-import { failure } from './failure.ts'
 
-const NAME_SIZE = 64
 /** Id of vmlinux, unless a program or map came before the kernel read its own types. */
 const FIRST_ID = 1
 
-/** What the kernel says of a BTF object. */
+/** Facts about a BTF object. */
 export interface BtfObjectInfo {
   /** Id, unique until the next boot. */
   id: number
-  /** `'vmlinux'`, the name of a module, or `''` for BTF that was loaded with `BPF_BTF_LOAD` (5.11). */
+  /** `'vmlinux'`, the name of a module, or `''` for BTF that was loaded with `BPF_BTF_LOAD`. Since Linux 5.11. */
   name: string
-  /** Whether it is of the kernel or one of its modules (5.11). */
+  /** Whether it is of the kernel or one of its modules. Since Linux 5.11. */
   kernel: boolean
   /** Bytes of raw BTF. */
   size: number
 }
 
 /**
- * Facts about a BTF object.
+ * Reads the facts of the BTF object with this descriptor.
  *
- * @throws BpfError when the kernel does not tell
+ * @throws BpfError when the kernel refuses
  */
 export function readBtfInfo(fd: number): BtfObjectInfo {
-  const name = allocate(NAME_SIZE)
-  const info = allocate(btfInfo.$size)
-  info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
-  info.view.setUint32(btfInfo.name_len, NAME_SIZE, true)
-  let result = getInfo(fd, info)
-  if (result < 0 && errnoName(-result) === 'E2BIG') {
-    // Before 5.11 the kernel knows no names, and refuses what it does not know unless it is zero.
-    info.bytes.fill(0)
-    result = getInfo(fd, info)
-  }
-  if (result < 0) throw failure('Cannot read BTF info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
+  const reader = new InfoReader(fd, btfInfo.$size, 'BTF')
+  const named = reader.knows(btfInfo.name)
   return {
-    id: info.view.getUint32(btfInfo.id, true),
-    name: cString(name.bytes),
-    kernel: info.view.getUint32(btfInfo.kernel_btf, true) !== 0,
-    size: info.view.getUint32(btfInfo.btf_size, true),
+    id: reader.u32(btfInfo.id),
+    name: named ? reader.string(btfInfo.name, btfInfo.name_len) : '',
+    kernel: reader.u32(btfInfo.kernel_btf) !== 0,
+    size: reader.u32(btfInfo.btf_size),
   }
 }
 
 /**
  * The bytes of a BTF object.
  *
- * @param size as the kernel told it
  * @throws BpfError when they cannot be read
  */
-export function readRawBtf(fd: number, size: number): Uint8Array<ArrayBuffer> {
-  const raw = allocate(size)
-  const info = allocate(btfInfo.$size)
-  info.view.setBigUint64(btfInfo.btf, BigInt(raw.address), true)
-  info.view.setUint32(btfInfo.btf_size, size, true)
-  const result = getInfo(fd, info)
-  if (result < 0) throw failure('Cannot read BTF', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
-  return raw.bytes
+export function readRawBtf(fd: number): Uint8Array<ArrayBuffer> {
+  const reader = new InfoReader(fd, btfInfo.$size, 'BTF')
+  const size = reader.u32(btfInfo.btf_size)
+  return reader.buffers(size, 1, btfInfo.btf_size, [btfInfo.btf]).buffers[0]!.bytes
 }
 
 /**
@@ -84,10 +65,10 @@ export function copyKernelBtf(): Uint8Array<ArrayBuffer> | undefined {
     const result = bpf('btf_get_fd_by_id', { btf_id: FIRST_ID })
     if (result < 0) return undefined
     using fd = OwnedFd.adopt(result, 'BTF of the kernel')
-    const { name, kernel, size } = readBtfInfo(fd.fd)
-    return kernel && name === 'vmlinux' ? readRawBtf(fd.fd, size) : undefined
+    const { name, kernel } = readBtfInfo(fd.fd)
+    return kernel && name === 'vmlinux' ? readRawBtf(fd.fd) : undefined
   } catch (error) {
-    // Such as that there is no backend: the file needs none.
+    // Such as a missing backend: the file needs none.
     if (error instanceof BpfError) return undefined
     throw error
   }

@@ -15,10 +15,7 @@ import {
 } from '../abi/generated/enums.ts'
 import { linkInfo } from '../abi/generated/layouts.ts'
 import { enumName } from '../abi/names.ts'
-import { cString } from '../base/bytes.ts'
-import { failure } from '../kernel/failure.ts'
-import { getInfo } from '../syscalls/info.ts'
-import { allocate, type NativeMemory } from '../syscalls/memory.ts'
+import { InfoReader } from '../syscalls/info-reader.ts'
 
 /** What all links have. */
 export interface LinkInfoBase {
@@ -201,16 +198,13 @@ export type LinkInfo =
   | PerfEventLinkInfo
   | OtherLinkInfo
 
-/** Longest name or path that is read back: the kernel's `PATH_MAX`. */
-const NAME_SIZE = 4096
-
 /**
  * Reads the facts of the link with this descriptor (5.8).
  *
  * @throws BpfError when the kernel refuses
  */
 export function readLinkInfo(fd: number): LinkInfo {
-  const reader = new InfoReader(fd)
+  const reader = new InfoReader(fd, linkInfo.$size, 'link')
   const { u32, u64 } = reader
   const base: LinkInfoBase = { id: u32(linkInfo.id), programId: u32(linkInfo.prog_id) }
   const type = enumName(linkTypes, u32(linkInfo.type))
@@ -278,52 +272,15 @@ export function readLinkInfo(fd: number): LinkInfo {
   }
 }
 
-/** Reads `struct bpf_link_info`, and once more with room for the names and arrays it points to. */
-class InfoReader {
-  readonly #fd: number
-  #info: NativeMemory
-
-  constructor(fd: number) {
-    this.#fd = fd
-    this.#info = this.read(() => {})
-  }
-
-  /** Field of the first reading. */
-  readonly u32 = (offset: number): number => this.#info.view.getUint32(offset, true)
-  /** Field of the first reading. */
-  readonly u64 = (offset: number): bigint => this.#info.view.getBigUint64(offset, true)
-
-  /** Reads the info with what `prepare` puts into it. */
-  read(prepare: (view: DataView) => void): NativeMemory {
-    const info = allocate(linkInfo.$size)
-    prepare(info.view)
-    const result = getInfo(this.#fd, info)
-    if (result < 0) throw failure('Cannot read link info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
-    return info
-  }
-
-  /** The string that `pointer` is filled with, given a buffer of the length at `length`. */
-  string(pointer: number, length: number, prepare: (view: DataView) => void = () => {}): string {
-    const name = allocate(NAME_SIZE)
-    this.read(view => {
-      prepare(view)
-      view.setBigUint64(pointer, BigInt(name.address), true)
-      view.setUint32(length, NAME_SIZE, true)
-    })
-    return cString(name.bytes)
-  }
-
-  /** The arrays of `count` 64-bit numbers that each pointer is filled with. */
-  arrays(count: number, countAt: number, pointers: readonly number[]): bigint[][] {
-    const buffers = pointers.map(() => allocate(Math.max(count, 1) * 8))
-    this.read(view => {
-      view.setUint32(countAt, count, true)
-      pointers.forEach((pointer, i) => {
-        view.setBigUint64(pointer, BigInt(buffers[i]!.address), true)
-      })
-    })
-    return buffers.map(({ view }) => Array.from({ length: count }, (_, i) => view.getBigUint64(i * 8, true)))
-  }
+/** The arrays of `count` 64-bit numbers that each pointer is filled with. */
+function readArrays(
+  reader: InfoReader,
+  count: number,
+  countAt: number,
+  pointers: readonly number[],
+): bigint[][] {
+  const { buffers } = reader.buffers(count, 8, countAt, pointers)
+  return buffers.map(({ view }) => Array.from({ length: count }, (_, i) => view.getBigUint64(i * 8, true)))
 }
 
 function kprobeMultiDetails(
@@ -331,7 +288,10 @@ function kprobeMultiDetails(
 ): Pick<KprobeMultiLinkInfo, 'count' | 'flags' | 'missed' | 'targets'> {
   const fields = linkInfo.kprobe_multi
   const count = reader.u32(fields.count)
-  const [addresses = [], cookies = []] = reader.arrays(count, fields.count, [fields.addrs, fields.cookies])
+  const [addresses = [], cookies = []] = readArrays(reader, count, fields.count, [
+    fields.addrs,
+    fields.cookies,
+  ])
   return {
     count,
     flags: reader.u32(fields.flags),
@@ -345,7 +305,7 @@ function uprobeMultiDetails(
 ): Pick<UprobeMultiLinkInfo, 'path' | 'count' | 'flags' | 'pid' | 'targets'> {
   const fields = linkInfo.uprobe_multi
   const count = reader.u32(fields.count)
-  const [offsets = [], counters = [], cookies = []] = reader.arrays(count, fields.count, [
+  const [offsets = [], counters = [], cookies = []] = readArrays(reader, count, fields.count, [
     fields.offsets,
     fields.ref_ctr_offsets,
     fields.cookies,

@@ -11,9 +11,9 @@ import { BPF_F_REPLACE } from '../abi/constants.ts'
 import { errnoName } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
-import { listObjects } from '../objects/list-objects.ts'
-import { objectKind } from '../objects/object-kind.ts'
-import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath } from '../objects/pin.ts'
+import { ObjectHandle } from '../objects/handle.ts'
+import { Opener } from '../objects/opener.ts'
+import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
@@ -44,54 +44,56 @@ export interface UpdateOptions {
  * ends; a pinned link outlives both. Nothing detaches because of garbage collection.
  */
 export abstract class Link implements Disposable {
+  static readonly #opener = new Opener<Link>('link', fd => new KernelLink(fd))
+
   /**
-   * Takes over a file descriptor of a link (5.7); `close` will close it.
+   * Takes over a file descriptor of a link; `close` will close it. Since Linux 5.7.
    *
-   * @throws BpfError when it is not one (`ERR_NOT_A_LINK`); it is closed then
+   * @throws RangeError when it is not an integer from 0 to 2^31 - 1
+   * @throws BpfError `EBADF` when it is not open; `ERR_NOT_A_LINK` when it is something else, which is closed then
    */
   static fromFd(fd: number): Link {
-    const owned = OwnedFd.adopt(fd, 'link')
-    const kind = objectKind(owned.fd) ?? 'link'
-    if (kind === 'link') return new KernelLink(owned)
-    owned.close()
-    throw new BpfError(`Cannot use descriptor ${fd} as a link: it is of a ${kind}`, {
-      code: 'ERR_NOT_A_LINK',
-    })
+    return Link.#opener.fromFd(fd)
   }
 
   /**
-   * Opens a link by id (5.8, needs CAP_SYS_ADMIN).
+   * Opens a link by id. Since Linux 5.8, needs CAP_SYS_ADMIN.
    *
-   * @throws BpfError with code `ENOENT` when there is none
+   * @throws RangeError when it is not an integer from 1 to 2^32 - 1
+   * @throws BpfError `ENOENT` when no link has it
    */
   static fromId(id: number): Link {
-    const result = bpf('link_get_fd_by_id', { link_id: id })
-    if (result < 0) throw failure(`Cannot open link ${id}`, result, 'bpf(BPF_LINK_GET_FD_BY_ID)')
-    return new KernelLink(OwnedFd.adopt(result, `link ${id}`))
+    return Link.#opener.fromId(id)
   }
 
   /**
-   * Opens a pinned link (5.7).
+   * Opens a pinned link. Since Linux 5.7.
    *
-   * @throws BpfError when nothing is pinned there, or something else than a link
+   * @throws BpfError `ENOENT` when nothing is pinned there, `ERR_PIN_KIND` when it is another kind of object
    */
   static loadPinned(path: string, options: OpenPinOptions = {}): Link {
-    return new KernelLink(OwnedFd.adopt(getPinned(path, 'link', options), `link ${path}`))
+    return Link.#opener.loadPinned(path, options)
   }
 
   /**
-   * Every link in the kernel, in the order of their ids (5.8, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   * Every link in the kernel, in the order of their ids; each must be closed by the caller. Since Linux 5.8, needs
+   * CAP_SYS_ADMIN.
    *
-   * @throws BpfError when this process may not list them (`EPERM`)
+   * @throws BpfError `EPERM` when this process may not list them
    */
   static list(): Generator<Link, undefined> {
-    return listObjects('link_get_next_id', 'links', id => Link.fromId(id))
+    return Link.#opener.list()
   }
 
   /** Descriptor of the link, or of the perf event on kernels without links for it. Throws once closed. */
   abstract get fd(): number
   /** Whether `close` was called. */
   abstract get closed(): boolean
+  /** Id, unique until the next boot; 0 for an attachment that the kernel has no link for. Since Linux 5.8. */
+  get id(): number {
+    return 0
+  }
+
   /** What the kernel says of it (5.8). */
   abstract info(): LinkInfo
   /**
@@ -133,7 +135,7 @@ const FIXED: ReadonlySet<LinkInfo['type']> = new Set([
 
 /** A `bpf_link` of the kernel. */
 export class KernelLink extends Link {
-  readonly #fd: OwnedFd
+  readonly #handle: ObjectHandle
   readonly #held: readonly Disposable[]
 
   /**
@@ -143,16 +145,20 @@ export class KernelLink extends Link {
    */
   constructor(fd: OwnedFd, held: readonly Disposable[] = []) {
     super()
-    this.#fd = fd
+    this.#handle = new ObjectHandle('link', fd)
     this.#held = held
   }
 
   get fd(): number {
-    return this.#fd.fd
+    return this.#handle.fd.fd
   }
 
   get closed(): boolean {
-    return this.#fd.closed
+    return this.#handle.fd.closed
+  }
+
+  override get id(): number {
+    return this.#handle.id
   }
 
   info(): LinkInfo {
@@ -197,12 +203,12 @@ export class KernelLink extends Link {
   }
 
   pin(path: string, options: PinOptions = {}): void {
-    pinObject(this.fd, path, 'link', options)
+    this.#handle.pin(path, 'link', options)
   }
 
   close(): void {
-    if (this.#fd.closed) return
-    this.#fd.close()
+    if (this.closed) return
+    this.#handle.close()
     for (const each of this.#held) each[Symbol.dispose]()
   }
 }

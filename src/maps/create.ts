@@ -20,7 +20,7 @@ import { failure } from '../kernel/failure.ts'
 import { features } from '../kernel/features.ts'
 import { raiseMemlockLimit } from '../kernel/memlock.ts'
 import { objectName } from '../objects/object-name.ts'
-import { getPinned, type OpenPinOptions, pinObject } from '../objects/pin.ts'
+import { getPinned, type OpenPinOptions } from '../objects/pin.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
@@ -72,7 +72,7 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
   if (existing !== undefined) return existing
   const handle = createFilled(complete, options)
   try {
-    pinObject(handle.fd.fd, path, describeMap(handle.facts), { parents: true })
+    handle.pin(path, describeMap(handle.facts), { parents: true })
     return handle
   } catch (error) {
     handle.close()
@@ -87,7 +87,7 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
 function openCompatible(spec: MapSpec, path: string, options: CreateMapOptions): MapHandle | undefined {
   let fd: OwnedFd
   try {
-    fd = OwnedFd.adopt(getPinned(path, 'map', options.pin), `map ${spec.name}`)
+    fd = getPinned(path, 'map', options.pin)
   } catch (error) {
     if (isErrno(error, ENOENT)) return undefined
     throw error
@@ -103,7 +103,7 @@ function openCompatible(spec: MapSpec, path: string, options: CreateMapOptions):
         },
       )
     }
-    return new MapHandle(fd, { ...info, name: spec.name }, spec)
+    return new MapHandle(fd, { ...info, name: spec.name }, { spec, id: info.id })
   } catch (error) {
     fd.close()
     throw error
@@ -112,7 +112,7 @@ function openCompatible(spec: MapSpec, path: string, options: CreateMapOptions):
 
 function createFilled(spec: MapSpec, options: CreateMapOptions): MapHandle {
   const fd = OwnedFd.adopt(createFd(spec, options), describeMap(spec))
-  const handle = new MapHandle(fd, factsOf(spec), spec)
+  const handle = new MapHandle(fd, factsOf(spec), { spec })
   try {
     if (spec.type === 'arena') mapArena(handle, initialBytes(spec), spec.mapExtra ?? 0n)
     else for (const content of spec.contents ?? []) fill(handle, content, options)

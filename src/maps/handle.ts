@@ -6,6 +6,7 @@
 
 import type { MapType } from '../abi/generated/enums.ts'
 import { possibleCpus } from '../kernel/cpus.ts'
+import { ObjectHandle } from '../objects/handle.ts'
 import type { OwnedFd } from '../syscalls/fd.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import { isPerCpu } from './kinds.ts'
@@ -39,19 +40,18 @@ export interface Slots {
 }
 
 /** A map's descriptor and facts. Views of one map share it. */
-export class MapHandle implements Disposable {
+export class MapHandle extends ObjectHandle {
   readonly facts: MapFacts
   /** What it was created from. */
   readonly spec: MapSpec | undefined
-  /** The descriptor's owner. */
-  readonly fd: OwnedFd
   /** Whether batch lookups work; `undefined` until one was tried. */
   batchLookups: boolean | undefined
   readonly #onClose: (() => void)[] = []
   #slots: Slots | undefined
 
-  constructor(fd: OwnedFd, facts: MapFacts, spec?: MapSpec) {
-    this.fd = fd
+  /** @param known what is known besides: the spec that it was created from, its id */
+  constructor(fd: OwnedFd, facts: MapFacts, { spec, id }: { spec?: MapSpec | undefined; id?: number } = {}) {
+    super('map', fd, id)
     this.facts = facts
     this.spec = spec
   }
@@ -78,15 +78,11 @@ export class MapHandle implements Disposable {
   }
 
   /** Closes the descriptor. Idempotent. */
-  close(): void {
+  override close(): void {
     try {
       for (const callback of this.#onClose.splice(0)) callback()
     } finally {
-      this.fd.close()
+      super.close()
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
   }
 }

@@ -6,14 +6,10 @@
 
 import type { MapType } from '../abi/generated/enums.ts'
 import type { Codec } from '../base/codec.ts'
-import { BpfError } from '../base/errors.ts'
 import { btfCodec } from '../btf/codec/codec.ts'
-import { failure } from '../kernel/failure.ts'
-import { listObjects } from '../objects/list-objects.ts'
-import { objectKind } from '../objects/object-kind.ts'
-import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath } from '../objects/pin.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
+import { Opener } from '../objects/opener.ts'
+import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
+import type { OwnedFd } from '../syscalls/fd.ts'
 import { type ArenaMemory, arenaMemory, shareArena } from './arena.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
 import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
@@ -45,7 +41,6 @@ import type { MapSpec } from './spec.ts'
 /** What views of one map share besides its handle. */
 interface Shared {
   memory?: MapMemory | undefined
-  id?: number
 }
 
 /**
@@ -57,6 +52,7 @@ interface Shared {
  * are maps. Where TypeScript cannot know the type of the map, it takes its values for bytes.
  */
 export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Iterable<[K, V]> {
+  static readonly #opener = new Opener('map', fd => BpfMap.#opened(fd))
   readonly #handle: MapHandle
   readonly #elements: Elements<K, V>
   readonly #shared: Shared
@@ -89,68 +85,56 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   }
 
   /**
-   * Takes over a file descriptor of a map (4.13); `close` will close it.
+   * Takes over a file descriptor of a map; `close` will close it. Since Linux 4.13.
    *
-   * @throws BpfError when it is not one (`ERR_NOT_A_MAP`); it is closed then
+   * @throws RangeError when it is not an integer from 0 to 2^31 - 1
+   * @throws BpfError `EBADF` when it is not open; `ERR_NOT_A_MAP` when it is something else, which is closed then
    */
   static fromFd(fd: number): BpfMap {
-    const owned = OwnedFd.adopt(fd, 'map')
-    try {
-      const kind = objectKind(owned.fd) ?? 'map'
-      if (kind !== 'map') {
-        throw new BpfError(`Cannot use descriptor ${fd} as a map: it is of a ${kind}`, {
-          code: 'ERR_NOT_A_MAP',
-        })
-      }
-      const info = readMapInfo(owned.fd)
-      return BpfMap.#raw(new MapHandle(owned, info), { id: info.id }) as BpfMap
-    } catch (error) {
-      owned.close()
-      throw error
-    }
+    return BpfMap.#opener.fromFd(fd)
   }
 
   /**
-   * Opens a map by id (4.13, needs CAP_SYS_ADMIN).
+   * Opens a map by id. Since Linux 4.13, needs CAP_SYS_ADMIN.
    *
-   * @throws BpfError with code `ENOENT` when there is none
+   * @throws RangeError when it is not an integer from 1 to 2^32 - 1
+   * @throws BpfError `ENOENT` when no map has it
    */
   static fromId(id: number): BpfMap {
-    const result = bpf('map_get_fd_by_id', { map_id: id })
-    if (result < 0) throw failure(`Cannot open map ${id}`, result, 'bpf(BPF_MAP_GET_FD_BY_ID)')
-    return BpfMap.fromFd(result)
+    return BpfMap.#opener.fromId(id)
   }
 
   /**
-   * Opens a pinned map (4.4).
+   * Opens a pinned map. Since Linux 4.4.
    *
-   * @throws BpfError when nothing is pinned there (`ENOENT`), or something else than a map
+   * @throws BpfError `ENOENT` when nothing is pinned there, `ERR_PIN_KIND` when it is another kind of object
    */
   static loadPinned(path: string, options: OpenPinOptions = {}): BpfMap {
-    return BpfMap.fromFd(getPinned(path, 'map', options))
+    return BpfMap.#opener.loadPinned(path, options)
   }
 
   /**
-   * Every map in the kernel, in the order of their ids (4.13, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   * Every map in the kernel, in the order of their ids; each must be closed by the caller. Since Linux 4.13, needs
+   * CAP_SYS_ADMIN.
    *
-   * @throws BpfError when this process may not list them (`EPERM`)
+   * @throws BpfError `EPERM` when this process may not list them
    */
   static list(): Generator<BpfMap, undefined> {
-    return listObjects('map_get_next_id', 'maps', id => BpfMap.fromId(id))
+    return BpfMap.#opener.list()
+  }
+
+  static #opened(fd: OwnedFd): BpfMap {
+    const info = readMapInfo(fd.fd)
+    return BpfMap.#raw(new MapHandle(fd, info, { id: info.id })) as BpfMap
   }
 
   /** A view in terms of raw bytes. */
-  static #raw(handle: MapHandle, shared: Shared = {}): BpfMap<Uint8Array, unknown> {
+  static #raw(handle: MapHandle): BpfMap<Uint8Array, unknown> {
     const { type, keySize, valueSize } = handle.facts
     const values = BpfMap.#rawValues(handle)
     // The element of a Bloom filter takes the place of a key in `has`.
     const bloom = type === 'bloom_filter'
-    return new BpfMap(
-      handle,
-      new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key'),
-      values,
-      shared,
-    )
+    return new BpfMap(handle, new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key'), values)
   }
 
   static #rawValues({ facts }: MapHandle): Codec<unknown> {
@@ -194,10 +178,9 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     return this.#handle.spec
   }
 
-  /** Id, unique until the next boot (4.13). */
+  /** Id, unique until the next boot. Since Linux 4.13. */
   get id(): number {
-    this.#shared.id ??= this.info().id
-    return this.#shared.id
+    return this.#handle.id
   }
 
   /** The file descriptor; owned by this object. Throws `ERR_CLOSED` after `close`. */
@@ -210,7 +193,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     return this.#handle.fd.closed
   }
 
-  /** What the kernel says of it (4.13). */
+  /** What the kernel says of it. Since Linux 4.13. */
   info(): MapInfo {
     return readMapInfo(this.fd)
   }
@@ -449,9 +432,9 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
     freezeMap(this.#handle)
   }
 
-  /** Pins it at a path on a bpffs (4.4), where it outlives the process. */
+  /** Pins it at a path on a bpffs, where it outlives the process. Since Linux 4.4. */
   pin(path: string, options: PinOptions = {}): void {
-    pinObject(this.fd, path, describeMap(this.#handle.facts), options)
+    this.#handle.pin(path, describeMap(this.#handle.facts), options)
   }
 
   /** Removes a pin; the map itself stays while it is in use. */
@@ -463,7 +446,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   clone(): BpfMap<K, V> {
     const { fd, facts, spec } = this.#handle
     const { keyCodec, valueCodec } = this.#elements
-    const handle = new MapHandle(fd.duplicate(), facts, spec)
+    const handle = new MapHandle(fd.duplicate(), facts, { spec })
     shareArena(this.#handle, handle)
     return new BpfMap(handle, keyCodec, valueCodec)
   }

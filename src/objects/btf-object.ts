@@ -1,5 +1,5 @@
 /**
- * BTF that was loaded into the kernel: of programs and maps, of vmlinux, of modules.
+ * BTF in the kernel: of programs and maps, of vmlinux, of modules.
  *
  * Source: kernel/bpf/btf.c `btf_new_fd`, `btf_get_info_by_fd`.
  *
@@ -16,25 +16,28 @@ import { failure } from '../kernel/failure.ts'
 import { type BtfObjectInfo, readBtfInfo, readRawBtf } from '../kernel/raw-btf.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
-import { getInfo } from '../syscalls/info.ts'
+import { InfoReader } from '../syscalls/info-reader.ts'
 import { allocate } from '../syscalls/memory.ts'
-import { listObjects } from './list-objects.ts'
+import { checkFd, requireKind } from './descriptor.ts'
+import { ObjectHandle } from './handle.ts'
+import { Opener } from './opener.ts'
 
 /** The most that every kernel takes: older ones refuse more than `UINT_MAX >> 8`. */
 const LOG_SIZE = 0xff_ffff
 
-/** A BTF object of the kernel, held by its file descriptor (4.18). */
+/** A BTF object of the kernel, held by its file descriptor. Since Linux 4.18. */
 export class BtfObject implements Disposable {
-  readonly #fd: OwnedFd
+  static readonly #opener = new Opener('btf', fd => new BtfObject(fd))
+  readonly #handle: ObjectHandle
   #info: BtfObjectInfo | undefined
   #types: Btf | undefined
 
   private constructor(fd: OwnedFd) {
-    this.#fd = fd
+    this.#handle = new ObjectHandle('btf', fd)
   }
 
   /**
-   * Loads raw BTF into the kernel (4.18).
+   * Loads raw BTF into the kernel. Since Linux 4.18.
    *
    * @throws BpfError with the verifier's last words when the kernel refuses it
    */
@@ -67,42 +70,52 @@ export class BtfObject implements Disposable {
   }
 
   /**
-   * Opens a BTF object by id (4.18, needs CAP_SYS_ADMIN).
+   * Takes over a file descriptor of a BTF object; `close` will close it. Since Linux 4.18.
    *
-   * @throws BpfError with code `ENOENT` when there is none
+   * @throws RangeError when it is not an integer from 0 to 2^31 - 1
+   * @throws BpfError `EBADF` when it is not open; `ERR_NOT_A_BTF_OBJECT` when it is something else, which is closed then
    */
-  static fromId(id: number): BtfObject {
-    const result = bpf('btf_get_fd_by_id', { btf_id: id })
-    if (result < 0) throw failure(`Cannot open BTF ${id}`, result, 'bpf(BPF_BTF_GET_FD_BY_ID)')
-    return new BtfObject(OwnedFd.adopt(result, `BTF ${id}`))
+  static fromFd(fd: number): BtfObject {
+    return BtfObject.#opener.fromFd(fd)
   }
 
   /**
-   * Opens the BTF of a loaded program (5.0).
+   * Opens a BTF object by id. Since Linux 4.18, needs CAP_SYS_ADMIN.
    *
-   * @throws BpfError when the program was loaded without BTF
+   * @throws RangeError when it is not an integer from 1 to 2^32 - 1
+   * @throws BpfError `ENOENT` when no BTF object has it
+   */
+  static fromId(id: number): BtfObject {
+    return BtfObject.#opener.fromId(id)
+  }
+
+  /**
+   * Opens the BTF of a loaded program. Since Linux 5.0, needs CAP_SYS_ADMIN.
+   *
+   * @param programFd descriptor of the program; it stays the caller's
+   * @throws BpfError `ERR_NO_BTF` when the program was loaded without BTF, `ERR_NOT_A_PROGRAM` when the descriptor is
+   *   something else
    */
   static ofProgram(programFd: number): BtfObject {
-    const info = allocate(progInfo.$size)
-    const result = getInfo(programFd, info)
-    if (result < 0) throw failure('Cannot read program info', result, 'bpf(BPF_OBJ_GET_INFO_BY_FD)')
-    const id = info.view.getUint32(progInfo.btf_id, true)
+    checkFd(programFd, `Cannot open the BTF of program ${programFd}`)
+    requireKind(programFd, 'program', `Descriptor ${programFd}`)
+    const id = new InfoReader(programFd, progInfo.$size, 'program').u32(progInfo.btf_id)
     if (id === 0) throw new BpfError('The program was loaded without BTF', { code: 'ERR_NO_BTF' })
     return BtfObject.fromId(id)
   }
 
   /**
-   * All BTF objects, in the order of their ids (5.4, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   * All BTF objects, in the order of their ids; each must be closed by the caller. Since Linux 5.4, needs CAP_SYS_ADMIN.
    *
-   * @throws BpfError when this process may not list them (`EPERM`)
+   * @throws BpfError `EPERM` when this process may not list them
    */
   static list(): Generator<BtfObject, undefined> {
-    return listObjects('btf_get_next_id', 'BTF', id => BtfObject.fromId(id))
+    return BtfObject.#opener.list()
   }
 
   /**
-   * The BTF objects of loaded modules (5.11); each must be closed by the caller. None where this process may not list
-   * them, or the kernel cannot: what is sought may be in the kernel itself. Source: libbpf `load_module_btfs`.
+   * The BTF objects of loaded modules; each must be closed by the caller. Empty where this process may not list them, or
+   * the kernel cannot: what is sought may be in the kernel itself. Since Linux 5.11. Source: libbpf `load_module_btfs`.
    */
   static *modules(): Generator<BtfObject, undefined> {
     try {
@@ -123,7 +136,17 @@ export class BtfObject implements Disposable {
 
   /** The file descriptor; owned by this object. */
   get fd(): number {
-    return this.#fd.fd
+    return this.#handle.fd.fd
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#handle.fd.closed
+  }
+
+  /** Id, unique until the next boot. */
+  get id(): number {
+    return this.#handle.id
   }
 
   /** Name of the module, `'vmlinux'`, or `''`. */
@@ -131,7 +154,7 @@ export class BtfObject implements Disposable {
     return this.info().name
   }
 
-  /** What the kernel says of it. */
+  /** Facts from the kernel. */
   info(): BtfObjectInfo {
     this.#info ??= readBtfInfo(this.fd)
     return this.#info
@@ -144,15 +167,15 @@ export class BtfObject implements Disposable {
   }
 
   #readTypes(): Btf {
-    const { size, kernel, name } = this.info()
-    const raw = readRawBtf(this.fd, size)
-    const file = name === '' ? `BTF ${this.info().id}` : name
+    const { kernel, name } = this.info()
+    const raw = readRawBtf(this.fd)
+    const file = name === '' ? `BTF ${this.id}` : name
     return Btf.parse(raw, kernel && name !== 'vmlinux' ? { base: kernelBtf(), file } : { file })
   }
 
   /** Closes the file descriptor; the kernel frees the BTF when nothing else uses it. */
   close(): void {
-    this.#fd.close()
+    this.#handle.close()
   }
 
   [Symbol.dispose](): void {

@@ -5,5 +5,6 @@
  */
 
 export { BtfObject } from './btf-object.ts'
-export { type ObjectKind, objectKind } from './object-kind.ts'
-export type { OpenPinOptions, PinnedKind, PinOptions } from './pin.ts'
+export { objectKind } from './descriptor.ts'
+export type { ObjectKind } from './kinds.ts'
+export type { OpenPinOptions, PinOptions } from './pin.ts'

@@ -7,11 +7,10 @@
 import { type ProgramType, programTypes } from '../abi/generated/enums.ts'
 import { enumName } from '../abi/names.ts'
 import type { Instruction } from '../asm/instruction.ts'
-import { BpfError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
-import { listObjects } from '../objects/list-objects.ts'
-import { objectKind } from '../objects/object-kind.ts'
-import { getPinned, type OpenPinOptions, type PinOptions, pinObject, unpinPath } from '../objects/pin.ts'
+import { ObjectHandle } from '../objects/handle.ts'
+import { Opener } from '../objects/opener.ts'
+import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { programTypeOf } from './attach-target.ts'
@@ -25,6 +24,7 @@ import { type TestRunOptions, type TestRunResult, testRun } from './test-run.ts'
  * link to it is gone.
  */
 export class Program implements Disposable {
+  static readonly #opener = new Opener('program', fd => Program.#opened(fd))
   /** Name: that of its spec, or the 15 bytes that the kernel kept. */
   readonly name: string
   /** Program type. */
@@ -33,16 +33,16 @@ export class Program implements Disposable {
   readonly spec: ProgramSpec | undefined
   /** The verifier's log of the load; `''` unless `logLevel` was set. */
   readonly verifierLog: string
-  readonly #fd: OwnedFd
+  readonly #handle: ObjectHandle
 
   private constructor(
-    fd: OwnedFd,
+    handle: ObjectHandle,
     name: string,
     type: ProgramType | number,
     spec?: ProgramSpec,
     verifierLog = '',
   ) {
-    this.#fd = fd
+    this.#handle = handle
     this.name = name
     this.type = type
     this.spec = spec
@@ -70,87 +70,86 @@ export class Program implements Disposable {
   static #loaded(fd: number, spec: ProgramSpec, verifierLog: string): Program {
     const name = spec.name ?? ''
     const type = enumName(programTypes, programTypeOf(spec))
-    return new Program(OwnedFd.adopt(fd, `program ${name}`), name, type, spec, verifierLog)
+    const handle = new ObjectHandle('program', OwnedFd.adopt(fd, `program ${name}`))
+    return new Program(handle, name, type, spec, verifierLog)
   }
 
   /**
-   * Takes over a file descriptor of a program (4.13); `close` will close it.
+   * Takes over a file descriptor of a program; `close` will close it. Since Linux 4.13.
    *
-   * @throws BpfError when it is not one (`ERR_NOT_A_PROGRAM`); it is closed then
+   * @throws RangeError when it is not an integer from 0 to 2^31 - 1
+   * @throws BpfError `EBADF` when it is not open; `ERR_NOT_A_PROGRAM` when it is something else, which is closed then
    */
   static fromFd(fd: number): Program {
-    const owned = OwnedFd.adopt(fd, 'program')
-    try {
-      const kind = objectKind(owned.fd) ?? 'program'
-      if (kind !== 'program') {
-        throw new BpfError(`Cannot use descriptor ${fd} as a program: it is of a ${kind}`, {
-          code: 'ERR_NOT_A_PROGRAM',
-        })
-      }
-      const info = readProgramInfo(owned.fd)
-      return new Program(owned, info.name, info.type)
-    } catch (error) {
-      owned.close()
-      throw error
-    }
+    return Program.#opener.fromFd(fd)
   }
 
   /**
-   * Opens a loaded program by id (4.13, needs CAP_SYS_ADMIN).
+   * Opens a loaded program by id. Since Linux 4.13, needs CAP_SYS_ADMIN.
    *
-   * @throws BpfError with code `ENOENT` when there is none
+   * @throws RangeError when it is not an integer from 1 to 2^32 - 1
+   * @throws BpfError `ENOENT` when no program has it
    */
   static fromId(id: number): Program {
-    const result = bpf('prog_get_fd_by_id', { prog_id: id })
-    if (result < 0) throw failure(`Cannot open program ${id}`, result, 'bpf(BPF_PROG_GET_FD_BY_ID)')
-    return Program.fromFd(result)
+    return Program.#opener.fromId(id)
   }
 
   /**
-   * Opens a pinned program (4.4).
+   * Opens a pinned program. Since Linux 4.4.
    *
-   * @throws BpfError when nothing is pinned there, or something else than a program
+   * @throws BpfError `ENOENT` when nothing is pinned there, `ERR_PIN_KIND` when it is another kind of object
    */
   static loadPinned(path: string, options: OpenPinOptions = {}): Program {
-    return Program.fromFd(getPinned(path, 'program', options))
+    return Program.#opener.loadPinned(path, options)
   }
 
   /**
-   * Every program in the kernel, in the order of their ids (4.13, needs CAP_SYS_ADMIN); each must be closed by the caller.
+   * Every program in the kernel, in the order of their ids; each must be closed by the caller. Since Linux 4.13, needs
+   * CAP_SYS_ADMIN.
    *
-   * @throws BpfError when this process may not list them (`EPERM`)
+   * @throws BpfError `EPERM` when this process may not list them
    */
   static list(): Generator<Program, undefined> {
-    return listObjects('prog_get_next_id', 'programs', id => Program.fromId(id))
+    return Program.#opener.list()
+  }
+
+  static #opened(fd: OwnedFd): Program {
+    const { id, name, type } = readProgramInfo(fd.fd)
+    return new Program(new ObjectHandle('program', fd, id), name, type)
   }
 
   /** The file descriptor; owned by this object. Throws `ERR_CLOSED` after `close`. */
   get fd(): number {
-    return this.#fd.fd
+    return this.#handle.fd.fd
   }
 
   /** Whether `close` was called. */
   get closed(): boolean {
-    return this.#fd.closed
+    return this.#handle.fd.closed
   }
 
-  /** What the kernel says of it (4.13). */
+  /** Id, unique until the next boot. Since Linux 4.13. */
+  get id(): number {
+    return this.#handle.id
+  }
+
+  /** Facts from the kernel. Since Linux 4.13. */
   info(): ProgramInfo {
     return readProgramInfo(this.fd)
   }
 
-  /** The instructions as the verifier left them (4.13); empty when hidden from this user. */
+  /** The instructions as the verifier left them; empty when hidden from this user. Since Linux 4.13. */
   translated(): Instruction[] {
     return readTranslated(this.fd)
   }
 
-  /** Runs it on given input (4.12). */
+  /** Runs it on given input. Since Linux 4.12. */
   testRun(options: TestRunOptions = {}): TestRunResult {
     return testRun(this.fd, this.name, this.type, options)
   }
 
   /**
-   * Declares that it needs a map, so that the map lives as long as it does (5.10).
+   * Declares that it needs a map, so that the map lives as long as it does. Since Linux 5.10.
    *
    * @throws BpfError when the kernel refuses
    */
@@ -160,9 +159,9 @@ export class Program implements Disposable {
       throw failure(`Cannot bind a map to program ${this.name}`, result, 'bpf(BPF_PROG_BIND_MAP)')
   }
 
-  /** Pins it at a path on a bpffs (4.4), where it outlives the process. */
+  /** Pins it at a path on a bpffs, where it outlives the process. Since Linux 4.4. */
   pin(path: string, options: PinOptions = {}): void {
-    pinObject(this.fd, path, `program ${this.name}`, options)
+    this.#handle.pin(path, `program ${this.name}`, options)
   }
 
   /** Removes a pin; the program itself stays while it is in use. */
@@ -172,7 +171,7 @@ export class Program implements Disposable {
 
   /** Closes the file descriptor. Links to the program keep it in the kernel. */
   close(): void {
-    this.#fd.close()
+    this.#handle.close()
   }
 
   [Symbol.dispose](): void {
@@ -181,7 +180,7 @@ export class Program implements Disposable {
 }
 
 /**
- * Counts run time and runs of all programs (5.8), as `ProgramInfo` shows them, until it is closed.
+ * Counts run time and runs of all programs, as `ProgramInfo` shows them, until it is closed. Since Linux 5.8.
  *
  * @throws BpfError when the kernel refuses
  */

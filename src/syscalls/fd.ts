@@ -43,7 +43,8 @@ export class OwnedFd implements Disposable {
    * @throws BpfError when it has to be moved and the process has no descriptor left (`EMFILE`); it is closed then
    */
   static adopt(fd: number, what: string): OwnedFd {
-    if (!Number.isInteger(fd) || fd < 0) throw new RangeError(`Cannot adopt ${what}: ${fd} is no descriptor`)
+    if (!Number.isInteger(fd) || fd < 0)
+      throw new RangeError(`Cannot adopt ${what}: ${fd} is not a descriptor`)
     const taken = takeFd(syscallEntry(), fd)
     if (taken < 0) throw systemError(`Cannot adopt ${what}`, taken, 'fcntl(F_DUPFD_CLOEXEC)')
     return new OwnedFd(taken, what)

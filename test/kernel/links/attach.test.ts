@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdirSync, openSync, rmdirSync, statSync } from 'node:fs'
+import { mkdirSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { perfTypes } from '../../../src/abi/generated/enums.ts'
@@ -228,7 +228,7 @@ kernelTest('a cgroup must be one', [], t => {
 kernelTest('a link is found by id and in the list', [], t => {
   using loaded = load('on_raw_tp')
   using link = rawTracepoint(loaded.programs[0]!, 'sched_switch')
-  const { id } = link.info()
+  const { id } = link
   using byId = Link.fromId(id)
   t.deepEqual(byId.info(), link.info())
   let listed = 0
@@ -237,19 +237,6 @@ kernelTest('a link is found by id and in the list', [], t => {
     each.close()
   }
   t.is(listed, 1)
-  t.throws(() => Link.fromId(0x7fff_ffff), {
-    instanceOf: BpfError,
-    code: 'ENOENT',
-    message: 'Cannot open link 2147483647: No such file or directory (ENOENT)',
-  })
-})
-
-kernelTest('a descriptor of something else is not a link, and is closed', [], t => {
-  t.throws(() => Link.fromFd(openSync('/dev/null', 'r')), {
-    instanceOf: BpfError,
-    code: 'ERR_NOT_A_LINK',
-    message: /^Cannot use descriptor \d+ as a link: it is of a \/dev\/null$/,
-  })
 })
 
 kernelTest('a closed link throws, and can be closed again', [], t => {
@@ -283,7 +270,6 @@ kernelTest('a pinned link stays attached when its handle is closed', [], async t
   t.true(await eventually(() => loaded.hits('on_raw_tp') > before))
   using pinned = Link.loadPinned(path)
   t.deepEqual(pinned.info(), info)
-  t.throws(() => BpfMap.loadPinned(path), { code: 'ERR_PIN_KIND' })
   pinned.unpin(path)
   t.throws(() => Link.loadPinned(path), { instanceOf: BpfError, code: 'ENOENT' })
 })

@@ -2,11 +2,8 @@ import { rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
-import { loadCode, NOTHING } from '../../../src/kernel/experiment.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
-import { pinObject } from '../../../src/objects/pin.ts'
-import { OwnedFd } from '../../../src/syscalls/fd.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 
@@ -68,17 +65,6 @@ kernelTest('a pin needs a BPF file system', [], t => {
   t.throws(() => map.unpin(path), { code: 'ERR_NOT_BPFFS', message: `Cannot unpin ${path}: ${reason}` })
 })
 
-kernelTest('what is pinned must be a map', [], t => {
-  using bpffs = temporaryBpffs()
-  const path = `${bpffs.path}/program`
-  using program = OwnedFd.adopt(loadCode('socket_filter', NOTHING), 'program')
-  pinObject(program.fd, path, 'program')
-  t.throws(() => BpfMap.loadPinned(path), {
-    code: 'ERR_PIN_KIND',
-    message: `Cannot open pinned map ${path}: a program is pinned there`,
-  })
-})
-
 kernelTest('a pin may be opened for reading or writing only', [], t => {
   using bpffs = temporaryBpffs()
   const path = `${bpffs.path}/sums`
@@ -99,10 +85,6 @@ kernelTest('a pin may be opened for reading or writing only', [], t => {
     message: 'Cannot look up in map sums: its descriptor is not for reading (EPERM)',
   })
   t.is(reader.get(1), 11n)
-  t.throws(() => BpfMap.loadPinned(path, { readOnly: true, writeOnly: true }), {
-    instanceOf: TypeError,
-    message: `Cannot open pinned map ${path}: readOnly and writeOnly exclude each other`,
-  })
 })
 
 kernelTest('a map that is pinned by name is made once and then reused', [], t => {

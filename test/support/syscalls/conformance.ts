@@ -385,7 +385,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   test('a negative number is not adopted', t => {
     t.throws(() => OwnedFd.adopt(-1, 'map'), {
       instanceOf: RangeError,
-      message: 'Cannot adopt map: -1 is no descriptor',
+      message: 'Cannot adopt map: -1 is not a descriptor',
     })
   })
 

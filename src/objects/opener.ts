@@ -1,0 +1,105 @@
+/**
+ * The ways to open an object that exists: by descriptor, by id, from a pin, or one after the other.
+ *
+ * Source: kernel/bpf/syscall.c `bpf_map_get_fd_by_id` and its like, `bpf_obj_get_next_id`.
+ *
+ * @module
+ */
+
+import { errnoName } from '../base/errno.ts'
+import { BpfError } from '../base/errors.ts'
+import { failure } from '../kernel/failure.ts'
+import { bpf } from '../syscalls/bpf.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { nextId } from '../syscalls/info.ts'
+import { adoptFd, checkId, requireKind } from './descriptor.ts'
+import { type KindFacts, kinds, type ObjectKind } from './kinds.ts'
+import { getPinned, type OpenPinOptions } from './pin.ts'
+
+/** Opens objects of one kind. */
+export class Opener<T> {
+  readonly #kind: ObjectKind
+  readonly #facts: KindFacts
+  readonly #make: (fd: OwnedFd) => T
+
+  /**
+   * @param make makes the wrapper, which owns the descriptor from then on; when it throws, the descriptor is closed
+   */
+  constructor(kind: ObjectKind, make: (fd: OwnedFd) => T) {
+    this.#kind = kind
+    this.#facts = kinds[kind]
+    this.#make = make
+  }
+
+  /**
+   * Takes over a descriptor of the caller. It is closed when it is refused, unless it is not open at all.
+   *
+   * @throws RangeError when it is not an integer from 0 to 2^31 - 1
+   * @throws BpfError `EBADF` when it is not open, the code of the kind, such as `ERR_NOT_A_MAP`, when it is something else
+   */
+  fromFd(fd: number): T {
+    return this.#take(adoptFd(fd, this.#facts.noun), owned => {
+      requireKind(owned.fd, this.#kind, `Descriptor ${fd}`)
+    })
+  }
+
+  /**
+   * Opens an object by id.
+   *
+   * @throws RangeError when it is not an integer from 1 to 2^32 - 1
+   * @throws BpfError `ENOENT` when no object has it, `EPERM` without CAP_SYS_ADMIN
+   */
+  fromId(id: number): T {
+    const { noun, prefix } = this.#facts
+    const action = `Cannot open ${noun} ${id}`
+    checkId(id, action)
+    // The id is the first word of this arm for every kind.
+    const result = bpf(`${prefix}_get_fd_by_id`, { start_id: id })
+    if (result < 0) throw failure(action, result, `bpf(BPF_${prefix.toUpperCase()}_GET_FD_BY_ID)`)
+    return this.#take(OwnedFd.adopt(result, `${noun} ${id}`))
+  }
+
+  /**
+   * Opens a pinned object.
+   *
+   * @throws BpfError `ENOENT` when nothing is pinned there, `ERR_PIN_KIND` when it is another kind of object
+   * @throws TypeError when `readOnly` and `writeOnly` are both set
+   */
+  loadPinned(path: string, options: OpenPinOptions = {}): T {
+    return this.#take(getPinned(path, this.#kind, options))
+  }
+
+  /**
+   * Opens object after object, in the order of their ids; each must be closed by the caller.
+   *
+   * @throws BpfError `EPERM` without CAP_SYS_ADMIN, `EINVAL` when the kernel has no list of them
+   */
+  *list(): Generator<T, undefined> {
+    const { plural, prefix } = this.#facts
+    const command = `${prefix}_get_next_id` as const
+    let id = nextId(command, 0)
+    for (; id > 0; id = nextId(command, id)) {
+      let object: T
+      try {
+        object = this.fromId(id)
+      } catch (error) {
+        // It may be gone since its id was read.
+        if (error instanceof BpfError && error.code === 'ENOENT') continue
+        throw error
+      }
+      yield object
+    }
+    if (errnoName(-id) !== 'ENOENT')
+      throw failure(`Cannot list ${plural}`, id, `bpf(BPF_${command.toUpperCase()})`)
+  }
+
+  #take(owned: OwnedFd, check?: (owned: OwnedFd) => void): T {
+    try {
+      check?.(owned)
+      return this.#make(owned)
+    } catch (error) {
+      owned.close()
+      throw error
+    }
+  }
+}

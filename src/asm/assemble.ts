@@ -8,10 +8,9 @@
 
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
 import { BpfError } from '../base/errors.ts'
-import { type Instruction, LDIMM64, slotCount } from './instruction.ts'
-import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
+import { type Instruction, slotCount } from './instruction.ts'
+import { CALL, CLASS_MASK, classes, jumpOperations, LDIMM64, OPERATION_MASK } from './opcodes.ts'
 
-const CALL = classes.jmp | jumpOperations.call
 const GOTOL = classes.jmp32 | jumpOperations.ja
 
 /**

@@ -15,15 +15,13 @@ import {
 } from '../abi/constants.ts'
 import { type Helper, helpers } from '../abi/generated/enums.ts'
 import { enumNumber } from '../abi/names.ts'
-import { type Instruction, LDIMM64, type Reference } from './instruction.ts'
-import { classes, jumpOperations } from './opcodes.ts'
+import type { Instruction, Reference } from './instruction.ts'
+import { CALL, LDIMM64 } from './opcodes.ts'
 import { integer, writable } from './operands.ts'
 import type { Register } from './registers.ts'
 
 /** A map, or its file descriptor. */
 export type MapOrFd = number | { readonly fd: number }
-
-const CALL = classes.jmp | jumpOperations.call
 
 /**
  * Calls a helper: arguments in r1 to r5, result in r0. The helper's name is that of `enum bpf_func_id` without

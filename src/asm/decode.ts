@@ -8,7 +8,8 @@
 
 import { type ByteOrder, ByteReader, hostByteOrder } from '../base/bytes.ts'
 import type { ObjectFileLocation } from '../base/errors.ts'
-import { INSTRUCTION_SIZE, type Instruction, LDIMM64 } from './instruction.ts'
+import { INSTRUCTION_SIZE, type Instruction } from './instruction.ts'
+import { LDIMM64 } from './opcodes.ts'
 
 /**
  * Decodes instructions. Opcodes that this library does not know decode too: what they mean is the kernel's

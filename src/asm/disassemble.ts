@@ -13,8 +13,8 @@ import { enumName } from '../abi/names.ts'
 import { shortened } from '../base/codec.ts'
 import { printable } from '../base/text.ts'
 import { formatInstruction, rawBytes } from './format.ts'
-import { type CoreRelocation, type Instruction, LDIMM64, type SourceLine, slotCount } from './instruction.ts'
-import { CLASS_MASK, classes, jumpOperations, OPERATION_MASK } from './opcodes.ts'
+import { type CoreRelocation, type Instruction, type SourceLine, slotCount } from './instruction.ts'
+import { CLASS_MASK, classes, jumpOperations, LDIMM64, OPERATION_MASK } from './opcodes.ts'
 
 /** What a disassembly shows. */
 export interface DisassembleOptions {

@@ -7,7 +7,8 @@
  */
 
 import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
-import { INSTRUCTION_SIZE, type Instruction, LDIMM64 } from './instruction.ts'
+import { INSTRUCTION_SIZE, type Instruction } from './instruction.ts'
+import { LDIMM64 } from './opcodes.ts'
 
 /**
  * Encodes instructions as the kernel and object files hold them.

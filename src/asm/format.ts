@@ -8,7 +8,7 @@
 import { enumName } from '../abi/names.ts'
 import { encodeInstructions } from './encode.ts'
 import { formatCall, formatWide } from './format-reference.ts'
-import { type Instruction, LDIMM64 } from './instruction.ts'
+import type { Instruction } from './instruction.ts'
 import {
   ADDRESS_SPACE_CAST,
   type AluOperation,
@@ -19,6 +19,7 @@ import {
   classes,
   type JumpOperation,
   jumpOperations,
+  LDIMM64,
   MODE_MASK,
   modes,
   OPERATION_MASK,

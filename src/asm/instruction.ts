@@ -8,7 +8,7 @@
  * @module
  */
 
-import { classes, modes, sizes } from './opcodes.ts'
+import { CALL, LDIMM64 } from './opcodes.ts'
 
 /** A line of the source program, from `.BTF.ext` line info. */
 export interface SourceLine {
@@ -74,10 +74,12 @@ export interface Instruction {
 /** Size of one instruction slot in bytes. */
 export const INSTRUCTION_SIZE = 8
 
-/** Opcode of the 64-bit immediate load, the only instruction of two slots (`BPF_LD | BPF_DW | BPF_IMM`). */
-export const LDIMM64: number = classes.ld | sizes.dw | modes.imm
-
 /** How many 8-byte slots the instruction fills: 2 for `ldimm64`, else 1. */
 export function slotCount(instruction: Instruction): number {
   return instruction.opcode === LDIMM64 ? 2 : 1
+}
+
+/** Whether an instruction calls a helper, not a function of the program or the kernel. */
+export function isHelperCall({ opcode, src, reference }: Instruction): boolean {
+  return opcode === CALL && src === 0 && reference === undefined
 }

@@ -118,3 +118,8 @@ export const SIGNED_DIVISION = 1
 
 /** `offset` of the register move that casts a pointer between address spaces, for arenas (6.9). */
 export const ADDRESS_SPACE_CAST = 1
+
+/** Opcode of the 64-bit immediate load, the only instruction of two slots (`BPF_LD | BPF_DW | BPF_IMM`). */
+export const LDIMM64: number = classes.ld | sizes.dw | modes.imm
+/** Opcode of calls; the source register says of what (`BPF_PSEUDO_CALL` and others), 0 of a helper. */
+export const CALL: number = classes.jmp | jumpOperations.call

@@ -143,6 +143,24 @@ export const errnos = {
   ENOTSUPP: 524,
 } as const
 
+/** The values that results are compared with: a system call that fails returns `-EINVAL` and so on. */
+export const EPERM: number = errnos.EPERM
+export const ENOENT: number = errnos.ENOENT
+export const ESRCH: number = errnos.ESRCH
+export const EINTR: number = errnos.EINTR
+export const E2BIG: number = errnos.E2BIG
+export const EBADF: number = errnos.EBADF
+export const EAGAIN: number = errnos.EAGAIN
+export const EACCES: number = errnos.EACCES
+export const EFAULT: number = errnos.EFAULT
+export const EBUSY: number = errnos.EBUSY
+export const EEXIST: number = errnos.EEXIST
+export const EINVAL: number = errnos.EINVAL
+export const ENOSPC: number = errnos.ENOSPC
+export const EBADFD: number = errnos.EBADFD
+export const EOPNOTSUPP: number = errnos.EOPNOTSUPP
+export const ENOTSUPP: number = errnos.ENOTSUPP
+
 /** Name of an errno value: `'EPERM'`. */
 export type ErrnoName = keyof typeof errnos
 

@@ -7,10 +7,7 @@
  */
 
 import { helpers } from '../abi/generated/enums.ts'
-import type { Instruction } from '../asm/instruction.ts'
-
-/** Opcode of `call`; with 0 as source it is of a helper. */
-const CALL = 0x85
+import { type Instruction, isHelperCall } from '../asm/instruction.ts'
 
 /** What kernels before 5.5 have instead: one helper for the memory of both the kernel and the process. */
 const PROBE_READ: ReadonlyMap<number, number> = new Map([
@@ -36,6 +33,6 @@ export function downLevel(instructions: Instruction[], lacksProbeReadKernel: () 
 }
 
 /** The helper that did what the called one does. */
-function olderHelper({ opcode, src, imm, reference }: Instruction): number | undefined {
-  return opcode === CALL && src === 0 && reference === undefined ? PROBE_READ.get(Number(imm)) : undefined
+function olderHelper(instruction: Instruction): number | undefined {
+  return isHelperCall(instruction) ? PROBE_READ.get(Number(instruction.imm)) : undefined
 }

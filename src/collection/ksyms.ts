@@ -11,7 +11,8 @@
  */
 
 import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL } from '../abi/constants.ts'
-import { type Instruction, LDIMM64 } from '../asm/instruction.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { LDIMM64 } from '../asm/opcodes.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { typesAreCompatible } from '../btf/core/match.ts'

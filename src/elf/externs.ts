@@ -8,7 +8,8 @@
  */
 
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
-import { type Instruction, LDIMM64, type Reference } from '../asm/instruction.ts'
+import type { Instruction, Reference } from '../asm/instruction.ts'
+import { LDIMM64 } from '../asm/opcodes.ts'
 import type { Btf } from '../btf/btf.ts'
 import { essentialName } from '../btf/flavor.ts'
 import type { BtfType } from '../btf/types.ts'

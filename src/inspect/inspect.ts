@@ -7,7 +7,7 @@
 import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
 import { coreRelocationKinds, helpers } from '../abi/generated/enums.ts'
 import { enumName } from '../abi/names.ts'
-import type { Instruction } from '../asm/instruction.ts'
+import { type Instruction, isHelperCall } from '../asm/instruction.ts'
 import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { CWriter } from '../btf/text/c-type.ts'
@@ -223,14 +223,9 @@ function referenced(instructions: readonly Instruction[], ...kinds: string[]): s
   return [...names]
 }
 
-/** Opcode of `call`; with 0 as source it is of a helper. */
-const CALL = 0x85
-
 function helpersOf(instructions: readonly Instruction[]): string[] {
   const numbers = new Set<number>()
-  for (const { opcode, src, imm, reference } of instructions) {
-    if (opcode === CALL && src === 0 && reference === undefined) numbers.add(Number(imm))
-  }
+  for (const each of instructions) if (isHelperCall(each)) numbers.add(Number(each.imm))
   return [...numbers]
     .sort((a, b) => a - b)
     .map(number => {

@@ -5,14 +5,12 @@
  */
 
 import { statfsSync } from 'node:fs'
+import { BPF_FS_MAGIC } from '../abi/linux.ts'
 import { BpfError } from '../base/errors.ts'
 import { failure } from './failure.ts'
 
 /** Where a BPF file system is mounted unless the caller says otherwise. */
 export const DEFAULT_BPFFS = '/sys/fs/bpf'
-
-/** `f_type` of a BPF file system. Source: include/uapi/linux/magic.h `BPF_FS_MAGIC`. */
-const BPF_FS_MAGIC = 0xcafe4a11
 
 /**
  * Checks that a directory is on a BPF file system.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { errnoName } from '../base/errno.ts'
+import { EACCES, EPERM } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { systemError } from '../syscalls/errno.ts'
 import { countsMemlock } from './memlock.ts'
@@ -19,9 +19,8 @@ import { explainPermission, permissionFacts } from './permission.ts'
  */
 export function failure(what: string, result: number, syscall: string): BpfError {
   const error = systemError(what, result, syscall)
-  const code = errnoName(-result)
-  if (code !== 'EPERM' && code !== 'EACCES') return error
+  if (result !== -EPERM && result !== -EACCES) return error
   const reason = explainPermission({ ...permissionFacts(), countsMemlock: countsMemlock() })
   if (reason === undefined) return error
-  return new BpfError(`${error.message}: ${reason}`, { code, errno: -result, syscall })
+  return new BpfError(`${error.message}: ${reason}`, { code: error.code, errno: -result, syscall })
 }

@@ -9,7 +9,7 @@
 import { type MapType, mapTypes } from '../abi/generated/enums.ts'
 import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../abi/generated/flags.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
-import { errnoName } from '../base/errno.ts'
+import { ENOTSUPP } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { answerOf, discard, rawBtf, tryMap } from './experiment.ts'
@@ -73,7 +73,7 @@ function probe(type: MapType | number, number: number): ProbeAnswer {
   if (type === 'array_of_maps' || type === 'hash_of_maps') return probeMapOfMaps(number)
   const shape = Object.hasOwn(shapes, type) ? shapes[type as MapType] : undefined
   const result = tryMap(number, shape)
-  if (type === 'struct_ops' && result < 0 && errnoName(-result) === 'ENOTSUPP') return 'yes'
+  if (type === 'struct_ops' && result === -ENOTSUPP) return 'yes'
   return answerOf(result)
 }
 

@@ -10,7 +10,7 @@ import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
 import { type AttachType, type ProgramType, programTypes } from '../abi/generated/enums.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
 import { cString } from '../base/bytes.ts'
-import { errnoName } from '../base/errno.ts'
+import { ENOTSUPP } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { answerOf, discard, loadCode, NOTHING } from './experiment.ts'
@@ -85,6 +85,6 @@ function probe(type: ProgramType): ProbeAnswer {
   const { result, log } = tryProgram(type, NOTHING, programShapes[type])
   if (WOULD_TAKE.test(log)) return 'yes'
   // Without a type that the kernel can call, and said by nobody else.
-  if (type === 'struct_ops' && result < 0 && errnoName(-result) === 'ENOTSUPP') return 'yes'
+  if (type === 'struct_ops' && result === -ENOTSUPP) return 'yes'
   return answerOf(result)
 }

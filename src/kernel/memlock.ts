@@ -6,12 +6,12 @@
  * @module
  */
 
+import { RLIMIT_MEMLOCK } from '../abi/linux.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { nr } from '../syscalls/numbers.ts'
 import { kernelVersion, versionOf } from './version.ts'
 
-const RLIMIT_MEMLOCK = 8
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn
 
 let raised = false

@@ -5,9 +5,10 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN } from '../abi/linux.ts'
 
-/** Capabilities that BPF asks for, by their bit in `CapEff`. Source: include/uapi/linux/capability.h. */
-const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const
+/** Capabilities that BPF asks for, by their bit in `CapEff`. */
+const CAPABILITIES = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF } as const
 
 /** What is looked at; injectable for tests. */
 export interface PermissionFacts {

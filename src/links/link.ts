@@ -8,7 +8,7 @@
 
 import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/constants.ts'
-import { errnoName } from '../base/errno.ts'
+import { EINVAL, EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import { ObjectHandle } from '../objects/handle.ts'
@@ -175,9 +175,9 @@ export class KernelLink extends Link {
     if (result >= 0) return
     const action = `Cannot update the link to program ${program.name}`
     const syscall = 'bpf(BPF_LINK_UPDATE)'
-    if (errnoName(-result) === 'EINVAL') this.#refuseFixed('Updating')
+    if (result === -EINVAL) this.#refuseFixed('Updating')
     // An update asks for no capability: this is all that EPERM means here.
-    if (options.expected !== undefined && errnoName(-result) === 'EPERM') {
+    if (options.expected !== undefined && result === -EPERM) {
       throw new BpfError(`${action}: another program than the expected one is attached (EPERM)`, {
         code: 'EPERM',
         errno: -result,
@@ -189,7 +189,7 @@ export class KernelLink extends Link {
 
   detach(): void {
     const result = bpf('link_detach', { link_fd: this.fd })
-    if (errnoName(-result) === 'EOPNOTSUPP') this.#refuseFixed('Detaching')
+    if (result === -EOPNOTSUPP) this.#refuseFixed('Detaching')
     if (result < 0) throw failure('Cannot detach the link', result, 'bpf(BPF_LINK_DETACH)')
   }
 

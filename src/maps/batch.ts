@@ -6,12 +6,13 @@
  * @module
  */
 
+import { ENOENT } from '../base/errno.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
 import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
 import type { MapHandle } from './handle.ts'
 import { batchesSince } from './kinds.ts'
-import { describeMap, ENOENT, mapError, unsupported } from './map-error.ts'
+import { describeMap, mapError, unsupported } from './map-error.ts'
 
 /**
  * Reads all elements, batch by batch.

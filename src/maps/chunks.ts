@@ -6,12 +6,13 @@
  * @module
  */
 
+import { EINTR, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import type { MapHandle } from './handle.ts'
 import { walksBuckets } from './kinds.ts'
-import { describeMap, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP, mapError } from './map-error.ts'
+import { describeMap, mapError } from './map-error.ts'
 
 /** Keys and values one behind the other; valid until the next chunk is asked for. */
 export interface Chunk {
@@ -23,7 +24,6 @@ export interface Chunk {
 
 /** Bytes of keys and values that a chunk has by default: small enough to be in the cache when they are read. */
 const CHUNK_BYTES = 1 << 16
-const EINTR = 4
 /** How often in a row the kernel may ask to try again without progress. */
 const MAX_RETRIES = 100
 

@@ -12,6 +12,7 @@
 
 import { BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from '../abi/generated/flags.ts'
 import type { Codec } from '../base/codec.ts'
+import { EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
 import {
   mapDeleteElem,
   mapGetNextKey,
@@ -21,16 +22,7 @@ import {
 } from '../syscalls/elem.ts'
 import type { MapHandle } from './handle.ts'
 import { isKeyless, lookupAndDeleteSince, takesDescriptors } from './kinds.ts'
-import {
-  argumentError,
-  EINVAL,
-  ENOENT,
-  ENOTSUPP,
-  EOPNOTSUPP,
-  mapError,
-  unsupported,
-  wrongKind,
-} from './map-error.ts'
+import { argumentError, mapError, unsupported, wrongKind } from './map-error.ts'
 
 /** When to write: always, only a new key, only an existing key. */
 export type UpdateMode = 'any' | 'no_exist' | 'exist'

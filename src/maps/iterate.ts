@@ -10,12 +10,13 @@
  * @module
  */
 
+import { ENOENT } from '../base/errno.ts'
 import { mapGetNextKey, mapLookupElem } from '../syscalls/elem.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit } from './chunks.ts'
 import type { MapHandle } from './handle.ts'
 import { hasBatches, hasNoElements, isKeyless } from './kinds.ts'
-import { ENOENT, mapError, wrongKind } from './map-error.ts'
+import { mapError, wrongKind } from './map-error.ts'
 
 /** Makes what the iteration yields from an element in memory. */
 export type Emit<T> = (keys: DataView, keyOffset: number, values: DataView, valueOffset: number) => T

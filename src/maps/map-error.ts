@@ -4,22 +4,12 @@
  * @module
  */
 
+import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
 import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
 import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
-
-/** errno values that map operations tell apart. */
-export const EPERM = 1
-export const ENOENT = 2
-export const E2BIG = 7
-export const EBUSY = 16
-export const EEXIST = 17
-export const EINVAL = 22
-export const ENOSPC = 28
-export const EOPNOTSUPP = 95
-export const ENOTSUPP = 524
 
 /** Name of a map in messages: `'map counters'`; maps may have none. */
 export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {

@@ -8,7 +8,7 @@
 
 import { progInfo } from '../abi/generated/layouts.ts'
 import { cString } from '../base/bytes.ts'
-import { errnoName } from '../base/errno.ts'
+import { ENOSPC } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
 import { kernelBtf } from '../kernel/btf.ts'
@@ -55,7 +55,7 @@ export class BtfObject implements Disposable {
       })
       if (second < 0) {
         // A log that did not fit has lost its end on kernels before 6.4, and ENOSPC tells of nothing else.
-        const fits = errnoName(-second) !== 'ENOSPC'
+        const fits = second !== -ENOSPC
         const lastLine = fits ? (cString(log.bytes).trimEnd().split('\n').at(-1) ?? '') : ''
         const detail = lastLine === '' ? '' : `: ${lastLine}`
         throw failure(

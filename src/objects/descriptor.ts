@@ -8,6 +8,7 @@
  */
 
 import { readlinkSync } from 'node:fs'
+import { F_GETFD } from '../abi/linux.ts'
 import type { BpfErrorCode } from '../base/error-codes.ts'
 import { BpfError } from '../base/errors.ts'
 import { printable } from '../base/text.ts'
@@ -17,7 +18,6 @@ import { OwnedFd } from '../syscalls/fd.ts'
 import { nr } from '../syscalls/numbers.ts'
 import { kinds, type ObjectKind } from './kinds.ts'
 
-const F_GETFD = 1
 const MOST_FD = 0x7fff_ffff
 const MOST_ID = 0xffff_ffff
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { errnoName } from '../base/errno.ts'
+import { ENOENT } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import { bpf } from '../syscalls/bpf.ts'
@@ -89,8 +89,7 @@ export class Opener<T> {
       }
       yield object
     }
-    if (errnoName(-id) !== 'ENOENT')
-      throw failure(`Cannot list ${plural}`, id, `bpf(BPF_${command.toUpperCase()})`)
+    if (id !== -ENOENT) throw failure(`Cannot list ${plural}`, id, `bpf(BPF_${command.toUpperCase()})`)
   }
 
   #take(owned: OwnedFd, check?: (owned: OwnedFd) => void): T {

@@ -9,6 +9,7 @@
 import { existsSync, mkdirSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/generated/flags.ts'
+import { ENOENT } from '../base/errno.ts'
 import { inFileSystem, requireBpffs } from '../kernel/bpffs.ts'
 import { failure } from '../kernel/failure.ts'
 import { bpf } from '../syscalls/bpf.ts'
@@ -29,8 +30,6 @@ export interface OpenPinOptions {
   /** The descriptor cannot read the object's data. */
   writeOnly?: boolean
 }
-
-const ENOENT = 2
 
 /**
  * Pins an object. Since Linux 4.4; links since 5.7.

@@ -8,7 +8,8 @@
  */
 
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
-import { type Instruction, LDIMM64, slotCount } from '../asm/instruction.ts'
+import { type Instruction, slotCount } from '../asm/instruction.ts'
+import { CALL, LDIMM64 } from '../asm/opcodes.ts'
 
 /** BTF that was loaded into the kernel, with the strings that line information points to. */
 export interface LoadedBtf {
@@ -17,9 +18,6 @@ export interface LoadedBtf {
   /** Offset of a string in its string section; `undefined` when it has no such string. */
   stringOffset(text: string): number | undefined
 }
-
-/** Opcode of `call`. */
-const CALL = 0x85
 
 /** Arrays of records for `BPF_PROG_LOAD`. */
 export interface ExtInfo {

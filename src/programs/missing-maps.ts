@@ -7,12 +7,11 @@
  * @module
  */
 
-import { type Instruction, LDIMM64 } from '../asm/instruction.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { CALL, LDIMM64 } from '../asm/opcodes.ts'
 
 /** `imm` of the calls that stand for the first map's address; no helper has such a number, and people can tell. */
 const POISON = 2_001_000_000
-/** Opcode of `call`. */
-const CALL = 0x85
 
 /** A map that a program refers to and that is not created. */
 export interface MissingMap {

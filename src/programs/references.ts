@@ -8,7 +8,8 @@
 
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../abi/constants.ts'
 import { assemble } from '../asm/assemble.ts'
-import { type Instruction, LDIMM64 } from '../asm/instruction.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { LDIMM64 } from '../asm/opcodes.ts'
 import { BpfError } from '../base/errors.ts'
 
 /** Finds the map that an instruction names; `undefined` when there is none. */

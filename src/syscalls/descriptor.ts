@@ -11,11 +11,9 @@
 
 import { closeSync, openSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { F_DUPFD_CLOEXEC, O_CLOEXEC } from '../abi/linux.ts'
 import type { SyscallEntry } from './backends/syscall-entry.ts'
 import { nr } from './numbers.ts'
-
-const F_DUPFD_CLOEXEC = 1030
-const O_CLOEXEC = 0o2000000
 
 type Kernel = Pick<SyscallEntry, 'syscall'>
 

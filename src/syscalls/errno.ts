@@ -6,15 +6,15 @@
  */
 
 import { getSystemErrorMap } from 'node:util'
-import { errnoName, errnos } from '../base/errno.ts'
+import { EBADFD, ENOTSUPP, EOPNOTSUPP, errnoName } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 
 /** Texts that Node lacks or words badly, by number. */
 const corrections: ReadonlyMap<number, string> = new Map([
-  [errnos.EBADFD, 'file descriptor in bad state'],
+  [EBADFD, 'file descriptor in bad state'],
   // libuv's text speaks of sockets.
-  [errnos.EOPNOTSUPP, 'operation not supported'],
-  [errnos.ENOTSUPP, 'operation not supported by this kernel'],
+  [EOPNOTSUPP, 'operation not supported'],
+  [ENOTSUPP, 'operation not supported by this kernel'],
 ])
 
 let texts: Map<number, readonly [name: string, text: string]> | undefined

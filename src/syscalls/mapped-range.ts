@@ -6,15 +6,12 @@
  */
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { MAP_FIXED_NOREPLACE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../abi/linux.ts'
 import { BpfError, fileError } from '../base/errors.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { nr } from './numbers.ts'
 
-const PROT_READ_WRITE = 3
-const MAP_SHARED = 0x01
-/** As `MAP_FIXED`, but nothing that lies there is replaced (4.17). */
-const MAP_FIXED_NOREPLACE = 0x10_0000
 const MEMORY = '/proc/self/mem'
 
 /** A mapping of a descriptor, held until it is closed. */
@@ -39,7 +36,7 @@ export class MappedRange implements Disposable {
    */
   static map(fd: number, length: number, address?: number): MappedRange {
     const flags = address === undefined ? MAP_SHARED : MAP_SHARED | MAP_FIXED_NOREPLACE
-    const result = syscallEntry().syscall(nr.mmap, address ?? 0, length, PROT_READ_WRITE, flags, fd, 0)
+    const result = syscallEntry().syscall(nr.mmap, address ?? 0, length, PROT_READ | PROT_WRITE, flags, fd, 0)
     if (result < 0) throw systemError(`Cannot map ${length} bytes`, result, 'mmap')
     return new MappedRange(result, length)
   }

@@ -11,18 +11,19 @@
  * @module
  */
 
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_NONE,
+  PROT_READ,
+  PROT_WRITE,
+} from '../abi/linux.ts'
 import { BpfError } from '../base/errors.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { nr } from './numbers.ts'
-
-const PROT_NONE = 0
-const PROT_READ = 1
-const PROT_WRITE = 2
-const MAP_SHARED = 0x01
-const MAP_PRIVATE = 0x02
-const MAP_FIXED = 0x10
-const MAP_ANONYMOUS = 0x20
 
 /** A range of the buffer and what lies there. Offsets and lengths are in bytes and multiples of the page size. */
 export interface MappingRegion {

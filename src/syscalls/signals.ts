@@ -6,7 +6,7 @@
  * @module
  */
 
-import { errnoName } from '../base/errno.ts'
+import { EAGAIN, EINTR } from '../base/errno.ts'
 import { syscallEntry } from './entry.ts'
 import { allocate } from './memory.ts'
 import { nr } from './numbers.ts'
@@ -21,7 +21,7 @@ export const ATTEMPTS = 100
 
 /** Whether a call gave up because a signal is pending; the verifier says `EAGAIN` then. */
 export function isInterrupted(result: number): boolean {
-  return result < 0 && ['EAGAIN', 'EINTR'].includes(errnoName(-result))
+  return result === -EAGAIN || result === -EINTR
 }
 
 /**

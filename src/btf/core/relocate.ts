@@ -10,13 +10,17 @@
  * @module
  */
 
+import { type CoreRelocation, type Instruction, type SourceLine, slotCount } from '../../asm/instruction.ts'
 import {
-  type CoreRelocation,
-  type Instruction,
+  CALL,
+  CLASS_MASK,
+  classes,
   LDIMM64,
-  type SourceLine,
-  slotCount,
-} from '../../asm/instruction.ts'
+  SIZE_MASK,
+  SOURCE_MASK,
+  sizes,
+  sources,
+} from '../../asm/opcodes.ts'
 import type { Btf } from '../btf.ts'
 import type { BtfType } from '../types.ts'
 import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './access.ts'
@@ -58,12 +62,8 @@ export interface CoreResult {
 const POISON = 0xbad2310
 /** The slot of the refused one, when the log has the instructions. */
 const POISONED_CALL = new RegExp(`(\\d+): \\(85\\) call unknown#${POISON}\\s+invalid func`)
-const CALL = 0x85
-const CLASS_MASK = 0x07
-const SIZE_MASK = 0x18
-const SOURCE_REGISTER = 0x08
 /** Bits of the size in the opcode of a load or store, by bytes. */
-const SIZES: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 }
+const SIZES: Readonly<Record<number, number>> = { 1: sizes.b, 2: sizes.h, 4: sizes.w, 8: sizes.dw }
 
 /** What is known of the relocations of one object: its programs have most of them in common. */
 interface CoreCache {
@@ -203,13 +203,16 @@ function patch(
       throw coreError(`the instruction for ${describeAccess(access)} has ${actual}, not ${before.value}`)
     }
   }
-  switch (CLASSES[opcode & CLASS_MASK]) {
-    case 'alu':
-      if ((opcode & SOURCE_REGISTER) !== 0) throw unexpected(opcode)
+  switch (opcode & CLASS_MASK) {
+    case classes.alu:
+    case classes.alu64:
+      if ((opcode & SOURCE_MASK) !== sources.k) throw unexpected(opcode)
       expect(BigInt(instruction.imm))
       instruction.imm = Number(BigInt.asIntN(32, after.value))
       return undefined
-    case 'memory': {
+    case classes.ldx:
+    case classes.st:
+    case classes.stx: {
       expect(BigInt(instruction.offset))
       if (after.value > 0x7fffn) {
         throw coreError(
@@ -224,7 +227,7 @@ function patch(
       instruction.offset = Number(after.value)
       return undefined
     }
-    case 'load':
+    case classes.ld:
       if (opcode !== LDIMM64 || instruction.src !== 0 || instruction.offset !== 0) throw unexpected(opcode)
       expect(BigInt(instruction.imm))
       instruction.imm = after.value
@@ -233,9 +236,6 @@ function patch(
       throw unexpected(opcode)
   }
 }
-
-/** By the class of an opcode, its lowest three bits. */
-const CLASSES = ['load', 'memory', 'memory', 'memory', 'alu', 'jump', 'jump', 'alu'] as const
 
 function unexpected(opcode: number): Error {
   return coreError(`opcode 0x${opcode.toString(16)} holds no relocatable value`)

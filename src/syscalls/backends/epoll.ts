@@ -6,21 +6,13 @@
  * @module
  */
 
-import { errnoName } from '../../base/errno.ts'
+import { EPOLL_CTL_ADD, EPOLLIN, O_CLOEXEC } from '../../abi/linux.ts'
+import { EPERM } from '../../base/errno.ts'
 import { BpfError } from '../../base/errors.ts'
 import { duplicateFd } from '../descriptor.ts'
 import { systemError } from '../errno.ts'
 import { nr } from '../numbers.ts'
 import type { SyscallEntry } from './syscall-entry.ts'
-
-/** `epoll_ctl`: watch a descriptor. */
-export const EPOLL_CTL_ADD = 1
-/** `epoll_ctl`: watch a descriptor no longer. */
-export const EPOLL_CTL_DEL = 2
-/** Event: there is something to read. */
-export const EPOLLIN = 0x001
-/** `epoll_create1`: close on exec. */
-export const EPOLL_CLOEXEC = 0o2000000
 
 const DATA_OFFSET = process.arch === 'x64' ? 4 : 8
 
@@ -58,7 +50,7 @@ export class EpollEvents {
  * @throws BpfError `EPERM` for a regular file, `EBADF` for a descriptor that is none
  */
 export function duplicatePollable(entry: Pick<SyscallEntry, 'syscall' | 'addressOf'>, fd: number): number {
-  const epoll = entry.syscall(nr.epoll_create1, EPOLL_CLOEXEC)
+  const epoll = entry.syscall(nr.epoll_create1, O_CLOEXEC)
   if (epoll < 0) throw watchError(fd, epoll, 'epoll_create1')
   const events = new EpollEvents(entry, 1)
   events.set(EPOLLIN, 0)
@@ -77,7 +69,7 @@ export function duplicatePollable(entry: Pick<SyscallEntry, 'syscall' | 'address
  */
 export function watchError(fd: number, result: number, syscall: string): BpfError {
   const what = `Cannot watch descriptor ${fd}`
-  if (errnoName(-result) !== 'EPERM') return systemError(what, result, syscall)
+  if (result !== -EPERM) return systemError(what, result, syscall)
   // epoll says EPERM where a file has no notion of readiness; "operation not permitted" would mislead.
   return new BpfError(`${what}: its kind of file cannot be waited for (EPERM)`, {
     code: 'EPERM',

@@ -8,19 +8,13 @@
  * @module
  */
 
-import { errnoName } from '../../base/errno.ts'
+import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, O_CLOEXEC, O_NONBLOCK } from '../../abi/linux.ts'
+import { EINTR } from '../../base/errno.ts'
 import { closedError } from '../../base/errors.ts'
 import { closeFd, takeFd } from '../descriptor.ts'
 import { systemError } from '../errno.ts'
 import { nr } from '../numbers.ts'
-import {
-  duplicatePollable,
-  EPOLL_CLOEXEC,
-  EPOLL_CTL_ADD,
-  EPOLL_CTL_DEL,
-  EPOLLIN,
-  EpollEvents,
-} from './epoll.ts'
+import { duplicatePollable, EpollEvents } from './epoll.ts'
 import type { FdWatcher, SyscallEntry } from './syscall-entry.ts'
 
 /** How long the end of a thread may be delayed, in milliseconds. */
@@ -29,7 +23,6 @@ const WAIT_LIMIT = 100
 const UNREFERENCED_INTERVAL = 10
 /** Events taken at once; more come with the next wait. */
 const EVENTS_PER_WAIT = 64
-const EFD_CLOEXEC_NONBLOCK = 0o2004000
 /** `data` of the eventfd that ends a wait; watchers count from 1. */
 const WAKE_TOKEN = 0
 
@@ -117,9 +110,9 @@ export class EpollLoop {
 
   #open(): void {
     if (this.#epoll >= 0) return
-    const epoll = this.#make('epoll_create1', EPOLL_CLOEXEC)
+    const epoll = this.#make('epoll_create1', O_CLOEXEC)
     try {
-      this.#wakeup = this.#make('eventfd2', 0, EFD_CLOEXEC_NONBLOCK)
+      this.#wakeup = this.#make('eventfd2', 0, O_CLOEXEC | O_NONBLOCK)
     } catch (error) {
       closeFd(this.#backend, epoll)
       throw error
@@ -160,7 +153,7 @@ export class EpollLoop {
   }
 
   #dispatch(count: number): void {
-    if (count < 0 && errnoName(-count) !== 'EINTR') {
+    if (count < 0 && count !== -EINTR) {
       throw systemError('Cannot wait for descriptors', count, 'epoll_pwait')
     }
     for (let i = 0; i < count; i++) {

@@ -6,7 +6,8 @@
 
 import type { ExecutionContext } from 'ava'
 import { type CoreRelocationKind, coreRelocationKinds } from '../../../src/abi/generated/enums.ts'
-import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { LDIMM64 } from '../../../src/asm/opcodes.ts'
 import { type ByteOrder, hostByteOrder } from '../../../src/base/bytes.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { type CoreResult, type CoreTargets, relocateCore } from '../../../src/btf/core/relocate.ts'

@@ -6,7 +6,8 @@
 
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../../../src/abi/constants.ts'
 import { helpers } from '../../../src/abi/generated/enums.ts'
-import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { LDIMM64 } from '../../../src/asm/opcodes.ts'
 import { answerOf, tryMap } from '../../../src/kernel/experiment.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
 import { BpfMap } from '../../../src/maps/map.ts'

@@ -14,9 +14,10 @@ import {
 import { decodeInstructions } from '../../../src/asm/decode.ts'
 import { disassemble, disassembleInstruction } from '../../../src/asm/disassemble.ts'
 import { encodeInstructions } from '../../../src/asm/encode.ts'
-import { type Instruction, LDIMM64 } from '../../../src/asm/instruction.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit, ja, jeq, label } from '../../../src/asm/jumps.ts'
 import { load, loadAcquire, storeRelease } from '../../../src/asm/memory.ts'
+import { LDIMM64 } from '../../../src/asm/opcodes.ts'
 import { r0, r1, r2, r3 } from '../../../src/asm/registers.ts'
 import { golden } from '../../support/asm/golden-instructions.ts'
 

@@ -8,7 +8,7 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
-import { errnoName } from '../../../base/errno.ts'
+import { EINVAL } from '../../../base/errno.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
@@ -86,7 +86,7 @@ function fits(program: ProgramHandle, attachType: KprobeMultiAttachType): boolea
     attach_type: attachTypes[attachType],
     kprobe_multi: { cnt: 1, syms: symbolPointers(['ebpf_ts_no_such_symbol']) },
   })
-  return errnoName(-result) !== 'EINVAL'
+  return result !== -EINVAL
 }
 
 /** Names the first target that is at fault, and how many more there are; reads each list of the kernel once. */

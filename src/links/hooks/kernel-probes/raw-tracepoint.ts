@@ -7,7 +7,7 @@
  * @module
  */
 
-import { errnoName } from '../../../base/errno.ts'
+import { EINVAL, ENOENT } from '../../../base/errno.ts'
 import { NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/features.ts'
@@ -78,8 +78,8 @@ function open(
   const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
-    if (errnoName(-result) === 'ENOENT') throw withReason(error, 'there is no such tracepoint')
-    if (errnoName(-result) !== 'EINVAL') throw error
+    if (result === -ENOENT) throw withReason(error, 'there is no such tracepoint')
+    if (result !== -EINVAL) throw error
     // Older kernels refuse the unknown field, not the tracepoint.
     if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
       throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.10', { errno: -result })

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { AF_UNIX, O_CLOEXEC, SIOCGIFINDEX, SOCK_DGRAM } from '../../../abi/linux.ts'
 import { BpfError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { syscallEntry } from '../../../syscalls/entry.ts'
@@ -17,10 +18,6 @@ import { ioctl } from '../../../syscalls/perf.ts'
 /** A network device: its name in this network namespace, or its index. */
 export type Device = string | number
 
-const AF_UNIX = 1
-const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
-const SIOCGIFINDEX = 0x8933
 /** `IFNAMSIZ` of include/uapi/linux/if.h, its terminating zero included. */
 const NAME_SIZE = 16
 /** `struct ifreq`: the name, then a union of 24 bytes. */
@@ -39,7 +36,7 @@ export function deviceIndex(device: Device): number {
   }
   const name = Buffer.from(device)
   if (name.length === 0 || name.length >= NAME_SIZE || name.includes(0)) throw noDevice(device)
-  const made = syscallEntry().syscall(nr.socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  const made = syscallEntry().syscall(nr.socket, AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0)
   if (made < 0) throw failure(`Cannot find network device ${device}`, made, 'socket')
   using socket = OwnedFd.adopt(made, 'socket')
   const request = allocate(IFREQ_SIZE)

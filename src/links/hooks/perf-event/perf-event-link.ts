@@ -12,6 +12,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_SET_BPF, PERF_FLAG_FD_CLOEXEC } from '../../../abi/linux.ts'
 import { BpfError, closedError, NotSupportedError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/features.ts'
@@ -23,12 +24,6 @@ import type { LinkInfo, PerfEventDetails } from '../../info.ts'
 import { KernelLink, Link, type ProgramHandle } from '../../link.ts'
 import { type TaskFdInfo, taskFdQuery } from '../../task-fd-query.ts'
 import { requireCookie } from '../cookie.ts'
-
-/** `_IO('$', 0)`: enable the event. */
-const PERF_EVENT_IOC_ENABLE = 0x2400
-/** `_IOW('$', 8, __u32)`: attach a BPF program. */
-const PERF_EVENT_IOC_SET_BPF = 0x40042408
-const PERF_FLAG_FD_CLOEXEC = 8
 
 /** Fields of `struct perf_event_attr` to set: offset in the struct to value; `bigint` means 64 bits. */
 export type PerfEventFields = readonly (readonly [offset: number, value: number | bigint])[]

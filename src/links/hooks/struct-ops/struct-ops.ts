@@ -10,7 +10,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_LINK } from '../../../abi/generated/flags.ts'
-import { errnoName } from '../../../base/errno.ts'
+import { EBUSY, ENOENT } from '../../../base/errno.ts'
 import { NotSupportedError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import type { BpfMap } from '../../../maps/map.ts'
@@ -47,7 +47,7 @@ function setValue(map: Pick<BpfMap, 'fd'>, value: Uint8Array, what: string, link
   const result = bpf('map_update_elem', { map_fd: map.fd, key: KEY, value })
   if (result >= 0) return
   // The value of a map with a link is set once; it may be attached again.
-  if (linked && errnoName(-result) === 'EBUSY') return
+  if (linked && result === -EBUSY) return
   throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
 }
 
@@ -90,7 +90,7 @@ class StructOpsRegistration extends Link {
 
   detach(): void {
     const result = bpf('map_delete_elem', { map_fd: this.fd, key: KEY })
-    if (result < 0 && errnoName(-result) !== 'ENOENT')
+    if (result < 0 && result !== -ENOENT)
       throw failure(
         `Cannot detach the operations of map ${this.#map.name}`,
         result,

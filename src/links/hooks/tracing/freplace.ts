@@ -6,7 +6,7 @@
  * @module
  */
 
-import { errnoName } from '../../../base/errno.ts'
+import { EINVAL, ENOENT } from '../../../base/errno.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { BtfObject } from '../../../objects/btf-object.ts'
@@ -34,7 +34,7 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
     const what = `program ${program.name} to the function it replaces`
     const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
     // The kernel forgets what it was loaded for once it was attached to it.
-    if (errnoName(-result) === 'EINVAL' || errnoName(-result) === 'ENOENT') {
+    if (result === -EINVAL || result === -ENOENT) {
       throw withReason(
         failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)'),
         'it must be of type ext, and was not attached before; to attach it again, give target and function',

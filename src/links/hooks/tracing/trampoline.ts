@@ -8,7 +8,7 @@
  */
 
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
-import { errnoName } from '../../../base/errno.ts'
+import { EINVAL } from '../../../base/errno.ts'
 import type { BpfErrorCode } from '../../../base/error-codes.ts'
 import { NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
@@ -44,7 +44,7 @@ export function attachTrampoline(
   requireCookie(what, cookie)
   const fields: AttrFields<'link_create'> = { prog_fd: program.fd, attach_type: attachTypes[attachType] }
   const result = bpf('link_create', cookie === undefined ? fields : { ...fields, tracing: { cookie } })
-  if (result >= 0 || errnoName(-result) !== 'EINVAL') {
+  if (result !== -EINVAL) {
     return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
   }
   if (features.tracingLink.probe() === 'yes') {

@@ -81,7 +81,8 @@ export function undocumentedExports(text: string): string[] {
     const name = declaration.exec(line)?.[1]
     if (name === undefined) return
     const before = lines[i - 1] ?? ''
-    const inBlock = /^export const \w+(?:: \w+)? = .+/.test(before) && /^export const \w+(?:: \w+)? = .+/.test(line)
+    const inBlock =
+      /^export const \w+(?:: \w+)? = .+/.test(before) && /^export const \w+(?:: \w+)? = .+/.test(line)
     // The comment of the first overload is that of all.
     const isOverload = name === previous
     if (!before.endsWith('*/') && !isOverload && !(inBlock && !missing.includes(previous))) missing.push(name)

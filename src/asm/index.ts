@@ -1,13 +1,133 @@
 /** Instructions: encode, decode, assemble, disassemble, and write by hand. Pure. @module */
 
-export * from './alu.ts'
-export * from './assemble.ts'
-export * from './calls.ts'
-export * from './decode.ts'
-export * from './disassemble.ts'
-export * from './encode.ts'
-export * from './instruction.ts'
-export * from './jumps.ts'
-export * from './memory.ts'
-export * from './opcodes.ts'
-export * from './registers.ts'
+export {
+  type AluBuilder,
+  add,
+  add32,
+  and,
+  and32,
+  arsh,
+  arsh32,
+  bswap,
+  div,
+  div32,
+  lsh,
+  lsh32,
+  mod,
+  mod32,
+  mov,
+  mov32,
+  movsx,
+  movsx32,
+  mul,
+  mul32,
+  neg,
+  neg32,
+  or,
+  or32,
+  rsh,
+  rsh32,
+  type SwapSize,
+  sdiv,
+  sdiv32,
+  smod,
+  smod32,
+  sub,
+  sub32,
+  toBe,
+  toLe,
+  type UnaryBuilder,
+  xor,
+  xor32,
+} from './alu.ts'
+export { assemble } from './assemble.ts'
+export {
+  call,
+  callFunction,
+  callKfunc,
+  loadFunction,
+  loadImm64,
+  loadMap,
+  loadMapFd,
+  loadMapValue,
+  type MapOrFd,
+} from './calls.ts'
+export { decodeInstructions } from './decode.ts'
+export {
+  type DisassembleOptions,
+  disassemble,
+  disassembleInstruction,
+} from './disassemble.ts'
+export { encodeInstructions } from './encode.ts'
+export {
+  type CoreRelocation,
+  type Instruction,
+  type Reference,
+  type SourceLine,
+  slotCount,
+} from './instruction.ts'
+export {
+  exit,
+  gotol,
+  type JumpBuilder,
+  type JumpTarget,
+  ja,
+  jeq,
+  jeq32,
+  jge,
+  jge32,
+  jgt,
+  jgt32,
+  jle,
+  jle32,
+  jlt,
+  jlt32,
+  jne,
+  jne32,
+  jset,
+  jset32,
+  jsge,
+  jsge32,
+  jsgt,
+  jsgt32,
+  jsle,
+  jsle32,
+  jslt,
+  jslt32,
+  label,
+  mayGoto,
+} from './jumps.ts'
+export {
+  type AtomicBuilder,
+  type AtomicSize,
+  atomicAdd,
+  atomicAnd,
+  atomicCmpxchg,
+  atomicFetchAdd,
+  atomicFetchAnd,
+  atomicFetchOr,
+  atomicFetchXor,
+  atomicOr,
+  atomicXchg,
+  atomicXor,
+  load,
+  loadAcquire,
+  type MemorySize,
+  type SignedMemorySize,
+  store,
+  storeRelease,
+} from './memory.ts'
+export {
+  type Register,
+  r0,
+  r1,
+  r2,
+  r3,
+  r4,
+  r5,
+  r6,
+  r7,
+  r8,
+  r9,
+  r10,
+} from './registers.ts'

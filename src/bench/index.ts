@@ -1,17 +1,17 @@
 /**
- * What a probe costs: `benchProbes()` measures it on the running kernel, and the parts that it is made of.
+ * What a probe costs: `benchProbes()` measures it on the running kernel, `measureRounds()` measures contenders of
+ * your own in the same interleaved rounds.
  *
  * @module
  */
 
 export { ATTACH_COUNTS, type AttachTimesOptions, measureAttachTimes } from './attach-time.ts'
-export { type BodyName, bodies } from './bodies.ts'
+export { type Body, type BodyName, bodies } from './bodies.ts'
 export { compareDocuments, formatComparison, type RowComparison } from './compare.ts'
 export {
   type AttachTime,
   type MeasuredRow,
   measuredProbes,
-  measuredRows,
   type ProbesDocument,
   parseProbesDocument,
   type Row,
@@ -19,8 +19,7 @@ export {
   type Space,
   type UnmeasuredRow,
 } from './document.ts'
-export { type Environment, readEnvironment, spoilers } from './environment.ts'
-export { type KprobeMechanism, type ListedKprobe, listKprobes, parseKprobeList } from './kprobe-list.ts'
+export { type Environment, spoilers } from './environment.ts'
 export { type BenchProbesOptions, benchProbes, listVariants, type VariantDescription } from './probes.ts'
 export { formatReport } from './report.ts'
 export {
@@ -34,5 +33,5 @@ export {
   type RoundsOptions,
   type Sample,
 } from './rounds.ts'
-export { quantile, type Summary, summarize } from './statistics.ts'
+export type { Summary } from './statistics.ts'
 export { chartSvg } from './svg.ts'

@@ -11,8 +11,30 @@ export { type BtfCodec, type BtfCodecOptions, btfCodec } from './codec/codec.ts'
 export type { BtfObject, BtfValue } from './codec/value.ts'
 export { type CoreFailure, type CoreResult, type CoreTargets, relocateCore } from './core/relocate.ts'
 export { type DedupOptions, type DedupResult, dedupBtf } from './dedup/dedup.ts'
-export { type CoreRecord, type ExtInfo, type FunctionRecord, type LineRecord, parseExtInfo } from './ext.ts'
-export { essentialName } from './flavor.ts'
 export { type BtfToCOptions, btfToC } from './text/c-dump.ts'
 export { type CTextOptions, cDeclaration, cDefinition } from './text/c-type.ts'
-export * from './types.ts'
+export type {
+  BtfArray,
+  BtfDatasec,
+  BtfDeclTag,
+  BtfEnum,
+  BtfEnumerator,
+  BtfFloat,
+  BtfFunc,
+  BtfFuncProto,
+  BtfFwd,
+  BtfInt,
+  BtfKind,
+  BtfLinkage,
+  BtfMember,
+  BtfParam,
+  BtfPtr,
+  BtfSectionVariable,
+  BtfStruct,
+  BtfType,
+  BtfTypedef,
+  BtfTypeOf,
+  BtfTypeTag,
+  BtfVar,
+  BtfVoid,
+} from './types.ts'

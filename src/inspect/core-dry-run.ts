@@ -8,7 +8,7 @@ import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type CoreFailure, relocateCore } from '../btf/core/relocate.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
-import { type LinkOptions, linkedPrograms } from './linked.ts'
+import { type JoinOptions, linkedPrograms } from './linked.ts'
 
 /** What the relocations of one program come to. */
 export interface CoreDryRun {
@@ -32,7 +32,7 @@ export function dryRunCore(
   spec: CollectionSpec,
   kernel: Btf,
   modules: readonly Btf[] = [],
-  options: LinkOptions = {},
+  options: JoinOptions = {},
 ): CoreDryRun[] {
   return Array.from(linkedPrograms(spec, options), ({ name: program, program: each, instructions }) => {
     const relocations = instructions.filter(({ relocation }) => relocation !== undefined).length

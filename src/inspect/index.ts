@@ -5,11 +5,9 @@
  * @module
  */
 
-export { aloneSpec } from './alone.ts'
 export { type CoreDryRun, dryRunCore } from './core-dry-run.ts'
 export { explainVerdict, type RefusedProgram } from './explain-verdict.ts'
 export {
-  INSPECTION_VERSION,
   type InspectedExtern,
   type InspectedMap,
   type InspectedProgram,
@@ -20,11 +18,10 @@ export {
   type InspectOptions,
   inspectObject,
 } from './inspect.ts'
-export { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'
-export { type KernelNeed, type KernelNeeds, mapNeeds, programNeeds, summarizeNeeds } from './needs.ts'
+export { type JoinOptions, type LinkedProgram, linkedPrograms, relocationSubject } from './linked.ts'
+export type { KernelNeed, KernelNeeds } from './needs.ts'
 export {
   type ProgramVerdict,
-  parseStatistics,
   type Refusal,
   type VerifierStatistics,
   type VerifyOptions,

@@ -16,7 +16,7 @@ import type { VariableSpec } from '../collection/variable-spec.ts'
 import type { ExternSpec } from '../elf/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { InitialValues } from './initial-values.ts'
-import { type LinkedProgram, type LinkOptions, linkedPrograms, relocationSubject } from './linked.ts'
+import { type JoinOptions, type LinkedProgram, linkedPrograms, relocationSubject } from './linked.ts'
 import { type KernelNeeds, mapNeeds, programNeeds, slotsOf, summarizeNeeds } from './needs.ts'
 
 /** A type of the object. */
@@ -139,7 +139,7 @@ export interface Inspection {
 }
 
 /** Limits of `inspectObject`, for objects that are not trusted: what is beyond them is `null`, unless it says else. */
-export interface InspectOptions extends LinkOptions {
+export interface InspectOptions extends JoinOptions {
   /** Characters of C that types are written with. Default: 16,777,216. */
   maxCharacters?: number
   /** Members and elements of the initial values of variables, in all; text and bytes count once. Default: 262,144. */

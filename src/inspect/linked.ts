@@ -13,8 +13,8 @@ import { linkFunctions } from '../collection/link-functions.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 
-/** Limits of linking, for objects that are not trusted. */
-export interface LinkOptions {
+/** Limits of joining programs with their functions, for objects that are not trusted. */
+export interface JoinOptions {
   /**
    * Instructions of all programs, each with the functions that it uses: thousands of programs may use the same ones.
    * Default: 4,194,304.
@@ -35,7 +35,7 @@ export interface LinkedProgram {
  *
  * @throws ObjectFileError when they exceed the limit
  */
-export function* linkedPrograms(spec: CollectionSpec, options: LinkOptions = {}): Generator<LinkedProgram> {
+export function* linkedPrograms(spec: CollectionSpec, options: JoinOptions = {}): Generator<LinkedProgram> {
   const { maxInstructions = 1 << 22 } = options
   let total = 0
   for (const [name, program] of spec.programs) {

@@ -26,7 +26,7 @@ export {
 export { kretsyscall, ksyscall, syscallFunction } from './hooks/kernel-probes/ksyscall.ts'
 export { type RawTracepointOptions, rawTracepoint, tpBtf } from './hooks/kernel-probes/raw-tracepoint.ts'
 export { type TracepointOptions, tracepoint } from './hooks/kernel-probes/tracepoint.ts'
-export { type Device, deviceIndex } from './hooks/network/device.ts'
+export type { Device } from './hooks/network/device.ts'
 export { flowDissector } from './hooks/network/flow-dissector.ts'
 export { type NetfilterOptions, netfilter } from './hooks/network/netfilter.ts'
 export { skLookup } from './hooks/network/sk-lookup.ts'
@@ -35,7 +35,6 @@ export { type XdpMode, type XdpOptions, xdp } from './hooks/network/xdp.ts'
 export type { ProbeMode } from './hooks/perf-event/probe.ts'
 export {
   listProbeEvents,
-  PROBE_GROUP_PREFIX,
   type ProbeEvent,
   type ProbeEventKind,
   removeProbeEvents,
@@ -48,7 +47,6 @@ export { type FreplaceOptions, freplace } from './hooks/tracing/freplace.ts'
 export { fsession } from './hooks/tracing/fsession.ts'
 export { lsm } from './hooks/tracing/lsm.ts'
 export type { TracingOptions } from './hooks/tracing/trampoline.ts'
-export { resolveBinary } from './hooks/user-probes/binary.ts'
 export { type UprobeOptions, uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 export {
   type UprobeMultiLink,
@@ -56,7 +54,27 @@ export {
   uprobeMulti,
   uprobeSession,
 } from './hooks/user-probes/uprobe-multi.ts'
-export type * from './info.ts'
+export type {
+  CgroupLinkInfo,
+  DeviceLinkInfo,
+  IterLinkInfo,
+  KprobeMultiLinkInfo,
+  KprobeMultiTarget,
+  LinkInfo,
+  LinkInfoBase,
+  NetfilterLinkInfo,
+  NetnsLinkInfo,
+  OtherLinkInfo,
+  PerfEventDetails,
+  PerfEventLinkInfo,
+  RawTracepointLinkInfo,
+  SockmapLinkInfo,
+  StructOpsLinkInfo,
+  TracingLinkInfo,
+  UprobeMultiLinkInfo,
+  UprobeMultiTarget,
+  XdpLinkInfo,
+} from './info.ts'
 export { Link, type ProgramHandle, type Replacement, type UpdateOptions } from './link.ts'
 export { LinkGroup } from './link-group.ts'
 export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'

@@ -2,9 +2,7 @@
 
 export type { LoadedBtf } from './ext-info.ts'
 export type { ProgramInfo } from './info.ts'
-export { type MissingKfunc, poisonedCall } from './kfuncs.ts'
-export type { LoadOptions, StructOpsMember } from './load.ts'
-export { type MissingMap, poisonMaps, type WithoutMaps } from './missing-maps.ts'
+export type { LoadOptions } from './load.ts'
 export { enableStats, Program } from './program.ts'
 export type { MapResolver } from './references.ts'
 export {
@@ -14,7 +12,6 @@ export {
   type SectionDefinition,
   sectionDefinitions,
 } from './sections.ts'
-export { copyInstructions, copyProgramSpec, type ProgramSpec } from './spec.ts'
+export type { ProgramSpec } from './spec.ts'
 export type { TestRunOptions, TestRunResult } from './test-run.ts'
 export { VerifierError, type VerifierErrorDetails } from './verifier-error.ts'
-export { formatSourceLine, summarizeVerifierLog, type VerifierSummary } from './verifier-log.ts'

@@ -4,13 +4,6 @@
  * @module
  */
 
-export { explainFunction, type FunctionFacts, functionFacts, type ProbeKind } from './explain-function.ts'
-export { type KernelSymbol, KernelSymbols, type SymbolAt, splitModule } from './kallsyms.ts'
-export { syscallPrefix } from './syscall-wrapper.ts'
-export {
-  ambiguousFunctions,
-  kprobeBlacklist,
-  parseTraceableFunctions,
-  type TraceableFunction,
-  traceableFunctions,
-} from './traceable.ts'
+export { explainFunction, type ProbeKind } from './explain-function.ts'
+export { type KernelSymbol, KernelSymbols, type SymbolAt } from './kallsyms.ts'
+export { kprobeBlacklist, type TraceableFunction, traceableFunctions } from './traceable.ts'

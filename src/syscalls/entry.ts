@@ -26,6 +26,16 @@ export function syscallEntry(): SyscallEntry {
   return entry
 }
 
+/**
+ * How this thread makes system calls: through the prebuilt shim, or through koffi.
+ *
+ * @throws NotSupportedError on an operating system or CPU without support
+ * @throws BpfError `ERR_BACKEND` when the backend that the environment asks for is absent
+ */
+export function syscallBackend(): SyscallEntry['backend'] {
+  return syscallEntry().backend
+}
+
 function openEntry(wanted: string | undefined): SyscallEntry {
   if (process.platform !== 'linux') {
     throw new NotSupportedError('eBPF', undefined, { hint: `it needs Linux, this is ${process.platform}` })

@@ -6,6 +6,7 @@ import * as asm from '../../../src/asm/index.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit, ja, jne, jsgt, label } from '../../../src/asm/jumps.ts'
 import { load, store } from '../../../src/asm/memory.ts'
+import { aluOperations } from '../../../src/asm/opcodes.ts'
 import { r0, r1, r6, r7, r10 } from '../../../src/asm/registers.ts'
 import { hostByteOrder } from '../../../src/base/bytes.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
@@ -266,6 +267,6 @@ kernelTest('the verifier prints the instructions that were meant', [], t => {
 
 test('the tables above have every operation', t => {
   // neg and end have one operand, and tests of their own.
-  const { neg: _, end: __, ...binary } = asm.aluOperations
+  const { neg: _, end: __, ...binary } = aluOperations
   t.is(arithmetic.length + shifts.length, Object.keys(binary).length)
 })

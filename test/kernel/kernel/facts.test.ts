@@ -168,8 +168,8 @@ function asOther(args: readonly string[], code: string): string {
   const source = `
     const { BpfMap } = await import(${module('maps/index.js')})
     const { Program } = await import(${module('programs/index.js')})
-    const { syscallEntry } = await import(${module('syscalls/index.js')})
-    syscallEntry()
+    const { syscallBackend } = await import(${module('syscalls/index.js')})
+    syscallBackend()
     ${code}`
   const script = ['--input-type=module', '-e', source]
   const [command, ...rest] = [...args, process.execPath, ...script]

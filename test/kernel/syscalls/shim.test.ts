@@ -36,8 +36,8 @@ if (existsSync(file)) {
     const door = JSON.stringify(new URL('../../../src/syscalls/index.js', import.meta.url).href)
     const source = `
       process.dlopen = module => { module.exports = { version: 1 } }
-      const { syscallEntry } = await import(${door})
-      try { syscallEntry() } catch ({ code, message }) { console.log(code, message) }`
+      const { syscallBackend } = await import(${door})
+      try { syscallBackend() } catch ({ code, message }) { console.log(code, message) }`
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
       encoding: 'utf8',
       env: { ...process.env, EBPF_TS_BACKEND: '' },
@@ -47,7 +47,7 @@ if (existsSync(file)) {
   })
 
   test('the package as it is published finds the shim', t => {
-    const source = "import { syscallEntry } from 'ebpf-ts/syscalls'; console.log(syscallEntry().backend)"
+    const source = "import { syscallBackend } from 'ebpf-ts/syscalls'; console.log(syscallBackend())"
     const env = { ...process.env, EBPF_TS_BACKEND: '' }
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
       encoding: 'utf8',

@@ -18,9 +18,9 @@ test('importing the room loads no native module, the first call one', t => {
   const source = `
     ${nativeModules}
     process.report.excludeNetwork = true
-    const { syscallEntry } = await import('${room}')
+    const { syscallBackend } = await import('${room}')
     const before = native()
-    ${process.platform === 'linux' ? 'syscallEntry()' : ''}
+    ${process.platform === 'linux' ? 'syscallBackend()' : ''}
     console.log(JSON.stringify([before, native()]))`
   t.deepEqual(run(source), [0, process.platform === 'linux' ? 1 : 0])
 })
@@ -29,9 +29,9 @@ test('importing the room loads no native module, the first call one', t => {
 function firstCall(env: NodeJS.ProcessEnv, pretend = ''): unknown {
   const source = `
     ${pretend}
-    const { syscallEntry } = await import('${room}')
+    const { syscallBackend } = await import('${room}')
     try {
-      syscallEntry()
+      syscallBackend()
       console.log('null')
     } catch ({ name, code, message }) {
       console.log(JSON.stringify({ name, code, message }))

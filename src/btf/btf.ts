@@ -11,19 +11,15 @@
 import { type ByteOrder, ByteReader, hostByteOrder } from '../base/bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
 import { decodeType } from './decode.ts'
+import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION, btfKindNumbers } from './format.ts'
 import { StringSection } from './string-section.ts'
 import { type StringsFrom, TypeNames } from './type-names.ts'
 import { type BtfKind, type BtfType, type BtfTypeOf, btfKinds } from './types.ts'
 
-const BTF_MAGIC = 0xeb9f
-const BTF_VERSION = 1
-const HEADER_MIN = 24
-
 /** Longest chain of modifiers, typedefs and arrays that is followed; as long a one is a loop (libbpf's limit). */
 export const MAX_RESOLVE_DEPTH = 32
 
-/** Index into `btfKinds`. */
-const KIND = Object.fromEntries(btfKinds.map((kind, index) => [kind, index])) as Record<BtfKind, number>
+const KIND = btfKindNumbers
 
 /** Of a kind that is not known: more than a section can have, so that a walk ends there. */
 const UNKNOWN_WORDS = 0xffff_ffff
@@ -116,14 +112,15 @@ export class Btf {
     this.#maxNameLength = options.maxNameLength ?? MAX_NAME_LENGTH
     this.base = options.base
     let header = new ByteReader(bytes, 'little', where)
-    header.need(0, HEADER_MIN, 'BTF header')
+    header.need(0, BTF_HEADER_SIZE, 'BTF header')
     if (header.u16(0) !== BTF_MAGIC) header = new ByteReader(bytes, 'big', where)
     if (header.u16(0) !== BTF_MAGIC) throw header.error('Not BTF: wrong magic')
     if (header.u8(2) !== BTF_VERSION) throw header.error(`Unknown BTF version ${header.u8(2)}`, 2)
     this.byteOrder = header.byteOrder
 
     const headerLength = header.u32(4)
-    if (headerLength < HEADER_MIN) throw header.error(`BTF header of ${headerLength} bytes is too short`, 4)
+    if (headerLength < BTF_HEADER_SIZE)
+      throw header.error(`BTF header of ${headerLength} bytes is too short`, 4)
     const typesAt = headerLength + header.u32(8)
     const typesLength = header.u32(12)
     const stringsAt = headerLength + header.u32(16)
@@ -414,9 +411,6 @@ export class Btf {
 
 /** Sizes have 32 bits, also those of arrays of arrays. */
 const MAX_SIZE = 0xffff_ffff
-
-/** `KIND.int` and so on, as numbers of the file format. */
-export const btfKindNumbers: Readonly<Record<BtfKind, number>> = KIND
 
 /** Shared memory is that of somebody else: the kernel's own types, where writing would end the process. */
 function withoutSharing(bytes: Uint8Array): Uint8Array {

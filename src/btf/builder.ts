@@ -7,25 +7,21 @@
  */
 
 import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
-import { type Btf, btfKindNumbers } from './btf.ts'
+import type { Btf } from './btf.ts'
+import {
+  BTF_HEADER_SIZE,
+  BTF_MAGIC,
+  BTF_VERSION,
+  btfKindNumbers,
+  intEncodings,
+  linkages,
+  MAX_VLEN,
+} from './format.ts'
 import { withReferences } from './references.ts'
-import type { BtfInt, BtfLinkage, BtfMember, BtfType } from './types.ts'
+import type { BtfMember, BtfType } from './types.ts'
 
-const BTF_MAGIC = 0xeb9f
-const BTF_VERSION = 1
-const HEADER_SIZE = 24
-/** `vlen` has 16 bits. */
-const MAX_VLEN = 0xffff
 /** Where a bitfield's width begins in a member's offset word, when the struct has `kind_flag`. */
 const BITFIELD_SHIFT = 24
-
-const INT_ENCODING: Readonly<Record<BtfInt['encoding'], number>> = {
-  unsigned: 0,
-  signed: 1,
-  char: 2,
-  bool: 4,
-}
-const LINKAGE: Readonly<Record<BtfLinkage, number>> = { static: 0, global: 1, extern: 2 }
 
 /** How to begin. */
 export interface BtfBuilderOptions {
@@ -182,17 +178,17 @@ export class BtfBuilder {
     })
     copyUpTo(this.#types.length)
     const typesLength = words.length * 4
-    const bytes = new Uint8Array(HEADER_SIZE + typesLength + this.#stringsLength)
+    const bytes = new Uint8Array(BTF_HEADER_SIZE + typesLength + this.#stringsLength)
     const view = new DataView(bytes.buffer)
     const little = byteOrder === 'little'
     view.setUint16(0, BTF_MAGIC, little)
     view.setUint8(2, BTF_VERSION)
-    ;[HEADER_SIZE, 0, typesLength, typesLength, this.#stringsLength].forEach((word, index) => {
+    ;[BTF_HEADER_SIZE, 0, typesLength, typesLength, this.#stringsLength].forEach((word, index) => {
       view.setUint32(4 + index * 4, word, little)
     })
-    new Uint32Array(bytes.buffer, HEADER_SIZE, words.length).set(words)
-    if (byteOrder !== hostByteOrder) Buffer.from(bytes.buffer, HEADER_SIZE, typesLength).swap32()
-    let at = HEADER_SIZE + typesLength
+    new Uint32Array(bytes.buffer, BTF_HEADER_SIZE, words.length).set(words)
+    if (byteOrder !== hostByteOrder) Buffer.from(bytes.buffer, BTF_HEADER_SIZE, typesLength).swap32()
+    let at = BTF_HEADER_SIZE + typesLength
     for (const text of this.#strings) {
       bytes.set(text, at)
       at += text.length
@@ -223,7 +219,9 @@ export class BtfBuilder {
       case 'int':
         head(type.size)
         words.push(
-          (INT_ENCODING[type.encoding] << 24) | (field(type.bitOffset, 8) << 16) | field(type.bits, 8),
+          (intEncodings.indexOf(type.encoding) << 24) |
+            (field(type.bitOffset, 8) << 16) |
+            field(type.bits, 8),
         )
         return
       case 'ptr':
@@ -266,7 +264,7 @@ export class BtfBuilder {
         head(0, 0, type.of === 'union')
         return
       case 'func':
-        head(type.type, LINKAGE[type.linkage])
+        head(type.type, linkages.indexOf(type.linkage))
         return
       case 'func_proto':
         head(type.type, type.params.length)
@@ -274,7 +272,7 @@ export class BtfBuilder {
         return
       case 'var':
         head(type.type)
-        words.push(LINKAGE[type.linkage])
+        words.push(linkages.indexOf(type.linkage))
         return
       case 'datasec':
         head(type.size, type.variables.length)

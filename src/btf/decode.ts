@@ -6,6 +6,7 @@
  * @module
  */
 
+import { intEncodings, linkages } from './format.ts'
 import {
   type BtfEnum,
   type BtfEnumerator,
@@ -14,7 +15,6 @@ import {
   type BtfParam,
   type BtfSectionVariable,
   type BtfType,
-  type BtfTypeOf,
   btfKinds,
 } from './types.ts'
 
@@ -42,7 +42,7 @@ export function decodeType(
   switch (kind) {
     case 'int': {
       const data = words[rest]!
-      const encoding = INT_ENCODINGS[(data >>> 24) & 0x0f]
+      const encoding = intEncodings[(data >>> 24) & 0x0f]
       if (encoding === undefined) throw fail(`Unknown integer encoding of ${name}`, rest)
       return { kind, name, size: sizeOrType, encoding, bitOffset: (data >>> 16) & 0xff, bits: data & 0xff }
     }
@@ -118,14 +118,7 @@ export function decodeType(
   }
 }
 
-const INT_ENCODINGS: readonly (BtfTypeOf<'int'>['encoding'] | undefined)[] = [
-  'unsigned',
-  'signed',
-  'char',
-  undefined,
-  'bool',
-]
-
+/** What compilers do not write is taken for `extern`. */
 function linkageOf(value: number): BtfLinkage {
-  return value === 0 ? 'static' : value === 1 ? 'global' : 'extern'
+  return linkages[value] ?? 'extern'
 }

@@ -11,10 +11,8 @@
 import { ByteReader } from '../base/bytes.ts'
 import type { ObjectFileLocation } from '../base/errors.ts'
 import type { Btf } from './btf.ts'
+import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION } from './format.ts'
 
-const BTF_MAGIC = 0xeb9f
-const BTF_VERSION = 1
-const HEADER_MIN = 24
 /** Header with the CO-RE part, which clang writes since version 10. */
 const HEADER_WITH_CORE = 32
 
@@ -62,11 +60,11 @@ export interface ExtInfo {
  */
 export function parseExtInfo(bytes: Uint8Array, btf: Btf, where: ObjectFileLocation = {}): ExtInfo {
   const reader = new ByteReader(bytes, btf.byteOrder, { section: '.BTF.ext', ...where })
-  reader.need(0, HEADER_MIN, '.BTF.ext header')
+  reader.need(0, BTF_HEADER_SIZE, '.BTF.ext header')
   if (reader.u16(0) !== BTF_MAGIC) throw reader.error('Not .BTF.ext: wrong magic')
   if (reader.u8(2) !== BTF_VERSION) throw reader.error(`Unknown .BTF.ext version ${reader.u8(2)}`, 2)
   const headerLength = reader.u32(4)
-  if (headerLength < HEADER_MIN)
+  if (headerLength < BTF_HEADER_SIZE)
     throw reader.error(`.BTF.ext header of ${headerLength} bytes is too short`, 4)
   const part = (header: number, minimum: number): Part => ({
     reader,

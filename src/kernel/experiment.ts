@@ -1,5 +1,5 @@
 /**
- * What feature probes are made of: throw-away maps, programs and BTF, as raw bytes.
+ * What feature probes are made of: throw-away maps, programs and BTF.
  *
  * @module
  */
@@ -13,7 +13,14 @@ import {
   programTypes,
 } from '../abi/generated/enums.ts'
 import { enumNumber } from '../abi/names.ts'
-import { errnoName } from '../base/errno.ts'
+import { mov } from '../asm/alu.ts'
+import { assemble } from '../asm/assemble.ts'
+import { encodeInstructions } from '../asm/encode.ts'
+import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
+import { exit } from '../asm/jumps.ts'
+import { r0 } from '../asm/registers.ts'
+import { E2BIG, EINVAL, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
+import { BtfBuilder } from '../btf/builder.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf, bpfUninterrupted } from '../syscalls/bpf.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
@@ -37,12 +44,12 @@ export function discard(result: number): number {
  *
  * @param yes errnos that only a kernel with the feature returns
  */
-export function answerOf(result: number, ...yes: string[]): ProbeAnswer {
-  if (result >= 0) return 'yes'
-  const code = errnoName(-result)
-  if (yes.includes(code)) return 'yes'
-  return ['EINVAL', 'E2BIG', 'EOPNOTSUPP', 'ENOTSUPP'].includes(code) ? 'no' : 'unknown'
+export function answerOf(result: number, ...yes: number[]): ProbeAnswer {
+  if (result >= 0 || yes.includes(-result)) return 'yes'
+  return NO.includes(-result) ? 'no' : 'unknown'
 }
+
+const NO: readonly number[] = [EINVAL, E2BIG, EOPNOTSUPP, ENOTSUPP]
 
 /** Creates a map and closes it again. */
 export function tryMap(type: MapType | number, fields: AttrFields<'map_create'> = {}): number {
@@ -58,63 +65,45 @@ export function tryMap(type: MapType | number, fields: AttrFields<'map_create'> 
   )
 }
 
-/** Encodes instructions: opcode, registers (source << 4 | destination), offset, immediate. */
-export function code(
-  ...instructions: readonly (readonly [opcode: number, registers: number, offset: number, imm: number])[]
-): Uint8Array {
-  const bytes = new Uint8Array(instructions.length * 8)
-  const view = new DataView(bytes.buffer)
-  instructions.forEach(([opcode, registers, offset, imm], i) => {
-    view.setUint8(i * 8, opcode)
-    view.setUint8(i * 8 + 1, registers)
-    view.setInt16(i * 8 + 2, offset, true)
-    view.setInt32(i * 8 + 4, imm, true)
-  })
-  return bytes
-}
-
 /** `r0 = 0; exit` */
-export const NOTHING: Uint8Array = code([0xb7, 0, 0, 0], [0x95, 0, 0, 0])
+export function doNothing(): Instruction[] {
+  return [mov(r0, 0), exit()]
+}
 
 /** Loads a program; the caller closes it. */
 export function loadCode(
   type: ProgramType,
-  insns: Uint8Array,
+  instructions: readonly Instruction[],
   attachType?: AttachType,
   fields: AttrFields<'prog_load'> = {},
 ): number {
   raiseMemlockLimit()
+  const insns = encodeInstructions(assemble(instructions))
   return bpfUninterrupted('prog_load', {
     prog_type: enumNumber(programTypes, type, 'program type'),
     expected_attach_type: attachType === undefined ? 0 : enumNumber(attachTypes, attachType, 'attach type'),
     insns,
-    insn_cnt: insns.length / 8,
+    insn_cnt: insns.length / INSTRUCTION_SIZE,
     license: 'GPL',
     kern_version: kernelVersion().code,
     ...fields,
   })
 }
 
-/** Makes raw BTF of types given as words, and strings. */
-export function rawBtf(types: readonly number[], strings: string): Uint8Array {
-  const text = new TextEncoder().encode(`\0${strings}`)
-  const bytes = new Uint8Array(24 + types.length * 4 + text.length)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, 0xeb9f, true)
-  view.setUint8(2, 1)
-  ;[24, 0, types.length * 4, types.length * 4, text.length].forEach((word, i) => {
-    view.setUint32(4 + i * 4, word, true)
-  })
-  types.forEach((word, i) => {
-    view.setUint32(24 + i * 4, word, true)
-  })
-  bytes.set(text, 24 + types.length * 4)
-  return bytes
+/** Adds the type that probes of BTF have first, `int a`, and returns its id, 1. */
+export function addInt(btf: BtfBuilder): number {
+  return btf.add({ kind: 'int', name: 'a', size: 4, encoding: 'signed', bitOffset: 0, bits: 32 })
 }
 
-/** Loads BTF and closes it again. */
-export function tryBtf(types: readonly number[], strings = ''): number {
+/**
+ * Loads BTF; the caller closes it.
+ *
+ * @param add adds its types
+ */
+export function loadTypes(add: (btf: BtfBuilder) => void): number {
   raiseMemlockLimit()
-  const raw = rawBtf(types, strings)
-  return discard(bpf('btf_load', { btf: raw, btf_size: raw.length }))
+  const builder = new BtfBuilder()
+  add(builder)
+  const btf = builder.build()
+  return bpf('btf_load', { btf, btf_size: btf.length })
 }

@@ -6,30 +6,27 @@
  */
 
 import { existsSync } from 'node:fs'
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_MAP_VALUE } from '../abi/constants.ts'
-import { attachTypes, helpers } from '../abi/generated/enums.ts'
+import { featureSince } from '../abi/feature-since.ts'
+import { attachTypes, mapTypes } from '../abi/generated/enums.ts'
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { attr, btfInfo } from '../abi/generated/layouts.ts'
+import { add, mov } from '../asm/alu.ts'
+import { call, callFunction, loadMapValue } from '../asm/calls.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { exit, label } from '../asm/jumps.ts'
+import { r0, r1, r2, r3, r10 } from '../asm/registers.ts'
+import { EBADF, ENOENT, ESRCH } from '../base/errno.ts'
+import type { BtfBuilder } from '../btf/builder.ts'
+import type { BtfLinkage } from '../btf/types.ts'
 import { attrResult32, bpf } from '../syscalls/bpf.ts'
 import { getInfo } from '../syscalls/info.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { kernelBtf } from './btf.ts'
-import { answerOf, code, discard, loadCode, NOTHING, rawBtf, tryBtf, tryMap } from './experiment.ts'
+import { addInt, answerOf, discard, doNothing, loadCode, loadTypes, tryMap } from './experiment.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
 
-/** `struct btf_type`: name, kind and number of members, size or type. */
-function btfType(name: number, kind: number, members: number, sizeOrType: number, flag = 0): number[] {
-  return [name, ((flag << 31) | (kind << 24) | members) >>> 0, sizeOrType]
-}
-
-/** Type 1 of the BTF that probes load: `int`. */
-const INT = [...btfType(0, 1, 0, 4), (1 << 24) | 32].with(0, 1)
-
-/** `[1] int, [2] void (*)(void), [3] a function with a linkage`. */
-const FUNC = (linkage: number): number[] => [...INT, ...btfType(0, 13, 0, 0), ...btfType(1, 12, linkage, 2)]
-
 /** Attaches a program to nothing with `BPF_LINK_CREATE`. */
-function tryLink(load: () => number, link: (fd: number) => number, ...yes: string[]): ProbeAnswer {
+function tryLink(load: () => number, link: (fd: number) => number, ...yes: number[]): ProbeAnswer {
   const fd = load()
   if (fd < 0) return answerOf(fd)
   const result = link(fd)
@@ -39,7 +36,7 @@ function tryLink(load: () => number, link: (fd: number) => number, ...yes: strin
 
 function tryUprobeMulti(attachType: 'trace_uprobe_multi' | 'trace_uprobe_session'): ProbeAnswer {
   return tryLink(
-    () => loadCode('kprobe', NOTHING, attachType),
+    () => loadCode('kprobe', doNothing(), attachType),
     fd =>
       bpf('link_create', {
         prog_fd: fd,
@@ -47,7 +44,7 @@ function tryUprobeMulti(attachType: 'trace_uprobe_multi' | 'trace_uprobe_session
         uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 },
       }),
     // A directory is found unfit after everything else was found good.
-    'EBADF',
+    EBADF,
   )
 }
 
@@ -58,7 +55,7 @@ function tryKprobeMulti(attachType: 'trace_kprobe_multi' | 'trace_kprobe_session
   const symbol = allocate(NO_SYMBOL.length)
   symbol.bytes.set(NO_SYMBOL)
   return tryLink(
-    () => loadCode('kprobe', NOTHING, attachType),
+    () => loadCode('kprobe', doNothing(), attachType),
     fd =>
       bpf('link_create', {
         prog_fd: fd,
@@ -66,23 +63,27 @@ function tryKprobeMulti(attachType: 'trace_kprobe_multi' | 'trace_kprobe_session
         kprobe_multi: { cnt: 1, syms: BigUint64Array.of(BigInt(symbol.address)) },
       }),
     // The look-up of the symbol comes after everything else was found good.
-    'ESRCH',
-    'ENOENT',
+    ESRCH,
+    ENOENT,
   )
 }
 
-/** A program that calls a subprogram: `call +1; exit; r0 = 0; exit`. */
-const SUBPROGRAM = code([0x85, BPF_PSEUDO_CALL << 4, 0, 1], [0x95, 0, 0, 0], [0xb7, 0, 0, 0], [0x95, 0, 0, 0])
+/** A program that calls a function of its own. */
+function withSubprogram(): Instruction[] {
+  return [callFunction('f'), exit(), label('f', mov(r0, 0)), exit()]
+}
 
 function tryGlobalData(): ProbeAnswer {
-  const map = bpf('map_create', { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 })
+  const map = bpf('map_create', { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 })
   if (map < 0) return answerOf(map)
-  const program = loadCode(
-    'socket_filter',
-    code([0x18, (BPF_PSEUDO_MAP_VALUE << 4) | 1, 0, map], [0, 0, 0, 0], [0xb7, 0, 0, 0], [0x95, 0, 0, 0]),
-  )
+  const program = loadCode('socket_filter', [loadMapValue(r1, map), ...doNothing()])
   discard(map)
   return answerOf(discard(program))
+}
+
+function tryProbeReadKernel(): ProbeAnswer {
+  const instructions = [mov(r1, r10), add(r1, -8), mov(r2, 8), mov(r3, 0), call('probe_read_kernel'), exit()]
+  return answerOf(discard(loadCode('kprobe', instructions)))
 }
 
 /** Type id of a function that the kernel calls only in test runs. */
@@ -98,7 +99,7 @@ function tryTracing(type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
   const target = testFunction()
   if (target === undefined) return 'unknown'
   return tryLink(
-    () => loadCode('tracing', NOTHING, type, { attach_btf_id: target }),
+    () => loadCode('tracing', doNothing(), type, { attach_btf_id: target }),
     fd => bpf('link_create', { prog_fd: fd, attach_type: attachTypes[type] }),
   )
 }
@@ -109,19 +110,18 @@ function tryTrampoline(): ProbeAnswer {
     target = kernelBtf().find('vfs_read', 'func')
   } catch {}
   if (target === undefined) return 'no'
-  const fentry = discard(loadCode('tracing', NOTHING, 'trace_fentry', { attach_btf_id: target }))
+  const fentry = discard(loadCode('tracing', doNothing(), 'trace_fentry', { attach_btf_id: target }))
   if (answerOf(fentry) !== 'unknown') return answerOf(fentry)
   // A locked-down kernel refuses trampolines to root, and nothing else of this program type.
   const tracepoint = kernelBtf().find('btf_trace_sched_switch', 'typedef') ?? 0
-  return discard(loadCode('tracing', NOTHING, 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
+  return discard(loadCode('tracing', doNothing(), 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
     ? 'no'
     : 'unknown'
 }
 
 /** The kernel tells the name of a BTF object since it has those of modules. */
 function tryModuleBtf(): ProbeAnswer {
-  const raw = rawBtf(INT, 'a\0')
-  const btf = bpf('btf_load', { btf: raw, btf_size: raw.length })
+  const btf = loadTypes(addInt)
   if (btf < 0) return 'unknown'
   const info = allocate(btfInfo.$size)
   const name = allocate(8)
@@ -135,9 +135,26 @@ function tryModuleBtf(): ProbeAnswer {
 function tryLogTrueSize(): ProbeAnswer {
   const log = allocate(1 << 16)
   const fields = { log_level: 1, log_buf: log.bytes, log_size: log.bytes.length }
-  const result = discard(loadCode('socket_filter', NOTHING, undefined, fields))
+  const result = discard(loadCode('socket_filter', doNothing(), undefined, fields))
   if (result < 0) return 'unknown'
   return attrResult32(attr.prog_load.log_true_size) > 0 ? 'yes' : 'no'
+}
+
+/** Loads BTF to see whether the kernel takes it. */
+function tryTypes(add: (btf: BtfBuilder) => void): ProbeAnswer {
+  return answerOf(discard(loadTypes(add)))
+}
+
+function addFunction(btf: BtfBuilder, linkage: BtfLinkage): void {
+  addInt(btf)
+  const type = btf.add({ kind: 'func_proto', name: '', type: 0, params: [] })
+  btf.add({ kind: 'func', name: 'a', type, linkage })
+}
+
+/** Adds a data section with one variable. */
+function addSection(btf: BtfBuilder, name: string): void {
+  const type = btf.add({ kind: 'var', name: 'a', type: addInt(btf), linkage: 'static' })
+  btf.add({ kind: 'datasec', name, size: 4, variables: [{ type, offset: 0, size: 4 }] })
 }
 
 /** Name of a feature in {@link features}. */
@@ -180,34 +197,34 @@ export type FeatureName =
 /** Features by name. */
 export const features: Readonly<Record<FeatureName, Feature>> = {
   /** Names of programs and maps. */
-  objectNames: defineFeature('Naming an object', '4.15', () =>
+  objectNames: defineFeature('Naming an object', featureSince.objectNames, () =>
     answerOf(tryMap('array', { map_name: 'probe' })),
   ),
   /** A dot in such a name. */
-  dotsInNames: defineFeature('A dot in the name of an object', '5.2', () =>
+  dotsInNames: defineFeature('A dot in the name of an object', featureSince.dotsInNames, () =>
     answerOf(tryMap('array', { map_name: '.probe' })),
   ),
   /** Calls between functions of a program. */
-  bpfToBpfCalls: defineFeature('Calling a BPF function', '4.16', () =>
-    answerOf(discard(loadCode('socket_filter', SUBPROGRAM))),
+  bpfToBpfCalls: defineFeature('Calling a BPF function', featureSince.bpfToBpfCalls, () =>
+    answerOf(discard(loadCode('socket_filter', withSubprogram()))),
   ),
   /** Global variables: addresses inside of map values. */
-  globalData: defineFeature('Global data', '5.2', tryGlobalData),
+  globalData: defineFeature('Global data', featureSince.globalData, tryGlobalData),
   /** Maps that programs cannot write. */
-  readOnlyMaps: defineFeature('A map that programs only read', '5.2', () =>
+  readOnlyMaps: defineFeature('A map that programs only read', featureSince.readOnlyMaps, () =>
     answerOf(tryMap('array', { map_flags: BPF_F_RDONLY_PROG })),
   ),
   /** Maps that user space maps into its memory. */
-  mmapableMaps: defineFeature('Mapping a map into memory', '5.5', () =>
+  mmapableMaps: defineFeature('Mapping a map into memory', featureSince.mmapableMaps, () =>
     answerOf(tryMap('array', { map_flags: BPF_F_MMAPABLE })),
   ),
   /** Inner maps of different sizes. */
-  innerMapFlag: defineFeature('Inner maps of different sizes', '5.10', () =>
+  innerMapFlag: defineFeature('Inner maps of different sizes', featureSince.innerMapFlag, () =>
     answerOf(tryMap('array', { map_flags: BPF_F_INNER_MAP })),
   ),
   /** Batches of map elements. */
-  mapBatch: defineFeature('Reading and writing map elements in batches', '5.6', () => {
-    const map = bpf('map_create', { map_type: 1, key_size: 4, value_size: 4, max_entries: 2 })
+  mapBatch: defineFeature('Reading and writing map elements in batches', featureSince.mapBatch, () => {
+    const map = bpf('map_create', { map_type: mapTypes.hash, key_size: 4, value_size: 4, max_entries: 2 })
     if (map < 0) return answerOf(map)
     const result = bpf('map_update_batch', {
       keys: new Uint32Array(2).fill(1),
@@ -219,99 +236,113 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     return answerOf(result)
   }),
   /** BTF. */
-  btf: defineFeature('BTF', '4.18', () => answerOf(tryBtf(INT, 'a\0'))),
+  btf: defineFeature('BTF', featureSince.btf, () => tryTypes(addInt)),
   /** BTF of functions. */
-  btfFunc: defineFeature('BTF of functions', '5.0', () => answerOf(tryBtf(FUNC(0), 'a\0'))),
+  btfFunc: defineFeature('BTF of functions', featureSince.btfFunc, () =>
+    tryTypes(btf => addFunction(btf, 'static')),
+  ),
   /** BTF of data sections. */
-  btfDatasec: defineFeature('BTF of data sections', '5.2', () =>
-    answerOf(tryBtf([...INT, ...btfType(1, 14, 0, 1), 0, ...btfType(1, 15, 1, 4), 2, 0, 4], 'a\0')),
+  btfDatasec: defineFeature('BTF of data sections', featureSince.btfDatasec, () =>
+    tryTypes(btf => addSection(btf, 'a')),
   ),
   /** BTF of data sections whose names begin with `?`. */
-  btfQuestionMark: defineFeature('A question mark in BTF of data sections', '6.9', () =>
-    answerOf(tryBtf([...INT, ...btfType(1, 14, 0, 1), 0, ...btfType(3, 15, 1, 4), 2, 0, 4], 'a\0?b\0')),
+  btfQuestionMark: defineFeature(
+    'A question mark in BTF of data sections',
+    featureSince.btfQuestionMark,
+    () => tryTypes(btf => addSection(btf, '?b')),
   ),
   /** BTF that tells global functions from static ones. */
-  btfGlobalFunc: defineFeature('BTF of global functions', '5.6', () => answerOf(tryBtf(FUNC(1), 'a\0'))),
+  btfGlobalFunc: defineFeature('BTF of global functions', featureSince.btfGlobalFunc, () =>
+    tryTypes(btf => addFunction(btf, 'global')),
+  ),
   /** BTF of floating point numbers. */
-  btfFloat: defineFeature('BTF of floating point numbers', '5.13', () =>
-    answerOf(tryBtf(btfType(1, 16, 0, 4), 'a\0')),
+  btfFloat: defineFeature('BTF of floating point numbers', featureSince.btfFloat, () =>
+    tryTypes(btf => btf.add({ kind: 'float', name: 'a', size: 4 })),
   ),
   /** BTF tags on declarations. */
-  btfDeclTag: defineFeature('BTF tags on declarations', '5.16', () =>
-    answerOf(tryBtf([...INT, ...btfType(1, 14, 0, 1), 1, ...btfType(1, 17, 0, 2), 0xffffffff], 'a\0')),
+  btfDeclTag: defineFeature('BTF tags on declarations', featureSince.btfDeclTag, () =>
+    tryTypes(btf => {
+      const type = btf.add({ kind: 'var', name: 'a', type: addInt(btf), linkage: 'global' })
+      btf.add({ kind: 'decl_tag', name: 'a', type, component: -1, attribute: false })
+    }),
   ),
   /** BTF tags on types. */
-  btfTypeTag: defineFeature('BTF tags on types', '5.17', () =>
-    answerOf(tryBtf([...INT, ...btfType(1, 18, 0, 1), ...btfType(0, 2, 0, 2)], 'a\0')),
+  btfTypeTag: defineFeature('BTF tags on types', featureSince.btfTypeTag, () =>
+    tryTypes(btf => {
+      const type = btf.add({ kind: 'type_tag', name: 'a', type: addInt(btf), attribute: false })
+      btf.add({ kind: 'ptr', name: '', type })
+    }),
   ),
   /** BTF of 64-bit enums. */
-  btfEnum64: defineFeature('BTF of 64-bit enums', '6.0', () =>
-    answerOf(tryBtf([...btfType(1, 19, 1, 8), 1, 0, 0], 'a\0')),
-  ),
-  /** `bpf_probe_read_kernel` and `_user`. */
-  probeReadKernel: defineFeature('The helper bpf_probe_read_kernel', '5.5', () =>
-    answerOf(
-      discard(
-        loadCode(
-          'kprobe',
-          code(
-            [0xbf, 0xa1, 0, 0],
-            [0x07, 0x01, 0, -8],
-            [0xb7, 0x02, 0, 8],
-            [0xb7, 0x03, 0, 0],
-            [0x85, 0, 0, helpers.probe_read_kernel],
-            [0x95, 0, 0, 0],
-          ),
-        ),
-      ),
+  btfEnum64: defineFeature('BTF of 64-bit enums', featureSince.btfEnum64, () =>
+    tryTypes(btf =>
+      btf.add({ kind: 'enum64', name: 'a', size: 8, signed: false, values: [{ name: 'a', value: 0n }] }),
     ),
   ),
+  /** `bpf_probe_read_kernel` and `_user`. */
+  probeReadKernel: defineFeature(
+    'The helper bpf_probe_read_kernel',
+    featureSince.probeReadKernel,
+    tryProbeReadKernel,
+  ),
   /** The verifier tells how large its log is. */
-  logTrueSize: defineFeature("The size of the verifier's log", '6.4', tryLogTrueSize),
+  logTrueSize: defineFeature("The size of the verifier's log", featureSince.logTrueSize, tryLogTrueSize),
   /** BPF links. */
-  link: defineFeature('A BPF link', '5.7', () => answerOf(bpf('link_create', { prog_fd: -1 }), 'EBADF')),
+  link: defineFeature('A BPF link', featureSince.link, () =>
+    answerOf(bpf('link_create', { prog_fd: -1 }), EBADF),
+  ),
   /** Links of perf events: tracepoints, kprobes, uprobes. */
-  perfEventLink: defineFeature('A BPF link for perf events', '5.15', () =>
+  perfEventLink: defineFeature('A BPF link for perf events', featureSince.perfEventLink, () =>
     tryLink(
-      () => loadCode('tracepoint', NOTHING),
+      () => loadCode('tracepoint', doNothing()),
       fd => bpf('link_create', { prog_fd: fd, target_fd: -1, attach_type: attachTypes.perf_event }),
-      'EBADF',
+      EBADF,
     ),
   ),
   /** Many kprobes in one link. */
-  kprobeMulti: defineFeature('A kprobe_multi link', '5.18', () => tryKprobeMulti('trace_kprobe_multi')),
+  kprobeMulti: defineFeature('A kprobe_multi link', featureSince.kprobeMulti, () =>
+    tryKprobeMulti('trace_kprobe_multi'),
+  ),
   /** One program at the entry and return of many functions. */
-  kprobeSession: defineFeature('A kprobe session', '6.10', () => tryKprobeMulti('trace_kprobe_session')),
+  kprobeSession: defineFeature('A kprobe session', featureSince.kprobeSession, () =>
+    tryKprobeMulti('trace_kprobe_session'),
+  ),
   /** Many uprobes in one link. */
-  uprobeMulti: defineFeature('A uprobe_multi link', '6.6', () => tryUprobeMulti('trace_uprobe_multi')),
+  uprobeMulti: defineFeature('A uprobe_multi link', featureSince.uprobeMulti, () =>
+    tryUprobeMulti('trace_uprobe_multi'),
+  ),
   /** One program at the entry and return of many functions in user space. */
-  uprobeSession: defineFeature('A uprobe session', '6.13', () => tryUprobeMulti('trace_uprobe_session')),
+  uprobeSession: defineFeature('A uprobe session', featureSince.uprobeSession, () =>
+    tryUprobeMulti('trace_uprobe_session'),
+  ),
   /** Cookies of raw tracepoints. */
-  rawTracepointCookie: defineFeature('A cookie of a raw tracepoint', '6.10', () =>
-    answerOf(bpf('raw_tracepoint_open', { prog_fd: -1, cookie: 1n }), 'EBADF'),
+  rawTracepointCookie: defineFeature('A cookie of a raw tracepoint', featureSince.rawTracepointCookie, () =>
+    answerOf(bpf('raw_tracepoint_open', { prog_fd: -1, cookie: 1n }), EBADF),
   ),
   /** tcx. */
-  tcx: defineFeature('tcx', '6.6', () =>
+  tcx: defineFeature('tcx', featureSince.tcx, () =>
     answerOf(bpf('prog_query', { target_ifindex: 1, attach_type: attachTypes.tcx_ingress })),
   ),
   /** BPF tokens. */
-  token: defineFeature('A BPF token', '6.9', () => answerOf(bpf('token_create', { bpffs_fd: -1 }), 'EBADF')),
+  token: defineFeature('A BPF token', featureSince.token, () =>
+    answerOf(bpf('token_create', { bpffs_fd: -1 }), EBADF),
+  ),
   /** Programs at the entry and return of kernel functions, through trampolines. */
-  trampoline: defineFeature('fentry and fexit', '5.5', tryTrampoline),
+  trampoline: defineFeature('fentry and fexit', featureSince.trampoline, tryTrampoline),
   /** Cookies of trampolines: links that are made by `BPF_LINK_CREATE`. */
-  tracingLink: defineFeature('A cookie of fentry, fexit, fmod_ret and LSM', '6.0', () =>
+  tracingLink: defineFeature('A cookie of fentry, fexit, fmod_ret and LSM', featureSince.tracingLink, () =>
     tryTracing('trace_fentry'),
   ),
   /** One program at the entry and return of a function, through a trampoline. */
-  fsession: defineFeature('fsession', '7.0', () => tryTracing('trace_fsession')),
+  fsession: defineFeature('fsession', featureSince.fsession, () => tryTracing('trace_fsession')),
   /** BTF of modules. */
-  moduleBtf: defineFeature('BTF of modules', '5.11', tryModuleBtf),
+  moduleBtf: defineFeature('BTF of modules', featureSince.moduleBtf, tryModuleBtf),
   /** Kprobes. */
-  kprobe: defineFeature('A kprobe', '4.1', () =>
+  kprobe: defineFeature('A kprobe', featureSince.kprobe, () =>
     existsSync('/sys/bus/event_source/devices/kprobe/type') ? 'yes' : 'no',
   ),
   /** Uprobes. */
-  uprobe: defineFeature('A uprobe', '4.3', () =>
+  uprobe: defineFeature('A uprobe', featureSince.uprobe, () =>
     existsSync('/sys/bus/event_source/devices/uprobe/type') ? 'yes' : 'no',
   ),
 }

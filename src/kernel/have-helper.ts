@@ -14,8 +14,9 @@ import {
   programTypes,
 } from '../abi/generated/enums.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
+import { call } from '../asm/calls.ts'
+import { exit } from '../asm/jumps.ts'
 import { kernelBtf } from './btf.ts'
-import { code } from './experiment.ts'
 import {
   haveProgramType,
   type LoggedLoad,
@@ -88,7 +89,7 @@ function probe(type: ProgramType | number, helper: number): ProbeAnswer {
 
 /** The verifier looks at a call before its arguments, so there need not be any. */
 function tryCall(type: ProgramType, helper: number, shape: ProgramShape = {}): LoggedLoad {
-  return tryProgram(type, code([0x85, 0, 0, helper], [0x95, 0, 0, 0]), shape)
+  return tryProgram(type, [call(helper), exit()], shape)
 }
 
 /** A program that has a real target, where it must have one; `undefined` when the kernel offers none. */

@@ -12,7 +12,7 @@ import { enumName, enumNumber } from '../abi/names.ts'
 import { ENOTSUPP } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
-import { answerOf, discard, rawBtf, tryMap } from './experiment.ts'
+import { addInt, answerOf, discard, loadTypes, tryMap } from './experiment.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'
 
@@ -45,9 +45,6 @@ const LOCAL_STORAGE: readonly (MapType | number)[] = [
   'cgrp_storage',
 ]
 
-/** Raw BTF whose type 1 is `int`: name, kind, bytes, bits. */
-const INT = rawBtf([1, 1 << 24, 4, 32], 'a\0')
-
 const known = new Map<number, ProbeAnswer>()
 
 /**
@@ -78,8 +75,7 @@ function probe(type: MapType | number, number: number): ProbeAnswer {
 }
 
 function probeLocalStorage(type: number): ProbeAnswer {
-  raiseMemlockLimit()
-  const btf = bpf('btf_load', { btf: INT, btf_size: INT.length })
+  const btf = loadTypes(addInt)
   // Kernels without BTF have none of these maps.
   if (btf < 0) return answerOf(btf)
   const result = tryMap(type, {

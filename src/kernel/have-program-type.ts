@@ -9,11 +9,12 @@
 import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
 import { type AttachType, type ProgramType, programTypes } from '../abi/generated/enums.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
+import type { Instruction } from '../asm/instruction.ts'
 import { cString } from '../base/bytes.ts'
 import { ENOTSUPP } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { allocate } from '../syscalls/memory.ts'
-import { answerOf, discard, loadCode, NOTHING } from './experiment.ts'
+import { answerOf, discard, doNothing, loadCode } from './experiment.ts'
 import type { ProbeAnswer } from './probe.ts'
 
 /** How to load a program of a type. */
@@ -45,10 +46,14 @@ export interface LoggedLoad {
 }
 
 /** Loads a program with a log and closes it again. */
-export function tryProgram(type: ProgramType, code: Uint8Array, shape: ProgramShape = {}): LoggedLoad {
+export function tryProgram(
+  type: ProgramType,
+  instructions: readonly Instruction[],
+  shape: ProgramShape = {},
+): LoggedLoad {
   const log = allocate(4096)
   const result = discard(
-    loadCode(type, code, shape.attachType, {
+    loadCode(type, instructions, shape.attachType, {
       ...shape.fields,
       log_level: 1,
       log_buf: log.bytes,
@@ -82,7 +87,7 @@ export function haveProgramType(type: ProgramType | number): ProbeAnswer {
 
 function probe(type: ProgramType): ProbeAnswer {
   if (type === 'unspec') return 'no'
-  const { result, log } = tryProgram(type, NOTHING, programShapes[type])
+  const { result, log } = tryProgram(type, doNothing(), programShapes[type])
   if (WOULD_TAKE.test(log)) return 'yes'
   // Without a type that the kernel can call, and said by nobody else.
   if (type === 'struct_ops' && result === -ENOTSUPP) return 'yes'

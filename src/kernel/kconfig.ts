@@ -9,10 +9,12 @@
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { gunzipSync } from 'node:zlib'
-import { helpers } from '../abi/generated/enums.ts'
+import { helperSince } from '../abi/helper-since.ts'
+import { call } from '../asm/calls.ts'
+import { exit } from '../asm/jumps.ts'
 import { fileErrno } from '../base/errno.ts'
 import { BpfError, fileError } from '../base/errors.ts'
-import { answerOf, code, discard, loadCode } from './experiment.ts'
+import { answerOf, discard, loadCode } from './experiment.ts'
 import { defineFeature, type Feature } from './probe.ts'
 
 /** Bytes that a configuration may unpack to; they have some hundred thousand. */
@@ -81,6 +83,8 @@ function unpacked(bytes: Buffer, path: string): Buffer {
 }
 
 /** Cookies: what an attachment passes to its program. libbpf: `LINUX_HAS_BPF_COOKIE`. */
-export const attachCookie: Feature = defineFeature('The helper bpf_get_attach_cookie', '5.15', () =>
-  answerOf(discard(loadCode('tracepoint', code([0x85, 0, 0, helpers.get_attach_cookie], [0x95, 0, 0, 0])))),
+export const attachCookie: Feature = defineFeature(
+  'The helper bpf_get_attach_cookie',
+  helperSince.get_attach_cookie,
+  () => answerOf(discard(loadCode('tracepoint', [call('get_attach_cookie'), exit()]))),
 )

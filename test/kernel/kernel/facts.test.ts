@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
+import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from '../../../src/kernel/btf.ts'
 import { onlineCpus, possibleCpus } from '../../../src/kernel/cpus.ts'
-import { rawBtf } from '../../../src/kernel/experiment.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { countsMemlock, raiseMemlockLimit } from '../../../src/kernel/memlock.ts'
 import { traceEventId, tracefsPath } from '../../../src/kernel/tracefs.ts'
@@ -143,9 +143,11 @@ kernelTest('BTF of a program is read back from the kernel', [], t => {
 })
 
 kernelTest('why BTF is refused is told behind a long log too', [features.btf], t => {
-  const int = [1, 1 << 24, 4, 32]
-  const types = Array.from({ length: 60_000 }, () => int).flat()
-  t.throws(() => BtfObject.load(rawBtf([...types, 1, 1 << 24, 3, 99], 'a\0')), {
+  const btf = new BtfBuilder()
+  const int = { kind: 'int', name: 'a', encoding: 'unsigned', bitOffset: 0 } as const
+  for (let i = 0; i < 60_000; i++) btf.add({ ...int, size: 4, bits: 32 })
+  btf.add({ ...int, size: 3, bits: 99 })
+  t.throws(() => BtfObject.load(btf.build()), {
     code: 'EINVAL',
     message: /^Cannot load BTF of \d+ bytes: \[60001\] INT .*: Invalid argument \(EINVAL\)$/,
   })

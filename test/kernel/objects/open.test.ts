@@ -3,7 +3,8 @@
 import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { BpfError } from '../../../src/base/errors.ts'
-import { rawBtf } from '../../../src/kernel/experiment.ts'
+import { BtfBuilder } from '../../../src/btf/builder.ts'
+import { addInt } from '../../../src/kernel/experiment.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { rawTracepoint } from '../../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
 import { Link } from '../../../src/links/link.ts'
@@ -95,7 +96,9 @@ function samples(): Samples {
   ]
   const program = keep(Program.load({ name: 'p', type: 'raw_tracepoint', instructions, license: 'GPL' }))
   const link = keep(rawTracepoint(program, 'sched_switch'))
-  const btf = keep(BtfObject.load(rawBtf([1, 1 << 24, 4, 32], 'a\0')))
+  const types = new BtfBuilder()
+  addInt(types)
+  const btf = keep(BtfObject.load(types.build()))
   return {
     byKind: { map, program, link, btf },
     pin(directory) {

@@ -5,6 +5,7 @@
  */
 
 import type { ByteOrder } from '../../../src/base/bytes.ts'
+import { BTF_MAGIC, BTF_VERSION } from '../../../src/btf/format.ts'
 
 /**
  * `.BTF.ext` of three parts, each a list of words: functions, lines, and CO-RE relocations, which the shorter header of
@@ -19,8 +20,8 @@ export function extInfo(
   const bytes = new Uint8Array(headerLength + parts.flat().length * 4)
   const view = new DataView(bytes.buffer)
   const little = order === 'little'
-  view.setUint16(0, 0xeb9f, little)
-  view.setUint8(2, 1)
+  view.setUint16(0, BTF_MAGIC, little)
+  view.setUint8(2, BTF_VERSION)
   view.setUint32(4, headerLength, little)
   let at = 0
   parts.forEach((words, i) => {

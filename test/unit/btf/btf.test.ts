@@ -4,6 +4,7 @@ import { type ByteOrder, hostByteOrder } from '../../../src/base/bytes.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
+import { BTF_MAGIC } from '../../../src/btf/format.ts'
 import { type BtfType, btfKinds } from '../../../src/btf/types.ts'
 import { anyBtfType, btfOf, int, member, struct } from '../../support/btf/types.ts'
 
@@ -22,7 +23,7 @@ function rawBtf(words: readonly number[], strings = '\0'): Uint8Array {
   const bytes = new Uint8Array(24 + words.length * 4 + text.length)
   const header = new Uint32Array([0, 24, 0, words.length * 4, words.length * 4, text.length, ...words])
   bytes.set(new Uint8Array(header.buffer))
-  new DataView(bytes.buffer).setUint16(0, 0xeb9f, hostByteOrder === 'little')
+  new DataView(bytes.buffer).setUint16(0, BTF_MAGIC, hostByteOrder === 'little')
   bytes[2] = 1
   bytes.set(text, 24 + words.length * 4)
   return bytes

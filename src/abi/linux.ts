@@ -57,6 +57,8 @@ export const SIOCGIFINDEX = 0x8933
 export const PERF_FLAG_FD_CLOEXEC = 8
 /** `ioctl` of a perf event, `_IO('$', 0)`: enable it. */
 export const PERF_EVENT_IOC_ENABLE = 0x2400
+/** `ioctl` of a perf event, `_IO('$', 1)`: disable it. */
+export const PERF_EVENT_IOC_DISABLE = 0x2401
 /** `ioctl` of a perf event, `_IOW('$', 8, __u32)`: attach a BPF program. */
 export const PERF_EVENT_IOC_SET_BPF = 0x40042408
 

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { existsSync } from 'node:fs'
 import { featureSince } from '../abi/feature-since.ts'
 import { attachTypes, mapTypes } from '../abi/generated/enums.ts'
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
@@ -23,6 +22,7 @@ import { getInfo } from '../syscalls/info.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { kernelBtf } from './btf.ts'
 import { addInt, answerOf, discard, doNothing, loadCode, loadTypes, tryMap } from './experiment.ts'
+import { pmuType } from './pmu.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
 
 /** Attaches a program to nothing with `BPF_LINK_CREATE`. */
@@ -339,10 +339,10 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   moduleBtf: defineFeature('BTF of modules', featureSince.moduleBtf, tryModuleBtf),
   /** Kprobes. */
   kprobe: defineFeature('A kprobe', featureSince.kprobe, () =>
-    existsSync('/sys/bus/event_source/devices/kprobe/type') ? 'yes' : 'no',
+    pmuType('kprobe') === undefined ? 'no' : 'yes',
   ),
   /** Uprobes. */
   uprobe: defineFeature('A uprobe', featureSince.uprobe, () =>
-    existsSync('/sys/bus/event_source/devices/uprobe/type') ? 'yes' : 'no',
+    pmuType('uprobe') === undefined ? 'no' : 'yes',
   ),
 }

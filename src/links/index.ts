@@ -9,7 +9,7 @@ export {
   matchFunctions,
   type RejectedFunction,
 } from './hooks/function-pattern.ts'
-export { type IterLink, type IterOptions, iter } from './hooks/iter/iter.ts'
+export { IterLink, type IterOptions, iter } from './hooks/iter/iter.ts'
 export {
   type KprobeOptions,
   type KprobeTarget,
@@ -18,7 +18,8 @@ export {
   kretprobe,
 } from './hooks/kernel-probes/kprobe.ts'
 export {
-  type KprobeMultiLink,
+  KprobeGroup,
+  KprobeMultiLink,
   type KprobeMultiOptions,
   kprobeMulti,
   kprobeSession,
@@ -32,6 +33,7 @@ export { type NetfilterOptions, netfilter } from './hooks/network/netfilter.ts'
 export { skLookup } from './hooks/network/sk-lookup.ts'
 export { type TcxOptions, tcx } from './hooks/network/tcx.ts'
 export { type XdpMode, type XdpOptions, xdp } from './hooks/network/xdp.ts'
+export { PerfEventLink } from './hooks/perf-event/perf-event-link.ts'
 export type { ProbeMode } from './hooks/perf-event/probe.ts'
 export {
   listProbeEvents,
@@ -39,7 +41,7 @@ export {
   type ProbeEventKind,
   removeProbeEvents,
 } from './hooks/perf-event/probe-event.ts'
-export { structOps } from './hooks/struct-ops/struct-ops.ts'
+export { StructOpsLink, structOps } from './hooks/struct-ops/struct-ops.ts'
 export { fentry } from './hooks/tracing/fentry.ts'
 export { fexit } from './hooks/tracing/fexit.ts'
 export { fmodRet } from './hooks/tracing/fmod-ret.ts'
@@ -49,7 +51,7 @@ export { lsm } from './hooks/tracing/lsm.ts'
 export type { TracingOptions } from './hooks/tracing/trampoline.ts'
 export { type UprobeOptions, uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 export {
-  type UprobeMultiLink,
+  UprobeMultiLink,
   type UprobeMultiOptions,
   uprobeMulti,
   uprobeSession,
@@ -75,6 +77,6 @@ export type {
   UprobeMultiTarget,
   XdpLinkInfo,
 } from './info.ts'
-export { Link, type ProgramHandle, type Replacement, type UpdateOptions } from './link.ts'
+export { Link, type LinkUpdateOptions, type ProgramHandle, type Replacement } from './link.ts'
 export { LinkGroup } from './link-group.ts'
 export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'

@@ -9,13 +9,16 @@
 import {
   type AttachType,
   attachTypes,
+  type LinkType,
   linkTypes,
   type PerfEventType,
   perfEventTypes,
 } from '../abi/generated/enums.ts'
 import { linkInfo } from '../abi/generated/layouts.ts'
 import { enumName } from '../abi/names.ts'
+import { getInfo } from '../syscalls/info.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
+import { allocate } from '../syscalls/memory.ts'
 
 /** What all links have. */
 export interface LinkInfoBase {
@@ -176,9 +179,9 @@ export type PerfEventDetails =
   /** The kernel does not tell (before 6.6). */
   | { type: 'unspec' | number }
 
-/** A link of a kind that this library has no details for. */
+/** A link of a type that this library has no details for. */
 export interface OtherLinkInfo extends LinkInfoBase {
-  type: number | 'unspec'
+  type: number | 'unspec' | 'tracing_multi'
 }
 
 /** What the kernel says of a link; `type` tells which. */
@@ -197,6 +200,12 @@ export type LinkInfo =
   | UprobeMultiLinkInfo
   | PerfEventLinkInfo
   | OtherLinkInfo
+
+/** The kernel's type of the link with this descriptor; `'unspec'` before Linux 5.8, which does not say. */
+export function readLinkType(fd: number): LinkType | number {
+  const info = allocate(linkInfo.$size)
+  return getInfo(fd, info) < 0 ? 'unspec' : enumName(linkTypes, info.view.getUint32(linkInfo.type, true))
+}
 
 /**
  * Reads the facts of the link with this descriptor (5.8).
@@ -265,10 +274,8 @@ export function readLinkInfo(fd: number): LinkInfo {
       return { type, ...base, ...uprobeMultiDetails(reader) }
     case 'perf_event':
       return { type, ...base, event: perfEventDetails(reader) }
-    case 'unspec':
-      return { type, ...base }
     default:
-      return { type: u32(linkInfo.type), ...base }
+      return { type, ...base }
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { closedError, NotSupportedError } from '../base/errors.ts'
 import type { LinkInfo } from './info.ts'
-import { Link, type Replacement, type UpdateOptions } from './link.ts'
+import { Link, type LinkUpdateOptions, type Replacement } from './link.ts'
 
 /** Links of one program to several targets, where the kernel has no single link for them. */
 export class LinkGroup extends Link {
@@ -36,7 +36,7 @@ export class LinkGroup extends Link {
     throw new NotSupportedError('Info of a group of links', undefined, { hint: 'ask each of its links' })
   }
 
-  update(program: Replacement, options?: UpdateOptions): void {
+  update(program: Replacement, options?: LinkUpdateOptions): void {
     for (const link of this.links) link.update(program, options)
   }
 

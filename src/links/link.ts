@@ -6,8 +6,8 @@
  * @module
  */
 
-import { closeSync, openSync } from 'node:fs'
 import { BPF_F_REPLACE } from '../abi/constants.ts'
+import type { LinkType } from '../abi/generated/enums.ts'
 import { EINVAL, EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
@@ -17,8 +17,8 @@ import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.
 import type { ProgramSpec } from '../programs/spec.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { type LinkInfo, readLinkInfo } from './info.ts'
+import type { OwnedFd } from '../syscalls/fd.ts'
+import { type LinkInfo, readLinkInfo, readLinkType } from './info.ts'
 
 /** Anything that holds a program's descriptor, such as a `Program`. */
 export interface ProgramHandle {
@@ -34,7 +34,7 @@ export interface ProgramHandle {
 export type Replacement = Pick<ProgramHandle, 'fd' | 'name'>
 
 /** How to update a link. */
-export interface UpdateOptions {
+export interface LinkUpdateOptions {
   /** Update only if this program is the one attached now; otherwise fail with `EPERM`. */
   expected?: { readonly fd: number }
 }
@@ -42,9 +42,12 @@ export interface UpdateOptions {
 /**
  * An attachment of a program to a hook. The program stays attached until the link is closed or the process
  * ends; a pinned link outlives both. Nothing detaches because of garbage collection.
+ *
+ * A link that offers more has a class of its own, such as `IterLink`. `fromFd`, `fromId`, `loadPinned` and `list`
+ * return that class, by the kernel's type of the link.
  */
 export abstract class Link implements Disposable {
-  static readonly #opener = new Opener<Link>('link', fd => new KernelLink(fd))
+  static readonly #opener = new Opener<Link>('link', openLink)
 
   /**
    * Takes over a file descriptor of a link; `close` will close it. Since Linux 5.7.
@@ -102,7 +105,7 @@ export abstract class Link implements Disposable {
    * @throws NotSupportedError when this kind of link cannot: tracing, raw tracepoints, perf events, kprobe_multi
    * @throws BpfError with `EPERM` when another program than `options.expected` is attached
    */
-  abstract update(program: Replacement, options?: UpdateOptions): void
+  abstract update(program: Replacement, options?: LinkUpdateOptions): void
   /**
    * Detaches the program while the link, its pins and descriptors stay (5.9).
    *
@@ -124,7 +127,7 @@ export abstract class Link implements Disposable {
   }
 }
 
-/** Kinds of links without `update_prog` and `detach` in their `bpf_link_ops`. */
+/** Types of links without `update_prog` and `detach` in their `bpf_link_ops`. */
 const FIXED: ReadonlySet<LinkInfo['type']> = new Set([
   'raw_tracepoint',
   'tracing',
@@ -133,20 +136,19 @@ const FIXED: ReadonlySet<LinkInfo['type']> = new Set([
   'perf_event',
 ])
 
+/** Whether links of a type can be updated and detached, once the kernel has them. */
+export function isUpdatable(type: LinkInfo['type']): boolean {
+  return !FIXED.has(type)
+}
+
 /** A `bpf_link` of the kernel. */
 export class KernelLink extends Link {
   readonly #handle: ObjectHandle
-  readonly #held: readonly Disposable[]
 
-  /**
-   * @internal
-   * @param fd the link
-   * @param held what must be disposed of after it, in this order: a perf event, then its tracefs event
-   */
-  constructor(fd: OwnedFd, held: readonly Disposable[] = []) {
+  /** @param fd the link; it owns the descriptor from then on */
+  constructor(fd: OwnedFd) {
     super()
     this.#handle = new ObjectHandle('link', fd)
-    this.#held = held
   }
 
   get fd(): number {
@@ -165,7 +167,7 @@ export class KernelLink extends Link {
     return readLinkInfo(this.fd)
   }
 
-  update(program: Replacement, options: UpdateOptions = {}): void {
+  update(program: Replacement, options: LinkUpdateOptions = {}): void {
     const fields: AttrFields<'link_update'> = { link_fd: this.fd, new_prog_fd: program.fd }
     if (options.expected !== undefined) {
       fields.flags = BPF_F_REPLACE
@@ -196,7 +198,7 @@ export class KernelLink extends Link {
   /** Throws when no link of this kind can do it: the kernel's errno would as well mean a wrong program. */
   #refuseFixed(action: string): void {
     const { type } = this.info()
-    if (!FIXED.has(type)) return
+    if (isUpdatable(type)) return
     throw new NotSupportedError(`${action} a ${type} link`, undefined, {
       hint: 'close it, and attach the program anew',
     })
@@ -207,48 +209,25 @@ export class KernelLink extends Link {
   }
 
   close(): void {
-    if (this.closed) return
     this.#handle.close()
-    for (const each of this.#held) each[Symbol.dispose]()
   }
 }
 
-/**
- * Opens a file or directory that is attached to, for as long as `use` runs.
- *
- * @internal
- * @param what names the attachment in errors
- * @throws BpfError with the errno's name as code when it cannot be opened
- */
-export function withOpen<T>(what: string, path: string, flags: number, use: (fd: number) => T): T {
-  let fd: number
-  try {
-    fd = openSync(path, flags)
-  } catch (error) {
-    const { errno, syscall } = error as NodeJS.ErrnoException
-    if (errno === undefined) throw error
-    throw failure(`Cannot attach ${what}`, errno, syscall ?? 'open')
-  }
-  try {
-    return use(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
+/** The classes of links that offer more than `KernelLink`: each enters itself. */
+const classes = new Map<LinkType, (fd: OwnedFd) => KernelLink>()
 
 /**
- * Creates a link (5.7).
+ * Has links of a type opened as a class of their own.
  *
- * @internal
- * @param what names the attachment in errors: `'program p to tcx of eth0'`
- * @throws BpfError when the kernel refuses
+ * @param open makes the wrapper, which owns the descriptor from then on
  */
-export function createLink(
-  what: string,
-  fields: AttrFields<'link_create'>,
-  held: readonly Disposable[] = [],
-): KernelLink {
-  const result = bpf('link_create', fields)
-  if (result < 0) throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
-  return new KernelLink(OwnedFd.adopt(result, `link of ${what}`), held)
+export function defineLinkClass(type: LinkType, open: (fd: OwnedFd) => KernelLink): void {
+  classes.set(type, open)
+}
+
+/** Wraps a link that exists, by its type; it owns the descriptor from then on. */
+export function openLink(fd: OwnedFd): KernelLink {
+  const type = readLinkType(fd.fd)
+  const open = typeof type === 'string' ? classes.get(type) : undefined
+  return open?.(fd) ?? new KernelLink(fd)
 }

@@ -4,18 +4,16 @@ import { once } from 'node:events'
 import { mkdirSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { perfTypes } from '../../../src/abi/generated/enums.ts'
-import { perfEventAttr } from '../../../src/abi/generated/layouts.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import type { Collection } from '../../../src/collection/collection.ts'
 import type { Variable } from '../../../src/collection/variable.ts'
 import { features } from '../../../src/kernel/features.ts'
-import { traceEventId } from '../../../src/kernel/tracefs.ts'
+import { PerfEvent } from '../../../src/kernel/perf-event.ts'
 import { cgroup } from '../../../src/links/hooks/cgroup/cgroup.ts'
 import { iter } from '../../../src/links/hooks/iter/iter.ts'
 import { rawTracepoint, tpBtf } from '../../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
 import { tracepoint } from '../../../src/links/hooks/kernel-probes/tracepoint.ts'
-import { attachPerfEvent, openPerfEvent } from '../../../src/links/hooks/perf-event/perf-event-link.ts'
+import { attachPerfEvent } from '../../../src/links/hooks/perf-event/perf-event-link.ts'
 import { Link } from '../../../src/links/link.ts'
 import { taskFdQuery } from '../../../src/links/task-fd-query.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
@@ -136,13 +134,7 @@ kernelTest('a tracepoint counts as a link', ['tracefs', 'bpftool', features.perf
 kernelTest('a tracepoint counts without a link', ['tracefs', 'bpftool'], async t => {
   using loaded = load('on_tp')
   const [program] = loaded.programs
-  const open = () =>
-    openPerfEvent('tracepoint', [
-      [perfEventAttr.type, perfTypes.tracepoint],
-      [perfEventAttr.config, BigInt(traceEventId('sched', 'sched_switch'))],
-      [perfEventAttr.sample_period, 1n],
-      [perfEventAttr.wakeup_events, 1],
-    ])
+  const open = () => PerfEvent.openTraceEvent('tracepoint', 'sched', 'sched_switch')
   using link = attachPerfEvent(program!, open(), 'program', { way: 'ioctl' })
   t.true(await eventually(() => loaded.hits('on_tp') > 2n))
   const programId = program!.info().id

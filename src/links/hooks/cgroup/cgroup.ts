@@ -9,7 +9,8 @@
 import { constants } from 'node:fs'
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
 import { enumNumber } from '../../../abi/names.ts'
-import { createLink, type Link, type ProgramHandle, withOpen } from '../../link.ts'
+import { createLink, withOpen } from '../../create-link.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 
 /**
  * Attaches a cgroup program to a cgroup of version 2 and all below it (5.7).
@@ -20,11 +21,17 @@ import { createLink, type Link, type ProgramHandle, withOpen } from '../../link.
  */
 export function cgroup(program: ProgramHandle, path: string, attachType: AttachType | number): Link {
   const what = `program ${program.name} to ${attachType} of ${path}`
-  return withOpen(what, path, constants.O_RDONLY | constants.O_DIRECTORY, fd =>
-    createLink(what, {
-      prog_fd: program.fd,
-      target_fd: fd,
-      attach_type: enumNumber(attachTypes, attachType, 'attach type'),
-    }),
+  return withOpen(
+    what,
+    path,
+    constants.O_RDONLY | constants.O_DIRECTORY,
+    fd =>
+      new KernelLink(
+        createLink(what, {
+          prog_fd: program.fd,
+          target_fd: fd,
+          attach_type: enumNumber(attachTypes, attachType, 'attach type'),
+        }),
+      ),
   )
 }

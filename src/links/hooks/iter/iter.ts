@@ -1,5 +1,5 @@
 /**
- * Iterators: programs that the kernel runs for each task, map, socket and so on, when somebody reads.
+ * Iterators: programs that the kernel runs for each task, map, socket and so on, when their link is read.
  *
  * Source: kernel/bpf/bpf_iter.c; libbpf `bpf_program__attach_iter`.
  *
@@ -12,7 +12,9 @@ import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
-import { createLink, type KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { createLink } from '../../create-link.ts'
+import type { IterLinkInfo } from '../../info.ts'
+import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
 
 /** What to walk, where the iterator can be narrowed. */
 export interface IterOptions {
@@ -28,13 +30,23 @@ export interface IterOptions {
 const CGROUP_ORDER = { self_only: 1, descendants_pre: 2, descendants_post: 3, ancestors_up: 4 } as const
 
 /** A link of an iterator; each `read` walks anew. */
-export interface IterLink extends Link {
+export class IterLink extends KernelLink {
+  static {
+    defineLinkClass('iter', fd => new IterLink(fd))
+  }
+
+  override info(): IterLinkInfo {
+    return super.info() as IterLinkInfo
+  }
+
   /**
-   * Walks once and returns all that the program wrote (5.8).
+   * Walks once and returns all that the program wrote. Since Linux 5.8.
    *
    * @throws BpfError when the kernel refuses, or the program stops the walk with an error
    */
-  read(): Buffer
+  read(): Buffer {
+    return readIterator(this.fd)
+  }
 }
 
 /**
@@ -44,12 +56,12 @@ export interface IterLink extends Link {
  */
 export function iter(program: ProgramHandle, options: IterOptions = {}): IterLink {
   const info = linkOptions(options)
-  const link = createLink(`iterator program ${program.name}`, {
+  const fd = createLink(`iterator program ${program.name}`, {
     prog_fd: program.fd,
     attach_type: attachTypes.trace_iter,
     ...(info === undefined ? {} : { iter_info: info, iter_info_len: info.length }),
   })
-  return Object.assign(link, { read: () => readIterator(link) })
+  return new IterLink(fd)
 }
 
 function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined {
@@ -71,8 +83,8 @@ function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined
 
 const CHUNK = 64 << 10
 
-function readIterator(link: KernelLink): Buffer {
-  const result = bpf('iter_create', { link_fd: link.fd })
+function readIterator(linkFd: number): Buffer {
+  const result = bpf('iter_create', { link_fd: linkFd })
   if (result < 0) throw failure('Cannot open the iterator', result, 'bpf(BPF_ITER_CREATE)')
   const fd = OwnedFd.adopt(result, 'iterator').release()
   try {

@@ -12,7 +12,8 @@ import { features } from '../../../kernel/features.ts'
 import type { Feature } from '../../../kernel/probe.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
-import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import type { KprobeMultiLinkInfo } from '../../info.ts'
+import { defineLinkClass, KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { LinkGroup } from '../../link-group.ts'
 import { requireCookie } from '../cookie.ts'
 import {
@@ -50,12 +51,62 @@ export interface KprobeMultiOptions {
   fallback?: 'none' | 'kprobe'
 }
 
-/** A link to many functions. */
-export interface KprobeMultiLink extends Link {
-  /** Number of functions that it is attached to. */
-  readonly count: number
+/** A link to many functions. Since Linux 5.18. */
+export class KprobeMultiLink extends KernelLink {
+  static {
+    defineLinkClass('kprobe_multi', fd => new KprobeMultiLink(fd))
+  }
+
+  /**
+   * Functions that the pattern matches but that cannot be attached to. Empty for a link that was opened by id,
+   * descriptor or pin: the kernel does not keep them.
+   */
+  readonly rejected: readonly RejectedFunction[]
+  #count: number | undefined
+
+  /**
+   * @param count number of functions, where it is known
+   * @param rejected what a pattern has left out
+   */
+  constructor(fd: OwnedFd, count?: number, rejected: readonly RejectedFunction[] = []) {
+    super(fd)
+    this.#count = count
+    this.rejected = rejected
+  }
+
+  /**
+   * Number of functions that it is attached to. Of a link that was opened by id, descriptor or pin it is 0 before
+   * Linux 6.6, which does not say.
+   */
+  get count(): number {
+    this.#count ??= this.info().count
+    return this.#count
+  }
+
+  override info(): KprobeMultiLinkInfo {
+    return super.info() as KprobeMultiLinkInfo
+  }
+}
+
+/** Kprobes on many functions, where the kernel has no link for them. */
+export class KprobeGroup extends LinkGroup {
   /** Functions that the pattern matches but that cannot be attached to. */
   readonly rejected: readonly RejectedFunction[]
+
+  /**
+   * Takes over the links.
+   *
+   * @param rejected what a pattern has left out
+   */
+  constructor(links: readonly Link[], rejected: readonly RejectedFunction[]) {
+    super(links)
+    this.rejected = rejected
+  }
+
+  /** Number of functions that it is attached to. */
+  get count(): number {
+    return this.links.length
+  }
 }
 
 /**
@@ -69,8 +120,13 @@ export interface KprobeMultiLink extends Link {
  *   function matches
  * @throws TypeError, RangeError when the options contradict each other
  */
-export function kprobeMulti(program: ProgramHandle, options: KprobeMultiOptions): KprobeMultiLink {
-  return attach(program, options, 'trace_kprobe_multi')
+export function kprobeMulti(
+  program: ProgramHandle,
+  options: KprobeMultiOptions,
+): KprobeMultiLink | KprobeGroup {
+  if (options.fallback === 'kprobe' && features.kprobeMulti.probe() === 'no')
+    return attachGroup(program, options)
+  return attachLink(program, options, 'trace_kprobe_multi')
 }
 
 /**
@@ -81,25 +137,23 @@ export function kprobeSession(
   program: ProgramHandle,
   options: Omit<KprobeMultiOptions, 'returns' | 'fallback'>,
 ): KprobeMultiLink {
-  return attach(program, { ...options, returns: false, fallback: 'none' }, 'trace_kprobe_session')
+  return attachLink(program, { ...options, returns: false }, 'trace_kprobe_session')
 }
 
-function attach(
+/** Names the attachment in errors. */
+const whatOf = (program: ProgramHandle): string => `program ${program.name} to many functions`
+
+function attachLink(
   program: ProgramHandle,
   options: KprobeMultiOptions,
   attachType: KprobeMultiAttachType,
 ): KprobeMultiLink {
-  const feature = attachType === 'trace_kprobe_multi' ? features.kprobeMulti : features.kprobeSession
-  const what = `program ${program.name} to many functions`
+  const what = whatOf(program)
   checkOptions(what, options)
-  const lacking = feature.probe() === 'no'
-  if (lacking && options.fallback !== 'kprobe') throw notSupported(feature)
+  const feature = attachType === 'trace_kprobe_multi' ? features.kprobeMulti : features.kprobeSession
+  if (feature.probe() === 'no') throw notSupported(feature)
   const { symbols, addresses, rejected } = targetsOf(what, options)
-  const count = symbols?.length ?? addresses?.length ?? 0
-  if (lacking) {
-    const group = attachEach(program, symbols ?? addresses ?? [], options)
-    return Object.assign(group, { count, rejected })
-  }
+  const targets = symbols ?? addresses
   const ambiguous = duplicateSymbolError(what, symbols)
   if (ambiguous !== undefined) throw ambiguous
   const result = bpf('link_create', {
@@ -107,16 +161,15 @@ function attach(
     attach_type: attachTypes[attachType],
     kprobe_multi: {
       flags: options.returns === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
-      cnt: count,
+      cnt: targets.length,
       ...(symbols === undefined
-        ? { addrs: BigUint64Array.from(addresses ?? []) }
+        ? { addrs: BigUint64Array.from(addresses) }
         : { syms: symbolPointers(symbols) }),
       ...(options.cookies === undefined ? {} : { cookies: BigUint64Array.from(options.cookies) }),
     },
   })
-  if (result < 0) throw attachError(what, result, program, attachType, symbols ?? addresses ?? [])
-  const link = new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
-  return Object.assign(link, { count, rejected })
+  if (result < 0) throw attachError(what, result, program, attachType, targets)
+  return new KprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), targets.length, rejected)
 }
 
 /** Says what to use instead. */
@@ -157,15 +210,17 @@ function givenTwice(what: string, list: readonly (string | bigint)[]): RangeErro
   return new RangeError(`Cannot attach ${what}: ${targetName(twice)} is given twice`)
 }
 
-interface Targets {
-  symbols?: readonly string[] | undefined
-  addresses?: readonly bigint[] | undefined
-  rejected: readonly RejectedFunction[]
-}
+/** Functions by name or by address. */
+type Places =
+  | { readonly symbols: readonly string[]; readonly addresses?: undefined }
+  | { readonly symbols?: undefined; readonly addresses: readonly bigint[] }
 
-function targetsOf(what: string, options: KprobeMultiOptions): Targets {
-  const { symbols, addresses, pattern, uniqueMatch } = options
-  if (pattern === undefined) return { symbols, addresses, rejected: [] }
+function targetsOf(
+  what: string,
+  { symbols, addresses, pattern, uniqueMatch }: KprobeMultiOptions,
+): Places & { readonly rejected: readonly RejectedFunction[] } {
+  if (symbols !== undefined) return { symbols, rejected: [] }
+  if (pattern === undefined) return { addresses: addresses ?? [], rejected: [] }
   const { functions, rejected } = matchFunctions(pattern)
   if (functions.length === 0) throw noMatch(what, pattern, rejected)
   if (uniqueMatch === true && functions.length > 1) {
@@ -178,8 +233,8 @@ function targetsOf(what: string, options: KprobeMultiOptions): Targets {
   return { ...placesOf(functions), rejected }
 }
 
-/** Addresses where the kernel tells them, since several functions may share a name. */
-function placesOf(functions: MatchedFunctions['functions']): Omit<Targets, 'rejected'> {
+/** Addresses where the kernel shows them, since several functions may share a name. */
+function placesOf(functions: MatchedFunctions['functions']): Places {
   const addresses = functions.map(({ address }) => address)
   if (addresses.every((each): each is bigint => each !== undefined && each !== 0n)) return { addresses }
   return { symbols: functions.map(({ name }) => name) }
@@ -195,12 +250,12 @@ function noMatch(what: string, pattern: FunctionPattern, rejected: readonly Reje
 }
 
 /** One kprobe per function. Links of perf events refuse programs that were loaded for kprobe_multi, ioctls do not. */
-function attachEach(
-  program: ProgramHandle,
-  targets: readonly (string | bigint)[],
-  { cookies, returns }: KprobeMultiOptions,
-): LinkGroup {
+function attachGroup(program: ProgramHandle, options: KprobeMultiOptions): KprobeGroup {
+  const what = whatOf(program)
+  checkOptions(what, options)
   const { spec } = program
+  const { cookies, returns } = options
+  const { symbols, addresses, rejected } = targetsOf(what, options)
   if (cookies !== undefined && spec?.expectedAttachType !== undefined && spec.expectedAttachType !== 0) {
     throw new BpfError(
       `Cannot attach program ${program.name} to kprobes with cookies: it must be loaded without expectedAttachType, which this kernel has no use for`,
@@ -209,12 +264,12 @@ function attachEach(
   }
   const links: Link[] = []
   try {
-    targets.forEach((target, index) => {
+    for (const [index, target] of (symbols ?? addresses).entries()) {
       const cookie = cookies?.[index]
-      const options = cookie === undefined ? ({ mode: 'perf' } as const) : ({ mode: 'link', cookie } as const)
-      links.push(returns === true ? kretprobe(program, target, options) : kprobe(program, target, options))
-    })
-    return new LinkGroup(links)
+      const mode = cookie === undefined ? ({ mode: 'perf' } as const) : ({ mode: 'link', cookie } as const)
+      links.push(returns === true ? kretprobe(program, target, mode) : kprobe(program, target, mode))
+    }
+    return new KprobeGroup(links, rejected)
   } catch (error) {
     for (const link of links) link.close()
     throw error

@@ -6,12 +6,10 @@
  * @module
  */
 
-import { perfTypes } from '../../../abi/generated/enums.ts'
-import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
-import { traceEventId } from '../../../kernel/tracefs.ts'
+import { PerfEvent } from '../../../kernel/perf-event.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachPerfEvent, openPerfEvent } from '../perf-event/perf-event-link.ts'
+import { attachPerfEvent } from '../perf-event/perf-event-link.ts'
 
 /** How to attach to a tracepoint. */
 export interface TracepointOptions {
@@ -35,12 +33,7 @@ export function tracepoint(
   options: TracepointOptions = {},
 ): Link {
   const target = `tracepoint ${category}/${name}`
-  const event = openPerfEvent(target, [
-    [perfEventAttr.type, perfTypes.tracepoint],
-    [perfEventAttr.config, BigInt(traceEventId(category, name))],
-    [perfEventAttr.sample_period, 1n],
-    [perfEventAttr.wakeup_events, 1],
-  ])
+  const event = PerfEvent.openTraceEvent(target, category, name)
   try {
     return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options)
   } catch (error) {

@@ -7,7 +7,8 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
-import { createLink, type Link, type ProgramHandle } from '../../link.ts'
+import { createLink } from '../../create-link.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 
 /** Where to attach in netfilter. */
 export interface NetfilterOptions {
@@ -31,14 +32,16 @@ const BPF_F_NETFILTER_IP_DEFRAG = 1
  */
 export function netfilter(program: ProgramHandle, options: NetfilterOptions): Link {
   const { family, hook, priority, defragment } = options
-  return createLink(`program ${program.name} to netfilter ${family} ${hook}`, {
-    prog_fd: program.fd,
-    attach_type: attachTypes.netfilter,
-    netfilter: {
-      pf: NFPROTO[family],
-      hooknum: NF_INET[hook],
-      priority,
-      flags: defragment === true ? BPF_F_NETFILTER_IP_DEFRAG : 0,
-    },
-  })
+  return new KernelLink(
+    createLink(`program ${program.name} to netfilter ${family} ${hook}`, {
+      prog_fd: program.fd,
+      attach_type: attachTypes.netfilter,
+      netfilter: {
+        pf: NFPROTO[family],
+        hooknum: NF_INET[hook],
+        priority,
+        flags: defragment === true ? BPF_F_NETFILTER_IP_DEFRAG : 0,
+      },
+    }),
+  )
 }

@@ -7,7 +7,8 @@
  */
 
 import { constants } from 'node:fs'
-import { createLink, type Link, type ProgramHandle, withOpen } from '../../link.ts'
+import { createLink, withOpen } from '../../create-link.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 
 /**
  * Attaches a program to a network namespace. Since Linux 5.8.
@@ -23,7 +24,10 @@ export function attachToNetns(
   path = '/proc/self/ns/net',
 ): Link {
   const what = `program ${program.name} to ${hook} of ${path}`
-  return withOpen(what, path, constants.O_RDONLY, fd =>
-    createLink(what, { prog_fd: program.fd, target_fd: fd, attach_type: attachType }),
+  return withOpen(
+    what,
+    path,
+    constants.O_RDONLY,
+    fd => new KernelLink(createLink(what, { prog_fd: program.fd, target_fd: fd, attach_type: attachType })),
   )
 }

@@ -7,7 +7,9 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
-import { createLink, type Link, type ProgramHandle } from '../../link.ts'
+import { features } from '../../../kernel/features.ts'
+import { createLink } from '../../create-link.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type Anchor, anchorFields } from '../anchor.ts'
 import { type Device, deviceIndex } from './device.ts'
 
@@ -31,11 +33,17 @@ export function tcx(
   options: TcxOptions = {},
 ): Link {
   const { flags, relative } = anchorFields(options.anchor)
-  return createLink(`program ${program.name} to tcx ${direction} of device ${device}`, {
-    prog_fd: program.fd,
-    target_ifindex: deviceIndex(device),
-    attach_type: attachTypes[`tcx_${direction}`],
-    flags,
-    tcx: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
-  })
+  return new KernelLink(
+    createLink(
+      `program ${program.name} to tcx ${direction} of device ${device}`,
+      {
+        prog_fd: program.fd,
+        target_ifindex: deviceIndex(device),
+        attach_type: attachTypes[`tcx_${direction}`],
+        flags,
+        tcx: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
+      },
+      features.tcx,
+    ),
+  )
 }

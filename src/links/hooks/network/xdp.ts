@@ -7,7 +7,8 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
-import { createLink, type Link, type ProgramHandle } from '../../link.ts'
+import { createLink } from '../../create-link.ts'
+import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type Device, deviceIndex } from './device.ts'
 
 /** How an XDP program is run: by the driver, by the generic stack, by the device. Default: the kernel decides. */
@@ -26,10 +27,12 @@ export interface XdpOptions {
  * @throws BpfError with `EBUSY` when the device has an XDP program already
  */
 export function xdp(program: ProgramHandle, device: Device, options: XdpOptions = {}): Link {
-  return createLink(`program ${program.name} to XDP of device ${device}`, {
-    prog_fd: program.fd,
-    target_ifindex: deviceIndex(device),
-    attach_type: attachTypes.xdp,
-    flags: options.mode === undefined ? 0 : XDP_FLAGS[options.mode],
-  })
+  return new KernelLink(
+    createLink(`program ${program.name} to XDP of device ${device}`, {
+      prog_fd: program.fd,
+      target_ifindex: deviceIndex(device),
+      attach_type: attachTypes.xdp,
+      flags: options.mode === undefined ? 0 : XDP_FLAGS[options.mode],
+    }),
+  )
 }

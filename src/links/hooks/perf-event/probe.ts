@@ -9,17 +9,15 @@
  * @module
  */
 
-import { perfTypes } from '../../../abi/generated/enums.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { NotSupportedError } from '../../../base/errors.ts'
 import { features } from '../../../kernel/features.ts'
-import { traceEventId } from '../../../kernel/tracefs.ts'
-import type { OwnedFd } from '../../../syscalls/fd.ts'
+import { PerfEvent, type PerfEventFields, type PerfEventScope } from '../../../kernel/perf-event.ts'
+import { type ProbePmu, probePmu } from '../../../kernel/pmu.ts'
 import { allocate, type NativeMemory } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachPerfEvent, openPerfEvent, type PerfEventFields } from './perf-event-link.ts'
+import { attachPerfEvent } from './perf-event-link.ts'
 import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'
-import { type ProbePmu, probePmu } from './probe-pmu.ts'
 
 /** How a probe is made and the program attached to it. */
 export type ProbeMode =
@@ -81,20 +79,20 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   return attachPerfEvent(program, event, what, { cookie, way, held })
 }
 
-function openPmuEvent(request: ProbeRequest, pmu: ProbePmu): OwnedFd {
+function openPmuEvent(request: ProbeRequest, pmu: ProbePmu): PerfEvent {
   try {
     const { config, fields, pointees } = request.pmu()
     const own: PerfEventFields = [
       [perfEventAttr.type, pmu.type],
       [perfEventAttr.config, config | (request.returns ? 1n << BigInt(pmu.returnBit) : 0n)],
     ]
-    return openPerfEvent(request.target, [...own, ...fields], request.pid, cpuOf(request), pointees)
+    return PerfEvent.open(request.target, [...own, ...fields], scopeOf(request), pointees)
   } catch (error) {
     throw request.explain(error)
   }
 }
 
-function openTraceEvent(request: ProbeRequest): { event: OwnedFd; held: Disposable } {
+function openTraceEvent(request: ProbeRequest): { event: PerfEvent; held: Disposable } {
   const { kind, returns, maxactive, target, place } = request
   const name = newProbeEvent(kind, returns ? 'r' : 'p', target)
   try {
@@ -104,13 +102,7 @@ function openTraceEvent(request: ProbeRequest): { event: OwnedFd; held: Disposab
   }
   const held = { [Symbol.dispose]: () => releaseProbeEvent(name) }
   try {
-    const fields: PerfEventFields = [
-      [perfEventAttr.type, perfTypes.tracepoint],
-      [perfEventAttr.config, BigInt(traceEventId(name.group, name.name))],
-      [perfEventAttr.sample_period, 1n],
-      [perfEventAttr.wakeup_events, 1],
-    ]
-    return { event: openPerfEvent(target, fields, request.pid, cpuOf(request)), held }
+    return { event: PerfEvent.openTraceEvent(target, name.group, name.name, scopeOf(request)), held }
   } catch (error) {
     held[Symbol.dispose]()
     throw error
@@ -118,8 +110,8 @@ function openTraceEvent(request: ProbeRequest): { event: OwnedFd; held: Disposab
 }
 
 /** An event of all processes is opened on one CPU, which stands for all; that of one process on none. */
-function cpuOf({ pid }: ProbeRequest): number {
-  return pid === -1 ? 0 : -1
+function scopeOf({ pid }: ProbeRequest): PerfEventScope {
+  return { pid, cpu: pid === -1 ? 0 : -1 }
 }
 
 /** A string in memory whose address the kernel can be told. */

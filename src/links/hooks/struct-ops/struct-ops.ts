@@ -11,12 +11,13 @@
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_LINK } from '../../../abi/generated/flags.ts'
 import { EBUSY, ENOENT } from '../../../base/errno.ts'
-import { NotSupportedError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import type { BpfMap } from '../../../maps/map.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import type { LinkInfo } from '../../info.ts'
-import { createLink, Link } from '../../link.ts'
+import { createLink } from '../../create-link.ts'
+import { DirectAttachment } from '../../direct-attachment.ts'
+import type { StructOpsLinkInfo } from '../../info.ts'
+import { defineLinkClass, KernelLink, type Link } from '../../link.ts'
 
 /** Key of the only element. */
 const KEY = new Uint8Array(4)
@@ -37,9 +38,8 @@ export function structOps(map: Pick<BpfMap, 'fd' | 'name' | 'info' | 'clone'>, v
   const what = `the operations of map ${map.name}`
   const linked = (map.info().flags & BPF_F_LINK) !== 0
   setValue(map, value, what, linked)
-  return linked
-    ? createLink(what, { map_fd: map.fd, attach_type: attachTypes.struct_ops })
-    : new StructOpsRegistration(map.clone())
+  if (!linked) return new StructOpsRegistration(map.clone())
+  return new StructOpsLink(createLink(what, { map_fd: map.fd, attach_type: attachTypes.struct_ops }))
 }
 
 /** Sets the value, which registers it where no link does that. */
@@ -51,59 +51,38 @@ function setValue(map: Pick<BpfMap, 'fd'>, value: Uint8Array, what: string, link
   throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
 }
 
-/** Operations that are registered without a link of the kernel. */
-class StructOpsRegistration extends Link {
-  readonly #map: Pick<BpfMap, 'fd' | 'name' | 'close' | 'closed'>
+/** A link of the operations of a `struct_ops` map. Since Linux 6.4. */
+export class StructOpsLink extends KernelLink {
+  static {
+    defineLinkClass('struct_ops', fd => new StructOpsLink(fd))
+  }
+
+  override info(): StructOpsLinkInfo {
+    return super.info() as StructOpsLinkInfo
+  }
+}
+
+/** Operations that are registered without a link of the kernel: by the only element of their map. */
+class StructOpsRegistration extends DirectAttachment {
+  readonly #name: string
 
   /** @param map a handle of its own */
   constructor(map: Pick<BpfMap, 'fd' | 'name' | 'close' | 'closed'>) {
-    super()
-    this.#map = map
-  }
-
-  /** Descriptor of the map. */
-  get fd(): number {
-    return this.#map.fd
-  }
-
-  get closed(): boolean {
-    return this.#map.closed
-  }
-
-  info(): LinkInfo {
-    throw this.#notALink('Info of')
-  }
-
-  update(): void {
-    throw this.#notALink('Updating')
-  }
-
-  pin(): void {
-    throw this.#notALink('Pinning')
-  }
-
-  #notALink(action: string): NotSupportedError {
-    return new NotSupportedError(`${action} operations that were registered without a link`, undefined, {
-      hint: 'put the map into SEC(".struct_ops.link"), which Linux has since 6.4',
+    super(map, {
+      what: 'operations that were registered without a link',
+      linkType: 'struct_ops',
+      hint: 'put the map into SEC(".struct_ops.link"), which needs Linux 6.4',
     })
+    this.#name = map.name
   }
 
-  detach(): void {
+  override detach(): void {
     const result = bpf('map_delete_elem', { map_fd: this.fd, key: KEY })
-    if (result < 0 && result !== -ENOENT)
-      throw failure(
-        `Cannot detach the operations of map ${this.#map.name}`,
-        result,
-        'bpf(BPF_MAP_DELETE_ELEM)',
-      )
+    if (result >= 0 || result === -ENOENT) return
+    throw failure(`Cannot detach the operations of map ${this.#name}`, result, 'bpf(BPF_MAP_DELETE_ELEM)')
   }
 
-  close(): void {
-    if (this.closed) return
-    try {
-      this.detach()
-    } finally {
-      this.#map.close()
-    }
+  protected override release(): void {
+    this.detach()
   }
 }

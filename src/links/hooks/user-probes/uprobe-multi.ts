@@ -13,7 +13,8 @@ import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/features.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
-import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import type { UprobeMultiLinkInfo } from '../../info.ts'
+import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
@@ -39,10 +40,32 @@ export interface UprobeMultiOptions {
   returns?: boolean
 }
 
-/** A link to many places of a file. */
-export interface UprobeMultiLink extends Link {
-  /** Number of places that it is attached to. */
-  readonly count: number
+/** A link to many places of a file. Since Linux 6.6. */
+export class UprobeMultiLink extends KernelLink {
+  static {
+    defineLinkClass('uprobe_multi', fd => new UprobeMultiLink(fd))
+  }
+
+  #count: number | undefined
+
+  /** @param count number of places, where it is known */
+  constructor(fd: OwnedFd, count?: number) {
+    super(fd)
+    this.#count = count
+  }
+
+  /**
+   * Number of places that it is attached to. Of a link that was opened by id, descriptor or pin it is 0 before
+   * Linux 6.8, which does not say.
+   */
+  get count(): number {
+    this.#count ??= this.info().count
+    return this.#count
+  }
+
+  override info(): UprobeMultiLinkInfo {
+    return super.info() as UprobeMultiLinkInfo
+  }
 }
 
 /**
@@ -117,8 +140,7 @@ function attach(
     if (error.code !== 'EINVAL') throw error
     throw withReason(error, `the program must be loaded as a kprobe with expectedAttachType '${attachType}'`)
   }
-  const link = new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
-  return Object.assign(link, { count: offsets.length })
+  return new UprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), offsets.length)
 }
 
 function offsetsOf(what: string, path: string, options: UprobeMultiOptions): readonly number[] {

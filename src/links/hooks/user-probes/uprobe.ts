@@ -36,7 +36,10 @@ export interface UprobeOptions {
 const REF_CTR_SHIFT = 32n
 const MAX_REF_CTR_OFFSET = 0xffff_ffff
 /** What attaches a program to an event. */
-const ATTACHES: ReadonlySet<string | undefined> = new Set(['bpf(BPF_LINK_CREATE)', 'ioctl(PERF_EVENT_IOC)'])
+const ATTACHES: ReadonlySet<string | undefined> = new Set([
+  'bpf(BPF_LINK_CREATE)',
+  'ioctl(PERF_EVENT_IOC_SET_BPF)',
+])
 
 /**
  * Attaches a `kprobe` program to an instruction of a program or library (4.3).

@@ -1,0 +1,125 @@
+/**
+ * Perf events: what `perf_event_open` returns. A tracepoint, kprobe or uprobe becomes one before a program can be
+ * attached to it; a perf buffer reads one for each CPU.
+ *
+ * Source: include/uapi/linux/perf_event.h; kernel/events/core.c `perf_event_open`.
+ *
+ * @module
+ */
+
+import { perfTypes } from '../abi/generated/enums.ts'
+import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_ENABLE, PERF_FLAG_FD_CLOEXEC } from '../abi/linux.ts'
+import { OwnedFd } from '../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../syscalls/memory.ts'
+import { ioctl, perfEventOpen } from '../syscalls/perf.ts'
+import { failure } from './failure.ts'
+import { traceEventId } from './tracefs.ts'
+
+/** Fields of `struct perf_event_attr` to set: offset in the struct and value, 64 bits wide if it is a `bigint`. */
+export type PerfEventFields = readonly (readonly [offset: number, value: number | bigint])[]
+
+/** Where an event counts. */
+export interface PerfEventScope {
+  /** Process; -1 for all. Default: -1. */
+  pid?: number
+  /** CPU; -1 for all, which needs a process. One CPU stands for all where the event is a trace event. Default: 0. */
+  cpu?: number
+}
+
+/** An open perf event; it is disabled until `enable` if its attributes say so, or a program waits for it. */
+export class PerfEvent implements Disposable {
+  readonly #fd: OwnedFd
+  readonly #what: string
+
+  private constructor(fd: OwnedFd, what: string) {
+    this.#fd = fd
+    this.#what = what
+  }
+
+  /**
+   * Opens an event.
+   *
+   * @param what names the event in errors: `'kprobe vfs_read'`
+   * @param _pointees memory that fields point to: this reference keeps it until the kernel has read it
+   * @throws BpfError when the kernel refuses
+   */
+  static open(
+    what: string,
+    fields: PerfEventFields,
+    { pid = -1, cpu = 0 }: PerfEventScope = {},
+    _pointees: readonly NativeMemory[] = [],
+  ): PerfEvent {
+    const attr = allocate(perfEventAttr.$size)
+    attr.view.setUint32(perfEventAttr.size, perfEventAttr.$size, true)
+    for (const [offset, value] of fields) {
+      if (typeof value === 'bigint') attr.view.setBigUint64(offset, value, true)
+      else attr.view.setUint32(offset, value, true)
+    }
+    const result = perfEventOpen(attr.bytes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)
+    if (result < 0) throw failure(`Cannot open ${what}`, result, 'perf_event_open')
+    return new PerfEvent(OwnedFd.adopt(result, what), what)
+  }
+
+  /**
+   * Opens a trace event of tracefs, such as a tracepoint, which fires at each hit.
+   *
+   * @param what names the event in errors
+   * @param group such as `'sched'`
+   * @param name such as `'sched_switch'`
+   * @throws TypeError when a name is not an identifier
+   * @throws BpfError with code `ENOENT` when the kernel has no such event, or tracefs is not mounted
+   */
+  static openTraceEvent(what: string, group: string, name: string, scope: PerfEventScope = {}): PerfEvent {
+    const fields: PerfEventFields = [
+      [perfEventAttr.type, perfTypes.tracepoint],
+      [perfEventAttr.config, BigInt(traceEventId(group, name))],
+      [perfEventAttr.sample_period, 1n],
+      [perfEventAttr.wakeup_events, 1],
+    ]
+    return PerfEvent.open(what, fields, scope)
+  }
+
+  /** The event's descriptor. Throws `ERR_CLOSED` once closed. */
+  get fd(): number {
+    return this.#fd.fd
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#fd.closed
+  }
+
+  /**
+   * Lets the event count.
+   *
+   * @throws BpfError when the kernel refuses
+   */
+  enable(): void {
+    this.#control('enable', PERF_EVENT_IOC_ENABLE)
+  }
+
+  /**
+   * Stops the event from counting, until it is enabled again.
+   *
+   * @throws BpfError when the kernel refuses
+   */
+  disable(): void {
+    this.#control('disable', PERF_EVENT_IOC_DISABLE)
+  }
+
+  #control(action: 'enable' | 'disable', request: number): void {
+    const result = ioctl(this.fd, request, 0)
+    if (result >= 0) return
+    throw failure(`Cannot ${action} ${this.#what}`, result, `ioctl(PERF_EVENT_IOC_${action.toUpperCase()})`)
+  }
+
+  /** Closes the event, which ends it. Idempotent. */
+  close(): void {
+    this.#fd.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

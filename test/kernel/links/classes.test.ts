@@ -157,36 +157,32 @@ kernelTest('a link that offers no more than any other is of the common class', [
   })
 })
 
-kernelTest(
-  'an attachment without a link refuses what only a link can do',
-  ['tracefs'],
-  t => {
-    using loaded = loadObject('sections', ['on_tp'])
-    const event = PerfEvent.openTraceEvent('tracepoint', 'sched', 'sched_switch')
-    const link = attachPerfEvent(loaded.programs.get('on_tp'), event, 'program', { way: 'ioctl' })
-    const what = 'an attachment to a perf event without a link'
-    t.like(link.info(), { type: 'perf_event', id: 0, programId: loaded.programs.get('on_tp').info().id })
-    t.throws(() => link.pin('/sys/fs/bpf/no'), {
+kernelTest('an attachment without a link refuses what only a link can do', ['tracefs'], t => {
+  using loaded = loadObject('sections', ['on_tp'])
+  const event = PerfEvent.openTraceEvent('tracepoint', 'sched', 'sched_switch')
+  const link = attachPerfEvent(loaded.programs.get('on_tp'), event, 'program', { way: 'ioctl' })
+  const what = 'an attachment to a perf event without a link'
+  t.like(link.info(), { type: 'perf_event', id: 0, programId: loaded.programs.get('on_tp').info().id })
+  t.throws(() => link.pin('/sys/fs/bpf/no'), {
+    code: 'ERR_NOT_SUPPORTED',
+    message: `Pinning ${what} is not supported by this kernel; links of perf events need Linux 5.15`,
+  })
+  for (const [action, use] of [
+    ['Updating', () => link.update(loaded.programs.get('on_tp'))],
+    ['Detaching', () => link.detach()],
+  ] as const) {
+    t.throws(use, {
       code: 'ERR_NOT_SUPPORTED',
-      message: `Pinning ${what} is not supported by this kernel; links of perf events need Linux 5.15`,
+      message: `${action} ${what} is not supported by this kernel; close it, and attach the program anew`,
     })
-    for (const [action, use] of [
-      ['Updating', () => link.update(loaded.programs.get('on_tp'))],
-      ['Detaching', () => link.detach()],
-    ] as const) {
-      t.throws(use, {
-        code: 'ERR_NOT_SUPPORTED',
-        message: `${action} ${what} is not supported by this kernel; close it, and attach the program anew`,
-      })
-    }
-    link.close()
-    for (const use of [
-      () => link.pin('/x'),
-      () => link.update(loaded.programs.get('on_tp')),
-      () => link.detach(),
-    ]) {
-      t.throws(use, { code: 'ERR_CLOSED', message: `${what} is closed` })
-    }
-    t.throws(() => link.info(), { code: 'ERR_CLOSED' })
-  },
-)
+  }
+  link.close()
+  for (const use of [
+    () => link.pin('/x'),
+    () => link.update(loaded.programs.get('on_tp')),
+    () => link.detach(),
+  ]) {
+    t.throws(use, { code: 'ERR_CLOSED', message: `${what} is closed` })
+  }
+  t.throws(() => link.info(), { code: 'ERR_CLOSED' })
+})

@@ -3,7 +3,8 @@
  * takes 0.2 ms for each module that it loads, and the library is some 200 of them.
  *
  * The common path and the rooms behind it are one file, `dist/library.js`; a door such as `dist/maps/index.js` only
- * names what it exports. The rooms `bench` and `inspect` and each command have files of their own. The code is left as
+ * names what it exports. The rooms `bench` and `inspect` and each command have files of their own, and so has what all
+ * commands share. The code is left as
  * it is but for comments, and a number behind a name that two files have. Source maps lead to `src`.
  *
  * `library.js` exports one object. When V8 compiles a function it compares each global that the function names with
@@ -42,8 +43,8 @@ function doors() {
     .map(door => door.default.slice('./dist/'.length, -'.js'.length))
 }
 
-/** Which room a module is in: `''` for the files beside the rooms. */
-const roomOf = id => id.slice(modules.length).split('/').slice(0, -1).join('/')
+/** Which room a module is in, whatever its folder there: `''` for the files beside the rooms. */
+const roomOf = id => /^(?:([^/]+)\/)?/.exec(id.slice(modules.length))[1] ?? ''
 
 /** `{ a, b as c }` as members of an object. */
 const exported = names => names.replace(/(\S+) as ([^\s,]+)/g, '$2: $1')
@@ -107,10 +108,15 @@ async function bundle() {
     hoistTransitiveImports: false,
     minifyInternalExports: false,
     entryFileNames: '[name].js',
-    chunkFileNames: ({ name }) => (name === 'library' ? LIBRARY : 'cli/[name].js'),
+    chunkFileNames({ name, facadeModuleId }) {
+      if (name === 'library') return LIBRARY
+      // Commands of two groups may have one name.
+      return facadeModuleId === null ? 'cli/[name].js' : facadeModuleId.slice(modules.length)
+    },
     manualChunks(id) {
       const room = roomOf(id)
-      if (room === 'cli') return undefined
+      // What all commands share is one file; each command is one of its own.
+      if (room === 'cli') return /\/cli\/(?:form|output)\//.test(id) ? 'form' : undefined
       return room === 'bench' || room === 'inspect' ? room : 'library'
     },
   })

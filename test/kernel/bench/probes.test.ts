@@ -241,7 +241,7 @@ kernelTest(
       measuredRows(document).map(({ samples }) => samples.length),
       [10, 10],
     )
-    const doubts = spoilers(document.environment).map(each => `ebpf-ts bench: ${each}\n`)
+    const doubts = spoilers(document.environment).map(each => `ebpf-ts bench probes: ${each}\n`)
     const rounds = Array.from({ length: 10 }, (_, i) => `round ${i + 1} of 10\n`)
     t.is(stderr, [...doubts, ...rounds].join(''))
     t.is(readFileSync(svg, 'utf8'), chartSvg(document))
@@ -282,5 +282,8 @@ kernelTest('without privileges the command says which are missing', [], t => {
     gid: 65534,
   })
   t.is(status, 1, stderr)
-  t.regex(stderr, /^ebpf-ts bench: Cannot measure probes: this process lacks CAP_BPF, .*run as root\n$/)
+  t.regex(
+    stderr,
+    /^ebpf-ts bench probes: Cannot measure probes: this process lacks CAP_BPF, .*run as root\n$/,
+  )
 })

@@ -154,7 +154,7 @@ for (const [what, args, code, stderr] of [
     1,
     `Cannot run ${objectPath('legacy-maps')}: it has no program in section prog; its programs are in socket`,
   ],
-  ['no function', [OBJECT], 2, 'give one object file and one function'],
+  ['no function', [OBJECT], 2, 'FUNCTION is missing'],
   [
     'an unknown mode',
     [OBJECT, FUNCTION, '--mode', 'fast'],

@@ -153,7 +153,7 @@ kernelTest('programs that cannot be attached are named with the reason', [], t =
     ...['first', 'second', 'third', 'tail', 'jump'].map(
       name => `did not attach ${name}: Cannot attach program ${name} by its section name: it needs a socket`,
     ),
-    'nothing is attached',
+    'ebpf-ts run: nothing is attached',
   ])
 })
 
@@ -184,7 +184,7 @@ for (const [assignment, complaint] of assignments) {
     const [message, hint] = stderr.split('\n')
     t.true(message!.startsWith('ebpf-ts run: --set '), message)
     t.regex(message!, complaint)
-    t.is(hint, "'ebpf-ts run --help' tells how to use it")
+    t.is(hint, "Run 'ebpf-ts run --help' for details")
   })
 }
 
@@ -203,12 +203,12 @@ kernelTest('--set takes values of every kind', [], t => {
   const { status, stderr } = run('run', objectPath('data'), ...values.flatMap(value => ['--set', value]))
   // The object's program needs a socket: it is loaded, not attached.
   t.is(status, 1)
-  t.regex(stderr, /^did not attach touch: .*\nnothing is attached\n$/)
+  t.regex(stderr, /^did not attach touch: .*\nebpf-ts run: nothing is attached\n$/)
 })
 
 for (const [what, args, complaint] of [
-  ['no arguments', [], /give one object file/],
-  ['two objects', ['a.o', 'b.o'], /give one object file/],
+  ['no arguments', [], /OBJECT is missing/],
+  ['two objects', ['a.o', 'b.o'], /unexpected argument "b\.o"/],
   ['an unknown option', ['a.o', '--frob'], /--frob/],
   ['a count that is no number', ['a.o', '--count', 'x'], /--count needs a positive number, not "x"/],
   ['a count of nothing', ['a.o', '--count', '0'], /--count needs a positive number, not "0"/],

@@ -24,16 +24,20 @@ function files(t: ExecutionContext, contents: Readonly<Record<string, string>>):
 
 test('wrong use has exit code 2, and says what is wrong', t => {
   const cases: [string[], RegExp][] = [
-    [[], /^ebpf-ts bench: say what to measure: probes\n/],
-    [['maps'], /say what to measure: probes/],
-    [['probes', '--body', 'heavy'], /there is no body "heavy"; there are empty, counter, hash, ringbuf/],
-    [['probes', '--variant', 'kprobe,jprobe'], /there is no variant "jprobe"/],
+    [[], /^Usage: ebpf-ts bench COMMAND/],
+    [['maps'], /^ebpf-ts bench: unknown command "maps"\n\nUsage: ebpf-ts bench COMMAND/],
+    [['probes', '--body', 'heavy'], /--body needs one of empty, counter, hash, ringbuf, not "heavy"/],
+    [
+      ['probes', '--variant', 'kprobe,jprobe'],
+      /^ebpf-ts bench probes: --variant: no such variant: "jprobe"; did you mean kprobe\?\n/,
+    ],
     [['probes', '--rounds', '0'], /--rounds needs a positive number, not "0"/],
     [['probes', '--time', 'long'], /--time needs a positive number/],
-    [['probes', 'now'], /what is "now"\?/],
-    [['probes', '--wat'], /--wat/],
+    [['probes', 'now'], /unexpected argument "now"/],
+    [['probes', '--wat'], /unknown option --wat/],
     [['probes', '--compare', 'a.json'], /--compare needs two files/],
-    [['probes', '--compare', '--json', 'a.json', 'b.json'], /there is no --json/],
+    [['probes', '--compare', '--json', 'a.json', 'b.json'], /--compare and --json cannot be used together/],
+    [['probes', '--compare', '--body', 'hash', 'a.json', 'b.json'], /--compare and --body cannot be used/],
   ]
   for (const [args, message] of cases) {
     const { status, stderr, stdout } = bench(...args)
@@ -68,9 +72,9 @@ test('files that are no documents, or are not there, have exit code 1', t => {
   t.is(wrong.status, 1)
   t.is(
     wrong.stderr,
-    `ebpf-ts bench: Cannot read ${path}: it was not written by 'ebpf-ts bench probes --json'\n`,
+    `ebpf-ts bench probes: Cannot read ${path}: it was not written by 'ebpf-ts bench probes --json'\n`,
   )
   const missing = bench('probes', '--compare', `${path}.gone`, path!)
   t.is(missing.status, 1)
-  t.regex(missing.stderr, /^ebpf-ts bench: ENOENT: no such file or directory/)
+  t.regex(missing.stderr, /^ebpf-ts bench probes: ENOENT: no such file or directory/)
 })

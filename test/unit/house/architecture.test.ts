@@ -46,6 +46,7 @@ const arrows: Record<string, readonly string[]> = {
   inspect: [...specs, 'elf', 'kernel', 'maps', 'programs', 'collection'],
   cli: [
     'door',
+    'base',
     'bench',
     'abi',
     'asm',
@@ -152,6 +153,15 @@ test('the command line uses public doors only', t => {
       roomOf(path) === 'cli'
         ? imports.filter(each => roomOf(each) !== 'cli' && !each.endsWith('index.ts'))
         : [],
+    ),
+    [],
+  )
+})
+
+test('a command writes only through the writer that escapes', t => {
+  t.deepEqual(
+    offenders(({ path, text }) =>
+      roomOf(path) === 'cli' ? (text.match(/\bprocess\.(?:stdout|stderr)\b|\bconsole\.\w+/g) ?? []) : [],
     ),
     [],
   )

@@ -5,8 +5,8 @@
  */
 
 import { inspect as show } from 'node:util'
-import { disassemble } from '../asm/index.ts'
-import { CollectionSpec, jsonReplacer } from '../index.ts'
+import { disassemble } from '../../asm/index.ts'
+import { CollectionSpec } from '../../index.ts'
 import {
   type InspectedExtern,
   type InspectedMap,
@@ -18,62 +18,61 @@ import {
   type KernelNeeds,
   linkedPrograms,
   relocationSubject,
-} from '../inspect/index.ts'
-import { type Command, parseCommandLine, UsageError } from './command.ts'
-import { counted, printable } from './text.ts'
-
-const help = `Usage: ebpf-ts inspect OBJECT [--json | --disassemble]
-
-Shows what is in a compiled BPF object: its programs, maps, variables, externs and
-CO-RE relocations, and the first Linux release that has all it needs. It asks no
-kernel, so it needs no root, and works on every operating system.
-
-  --json         print one JSON document, which docs/inspect.md describes
-  --disassemble  print the instructions of every program, with the functions that it
-                 uses, its source lines, and notes on what is relocated
-
-Exit code: 0, 1 when the object cannot be read, 2 on wrong use.
-`
+} from '../../inspect/index.ts'
+import { type Command, defineCommand } from '../form/command.ts'
+import { flag } from '../form/option.ts'
+import type { Output } from '../output/output.ts'
 
 /** `ebpf-ts inspect`. */
-export const inspect: Command = {
-  help,
-  run(args) {
-    const { values, positionals } = parseCommandLine(args, {
-      json: { type: 'boolean' },
-      disassemble: { type: 'boolean' },
-    })
-    const [path, ...extra] = positionals
-    if (path === undefined || extra.length > 0) throw new UsageError('give one object file')
-    if (values.json === true && values.disassemble === true)
-      throw new UsageError('--json and --disassemble do not go together')
-    const spec = CollectionSpec.fromFile(path)
-    if (values.json === true)
-      process.stdout.write(`${JSON.stringify(inspectObject(spec), jsonReplacer, 2)}\n`)
-    else
-      process.stdout.write(
-        printable(values.disassemble === true ? listing(spec) : summary(inspectObject(spec))),
-      )
-    return Promise.resolve(0)
+export const command: Command = defineCommand({
+  positionals: ['OBJECT'],
+  options: {
+    disassemble: flag(
+      'print the instructions of every program, with the functions that it uses, its source lines, and notes on what is relocated',
+    ),
   },
-}
+  json: { form: 'document', help: 'print one JSON document, which docs/inspect.md describes' },
+  exclusive: [['json', 'disassemble']],
+  description: [
+    `Shows what is in a compiled BPF object: its programs, maps, variables, externs and CO-RE relocations, and the first
+    Linux release that has all it needs. It asks no kernel, so it needs no root, and works on every operating system.`,
+  ],
+  examples: [
+    { line: 'tool.bpf.o', does: 'show what is in it' },
+    { line: 'tool.bpf.o --disassemble', does: 'show its instructions' },
+  ],
+  exit: { done: 'done', failed: 'when the object cannot be read' },
+  run({ positionals: [path], values, json, out }) {
+    const spec = CollectionSpec.fromFile(path)
+    if (json) out.document(inspectObject(spec))
+    else if (values.disassemble) writeListing(out, spec)
+    else writeSummary(out, inspectObject(spec))
+    return 0
+  },
+})
 
-function listing(spec: CollectionSpec): string {
-  return Array.from(linkedPrograms(spec), ({ name, program, instructions }) => {
+function writeListing(out: Output, spec: CollectionSpec): void {
+  let isFirst = true
+  for (const { name, program, instructions } of linkedPrograms(spec)) {
     const btf = program.btf ?? spec.btf
-    const text = disassemble(instructions, { relocations: each => relocationSubject(each, btf) })
-    return `Program ${name} (${program.sectionName})\n${text}`
-  }).join('\n')
+    if (!isFirst) out.line()
+    isFirst = false
+    out.line(`Program ${name} (${program.sectionName})`)
+    out.text(disassemble(instructions, { relocations: each => relocationSubject(each, btf) }))
+  }
 }
 
-function summary(object: Inspection): string {
+function writeSummary(out: Output, object: Inspection): void {
   const license = object.license === '' ? 'no license' : `license ${object.license}`
-  const lines = [`${object.byteOrder}-endian, ${license}`, ...needsLine(object.needs)]
-  lines.push(...section('Programs', object.programs, programLines))
-  lines.push(...section('Maps', object.maps, mapLines))
-  lines.push(...section('Variables', object.variables, variableLines))
-  lines.push(...section('Externs', object.externs, externLines))
-  return lines.map(line => `${line}\n`).join('')
+  out.line(`${object.byteOrder}-endian, ${license}`)
+  const lines = [
+    ...needsLine(object.needs),
+    ...section('Programs', object.programs, programLines),
+    ...section('Maps', object.maps, mapLines),
+    ...section('Variables', object.variables, variableLines),
+    ...section('Externs', object.externs, externLines),
+  ]
+  for (const line of lines) out.line(line)
 }
 
 function section<T>(title: string, items: readonly T[], format: (item: T) => string[]): string[] {
@@ -156,4 +155,9 @@ function variableLines(variable: InspectedVariable): string[] {
 function externLines({ kind, name, weak, declaration }: InspectedExtern): string[] {
   const what = (declaration ?? name).replaceAll(/\s+/g, ' ')
   return [`${what} (${weak ? 'weak ' : ''}${kind})`]
+}
+
+/** `'1 map'`, `'2 maps'`. */
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -44,7 +44,7 @@ export interface FailureFacts {
 export function failureFacts(error: unknown): FailureFacts {
   const { message, code, errno, syscall } = error as NodeJS.ErrnoException
   return {
-    code: isExpected(error) ? (code ?? 'ERR_BPF') : 'CLI_DEFECT',
+    code: isExpected(error) && code !== undefined ? code : 'CLI_DEFECT',
     message: error instanceof Error ? message : String(error),
     errno: typeof errno === 'number' ? Math.abs(errno) : null,
     syscall: syscall ?? null,

@@ -1,5 +1,6 @@
 /**
- * First Linux release with each feature that no enumeration of the kernel lists.
+ * First Linux release with each feature that no enumeration of the kernel lists; `since.ts` and `helper-since.ts` have the
+ * others.
  *
  * Distributions bring some of them to older kernels, and leave some out of newer ones: what the running kernel has is
  * for the probes of `ebpf-ts/kernel` to say. Tests compare the two on every kernel they run on.
@@ -75,8 +76,6 @@ export const featureSince = {
   kernelVariables: '5.10',
   /** Loops that the verifier can bound. */
   loops: '5.3',
-  /** `bpf_probe_read_kernel` and `_user`. */
-  probeReadKernel: '5.5',
   /** The verifier reports how large its log is. */
   logTrueSize: '6.4',
   /** A log of the verifier's statistics alone (`BPF_LOG_STATS`). */
@@ -99,42 +98,20 @@ export const featureSince = {
   atomics: '5.12',
   /** `may_goto`. */
   mayGoto: '6.9',
-  /** Casts between address spaces. */
-  addressSpaceCast: '6.9',
   /** Loads that acquire, stores that release. */
   acquireRelease: '6.15',
   /** Jumps to an address in a register. */
   indirectJumps: '6.19',
 
   // Attaching
-  /** Kprobes. */
-  kprobe: '4.1',
   /** Uprobes. */
   uprobe: '4.3',
   /** Kprobes and uprobes as perf events of their own. Source: kernel/trace/trace_event_perf.c. */
   probePmu: '4.17',
-  /** Links of perf events (tracepoints, kprobes, uprobes), and their cookies. */
-  perfEventLink: '5.15',
-  /** Many kprobes in one link. */
-  kprobeMulti: '5.18',
-  /** One program at the entry and return of many functions. */
-  kprobeSession: '6.10',
-  /** Many uprobes in one link. */
-  uprobeMulti: '6.6',
-  /** One program at the entry and return of many functions in user space. */
-  uprobeSession: '6.13',
   /** Cookies of raw tracepoints. */
   rawTracepointCookie: '6.10',
-  /** Programs at the entry and return of kernel functions, through trampolines. */
-  trampoline: '5.5',
   /** Trampolines attached with `BPF_LINK_CREATE`, and their cookies. */
   tracingLink: '6.0',
-  /** One program at the entry and return of a function, through a trampoline. */
-  fsession: '7.0',
-  /** tcx. */
-  tcx: '6.6',
-  /** Links of struct_ops maps. */
-  structOpsLink: '6.4',
   /** The kfunc `bpf_modify_return_test_tp`. Source: net/bpf/test_run.c. */
   modifyReturnTestKfunc: '6.10',
 } as const

@@ -7,6 +7,7 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { featureSince } from '../abi/feature-since.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { kernelBtf } from '../kernel/btf.ts'
 import { features } from '../kernel/features.ts'
@@ -72,7 +73,7 @@ export interface Variant {
 }
 
 const kfunc: Need = {
-  feature: defineFeature(`The kfunc ${TARGET_KFUNC}`, '6.10', () => {
+  feature: defineFeature(`The kfunc ${TARGET_KFUNC}`, featureSince.modifyReturnTestKfunc, () => {
     try {
       return kernelBtf().find(TARGET_KFUNC, 'func') === undefined ? 'no' : 'yes'
     } catch {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { featureSince } from '../abi/feature-since.ts'
 import type { Codec } from '../base/codec.ts'
 import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../base/codecs.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
@@ -112,7 +113,8 @@ export class Variable {
     if (this.#inArena) return new DataView(this.#map.arena().read(this.#offset, this.size).buffer)
     if (this.#view === undefined || this.#map.closed) {
       const memory = this.#map.memory()
-      if (memory === undefined) throw new NotSupportedError(`Memory of variable ${this.name}`, '5.5')
+      if (memory === undefined)
+        throw new NotSupportedError(`Memory of variable ${this.name}`, featureSince.mmapableMaps)
       this.#view = new DataView(memory.buffer, this.#offset, this.size)
     }
     return this.#view

@@ -9,6 +9,7 @@
  */
 
 import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS } from '../abi/constants.ts'
+import { featureSince } from '../abi/feature-since.ts'
 import { type AttachType, attachTypes, helpers, mapTypes, programTypes } from '../abi/generated/enums.ts'
 import { BPF_F_INNER_MAP, BPF_F_LINK, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { helperSince } from '../abi/helper-since.ts'
@@ -85,12 +86,15 @@ export function mapNeeds(spec: MapSpec): KernelNeed[] {
   const type = enumName(mapTypes, typeof spec.type === 'number' ? spec.type : mapTypes[spec.type])
   if (typeof type !== 'number') needs.push({ what: `map type ${type}`, since: mapTypeSince[type] })
   const flags = spec.flags ?? 0
-  if ((flags & BPF_F_RDONLY_PROG) !== 0) needs.push({ what: 'a map that programs only read', since: '5.2' })
+  if ((flags & BPF_F_RDONLY_PROG) !== 0)
+    needs.push({ what: 'a map that programs only read', since: featureSince.readOnlyMaps })
   // The loader does without it for global data.
   if ((flags & BPF_F_MMAPABLE) !== 0 && !spec.name.startsWith('.') && type !== 'arena')
-    needs.push({ what: 'a map in the memory of a process', since: '5.5' })
-  if ((flags & BPF_F_INNER_MAP) !== 0) needs.push({ what: 'inner maps of different sizes', since: '5.10' })
-  if ((flags & BPF_F_LINK) !== 0) needs.push({ what: 'a link of operations', since: '6.4' })
+    needs.push({ what: 'a map in the memory of a process', since: featureSince.mmapableMaps })
+  if ((flags & BPF_F_INNER_MAP) !== 0)
+    needs.push({ what: 'inner maps of different sizes', since: featureSince.innerMapFlag })
+  if ((flags & BPF_F_LINK) !== 0)
+    needs.push({ what: 'a link of operations', since: attachTypeSince.struct_ops })
   if (spec.innerMap !== undefined) needs.push(...mapNeeds(spec.innerMap))
   return needs
 }
@@ -124,13 +128,17 @@ export function programNeeds(
   }
   const flags = spec.flags ?? 0
   if ((flags & BPF_F_SLEEPABLE) !== 0 && type !== 'syscall')
-    needs.push({ what: 'a program that sleeps', since: type === 'kprobe' ? '6.0' : '5.10' })
-  if ((flags & BPF_F_XDP_HAS_FRAGS) !== 0) needs.push({ what: 'fragments of packets', since: '5.18' })
+    needs.push({
+      what: 'a program that sleeps',
+      since: type === 'kprobe' ? featureSince.sleepableUprobes : featureSince.sleepablePrograms,
+    })
+  if ((flags & BPF_F_XDP_HAS_FRAGS) !== 0)
+    needs.push({ what: 'fragments of packets', since: featureSince.xdpFragments })
   const found = new Map<string, KernelNeed>()
   for (const instruction of instructions) {
     for (const need of instructionNeeds(instruction, externs)) found.set(need.what, need)
   }
-  if (hasLoop(instructions)) found.set('a loop', { what: 'a loop', since: '5.3' })
+  if (hasLoop(instructions)) found.set('a loop', { what: 'a loop', since: featureSince.loops })
   return [...needs, ...found.values()]
 }
 
@@ -138,11 +146,11 @@ function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string,
   const { opcode, offset, reference } = instruction
   switch (reference?.kind) {
     case 'call':
-      return [{ what: 'a call of a BPF function', since: '4.16' }]
+      return [{ what: 'a call of a BPF function', since: featureSince.bpfToBpfCalls }]
     case 'function':
-      return [{ what: 'the address of a BPF function', since: '5.13' }]
+      return [{ what: 'the address of a BPF function', since: featureSince.functionAddresses }]
     case 'map_value':
-      return [{ what: 'global data', since: '5.2' }]
+      return [{ what: 'global data', since: featureSince.globalData }]
     case 'extern':
       // `get` of named things throws for what is not there.
       return externs.has(reference.name) ? externNeeds(externs.get(reference.name)!) : []
@@ -150,7 +158,6 @@ function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string,
   const kind = opcode & CLASS_MASK
   const operation = opcode & OPERATION_MASK
   const register = (opcode & SOURCE_MASK) === sources.x
-  const since = (release: LinuxRelease, what: string): KernelNeed[] => [{ what, since: release }]
   switch (kind) {
     case classes.alu:
     case classes.alu64:
@@ -160,13 +167,13 @@ function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string,
         offset === ADDRESS_SPACE_CAST &&
         kind === classes.alu64
       )
-        return since('6.9', 'a cast between address spaces')
-      if (operation === aluOperations.mov && register && offset !== 0) return since('6.6', VERSION_4)
+        return [{ what: 'a cast between address spaces', since: mapTypeSince.arena }]
+      if (operation === aluOperations.mov && register && offset !== 0) return [VERSION_4]
       if ((operation === aluOperations.div || operation === aluOperations.mod) && offset !== 0)
-        return since('6.6', VERSION_4)
-      return operation === aluOperations.end && kind === classes.alu64 ? since('6.6', VERSION_4) : []
+        return [VERSION_4]
+      return operation === aluOperations.end && kind === classes.alu64 ? [VERSION_4] : []
     case classes.ldx:
-      return (opcode & MODE_MASK) === modes.memsx ? since('6.6', VERSION_4) : []
+      return (opcode & MODE_MASK) === modes.memsx ? [VERSION_4] : []
     case classes.stx:
       return (opcode & MODE_MASK) === modes.atomic ? atomicNeeds(Number(instruction.imm)) : []
     case classes.jmp:
@@ -178,15 +185,17 @@ function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string,
 }
 
 function externNeeds(extern: ExternSpec): KernelNeed[] {
-  if (extern.kind === 'kfunc') return [{ what: 'a call of a kernel function', since: '5.13' }]
+  if (extern.kind === 'kfunc')
+    return [{ what: 'a call of a kernel function', since: featureSince.kfuncCalls }]
   // Without a type it is an address, which the loader finds itself.
   return extern.kind === 'ksym' && extern.typeId !== 0
-    ? [{ what: 'a variable of the kernel', since: '5.10' }]
+    ? [{ what: 'a variable of the kernel', since: featureSince.kernelVariables }]
     : []
 }
 
 /** Instructions that came together. */
-const VERSION_4 = 'instructions of version 4'
+const VERSION_4: KernelNeed = { what: 'instructions of version 4', since: featureSince.instructionsV4 }
+const JUMPS_32: KernelNeed = { what: '32-bit jumps', since: featureSince.jumps32 }
 
 function jumpNeeds(
   { src, imm }: Instruction,
@@ -203,29 +212,29 @@ function jumpNeeds(
         : [{ what: `helper bpf_${name}`, since: helperSince[name] }]
     }
     case jumpOperations.jcond:
-      return [{ what: 'may_goto', since: '6.9' }]
+      return [{ what: 'may_goto', since: featureSince.mayGoto }]
     case jumpOperations.ja:
-      if (register) return [{ what: 'an indirect jump', since: '6.19' }]
-      return kind === classes.jmp32 ? [{ what: VERSION_4, since: '6.6' }] : []
+      if (register) return [{ what: 'an indirect jump', since: featureSince.indirectJumps }]
+      return kind === classes.jmp32 ? [VERSION_4] : []
     case jumpOperations.jlt:
     case jumpOperations.jle:
     case jumpOperations.jslt:
     case jumpOperations.jsle:
       return [
         kind === classes.jmp32
-          ? { what: '32-bit jumps', since: '5.1' }
-          : { what: 'instructions of version 2', since: '4.14' },
+          ? JUMPS_32
+          : { what: 'instructions of version 2', since: featureSince.instructionsV2 },
       ]
     default:
-      return kind === classes.jmp32 ? [{ what: '32-bit jumps', since: '5.1' }] : []
+      return kind === classes.jmp32 ? [JUMPS_32] : []
   }
 }
 
 function atomicNeeds(operation: number): KernelNeed[] {
   if (operation === atomicOperations.add) return []
   if (operation === atomicOperations.load_acquire || operation === atomicOperations.store_release)
-    return [{ what: 'load-acquire and store-release', since: '6.15' }]
-  return [{ what: 'atomic operations', since: '5.12' }]
+    return [{ what: 'load-acquire and store-release', since: featureSince.acquireRelease }]
+  return [{ what: 'atomic operations', since: featureSince.atomics }]
 }
 
 /** Whether a jump goes back: kernels before 5.3 refuse every one. */

@@ -9,6 +9,8 @@ import { featureSince } from '../abi/feature-since.ts'
 import { attachTypes, mapTypes } from '../abi/generated/enums.ts'
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { attr, btfInfo } from '../abi/generated/layouts.ts'
+import { helperSince } from '../abi/helper-since.ts'
+import { attachTypeSince, linkTypeSince, programTypeSince } from '../abi/since.ts'
 import { add, mov } from '../asm/alu.ts'
 import { call, callFunction, loadMapValue } from '../asm/calls.ts'
 import type { Instruction } from '../asm/instruction.ts'
@@ -282,7 +284,7 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   /** `bpf_probe_read_kernel` and `_user`. */
   probeReadKernel: defineFeature(
     'The helper bpf_probe_read_kernel',
-    featureSince.probeReadKernel,
+    helperSince.probe_read_kernel,
     tryProbeReadKernel,
   ),
   /** The verifier tells how large its log is. */
@@ -292,7 +294,7 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     answerOf(bpf('link_create', { prog_fd: -1 }), EBADF),
   ),
   /** Links of perf events: tracepoints, kprobes, uprobes. */
-  perfEventLink: defineFeature('A BPF link for perf events', featureSince.perfEventLink, () =>
+  perfEventLink: defineFeature('A BPF link for perf events', linkTypeSince.perf_event, () =>
     tryLink(
       () => loadCode('tracepoint', doNothing()),
       fd => bpf('link_create', { prog_fd: fd, target_fd: -1, attach_type: attachTypes.perf_event }),
@@ -300,19 +302,19 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     ),
   ),
   /** Many kprobes in one link. */
-  kprobeMulti: defineFeature('A kprobe_multi link', featureSince.kprobeMulti, () =>
+  kprobeMulti: defineFeature('A kprobe_multi link', linkTypeSince.kprobe_multi, () =>
     tryKprobeMulti('trace_kprobe_multi'),
   ),
   /** One program at the entry and return of many functions. */
-  kprobeSession: defineFeature('A kprobe session', featureSince.kprobeSession, () =>
+  kprobeSession: defineFeature('A kprobe session', attachTypeSince.trace_kprobe_session, () =>
     tryKprobeMulti('trace_kprobe_session'),
   ),
   /** Many uprobes in one link. */
-  uprobeMulti: defineFeature('A uprobe_multi link', featureSince.uprobeMulti, () =>
+  uprobeMulti: defineFeature('A uprobe_multi link', linkTypeSince.uprobe_multi, () =>
     tryUprobeMulti('trace_uprobe_multi'),
   ),
   /** One program at the entry and return of many functions in user space. */
-  uprobeSession: defineFeature('A uprobe session', featureSince.uprobeSession, () =>
+  uprobeSession: defineFeature('A uprobe session', attachTypeSince.trace_uprobe_session, () =>
     tryUprobeMulti('trace_uprobe_session'),
   ),
   /** Cookies of raw tracepoints. */
@@ -320,7 +322,7 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     answerOf(bpf('raw_tracepoint_open', { prog_fd: -1, cookie: 1n }), EBADF),
   ),
   /** tcx. */
-  tcx: defineFeature('tcx', featureSince.tcx, () =>
+  tcx: defineFeature('tcx', attachTypeSince.tcx_ingress, () =>
     answerOf(bpf('prog_query', { target_ifindex: 1, attach_type: attachTypes.tcx_ingress })),
   ),
   /** BPF tokens. */
@@ -328,17 +330,17 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     answerOf(bpf('token_create', { bpffs_fd: -1 }), EBADF),
   ),
   /** Programs at the entry and return of kernel functions, through trampolines. */
-  trampoline: defineFeature('fentry and fexit', featureSince.trampoline, tryTrampoline),
+  trampoline: defineFeature('fentry and fexit', attachTypeSince.trace_fentry, tryTrampoline),
   /** Cookies of trampolines: links that are made by `BPF_LINK_CREATE`. */
   tracingLink: defineFeature('A cookie of fentry, fexit, fmod_ret and LSM', featureSince.tracingLink, () =>
     tryTracing('trace_fentry'),
   ),
   /** One program at the entry and return of a function, through a trampoline. */
-  fsession: defineFeature('fsession', featureSince.fsession, () => tryTracing('trace_fsession')),
+  fsession: defineFeature('fsession', attachTypeSince.trace_fsession, () => tryTracing('trace_fsession')),
   /** BTF of modules. */
   moduleBtf: defineFeature('BTF of modules', featureSince.moduleBtf, tryModuleBtf),
   /** Kprobes. */
-  kprobe: defineFeature('A kprobe', featureSince.kprobe, () =>
+  kprobe: defineFeature('A kprobe', programTypeSince.kprobe, () =>
     pmuType('kprobe') === undefined ? 'no' : 'yes',
   ),
   /** Uprobes. */

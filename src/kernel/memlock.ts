@@ -6,11 +6,12 @@
  * @module
  */
 
+import { featureSince } from '../abi/feature-since.ts'
 import { RLIMIT_MEMLOCK } from '../abi/linux.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { nr } from '../syscalls/numbers.ts'
-import { kernelVersion, versionOf } from './version.ts'
+import { isAtLeast } from './version.ts'
 
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn
 
@@ -18,7 +19,7 @@ let raised = false
 
 /** Whether this kernel counts the memory of maps and programs against `RLIMIT_MEMLOCK` (before 5.11). */
 export function countsMemlock(): boolean {
-  return kernelVersion().code < versionOf(5, 11, 0).code
+  return !isAtLeast(featureSince.memoryAccounting)
 }
 
 /**
@@ -26,8 +27,9 @@ export function countsMemlock(): boolean {
  * Without the privilege to do so, what is created next will fail with `EPERM` and say why.
  */
 export function raiseMemlockLimit(): void {
-  if (raised || !countsMemlock()) return
+  if (raised) return
   raised = true
+  if (!countsMemlock()) return
   const limit = allocate(16)
   limit.view.setBigUint64(0, RLIM_INFINITY, true)
   limit.view.setBigUint64(8, RLIM_INFINITY, true)

@@ -6,7 +6,7 @@
  */
 
 import { NotSupportedError } from '../base/errors.ts'
-import { kernelVersion, parseKernelVersion } from './version.ts'
+import { isAtLeast } from './version.ts'
 
 /** Answer of a probe. `'unknown'`: this process may not find out, or something else stood in the way. */
 export type ProbeAnswer = 'yes' | 'no' | 'unknown'
@@ -32,7 +32,7 @@ export interface Feature {
  * of this version is not asked: the answer would take system calls. An older one is, as its makers may have added it.
  */
 export function predates({ since, probe }: Feature): boolean {
-  const known = since !== undefined && kernelVersion().code >= parseKernelVersion(since).code
+  const known = since !== undefined && isAtLeast(since)
   return !known && probe() === 'no'
 }
 

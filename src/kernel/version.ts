@@ -65,6 +65,15 @@ export function kernelVersion(): KernelVersion {
   return cached
 }
 
+/**
+ * Whether the running kernel is of a release or of a newer one.
+ *
+ * @param release such as `'5.10'`
+ */
+export function isAtLeast(release: string): boolean {
+  return kernelVersion().code >= parseKernelVersion(release).code
+}
+
 function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { featureSince } from '../abi/feature-since.ts'
 import type { MapType } from '../abi/generated/enums.ts'
 
 /** Types whose values exist once per possible CPU. */
@@ -104,14 +105,15 @@ export function walksBuckets(type: MapType | number): boolean {
  * First kernel with batch commands for a type; `undefined` where none is known. Arrays cannot delete by batches.
  */
 export function batchesSince(type: MapType | number): string | undefined {
-  if (hashes.has(type) || type === 'array') return '5.6'
-  if (type === 'percpu_array' || type === 'lpm_trie') return '5.13'
-  return mapsOfMaps.has(type) ? '5.19' : undefined
+  if (hashes.has(type) || type === 'array') return featureSince.mapBatch
+  if (type === 'percpu_array') return featureSince.perCpuArrayBatch
+  if (type === 'lpm_trie') return featureSince.lpmTrieBatch
+  return mapsOfMaps.has(type) ? featureSince.mapOfMapsBatch : undefined
 }
 
 /** First kernel that looks up and deletes at once in maps with keys; `undefined` where none does. */
 export function lookupAndDeleteSince(type: MapType | number): string | undefined {
-  return hashes.has(type) ? '5.14' : undefined
+  return hashes.has(type) ? featureSince.hashLookupAndDelete : undefined
 }
 
 /** Types that know no BTF of keys and values. Source: libbpf `bpf_object__create_map`. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { featureSince } from '../abi/feature-since.ts'
 import { attr, funcInfo, lineInfo } from '../abi/generated/layouts.ts'
 import { encodeInstructions } from '../asm/encode.ts'
 import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
@@ -16,7 +17,7 @@ import { type CoreFailure, describePoison } from '../btf/core/relocate.ts'
 import { failure } from '../kernel/failure.ts'
 import { features } from '../kernel/features.ts'
 import { raiseMemlockLimit } from '../kernel/memlock.ts'
-import { kernelVersion, versionOf } from '../kernel/version.ts'
+import { isAtLeast, kernelVersion } from '../kernel/version.ts'
 import { objectName } from '../objects/object-name.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { attrResult32, bpfUninterrupted, bpfUninterruptedAsync } from '../syscalls/bpf.ts'
@@ -182,7 +183,7 @@ function firstLogSize({ logSize = FIRST_LOG_SIZE }: LoadOptions): number {
 
 /** Older kernels take every level above 1 for a longer trace. */
 function logsVerdictAlone(): boolean {
-  return kernelVersion().code >= versionOf(5, 2, 0).code
+  return isAtLeast(featureSince.verifierStatistics)
 }
 
 /** Whether the verifier may have a word to say (`E2BIG`: too complex); a repeated load cannot mend the others. */

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { featureSince } from '../../../src/abi/feature-since.ts'
 import { attachTypes, helpers, linkTypes, mapTypes, programTypes } from '../../../src/abi/generated/enums.ts'
 import { helperSince } from '../../../src/abi/helper-since.ts'
 import {
@@ -9,6 +10,8 @@ import {
   mapTypeSince,
   programTypeSince,
 } from '../../../src/abi/since.ts'
+
+const RELEASE = /^(3\.1[89]|[4-7]\.\d{1,2})$/
 
 /** Each enumeration with the table of its releases. */
 const tables: Record<string, [numbers: Record<string, number>, since: Record<string, LinuxRelease>]> = {
@@ -22,7 +25,7 @@ const tables: Record<string, [numbers: Record<string, number>, since: Record<str
 for (const [what, [numbers, since]] of Object.entries(tables)) {
   test(`all ${what} have a release`, t => {
     t.deepEqual(Object.keys(since), Object.keys(numbers))
-    for (const [name, release] of Object.entries(since)) t.regex(release, /^(3\.1[89]|[4-7]\.\d{1,2})$/, name)
+    for (const [name, release] of Object.entries(since)) t.regex(release, RELEASE, name)
   })
 
   test(`the kernel appends its ${what}: a greater number is never of an older release`, t => {
@@ -33,6 +36,10 @@ for (const [what, [numbers, since]] of Object.entries(tables)) {
     }
   })
 }
+
+test('features have releases', t => {
+  for (const [name, release] of Object.entries(featureSince)) t.regex(release, RELEASE, name)
+})
 
 test('well-known entries', t => {
   t.is(mapTypeSince.ringbuf, '5.8')

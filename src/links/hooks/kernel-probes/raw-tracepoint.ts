@@ -7,6 +7,7 @@
  * @module
  */
 
+import { featureSince } from '../../../abi/feature-since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
 import { NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
@@ -82,7 +83,9 @@ function open(
     if (result !== -EINVAL) throw error
     // Older kernels refuse the unknown field, not the tracepoint.
     if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
-      throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.10', { errno: -result })
+      throw new NotSupportedError(`Attaching ${what} with a cookie`, featureSince.rawTracepointCookie, {
+        errno: -result,
+      })
     }
     throw withReason(error, wanted)
   }

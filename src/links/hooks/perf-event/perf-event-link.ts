@@ -9,6 +9,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { PERF_EVENT_IOC_SET_BPF } from '../../../abi/linux.ts'
+import { linkTypeSince } from '../../../abi/since.ts'
 import { BpfError, NotSupportedError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/features.ts'
@@ -60,7 +61,8 @@ export function attachPerfEvent(
       event.enable()
       return new PerfEventLink(fd, event, held)
     }
-    if (cookie !== undefined) throw new NotSupportedError(`Attaching ${what} with a cookie`, '5.15')
+    if (cookie !== undefined)
+      throw new NotSupportedError(`Attaching ${what} with a cookie`, linkTypeSince.perf_event)
     const result = ioctl(event.fd, PERF_EVENT_IOC_SET_BPF, program.fd)
     if (result < 0) throw failure(`Cannot attach ${what}`, result, 'ioctl(PERF_EVENT_IOC_SET_BPF)')
     event.enable()
@@ -111,7 +113,7 @@ class PerfEventAttachment extends DirectAttachment {
     super(event, {
       what: 'an attachment to a perf event without a link',
       linkType: 'perf_event',
-      hint: 'links of perf events need Linux 5.15',
+      hint: `links of perf events need Linux ${linkTypeSince.perf_event}`,
       held: held === undefined ? [] : [held],
     })
   }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { featureSince } from '../../../abi/feature-since.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { NotSupportedError } from '../../../base/errors.ts'
 import { features } from '../../../kernel/features.ts'
@@ -74,7 +75,8 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   if (pmu !== undefined) {
     return attachPerfEvent(program, openPmuEvent(request, pmu), what, { cookie, way })
   }
-  if (mode === 'link' || mode === 'perf') throw new NotSupportedError(`The ${kind} PMU`, '4.17')
+  if (mode === 'link' || mode === 'perf')
+    throw new NotSupportedError(`The ${kind} PMU`, featureSince.probePmu)
   const { event, held } = openTraceEvent(request)
   return attachPerfEvent(program, event, what, { cookie, way, held })
 }

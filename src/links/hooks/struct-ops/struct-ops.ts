@@ -10,6 +10,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_LINK } from '../../../abi/generated/flags.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { EBUSY, ENOENT } from '../../../base/errno.ts'
 import { failure } from '../../../kernel/failure.ts'
 import type { BpfMap } from '../../../maps/map.ts'
@@ -71,7 +72,7 @@ class StructOpsRegistration extends DirectAttachment {
     super(map, {
       what: 'operations that were registered without a link',
       linkType: 'struct_ops',
-      hint: 'put the map into SEC(".struct_ops.link"), which needs Linux 6.4',
+      hint: `put the map into SEC(".struct_ops.link"), which needs Linux ${attachTypeSince.struct_ops}`,
     })
     this.#name = map.name
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { featureSince } from '../../../abi/feature-since.ts'
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
 import { EINVAL } from '../../../base/errno.ts'
 import type { BpfErrorCode } from '../../../base/error-codes.ts'
@@ -53,7 +54,9 @@ export function attachTrampoline(
     return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
   }
   if (cookie !== undefined) {
-    throw new NotSupportedError(`Attaching ${what} with a cookie`, '6.0', { errno: -result })
+    throw new NotSupportedError(`Attaching ${what} with a cookie`, featureSince.tracingLink, {
+      errno: -result,
+    })
   }
   // What older kernels have instead; it asks neither for the attach type nor for a cookie.
   const opened = bpf('raw_tracepoint_open', { prog_fd: program.fd })

@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { emptyTally, type Tally } from './tally.ts'
 import { TapReader, type TapTest } from './tap.ts'
+import { testNamer } from './test-names.ts'
 
 const AVA = 'node_modules/ava/entrypoints/cli.mjs'
 
@@ -27,6 +28,8 @@ export interface AvaRun {
   readonly timeout: number
   /** Added to the environment. */
   readonly env?: NodeJS.ProcessEnv
+  /** Called with each test, by the name that `testNamer` gives it. */
+  readonly onTest?: (test: TapTest) => void
   /** The node binary that runs ava and the tests; default: this one. */
   readonly node?: string
 }
@@ -38,7 +41,8 @@ export async function runAva(run: AvaRun): Promise<Tally> {
   const tap = new TapReader(test => {
     tally[test.outcome]++
     printTest(test)
-  })
+    run.onTest?.(test)
+  }, testNamer(run.files))
   const ava = spawn(run.node ?? process.execPath, [AVA, '--tap', ...(run.arguments ?? []), ...run.files], {
     // A process group of its own, so that a hung test can be killed with all it started.
     detached: true,

@@ -1,5 +1,6 @@
 /**
- * Runs the tests: ring 1, which is pure, then ring 2 on the running kernel, once with each system call backend.
+ * Runs the tests: ring 1, which is pure, then ring 2 on the running kernel, with each system call backend. What a backend
+ * cannot change runs once (`backends.ts`).
  *
  *     npm test [-- [--ring unit|kernel] [--backend koffi|shim] [--timeout SECONDS] [--match TITLE] [FILE...]]
  *
@@ -12,21 +13,24 @@
 
 import { parseArgs } from 'node:util'
 import { runAva, skipped } from './ava.ts'
+import { BACKENDS, type Backend, filesByBackend } from './backends.ts'
 import { enterNamespace, missingNamespace, mountFileSystems } from './namespace.ts'
+import { Pace, slowestFiles } from './pace.ts'
 import { buildPackage, usesPackage } from './package.ts'
+import { keepResults } from './results.ts'
 import { missingShim } from './shim.ts'
 import { addTally, emptyTally, exitCodeOf, type Tally, tallyLine } from './tally.ts'
+import type { TapTest } from './tap.ts'
 import { pickFiles, sourceOf, testFiles } from './test-files.ts'
 
 const RINGS = ['unit', 'kernel'] as const
-const BACKENDS = ['koffi', 'shim'] as const
 
 /** Seconds that a ring may take; a hung run is killed then. */
 const TIMEOUTS = { unit: 900, kernel: 1800 } as const
 
 interface Options {
   readonly rings: readonly (typeof RINGS)[number][]
-  readonly backends: readonly (typeof BACKENDS)[number][]
+  readonly backends: readonly Backend[]
   readonly timeout: number | undefined
   readonly patterns: readonly string[]
   readonly avaArguments: readonly string[]
@@ -96,21 +100,39 @@ async function kernelRing(options: Options, noNamespace: string | undefined): Pr
   mountFileSystems()
   // Built before the first backend runs: some files test the shim whatever the backend is.
   const noShim = options.backends.includes('shim') ? missingShim() : undefined
-  for (const backend of options.backends) {
-    const run = async (): Promise<Tally> => {
-      if (backend === 'shim' && noShim !== undefined)
-        return skipped('every test with the shim backend', noShim)
-      return runAva({
-        files,
-        // Tests look at what the whole kernel holds, so one file runs at a time.
-        arguments: ['--concurrency=1', ...options.avaArguments],
-        timeout: options.timeout ?? TIMEOUTS.kernel,
-        env: { EBPF_TS_BACKEND: backend },
-      })
-    }
-    addTally(sum, await part(`ring 2: kernel, ${backend}`, run))
+  if (noShim !== undefined) addTally(sum, skipped('every test with the shim backend', noShim))
+  const backends = options.backends.filter(each => each === 'koffi' || noShim === undefined)
+  const tests: TapTest[] = []
+  for (const [backend, own] of filesByBackend(files, backends)) {
+    if (own.length === 0) continue
+    addTally(sum, await part(`ring 2: kernel, ${backend}`, () => kernelRun(own, backend, options, tests)))
   }
+  const whole = options.patterns.length === 0 && options.avaArguments.length === 0
+  if (whole && options.backends.length === BACKENDS.length) keepResults(tests)
   return sum
+}
+
+/** Runs files of the kernel ring with a backend, and adds the tests to a list. */
+async function kernelRun(
+  files: readonly string[],
+  backend: Backend,
+  options: Options,
+  tests: TapTest[],
+): Promise<Tally> {
+  const pace = new Pace()
+  const tally = await runAva({
+    files,
+    // Tests look at what the whole kernel holds, so one file runs at a time.
+    arguments: ['--concurrency=1', ...options.avaArguments],
+    timeout: options.timeout ?? TIMEOUTS.kernel,
+    env: { EBPF_TS_BACKEND: backend },
+    onTest: test => {
+      pace.step(test)
+      tests.push(test)
+    },
+  })
+  console.log(`  ${slowestFiles(pace.times)}`)
+  return tally
 }
 
 async function main(): Promise<number> {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { addTimes, type FileTimes, slowestFiles } from '../test-runner/pace.ts'
 import { addTally, emptyTally, type Tally, tallyLine } from '../test-runner/tally.ts'
 import type { TapTest } from '../test-runner/tap.ts'
 import { fileName, fileOf } from '../test-runner/test-names.ts'
@@ -20,6 +21,8 @@ export interface KernelResult {
   readonly failure: string | undefined
   /** From power on to power off. */
   readonly seconds: number
+  /** How long each test file took. */
+  readonly files: FileTimes
 }
 
 /** What came of a guest: a run that did not end well fails, whatever its tests say, and so does one without tests. */
@@ -27,6 +30,7 @@ export function kernelResult(
   { name, release }: Pick<KernelResult, 'name' | 'release'>,
   guest: GuestResult,
   tests: readonly TapTest[],
+  files: FileTimes,
 ): KernelResult {
   const failed = tests.some(each => each.outcome === 'failed')
   // ava may fail without a failed test, such as when a file does not load.
@@ -35,7 +39,7 @@ export function kernelResult(
   const reason = guest.failure ?? unexplained ?? (tests.length === 0 ? 'no test ran' : undefined)
   const last = guest.failure === undefined ? guest.output.slice(-LAST_LINES) : guest.console
   const failure = reason === undefined ? undefined : `${reason}; last lines:\n    ${last.join('\n    ')}`
-  return { name, release, tests, seconds: guest.seconds, failure }
+  return { name, release, tests, seconds: guest.seconds, failure, files }
 }
 
 const LAST_LINES = 40
@@ -59,7 +63,12 @@ export function filesLeft(files: readonly string[], tests: readonly TapTest[]): 
 export function joined(first: KernelResult, second: KernelResult): KernelResult {
   const again = new Set(second.tests.map(fileOf))
   const before = first.tests.filter(each => !again.has(fileOf(each)))
-  return { ...second, tests: [...before, ...second.tests], seconds: first.seconds + second.seconds }
+  return {
+    ...second,
+    tests: [...before, ...second.tests],
+    seconds: first.seconds + second.seconds,
+    files: addTimes(first.files, second.files),
+  }
 }
 
 const MARKS = { passed: 'ok', failed: 'FAILED', skipped: '-' } as const
@@ -72,7 +81,7 @@ export function formatMatrix(results: readonly KernelResult[]): string {
     name,
     ...results.map(({ tests }) => {
       const test = tests.find(each => each.name === name)
-      if (test === undefined) return 'none'
+      if (test === undefined) return ''
       if (test.outcome !== 'skipped') return MARKS[test.outcome]
       const number = reasons.get(test.detail) ?? reasons.size + 1
       reasons.set(test.detail, number)
@@ -85,8 +94,9 @@ export function formatMatrix(results: readonly KernelResult[]): string {
   for (const [reason, number] of reasons)
     lines.push(`[${number}] ${reason === '' ? 'no reason given' : reason}`)
   for (const result of results) {
-    const { name, seconds } = result
+    const { name, seconds, files } = result
     lines.push(`${name}: ${tallyLine(tallyOf(result))} in ${Math.round(seconds)} s`)
+    if (Object.keys(files).length > 0) lines.push(`  ${slowestFiles(files)}`)
   }
   return lines.join('\n')
 }
@@ -122,11 +132,11 @@ export function tallyOf({ tests, failure }: KernelResult): Tally {
 /**
  * Counts of the matrix.
  *
- * @param whole whether all tests were to run on all kernels: only then a test that ran on none is a failed one
+ * @param never tests that had to run on some kernel, and ran on none: failed ones
  */
-export function tallyMatrix(results: readonly KernelResult[], whole: boolean): Tally {
+export function tallyMatrix(results: readonly KernelResult[], never: readonly string[] = []): Tally {
   const total = emptyTally()
   for (const each of results) addTally(total, tallyOf(each))
-  if (whole) total.failed += neverRun(results).length
+  total.failed += never.length
   return total
 }

@@ -1,7 +1,10 @@
 /**
- * Runs the kernel tests on every kernel of the matrix, and prints one table.
+ * Runs kernel tests on the kernels of the matrix, and prints one table.
  *
- *     npm run test:vm [-- [--kernel NAME]... [--jobs GUESTS] [-- AVA ARGUMENTS...]]
+ *     npm run test:vm [-- [--all] [--kernel NAME]... [--jobs GUESTS] [-- AVA ARGUMENTS...]]
+ *
+ * Each kernel runs what `plan.ts` has for it; `--all`, a chosen kernel or a chosen file run everything. A test that is
+ * skipped on every kernel, the host's among them, fails a run of the whole matrix.
  *
  * GUESTS is how many run at a time; the default is one per CPU, since a guest keeps little more than one busy.
  * AVA ARGUMENTS may name test files (`test/kernel/maps/create.test.ts`) and options of ava (`--match='*hash*'`).
@@ -9,12 +12,16 @@
  * @module
  */
 
-import { availableParallelism } from 'node:os'
+import { availableParallelism, release } from 'node:os'
 import { parseArgs } from 'node:util'
+import { RANGE_VARIABLE } from '../test-runner/declared.ts'
+import { declaredTests } from '../test-runner/list-tests.ts'
+import { Pace } from '../test-runner/pace.ts'
+import { readResults } from '../test-runner/results.ts'
 import { exitCodeOf, tallyLine } from '../test-runner/tally.ts'
 import { TapReader, type TapTest } from '../test-runner/tap.ts'
 import { pickFiles, testFiles } from '../test-runner/test-files.ts'
-import { fileOf, testNamer } from '../test-runner/test-names.ts'
+import { testNamer } from '../test-runner/test-names.ts'
 import { runInGuest } from './boot.ts'
 import { type KernelChoice, kernels, prepareKernel } from './kernels.ts'
 import {
@@ -28,87 +35,82 @@ import {
   tallyMatrix,
   tallyOf,
 } from './matrix.ts'
+import { type GuestPlan, planGuest } from './plan.ts'
 
 /** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
-const TIMEOUT = 2400
-/** Seconds from which on a test file is named as a slow one. */
-const SLOW = 20
+const TIMEOUT = 3600
 /** ava's own limit for a test file that does nothing. */
 const IDLE = '10m'
 
-/** Run when they are named: what they test is the same on every kernel, and would take minutes of each guest. */
-const HOST_FILES: readonly string[] = [
-  'build/test/kernel/bench-peers/ours.test.js',
-  'build/test/kernel/btf/dedup.test.js',
-  'build/test/kernel/lab/kernel-test.test.js',
-  'build/test/kernel/syscalls/processes-shim.test.js',
-  // No kernel of the matrix lacks what those must lack.
-  'build/test/kernel/collection/refusals.test.js',
-  // The other backend is tested in every guest, by the same tests.
-  'build/test/kernel/syscalls/shim.test.js',
-  'build/test/kernel/programs/verifier-complex.test.js',
-]
+interface Options {
+  readonly kernels: readonly KernelChoice[]
+  readonly jobs: number
+  /** Arguments of ava that begin with a dash. */
+  readonly avaArguments: readonly string[]
+  /** What each kernel runs. */
+  readonly plan: (choice: KernelChoice) => GuestPlan
+  /** Whether each test is to run somewhere: nothing was chosen by hand. */
+  readonly whole: boolean
+}
 
-/** Of no kernel either, but of the CPU: with an architecture that is not the host's. */
-const ARCHITECTURE_FILES: readonly string[] = ['build/test/kernel/syscalls/processes-koffi.test.js']
-
-/** The test files for a guest. */
-function guestFiles(args: readonly string[], arch: string): readonly string[] {
-  const files = args.filter(each => !each.startsWith('-'))
-  const left = arch === process.arch ? [...HOST_FILES, ...ARCHITECTURE_FILES] : HOST_FILES
-  const all = testFiles('build/test/kernel').filter(each => files.length > 0 || !left.includes(each))
-  return pickFiles(all, files)
+function parseOptions(args: readonly string[]): Options {
+  const separator = args.indexOf('--')
+  const own = separator === -1 ? args : args.slice(0, separator)
+  const more = separator === -1 ? [] : args.slice(separator + 1)
+  const { values } = parseArgs({
+    args: [...own],
+    options: {
+      all: { type: 'boolean' },
+      kernel: { type: 'string', multiple: true },
+      jobs: { type: 'string' },
+    },
+  })
+  const jobs = Number(values.jobs ?? availableParallelism())
+  if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`--jobs must be a count, not ${values.jobs}`)
+  const whole = values.kernel === undefined && more.length === 0
+  const patterns = more.filter(each => !each.startsWith('-'))
+  const files = pickFiles(testFiles('build/test/kernel'), patterns)
+  const everything: GuestPlan = { files, range: undefined }
+  const declared = whole && values.all !== true ? declaredTests(files) : undefined
+  return {
+    kernels: choose(values.kernel),
+    jobs,
+    avaArguments: more.filter(each => each.startsWith('-')),
+    plan: choice => (declared === undefined ? everything : planGuest(choice, kernels, files, declared)),
+    whole,
+  }
 }
 
 /** The command in a guest: all test files in one run of ava, one at a time. */
-function guestCommand(args: readonly string[], files: readonly string[]): string {
-  const options = args.filter(each => each.startsWith('-'))
+function guestCommand(options: readonly string[], { files, range }: GuestPlan): string {
   const quoted = [...options, ...files].map(each => `'${each.replaceAll("'", `'\\''`)}'`)
-  return `node node_modules/ava/entrypoints/cli.mjs --tap --concurrency=1 --timeout=${IDLE} ${quoted.join(' ')}`
+  const variable = range === undefined ? '' : `${RANGE_VARIABLE}='${range}' `
+  const ava = 'node node_modules/ava/entrypoints/cli.mjs --tap --concurrency=1'
+  return `${variable}${ava} --timeout=${IDLE} ${quoted.join(' ')}`
 }
 
-/** Says which test files of a kernel took long. */
-class Pace {
-  readonly #kernel: string
-  #file = ''
-  #started = 0
-
-  constructor(kernel: string) {
-    this.#kernel = kernel
-  }
-
-  /** A test of a file has ended; files come one after the other. */
-  step(file: string): void {
-    const now = Date.now()
-    const seconds = Math.round((now - this.#started) / 1000)
-    if (file === this.#file) return
-    if (this.#file !== '' && seconds >= SLOW) console.log(`${this.#kernel}: ${this.#file} took ${seconds} s`)
-    this.#file = file
-    this.#started = now
-  }
-}
-
-async function testKernel(choice: KernelChoice, args: readonly string[]): Promise<KernelResult> {
+async function testKernel(choice: KernelChoice, options: Options): Promise<KernelResult> {
   const { name } = choice
-  const pace = new Pace(name)
-  const onTest = (test: TapTest): void => {
-    pace.step(fileOf(test))
-    if (test.outcome === 'failed') console.log(`  FAILED on ${name}: ${test.name}\n${test.detail}`)
-  }
-  let release = ''
+  const { files, range } = options.plan(choice)
+  let ownRelease = ''
   try {
     // What guests share is made by one of them at a time: fetching is synchronous.
     const kernel = prepareKernel(choice)
-    release = kernel.release
-    console.log(`${name}: booting ${release}`)
-    const run = async (files: readonly string[]): Promise<KernelResult> => {
-      const reader = new TapReader(onTest, testNamer(files))
+    ownRelease = kernel.release
+    console.log(`${name}: booting ${kernel.release} for ${files.length} files`)
+    const run = async (these: readonly string[]): Promise<KernelResult> => {
+      const pace = new Pace()
+      const onTest = (test: TapTest): void => {
+        pace.step(test)
+        if (test.outcome === 'failed') console.log(`  FAILED on ${name}: ${test.name}\n${test.detail}`)
+      }
+      const reader = new TapReader(onTest, testNamer(these))
+      const command = guestCommand(options.avaArguments, { files: these, range })
       const onLine = (line: string): void => reader.line(line)
-      const guest = await runInGuest(kernel, guestCommand(args, files), { timeout: TIMEOUT, onLine })
+      const guest = await runInGuest(kernel, command, { timeout: TIMEOUT, onLine })
       reader.end()
-      return kernelResult({ name, release }, guest, reader.tests)
+      return kernelResult({ name, release: ownRelease }, guest, reader.tests, pace.times)
     }
-    const files = guestFiles(args, choice.arch)
     const result = await run(files)
     if (!isEmulatorsFault(result)) return result
     const rest = filesLeft(files, result.tests)
@@ -116,7 +118,8 @@ async function testKernel(choice: KernelChoice, args: readonly string[]): Promis
     return joined(result, await run(rest))
   } catch (error) {
     // Such as an archive that cannot be reached: the other kernels are still worth running.
-    return { name, release, tests: [], failure: `cannot run: ${(error as Error).message}`, seconds: 0 }
+    const failure = `cannot run: ${(error as Error).message}`
+    return { name, release: ownRelease, tests: [], failure, seconds: 0, files: {} }
   }
 }
 
@@ -154,30 +157,32 @@ async function inParallel(
   return results
 }
 
+/** What the host's kernel has shown, when a whole run of ring 2 has left it. */
+function hostResults(): readonly KernelResult[] {
+  const tests = readResults()
+  if (tests !== undefined) {
+    return [{ name: 'host', release: release(), tests, failure: undefined, seconds: 0, files: {} }]
+  }
+  console.log(
+    'no results of the host: what is skipped in every guest counts as never run; `npm test` makes them',
+  )
+  return []
+}
+
 async function main(): Promise<number> {
-  const args = process.argv.slice(2)
-  const separator = args.indexOf('--')
-  const own = separator === -1 ? args : args.slice(0, separator)
-  const avaArguments = separator === -1 ? [] : args.slice(separator + 1)
-  const { values } = parseArgs({
-    args: own,
-    options: { kernel: { type: 'string', multiple: true }, jobs: { type: 'string' } },
-  })
-  const jobs = Number(values.jobs ?? availableParallelism())
-  if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`--jobs must be a count, not ${values.jobs}`)
-  const results = await inParallel(choose(values.kernel), jobs, async choice => {
-    const result = await testKernel(choice, avaArguments)
+  const options = parseOptions(process.argv.slice(2))
+  const results = await inParallel(options.kernels, options.jobs, async choice => {
+    const result = await testKernel(choice, options)
     console.log(`${result.name}: ${tallyLine(tallyOf(result))} (${Math.round(result.seconds)} s)`)
     if (result.failure !== undefined) console.log(`  FAILED ${result.name}: ${result.failure}`)
     return result
   })
-  console.log(`\n${formatMatrix(results)}\n`)
+  const host = options.whole ? hostResults() : []
+  console.log(`\n${formatMatrix([...host, ...results])}\n`)
 
-  const whole = values.kernel === undefined && avaArguments.length === 0
-  for (const name of whole ? neverRun(results) : []) {
-    console.log(`  FAILED ${name}: it is skipped on every kernel`)
-  }
-  const total = tallyMatrix(results, whole)
+  const never = options.whole ? neverRun([...host, ...results]) : []
+  for (const name of never) console.log(`  FAILED ${name}: it is skipped on every kernel`)
+  const total = tallyMatrix(results, never)
   console.log(tallyLine(total))
   return exitCodeOf(total)
 }

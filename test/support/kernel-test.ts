@@ -5,6 +5,7 @@
  */
 
 import test, { type ExecutionContext } from 'ava'
+import { isWanted, sinceOf } from '../../lab/test-runner/declared.ts'
 import { SKIP_REASON } from '../../lab/test-runner/tap.ts'
 import type { Feature } from '../../src/kernel/probe.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
@@ -16,7 +17,7 @@ import { missing, type Requirement } from './requirements.ts'
 const PATIENCE = 5000
 
 /**
- * Declares a test of ring 2. It runs after the one before it, and fails when a descriptor, a kernel object (map, program,
+ * Declares a test of ring 2, unless this run is for kernels of other versions (`lab/vm/plan.ts`). It runs after the one before it, and fails when a descriptor, a kernel object (map, program,
  * link, BTF) that it made, or a probe is still there after its last teardown.
  *
  * @param needs kernel features, and what else must be there. The test is skipped when a probe says for certain that
@@ -28,6 +29,7 @@ export function kernelTest(
   needs: readonly (Feature | Requirement)[],
   implementation: (t: ExecutionContext) => void | Promise<void>,
 ): void {
+  if (!isWanted(title, sinceOf(needs))) return
   const reason = missing(['root', ...needs])
   if (reason !== undefined) {
     test.skip(`${title}${SKIP_REASON}${reason}`, implementation)

@@ -1,0 +1,76 @@
+/**
+ * Tests of the kernel ring as they are declared: which kernels each is for, known without running it.
+ *
+ * @module
+ */
+
+import { parseKernelVersion } from '../../src/kernel/version.ts'
+
+/** A test of the kernel ring. */
+export interface DeclaredTest {
+  /** Name of its file: `'maps/batch'`. */
+  readonly file: string
+  readonly title: string
+  /** First kernel that has all it needs: `'5.6'`; `undefined` when no version says so. */
+  readonly since: string | undefined
+}
+
+/** Versions of kernels, from one to another. */
+export interface VersionRange {
+  /** The last one before the range; `undefined`: it has no beginning. */
+  readonly after: string | undefined
+  /** The last one of the range. */
+  readonly upTo: string
+}
+
+/** Environment variable with the range of the tests to run: `5.10..6.1`, `..5.10`. */
+export const RANGE_VARIABLE = 'EBPF_TS_TEST_RANGE'
+
+/** The range as the environment variable has it. */
+export function formatRange({ after, upTo }: VersionRange): string {
+  return `${after ?? ''}..${upTo}`
+}
+
+/** Reads {@link formatRange}. */
+export function parseRange(text: string): VersionRange {
+  const [after = '', upTo = ''] = text.split('..')
+  return { after: after === '' ? undefined : after, upTo }
+}
+
+/** Whether a test that needs a kernel of some version belongs to a range; one that needs none, to the first. */
+export function inRange(since: string | undefined, { after, upTo }: VersionRange): boolean {
+  if (since === undefined) return after === undefined
+  const { code } = parseKernelVersion(since)
+  return (
+    (after === undefined || code > parseKernelVersion(after).code) && code <= parseKernelVersion(upTo).code
+  )
+}
+
+/** The first kernel that has all of some needs: the newest of their first kernels. */
+export function sinceOf(
+  needs: readonly (string | { readonly since: string | undefined })[],
+): string | undefined {
+  const versions = needs.flatMap(need =>
+    typeof need === 'string' || need.since === undefined ? [] : [need.since],
+  )
+  const code = (version: string): number => parseKernelVersion(version).code
+  return versions.sort((a, b) => code(a) - code(b)).at(-1)
+}
+
+/** Called with each test instead of running any; set by what lists them. */
+let listener: ((title: string, since: string | undefined) => void) | undefined
+
+/** From now on tests are declared to a function, and do not run. */
+export function listTests(to: (title: string, since: string | undefined) => void): void {
+  listener = to
+}
+
+/** Whether to run a test now: tests are not being listed, and it belongs to the range of the environment. */
+export function isWanted(title: string, since: string | undefined): boolean {
+  if (listener !== undefined) {
+    listener(title, since)
+    return false
+  }
+  const range = process.env[RANGE_VARIABLE]
+  return range === undefined || inRange(since, parseRange(range))
+}

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { styleText } from 'node:util'
+import { inspect } from 'node:util'
 import { jsonReplacer, printable, printableJson, printableLines } from '../../base/index.ts'
 import { csvRecord } from './csv.ts'
 import type { Sink } from './sink.ts'
@@ -92,7 +92,9 @@ export class Output {
   #span(span: Span): string {
     if (typeof span === 'string') return printable(span)
     const text = printable(span.text)
-    return this.#colours ? styleText(span.style, text) : text
+    if (!this.#colours) return text
+    const [begin, end] = inspect.colors[span.style]!
+    return `\u001b[${begin}m${text}\u001b[${end}m`
   }
 
   #write(text: string): void {

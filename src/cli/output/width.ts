@@ -64,7 +64,7 @@ export function cut(text: string, columns: number): string {
  */
 export function fill(text: string, width: number): string[] {
   const lines: string[] = []
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.trim().split(/\s+/)) {
     const last = lines.at(-1)
     if (last !== undefined && columnsOf(last) + 1 + columnsOf(word) <= width) {
       lines[lines.length - 1] = `${last} ${word}`

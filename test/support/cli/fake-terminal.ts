@@ -1,0 +1,80 @@
+/**
+ * Standard streams that remember what is written: for the command line in the test's own process.
+ *
+ * @module
+ */
+
+import { Writable } from 'node:stream'
+import { commands } from '../../../src/cli/commands/group.ts'
+import { execute, type Tool } from '../../../src/cli/form/execute.ts'
+import { Output } from '../../../src/cli/output/output.ts'
+import { Sink, type TextStream } from '../../../src/cli/output/sink.ts'
+
+/** A stream that remembers its text, and takes it only when it is allowed to. */
+export class FakeStream extends Writable implements TextStream {
+  readonly isTTY: boolean
+  readonly columns: number
+  text = ''
+  /** What the reader has not yet taken; only when the stream is stalled. */
+  #untaken: (() => void) | undefined
+  /** While true the reader takes nothing. */
+  stalled = false
+
+  /** @param columns of a terminal; a pipe without */
+  constructor(columns?: number) {
+    super({ decodeStrings: false, highWaterMark: 1024 })
+    this.isTTY = columns !== undefined
+    this.columns = columns ?? 0
+  }
+
+  override _write(chunk: string, _encoding: string, done: () => void): void {
+    const take = (): void => {
+      this.text += chunk
+      done()
+    }
+    if (this.stalled) this.#untaken = take
+    else take()
+  }
+
+  /** The reader takes what there is, and whatever comes. */
+  resume(): void {
+    this.stalled = false
+    const take = this.#untaken
+    this.#untaken = undefined
+    take?.()
+  }
+}
+
+/** An output and the stream behind it. */
+export function fakeOutput(
+  columns?: number,
+  env: NodeJS.ProcessEnv = {},
+): { output: Output; sink: Sink; stream: FakeStream } {
+  const stream = new FakeStream(columns)
+  const sink = new Sink(stream, false)
+  return { output: new Output(sink, env), sink, stream }
+}
+
+/** The end of a command, and what it wrote. */
+export interface Executed {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The tool with its commands. */
+export const tool: Tool = { name: 'ebpf-ts', summary: 'load eBPF programs', commands }
+
+/**
+ * Runs a command line in this process.
+ *
+ * @param columns of the terminal; pipes without
+ */
+export async function executeHere(
+  args: readonly string[],
+  { columns, of = tool }: { columns?: number; of?: Tool } = {},
+): Promise<Executed> {
+  const [stdout, stderr] = [new FakeStream(columns), new FakeStream(columns)]
+  const { code } = await execute(of, args, { stdout, stderr, env: {} })
+  return { code, stdout: stdout.text, stderr: stderr.text }
+}

@@ -38,6 +38,8 @@ export const featureSince = {
   lpmTrieBatch: '5.13',
   /** Batch commands of maps of maps. */
   mapOfMapsBatch: '5.19',
+  /** Every command on a map's descriptor without a capability: freezing was the last to need one. */
+  mapsWithoutCapabilities: '6.5',
   /** Lookup and delete in one call, for hashes. */
   hashLookupAndDelete: '5.14',
 

@@ -46,6 +46,8 @@ export type LibraryErrorCode =
   | 'ERR_NOT_A_MAP'
   // The descriptor is not a program.
   | 'ERR_NOT_A_PROGRAM'
+  // The descriptor is not a BPF token.
+  | 'ERR_NOT_A_TOKEN'
   // The path is not on a BPF file system.
   | 'ERR_NOT_BPFFS'
   // The library cannot attach this kind of program.

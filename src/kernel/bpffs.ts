@@ -7,7 +7,7 @@
 import { statfsSync } from 'node:fs'
 import { BPF_FS_MAGIC } from '../abi/linux.ts'
 import { BpfError } from '../base/errors.ts'
-import { failure } from './failure.ts'
+import { systemError } from '../syscalls/errno.ts'
 
 /** Where a BPF file system is mounted unless the caller says otherwise. */
 export const DEFAULT_BPFFS = '/sys/fs/bpf'
@@ -38,6 +38,6 @@ export function inFileSystem<T>(action: string, call: () => T): T {
   } catch (error) {
     const { errno, syscall } = error as NodeJS.ErrnoException
     if (errno === undefined) throw error
-    throw failure(action, errno, syscall ?? 'file system call')
+    throw systemError(action, errno, syscall ?? 'file system call')
   }
 }

@@ -27,6 +27,7 @@ import { syscallEntry } from '../syscalls/entry.ts'
 import { nr } from '../syscalls/numbers.ts'
 import { raiseMemlockLimit } from './memlock.ts'
 import type { ProbeAnswer } from './probe.ts'
+import { type TokenHandle, withToken } from './tokens/handle.ts'
 import { kernelVersion } from './version.ts'
 
 /**
@@ -51,18 +52,25 @@ export function answerOf(result: number, ...yes: number[]): ProbeAnswer {
 
 const NO: readonly number[] = [EINVAL, E2BIG, EOPNOTSUPP, ENOTSUPP]
 
-/** Creates a map and closes it again. */
-export function tryMap(type: MapType | number, fields: AttrFields<'map_create'> = {}): number {
+/** Creates a map, with 4 bytes for key and value and one element where nothing else is said; the caller closes it. */
+export function makeMap(
+  token: TokenHandle | undefined,
+  type: MapType | number,
+  fields: AttrFields<'map_create'> = {},
+): number {
   raiseMemlockLimit()
-  return discard(
-    bpf('map_create', {
-      map_type: enumNumber(mapTypes, type, 'map type'),
-      key_size: 4,
-      value_size: 4,
-      max_entries: 1,
-      ...fields,
-    }),
-  )
+  const small = { key_size: 4, value_size: 4, max_entries: 1 }
+  const map_type = enumNumber(mapTypes, type, 'map type')
+  return bpf('map_create', withToken('map_create', { map_type, ...small, ...fields }, token))
+}
+
+/** Creates a map as {@link makeMap} does, and closes it again. */
+export function tryMap(
+  token: TokenHandle | undefined,
+  type: MapType | number,
+  fields: AttrFields<'map_create'> = {},
+): number {
+  return discard(makeMap(token, type, fields))
 }
 
 /** `r0 = 0; exit` */
@@ -72,6 +80,7 @@ export function doNothing(): Instruction[] {
 
 /** Loads a program; the caller closes it. */
 export function loadCode(
+  token: TokenHandle | undefined,
   type: ProgramType,
   instructions: readonly Instruction[],
   attachType?: AttachType,
@@ -79,7 +88,7 @@ export function loadCode(
 ): number {
   raiseMemlockLimit()
   const insns = encodeInstructions(assemble(instructions))
-  return bpfUninterrupted('prog_load', {
+  const load: AttrFields<'prog_load'> = {
     prog_type: enumNumber(programTypes, type, 'program type'),
     expected_attach_type: attachType === undefined ? 0 : enumNumber(attachTypes, attachType, 'attach type'),
     insns,
@@ -87,7 +96,8 @@ export function loadCode(
     license: 'GPL',
     kern_version: kernelVersion().code,
     ...fields,
-  })
+  }
+  return bpfUninterrupted('prog_load', withToken('prog_load', load, token))
 }
 
 /** Adds the type that probes of BTF have first, `int a`, and returns its id, 1. */
@@ -100,10 +110,10 @@ export function addInt(btf: BtfBuilder): number {
  *
  * @param add adds its types
  */
-export function loadTypes(add: (btf: BtfBuilder) => void): number {
+export function loadTypes(token: TokenHandle | undefined, add: (btf: BtfBuilder) => void): number {
   raiseMemlockLimit()
   const builder = new BtfBuilder()
   add(builder)
   const btf = builder.build()
-  return bpf('btf_load', { btf, btf_size: btf.length })
+  return bpf('btf_load', withToken('btf_load', { btf, btf_size: btf.length }, token))
 }

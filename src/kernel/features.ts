@@ -6,7 +6,7 @@
  */
 
 import { featureSince } from '../abi/feature-since.ts'
-import { attachTypes, mapTypes } from '../abi/generated/enums.ts'
+import { attachTypes } from '../abi/generated/enums.ts'
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { attr, btfInfo } from '../abi/generated/layouts.ts'
 import { helperSince } from '../abi/helper-since.ts'
@@ -23,9 +23,14 @@ import { attrResult32, bpf } from '../syscalls/bpf.ts'
 import { getInfo } from '../syscalls/info.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { kernelBtf } from './btf.ts'
-import { addInt, answerOf, discard, doNothing, loadCode, loadTypes, tryMap } from './experiment.ts'
+import { addInt, answerOf, discard, doNothing, loadCode, loadTypes, makeMap, tryMap } from './experiment.ts'
 import { pmuType } from './pmu.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
+import { tryToken } from './tokens/create.ts'
+import type { TokenHandle } from './tokens/handle.ts'
+
+/** A token, or none. */
+type Token = TokenHandle | undefined
 
 /** Attaches a program to nothing with `BPF_LINK_CREATE`. */
 function tryLink(load: () => number, link: (fd: number) => number, ...yes: number[]): ProbeAnswer {
@@ -36,9 +41,12 @@ function tryLink(load: () => number, link: (fd: number) => number, ...yes: numbe
   return answerOf(discard(result), ...yes)
 }
 
-function tryUprobeMulti(attachType: 'trace_uprobe_multi' | 'trace_uprobe_session'): ProbeAnswer {
+function tryUprobeMulti(
+  token: Token,
+  attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
+): ProbeAnswer {
   return tryLink(
-    () => loadCode('kprobe', doNothing(), attachType),
+    () => loadCode(token, 'kprobe', doNothing(), attachType),
     fd =>
       bpf('link_create', {
         prog_fd: fd,
@@ -53,11 +61,14 @@ function tryUprobeMulti(attachType: 'trace_uprobe_multi' | 'trace_uprobe_session
 /** A symbol that no kernel has. */
 const NO_SYMBOL = new TextEncoder().encode('ebpf_ts_no_such_symbol\0')
 
-function tryKprobeMulti(attachType: 'trace_kprobe_multi' | 'trace_kprobe_session'): ProbeAnswer {
+function tryKprobeMulti(
+  token: Token,
+  attachType: 'trace_kprobe_multi' | 'trace_kprobe_session',
+): ProbeAnswer {
   const symbol = allocate(NO_SYMBOL.length)
   symbol.bytes.set(NO_SYMBOL)
   return tryLink(
-    () => loadCode('kprobe', doNothing(), attachType),
+    () => loadCode(token, 'kprobe', doNothing(), attachType),
     fd =>
       bpf('link_create', {
         prog_fd: fd,
@@ -75,17 +86,17 @@ function withSubprogram(): Instruction[] {
   return [callFunction('f'), exit(), label('f', mov(r0, 0)), exit()]
 }
 
-function tryGlobalData(): ProbeAnswer {
-  const map = bpf('map_create', { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 })
+function tryGlobalData(token: Token): ProbeAnswer {
+  const map = makeMap(token, 'array', { value_size: 8 })
   if (map < 0) return answerOf(map)
-  const program = loadCode('socket_filter', [loadMapValue(r1, map), ...doNothing()])
+  const program = loadCode(token, 'socket_filter', [loadMapValue(r1, map), ...doNothing()])
   discard(map)
   return answerOf(discard(program))
 }
 
-function tryProbeReadKernel(): ProbeAnswer {
+function tryProbeReadKernel(token: Token): ProbeAnswer {
   const instructions = [mov(r1, r10), add(r1, -8), mov(r2, 8), mov(r3, 0), call('probe_read_kernel'), exit()]
-  return answerOf(discard(loadCode('kprobe', instructions)))
+  return answerOf(discard(loadCode(token, 'kprobe', instructions)))
 }
 
 /** Type id of a function that the kernel calls only in test runs. */
@@ -97,33 +108,33 @@ function testFunction(): number | undefined {
   }
 }
 
-function tryTracing(type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
+function tryTracing(token: Token, type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
   const target = testFunction()
   if (target === undefined) return 'unknown'
   return tryLink(
-    () => loadCode('tracing', doNothing(), type, { attach_btf_id: target }),
+    () => loadCode(token, 'tracing', doNothing(), type, { attach_btf_id: target }),
     fd => bpf('link_create', { prog_fd: fd, attach_type: attachTypes[type] }),
   )
 }
 
-function tryTrampoline(): ProbeAnswer {
+function tryTrampoline(token: Token): ProbeAnswer {
   let target: number | undefined
   try {
     target = kernelBtf().find('vfs_read', 'func')
   } catch {}
   if (target === undefined) return 'no'
-  const fentry = discard(loadCode('tracing', doNothing(), 'trace_fentry', { attach_btf_id: target }))
+  const fentry = discard(loadCode(token, 'tracing', doNothing(), 'trace_fentry', { attach_btf_id: target }))
   if (answerOf(fentry) !== 'unknown') return answerOf(fentry)
   // A locked-down kernel refuses trampolines to root, and nothing else of this program type.
   const tracepoint = kernelBtf().find('btf_trace_sched_switch', 'typedef') ?? 0
-  return discard(loadCode('tracing', doNothing(), 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
+  return discard(loadCode(token, 'tracing', doNothing(), 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
     ? 'no'
     : 'unknown'
 }
 
 /** The kernel tells the name of a BTF object since it has those of modules. */
-function tryModuleBtf(): ProbeAnswer {
-  const btf = loadTypes(addInt)
+function tryModuleBtf(token: Token): ProbeAnswer {
+  const btf = loadTypes(token, addInt)
   if (btf < 0) return 'unknown'
   const info = allocate(btfInfo.$size)
   const name = allocate(8)
@@ -134,17 +145,17 @@ function tryModuleBtf(): ProbeAnswer {
   return answerOf(result)
 }
 
-function tryLogTrueSize(): ProbeAnswer {
+function tryLogTrueSize(token: Token): ProbeAnswer {
   const log = allocate(1 << 16)
   const fields = { log_level: 1, log_buf: log.bytes, log_size: log.bytes.length }
-  const result = discard(loadCode('socket_filter', doNothing(), undefined, fields))
+  const result = discard(loadCode(token, 'socket_filter', doNothing(), undefined, fields))
   if (result < 0) return 'unknown'
   return attrResult32(attr.prog_load.log_true_size) > 0 ? 'yes' : 'no'
 }
 
 /** Loads BTF to see whether the kernel takes it. */
-function tryTypes(add: (btf: BtfBuilder) => void): ProbeAnswer {
-  return answerOf(discard(loadTypes(add)))
+function tryTypes(token: Token, add: (btf: BtfBuilder) => void): ProbeAnswer {
+  return answerOf(discard(loadTypes(token, add)))
 }
 
 function addFunction(btf: BtfBuilder, linkage: BtfLinkage): void {
@@ -199,34 +210,34 @@ export type FeatureName =
 /** Features by name. */
 export const features: Readonly<Record<FeatureName, Feature>> = {
   /** Names of programs and maps. */
-  objectNames: defineFeature('Naming an object', featureSince.objectNames, () =>
-    answerOf(tryMap('array', { map_name: 'probe' })),
+  objectNames: defineFeature('Naming an object', featureSince.objectNames, token =>
+    answerOf(tryMap(token, 'array', { map_name: 'probe' })),
   ),
   /** A dot in such a name. */
-  dotsInNames: defineFeature('A dot in the name of an object', featureSince.dotsInNames, () =>
-    answerOf(tryMap('array', { map_name: '.probe' })),
+  dotsInNames: defineFeature('A dot in the name of an object', featureSince.dotsInNames, token =>
+    answerOf(tryMap(token, 'array', { map_name: '.probe' })),
   ),
   /** Calls between functions of a program. */
-  bpfToBpfCalls: defineFeature('Calling a BPF function', featureSince.bpfToBpfCalls, () =>
-    answerOf(discard(loadCode('socket_filter', withSubprogram()))),
+  bpfToBpfCalls: defineFeature('Calling a BPF function', featureSince.bpfToBpfCalls, token =>
+    answerOf(discard(loadCode(token, 'socket_filter', withSubprogram()))),
   ),
   /** Global variables: addresses inside of map values. */
   globalData: defineFeature('Global data', featureSince.globalData, tryGlobalData),
   /** Maps that programs cannot write. */
-  readOnlyMaps: defineFeature('A map that programs only read', featureSince.readOnlyMaps, () =>
-    answerOf(tryMap('array', { map_flags: BPF_F_RDONLY_PROG })),
+  readOnlyMaps: defineFeature('A map that programs only read', featureSince.readOnlyMaps, token =>
+    answerOf(tryMap(token, 'array', { map_flags: BPF_F_RDONLY_PROG })),
   ),
   /** Maps that user space maps into its memory. */
-  mmapableMaps: defineFeature('Mapping a map into memory', featureSince.mmapableMaps, () =>
-    answerOf(tryMap('array', { map_flags: BPF_F_MMAPABLE })),
+  mmapableMaps: defineFeature('Mapping a map into memory', featureSince.mmapableMaps, token =>
+    answerOf(tryMap(token, 'array', { map_flags: BPF_F_MMAPABLE })),
   ),
   /** Inner maps of different sizes. */
-  innerMapFlag: defineFeature('Inner maps of different sizes', featureSince.innerMapFlag, () =>
-    answerOf(tryMap('array', { map_flags: BPF_F_INNER_MAP })),
+  innerMapFlag: defineFeature('Inner maps of different sizes', featureSince.innerMapFlag, token =>
+    answerOf(tryMap(token, 'array', { map_flags: BPF_F_INNER_MAP })),
   ),
   /** Batches of map elements. */
-  mapBatch: defineFeature('Reading and writing map elements in batches', featureSince.mapBatch, () => {
-    const map = bpf('map_create', { map_type: mapTypes.hash, key_size: 4, value_size: 4, max_entries: 2 })
+  mapBatch: defineFeature('Reading and writing map elements in batches', featureSince.mapBatch, token => {
+    const map = makeMap(token, 'hash', { max_entries: 2 })
     if (map < 0) return answerOf(map)
     const result = bpf('map_update_batch', {
       keys: new Uint32Array(2).fill(1),
@@ -238,46 +249,46 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     return answerOf(result)
   }),
   /** BTF. */
-  btf: defineFeature('BTF', featureSince.btf, () => tryTypes(addInt)),
+  btf: defineFeature('BTF', featureSince.btf, token => tryTypes(token, addInt)),
   /** BTF of functions. */
-  btfFunc: defineFeature('BTF of functions', featureSince.btfFunc, () =>
-    tryTypes(btf => addFunction(btf, 'static')),
+  btfFunc: defineFeature('BTF of functions', featureSince.btfFunc, token =>
+    tryTypes(token, btf => addFunction(btf, 'static')),
   ),
   /** BTF of data sections. */
-  btfDatasec: defineFeature('BTF of data sections', featureSince.btfDatasec, () =>
-    tryTypes(btf => addSection(btf, 'a')),
+  btfDatasec: defineFeature('BTF of data sections', featureSince.btfDatasec, token =>
+    tryTypes(token, btf => addSection(btf, 'a')),
   ),
   /** BTF of data sections whose names begin with `?`. */
   btfQuestionMark: defineFeature(
     'A question mark in BTF of data sections',
     featureSince.btfQuestionMark,
-    () => tryTypes(btf => addSection(btf, '?b')),
+    token => tryTypes(token, btf => addSection(btf, '?b')),
   ),
   /** BTF that tells global functions from static ones. */
-  btfGlobalFunc: defineFeature('BTF of global functions', featureSince.btfGlobalFunc, () =>
-    tryTypes(btf => addFunction(btf, 'global')),
+  btfGlobalFunc: defineFeature('BTF of global functions', featureSince.btfGlobalFunc, token =>
+    tryTypes(token, btf => addFunction(btf, 'global')),
   ),
   /** BTF of floating point numbers. */
-  btfFloat: defineFeature('BTF of floating point numbers', featureSince.btfFloat, () =>
-    tryTypes(btf => btf.add({ kind: 'float', name: 'a', size: 4 })),
+  btfFloat: defineFeature('BTF of floating point numbers', featureSince.btfFloat, token =>
+    tryTypes(token, btf => btf.add({ kind: 'float', name: 'a', size: 4 })),
   ),
   /** BTF tags on declarations. */
-  btfDeclTag: defineFeature('BTF tags on declarations', featureSince.btfDeclTag, () =>
-    tryTypes(btf => {
+  btfDeclTag: defineFeature('BTF tags on declarations', featureSince.btfDeclTag, token =>
+    tryTypes(token, btf => {
       const type = btf.add({ kind: 'var', name: 'a', type: addInt(btf), linkage: 'global' })
       btf.add({ kind: 'decl_tag', name: 'a', type, component: -1, attribute: false })
     }),
   ),
   /** BTF tags on types. */
-  btfTypeTag: defineFeature('BTF tags on types', featureSince.btfTypeTag, () =>
-    tryTypes(btf => {
+  btfTypeTag: defineFeature('BTF tags on types', featureSince.btfTypeTag, token =>
+    tryTypes(token, btf => {
       const type = btf.add({ kind: 'type_tag', name: 'a', type: addInt(btf), attribute: false })
       btf.add({ kind: 'ptr', name: '', type })
     }),
   ),
   /** BTF of 64-bit enums. */
-  btfEnum64: defineFeature('BTF of 64-bit enums', featureSince.btfEnum64, () =>
-    tryTypes(btf =>
+  btfEnum64: defineFeature('BTF of 64-bit enums', featureSince.btfEnum64, token =>
+    tryTypes(token, btf =>
       btf.add({ kind: 'enum64', name: 'a', size: 8, signed: false, values: [{ name: 'a', value: 0n }] }),
     ),
   ),
@@ -294,28 +305,28 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     answerOf(bpf('link_create', { prog_fd: -1 }), EBADF),
   ),
   /** Links of perf events: tracepoints, kprobes, uprobes. */
-  perfEventLink: defineFeature('A BPF link for perf events', linkTypeSince.perf_event, () =>
+  perfEventLink: defineFeature('A BPF link for perf events', linkTypeSince.perf_event, token =>
     tryLink(
-      () => loadCode('tracepoint', doNothing()),
+      () => loadCode(token, 'tracepoint', doNothing()),
       fd => bpf('link_create', { prog_fd: fd, target_fd: -1, attach_type: attachTypes.perf_event }),
       EBADF,
     ),
   ),
   /** Many kprobes in one link. */
-  kprobeMulti: defineFeature('A kprobe_multi link', linkTypeSince.kprobe_multi, () =>
-    tryKprobeMulti('trace_kprobe_multi'),
+  kprobeMulti: defineFeature('A kprobe_multi link', linkTypeSince.kprobe_multi, token =>
+    tryKprobeMulti(token, 'trace_kprobe_multi'),
   ),
   /** One program at the entry and return of many functions. */
-  kprobeSession: defineFeature('A kprobe session', attachTypeSince.trace_kprobe_session, () =>
-    tryKprobeMulti('trace_kprobe_session'),
+  kprobeSession: defineFeature('A kprobe session', attachTypeSince.trace_kprobe_session, token =>
+    tryKprobeMulti(token, 'trace_kprobe_session'),
   ),
   /** Many uprobes in one link. */
-  uprobeMulti: defineFeature('A uprobe_multi link', linkTypeSince.uprobe_multi, () =>
-    tryUprobeMulti('trace_uprobe_multi'),
+  uprobeMulti: defineFeature('A uprobe_multi link', linkTypeSince.uprobe_multi, token =>
+    tryUprobeMulti(token, 'trace_uprobe_multi'),
   ),
   /** One program at the entry and return of many functions in user space. */
-  uprobeSession: defineFeature('A uprobe session', attachTypeSince.trace_uprobe_session, () =>
-    tryUprobeMulti('trace_uprobe_session'),
+  uprobeSession: defineFeature('A uprobe session', attachTypeSince.trace_uprobe_session, token =>
+    tryUprobeMulti(token, 'trace_uprobe_session'),
   ),
   /** Cookies of raw tracepoints. */
   rawTracepointCookie: defineFeature('A cookie of a raw tracepoint', featureSince.rawTracepointCookie, () =>
@@ -326,17 +337,17 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     answerOf(bpf('prog_query', { target_ifindex: 1, attach_type: attachTypes.tcx_ingress })),
   ),
   /** BPF tokens. */
-  token: defineFeature('A BPF token', featureSince.token, () =>
-    answerOf(bpf('token_create', { bpffs_fd: -1 }), EBADF),
-  ),
+  token: defineFeature('A BPF token', featureSince.token, () => answerOf(tryToken(), EBADF)),
   /** Programs at the entry and return of kernel functions, through trampolines. */
   trampoline: defineFeature('fentry and fexit', attachTypeSince.trace_fentry, tryTrampoline),
   /** Cookies of trampolines: links that are made by `BPF_LINK_CREATE`. */
-  tracingLink: defineFeature('A cookie of fentry, fexit, fmod_ret and LSM', featureSince.tracingLink, () =>
-    tryTracing('trace_fentry'),
+  tracingLink: defineFeature('A cookie of fentry, fexit, fmod_ret and LSM', featureSince.tracingLink, token =>
+    tryTracing(token, 'trace_fentry'),
   ),
   /** One program at the entry and return of a function, through a trampoline. */
-  fsession: defineFeature('fsession', attachTypeSince.trace_fsession, () => tryTracing('trace_fsession')),
+  fsession: defineFeature('fsession', attachTypeSince.trace_fsession, token =>
+    tryTracing(token, 'trace_fsession'),
+  ),
   /** BTF of modules. */
   moduleBtf: defineFeature('BTF of modules', featureSince.moduleBtf, tryModuleBtf),
   /** Kprobes. */

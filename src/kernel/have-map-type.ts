@@ -11,10 +11,9 @@ import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../abi/generated/flags.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
 import { ENOTSUPP } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { addInt, answerOf, discard, loadTypes, tryMap } from './experiment.ts'
-import { raiseMemlockLimit } from './memlock.ts'
-import type { ProbeAnswer } from './probe.ts'
+import { addInt, answerOf, discard, loadTypes, makeMap, tryMap } from './experiment.ts'
+import { Answers, type ProbeAnswer } from './probe.ts'
+import type { TokenHandle, TokenOptions } from './tokens/handle.ts'
 
 /** `bpf_map_create` as the type wants it; key and value of 4 bytes and one element where nothing else is said. */
 const shapes: Readonly<Partial<Record<MapType, AttrFields<'map_create'>>>> = {
@@ -45,40 +44,35 @@ const LOCAL_STORAGE: readonly (MapType | number)[] = [
   'cgrp_storage',
 ]
 
-const known = new Map<number, ProbeAnswer>()
+const answers = new Answers<number>()
 
 /**
- * Whether the running kernel has a map type, found out by creating such a map; a certain answer is kept.
+ * Whether the running kernel has a map type, found out by creating such a map; a certain answer is kept, for each token.
  *
  * @param type a name, or its number, also one that the tables do not know
  * @returns `'unknown'` when this process may not create it, or something else is in the way
- * @throws RangeError when there is no map type of this name
+ * @throws RangeError when no map type has this name
  */
-export function haveMapType(type: MapType | number): ProbeAnswer {
+export function haveMapType(type: MapType | number, options: TokenOptions = {}): ProbeAnswer {
   const number = enumNumber(mapTypes, type, 'map type')
-  let answer = known.get(number) ?? 'unknown'
-  if (answer === 'unknown') {
-    answer = probe(enumName(mapTypes, number), number)
-    known.set(number, answer)
-  }
-  return answer
+  return answers.ask(number, options.token, token => probe(token, enumName(mapTypes, number), number))
 }
 
-function probe(type: MapType | number, number: number): ProbeAnswer {
+function probe(token: TokenHandle | undefined, type: MapType | number, number: number): ProbeAnswer {
   if (number === mapTypes.unspec) return 'no'
-  if (LOCAL_STORAGE.includes(type)) return probeLocalStorage(number)
-  if (type === 'array_of_maps' || type === 'hash_of_maps') return probeMapOfMaps(number)
+  if (LOCAL_STORAGE.includes(type)) return probeLocalStorage(token, number)
+  if (type === 'array_of_maps' || type === 'hash_of_maps') return probeMapOfMaps(token, number)
   const shape = Object.hasOwn(shapes, type) ? shapes[type as MapType] : undefined
-  const result = tryMap(number, shape)
+  const result = tryMap(token, number, shape)
   if (type === 'struct_ops' && result === -ENOTSUPP) return 'yes'
   return answerOf(result)
 }
 
-function probeLocalStorage(type: number): ProbeAnswer {
-  const btf = loadTypes(addInt)
+function probeLocalStorage(token: TokenHandle | undefined, type: number): ProbeAnswer {
+  const btf = loadTypes(token, addInt)
   // Kernels without BTF have none of these maps.
   if (btf < 0) return answerOf(btf)
-  const result = tryMap(type, {
+  const result = tryMap(token, type, {
     max_entries: 0,
     map_flags: BPF_F_NO_PREALLOC,
     btf_fd: btf,
@@ -89,11 +83,10 @@ function probeLocalStorage(type: number): ProbeAnswer {
   return answerOf(result)
 }
 
-function probeMapOfMaps(type: number): ProbeAnswer {
-  raiseMemlockLimit()
-  const inner = bpf('map_create', { map_type: mapTypes.hash, key_size: 4, value_size: 4, max_entries: 1 })
+function probeMapOfMaps(token: TokenHandle | undefined, type: number): ProbeAnswer {
+  const inner = makeMap(token, 'hash')
   if (inner < 0) return answerOf(inner)
-  const result = tryMap(type, { inner_map_fd: inner })
+  const result = tryMap(token, type, { inner_map_fd: inner })
   discard(inner)
   return answerOf(result)
 }

@@ -15,7 +15,8 @@ import { ENOTSUPP } from '../base/errno.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { answerOf, discard, doNothing, loadCode } from './experiment.ts'
-import type { ProbeAnswer } from './probe.ts'
+import { Answers, type ProbeAnswer } from './probe.ts'
+import type { TokenHandle, TokenOptions } from './tokens/handle.ts'
 
 /** How to load a program of a type. */
 export interface ProgramShape {
@@ -39,7 +40,7 @@ export const programShapes: Readonly<Partial<Record<ProgramType, ProgramShape>>>
 /** What the verifier says to programs that it would take, had they a target. */
 const WOULD_TAKE = /attach_btf_id 1 is not a (typedef|function)|Cannot replace kernel functions/
 
-/** What came of a load: the result, closed again, and what the verifier wrote. */
+/** A load: its result, closed again, and what the verifier wrote. */
 export interface LoggedLoad {
   readonly result: number
   readonly log: string
@@ -47,13 +48,14 @@ export interface LoggedLoad {
 
 /** Loads a program with a log and closes it again. */
 export function tryProgram(
+  token: TokenHandle | undefined,
   type: ProgramType,
   instructions: readonly Instruction[],
   shape: ProgramShape = {},
 ): LoggedLoad {
   const log = allocate(4096)
   const result = discard(
-    loadCode(type, instructions, shape.attachType, {
+    loadCode(token, type, instructions, shape.attachType, {
       ...shape.fields,
       log_level: 1,
       log_buf: log.bytes,
@@ -63,33 +65,29 @@ export function tryProgram(
   return { result, log: cString(log.bytes) }
 }
 
-const known = new Map<number, ProbeAnswer>()
+const answers = new Answers<number>()
 
 /**
- * Whether the running kernel has a program type, found out by loading such a program; a certain answer is kept.
+ * Whether the running kernel has a program type, found out by loading such a program; a certain answer is kept,
+ * for each token.
  * A kernel without type information lacks `tracing`, `lsm`, `ext` and `struct_ops`, for they are of no use there.
  *
  * @param type a name, or a number that the tables do not know
- * @returns `'unknown'` when this process may not load it, or nobody knows how such a program looks
- * @throws RangeError when there is no program type of this name
+ * @returns `'unknown'` when this process may not load it, or the tables do not know the type
+ * @throws RangeError when no program type has this name
  */
-export function haveProgramType(type: ProgramType | number): ProbeAnswer {
+export function haveProgramType(type: ProgramType | number, options: TokenOptions = {}): ProbeAnswer {
   const number = enumNumber(programTypes, type, 'program type')
   const name = enumName(programTypes, number)
   if (typeof name === 'number') return 'unknown'
-  let answer = known.get(number) ?? 'unknown'
-  if (answer === 'unknown') {
-    answer = probe(name)
-    known.set(number, answer)
-  }
-  return answer
+  return answers.ask(number, options.token, token => probe(token, name))
 }
 
-function probe(type: ProgramType): ProbeAnswer {
+function probe(token: TokenHandle | undefined, type: ProgramType): ProbeAnswer {
   if (type === 'unspec') return 'no'
-  const { result, log } = tryProgram(type, doNothing(), programShapes[type])
+  const { result, log } = tryProgram(token, type, doNothing(), programShapes[type])
   if (WOULD_TAKE.test(log)) return 'yes'
-  // Without a type that the kernel can call, and said by nobody else.
+  // The struct of operations is missing: only a kernel with the program type looks for it.
   if (type === 'struct_ops' && result === -ENOTSUPP) return 'yes'
   return answerOf(result)
 }

@@ -86,5 +86,5 @@ function unpacked(bytes: Buffer, path: string): Buffer {
 export const attachCookie: Feature = defineFeature(
   'The helper bpf_get_attach_cookie',
   helperSince.get_attach_cookie,
-  () => answerOf(discard(loadCode('tracepoint', [call('get_attach_cookie'), exit()]))),
+  token => answerOf(discard(loadCode(token, 'tracepoint', [call('get_attach_cookie'), exit()]))),
 )

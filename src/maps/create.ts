@@ -20,6 +20,8 @@ import { possibleCpus } from '../kernel/cpus.ts'
 import { failure } from '../kernel/failure.ts'
 import { features } from '../kernel/features.ts'
 import { raiseMemlockLimit } from '../kernel/memlock.ts'
+import { resolveToken } from '../kernel/tokens/automatic.ts'
+import { type TokenHandle, type TokenOptions, withToken } from '../kernel/tokens/handle.ts'
 import { objectName } from '../objects/object-name.ts'
 import { getPinned, type OpenPinOptions } from '../objects/pin.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
@@ -46,7 +48,7 @@ export interface KernelValueType {
 }
 
 /** What creating a map may need besides its spec. */
-export interface CreateMapOptions {
+export interface CreateMapOptions extends TokenOptions {
   /** The spec's BTF as it was loaded into the kernel (5.2); without it the map has no types in the kernel. */
   btfFd?: number
   /** Template of the inner maps of a map of maps, instead of `spec.innerMap`. */
@@ -219,9 +221,10 @@ function isPowerOfTwo(value: number): boolean {
   return value > 0 && Number.isInteger(Math.log2(value))
 }
 
-/** Creates the map; the new descriptor is nobody's yet. */
+/** Creates the map; the caller owns the new descriptor. */
 function createFd(spec: MapSpec, options: CreateMapOptions): number {
-  using inner = innerMap(spec, options)
+  const token = resolveToken(options.token)
+  using inner = innerMap(spec, options, token)
   const fields: AttrFields<'map_create'> = {
     map_type: enumNumber(mapTypes, spec.type, 'map type'),
     key_size: spec.keySize,
@@ -237,10 +240,14 @@ function createFd(spec: MapSpec, options: CreateMapOptions): number {
   raiseMemlockLimit()
   const result =
     options.kernelValue === undefined
-      ? createTyped(spec, fields, options.btfFd)
-      : createOfKernelType(fields, options.kernelValue, options.btfFd)
-  if (result < 0) throw createError(spec, result, options)
+      ? createTyped(spec, fields, options.btfFd, token)
+      : createOfKernelType(fields, options.kernelValue, options.btfFd, token)
+  if (result < 0) throw createError(spec, result, options, token)
   return result
+}
+
+function mapCreate(fields: AttrFields<'map_create'>, token: TokenHandle | undefined): number {
+  return bpf('map_create', withToken('map_create', fields, token))
 }
 
 /** Creates a map whose value is of a type of the kernel. */
@@ -248,49 +255,69 @@ function createOfKernelType(
   fields: AttrFields<'map_create'>,
   { valueTypeId, moduleFd }: KernelValueType,
   btfFd: number | undefined,
+  token: TokenHandle | undefined,
 ): number {
   const typed = { ...fields, btf_fd: btfFd, btf_vmlinux_value_type_id: valueTypeId }
-  if (moduleFd === undefined) return bpf('map_create', typed)
+  if (moduleFd === undefined) return mapCreate(typed, token)
   const map_flags = Number(fields.map_flags) | BPF_F_VTYPE_BTF_OBJ_FD
-  return bpf('map_create', { ...typed, map_flags, value_type_btf_obj_fd: moduleFd })
+  return mapCreate({ ...typed, map_flags, value_type_btf_obj_fd: moduleFd }, token)
 }
 
-/** Creates with BTF where there is some, and without when the kernel refuses: only the types are lost. */
-function createTyped(spec: MapSpec, fields: AttrFields<'map_create'>, btfFd: number | undefined): number {
+/** Creates with BTF where the spec has some, and without when the kernel refuses: only the types are lost. */
+function createTyped(
+  spec: MapSpec,
+  fields: AttrFields<'map_create'>,
+  btfFd: number | undefined,
+  token: TokenHandle | undefined,
+): number {
   const { keyTypeId = 0, valueTypeId = 0 } = spec
   if (btfFd === undefined || (keyTypeId === 0 && valueTypeId === 0) || !acceptsBtf(spec.type)) {
-    return createMapped(spec, fields)
+    return createMapped(spec, fields, token)
   }
   const types = { btf_fd: btfFd, btf_key_type_id: keyTypeId, btf_value_type_id: valueTypeId }
-  const typed = createMapped(spec, { ...fields, ...types })
+  const typed = createMapped(spec, { ...fields, ...types }, token)
   if (typed >= 0) return typed
-  const untyped = createMapped(spec, fields)
+  const untyped = createMapped(spec, fields, token)
   // When neither works, what was wrong with the complete request says more.
   return untyped >= 0 ? untyped : typed
 }
 
 /** Creates without `BPF_F_MMAPABLE` on kernels before 5.5: the values are then reached by system calls only. */
-function createMapped(spec: MapSpec, fields: AttrFields<'map_create'>): number {
-  const result = bpf('map_create', fields)
+function createMapped(
+  spec: MapSpec,
+  fields: AttrFields<'map_create'>,
+  token: TokenHandle | undefined,
+): number {
+  const result = mapCreate(fields, token)
   const mappable = spec.type === 'array' && (spec.flags! & BPF_F_MMAPABLE) !== 0
-  if (result !== -EINVAL || !mappable || features.mmapableMaps.probe() !== 'no') return result
+  if (result !== -EINVAL || !mappable || features.mmapableMaps.probe(token) !== 'no') return result
   spec.flags = (spec.flags! & ~BPF_F_MMAPABLE) >>> 0
-  return bpf('map_create', { ...fields, map_flags: spec.flags })
+  return mapCreate({ ...fields, map_flags: spec.flags }, token)
 }
 
 /** The template of a map of maps, held only until the map is created. */
-function innerMap(spec: MapSpec, options: CreateMapOptions): OwnedFd | undefined {
+function innerMap(
+  spec: MapSpec,
+  options: CreateMapOptions,
+  token: TokenHandle | undefined,
+): OwnedFd | undefined {
   if (!isMapOfMaps(spec.type) || options.innerMapFd !== undefined) return undefined
   if (spec.innerMap === undefined) {
     throw new TypeError(`Cannot create ${describeMap(spec)}: a map of maps needs innerMap or innerMapFd`)
   }
   const template = createdSpec(spec.innerMap)
-  return OwnedFd.adopt(createFd(template, {}), describeMap(template))
+  return OwnedFd.adopt(createFd(template, { token: token ?? false }), describeMap(template))
 }
 
-function createError(spec: MapSpec, result: number, options: CreateMapOptions): BpfError {
+function createError(
+  spec: MapSpec,
+  result: number,
+  options: CreateMapOptions,
+  token: TokenHandle | undefined,
+): BpfError {
   const action = `Cannot create ${describeMap(spec)}`
-  const cause = failure(action, result, 'bpf(BPF_MAP_CREATE)')
+  const mapType = enumNumber(mapTypes, spec.type, 'map type')
+  const cause = failure(action, result, 'bpf(BPF_MAP_CREATE)', token, { command: 'map_create', mapType })
   const reason = result === -EINVAL || result === -E2BIG ? reasonOf(spec, options) : undefined
   if (reason === undefined) return cause
   const { code } = cause

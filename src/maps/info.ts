@@ -11,7 +11,7 @@ import { type MapType, mapTypes } from '../abi/generated/enums.ts'
 import { mapInfo } from '../abi/generated/layouts.ts'
 import { enumName } from '../abi/names.ts'
 import { cString } from '../base/bytes.ts'
-import { readFdinfo } from '../objects/fdinfo.ts'
+import { readFdinfo } from '../kernel/fdinfo.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
 
 /** Facts about a map. What the kernel is too old to know is 0 or empty where nothing else is said. */

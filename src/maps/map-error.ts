@@ -4,9 +4,11 @@
  * @module
  */
 
+import { featureSince } from '../abi/feature-since.ts'
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
+import { isAtLeast } from '../kernel/version.ts'
 import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
 import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
@@ -26,8 +28,10 @@ export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
 export function mapError(facts: MapFacts, verb: string, result: number, command: string): BpfError {
   const action = `Cannot ${verb} ${describeMap(facts)}`
   const error = systemError(action, result, `bpf(${command})`)
-  // What the process lacks is a better reason than anything about the map.
-  const lacking = result === -EPERM ? explainPrivileges(permissionFacts()) : undefined
+  // What the process lacks is a better reason than anything about the map, where the kernel asks for it: newer ones ask
+  // for nothing but the descriptor.
+  const asks = !isAtLeast(featureSince.mapsWithoutCapabilities)
+  const lacking = result === -EPERM && asks ? explainPrivileges(permissionFacts()) : undefined
   const reason = lacking ?? reasonOf(facts, -result, command)
   if (reason === undefined) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }

@@ -14,6 +14,9 @@ import { Btf } from '../btf/btf.ts'
 import { kernelBtf } from '../kernel/btf.ts'
 import { failure } from '../kernel/failure.ts'
 import { type BtfObjectInfo, readBtfInfo, readRawBtf } from '../kernel/raw-btf.ts'
+import { resolveToken } from '../kernel/tokens/automatic.ts'
+import { type TokenOptions, withToken } from '../kernel/tokens/handle.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
@@ -39,22 +42,19 @@ export class BtfObject implements Disposable {
   /**
    * Loads raw BTF into the kernel. Since Linux 4.18.
    *
-   * @throws BpfError with the verifier's last words when the kernel refuses it
+   * @throws BpfError with the last line of the verifier's log when the kernel refuses it
    */
-  static load(raw: Uint8Array): BtfObject {
-    let result = bpf('btf_load', { btf: raw, btf_size: raw.length })
+  static load(raw: Uint8Array, options: TokenOptions = {}): BtfObject {
+    const token = resolveToken(options.token)
+    const load = (fields: AttrFields<'btf_load'>): number =>
+      bpf('btf_load', withToken('btf_load', { btf: raw, btf_size: raw.length, ...fields }, token))
+    let result = load({})
     if (result < 0) {
       // A second try with a log, which the first does not pay for.
       const log = allocate(LOG_SIZE)
-      const second = bpf('btf_load', {
-        btf: raw,
-        btf_size: raw.length,
-        btf_log_buf: log.bytes,
-        btf_log_size: LOG_SIZE,
-        btf_log_level: 1,
-      })
+      const second = load({ btf_log_buf: log.bytes, btf_log_size: LOG_SIZE, btf_log_level: 1 })
       if (second < 0) {
-        // A log that did not fit has lost its end on kernels before 6.4, and ENOSPC tells of nothing else.
+        // A log that did not fit has lost its end on kernels before 6.4, and ENOSPC has no other cause.
         const fits = second !== -ENOSPC
         const lastLine = fits ? (cString(log.bytes).trimEnd().split('\n').at(-1) ?? '') : ''
         const detail = lastLine === '' ? '' : `: ${lastLine}`
@@ -62,6 +62,8 @@ export class BtfObject implements Disposable {
           `Cannot load BTF of ${raw.length} bytes${detail}`,
           fits ? second : result,
           'bpf(BPF_BTF_LOAD)',
+          token,
+          { command: 'btf_load' },
         )
       }
       result = second
@@ -80,28 +82,28 @@ export class BtfObject implements Disposable {
   }
 
   /**
-   * Opens a BTF object by id. Since Linux 4.18, needs CAP_SYS_ADMIN.
+   * Opens a BTF object by id. Since Linux 4.18, needs CAP_SYS_ADMIN; since 6.15 a token takes its place.
    *
    * @throws RangeError when it is not an integer from 1 to 2^32 - 1
    * @throws BpfError `ENOENT` when no BTF object has it
    */
-  static fromId(id: number): BtfObject {
-    return BtfObject.#opener.fromId(id)
+  static fromId(id: number, options: TokenOptions = {}): BtfObject {
+    return BtfObject.#opener.fromId(id, resolveToken(options.token))
   }
 
   /**
-   * Opens the BTF of a loaded program. Since Linux 5.0, needs CAP_SYS_ADMIN.
+   * Opens the BTF of a loaded program. Since Linux 5.0, needs what `fromId` does.
    *
    * @param programFd descriptor of the program; it stays the caller's
    * @throws BpfError `ERR_NO_BTF` when the program was loaded without BTF, `ERR_NOT_A_PROGRAM` when the descriptor is
    *   something else
    */
-  static ofProgram(programFd: number): BtfObject {
+  static ofProgram(programFd: number, options: TokenOptions = {}): BtfObject {
     checkFd(programFd, `Cannot open the BTF of program ${programFd}`)
     requireKind(programFd, 'program', `Descriptor ${programFd}`)
     const id = new InfoReader(programFd, progInfo.$size, 'program').u32(progInfo.btf_id)
     if (id === 0) throw new BpfError('The program was loaded without BTF', { code: 'ERR_NO_BTF' })
-    return BtfObject.fromId(id)
+    return BtfObject.fromId(id, options)
   }
 
   /**

@@ -91,7 +91,13 @@ export function requireKind(
   code: BpfErrorCode = kinds[kind].code,
 ): void {
   const found = objectKind(fd) ?? kind
-  if (found === kind) return
-  const what = Object.hasOwn(kinds, found) ? `a ${kinds[found as ObjectKind].noun}` : printable(found)
-  throw new BpfError(`${subject} is ${what}, not a ${kinds[kind].noun}`, { code })
+  if (found !== kind)
+    throw new BpfError(`${subject} is ${describeFd(fd)}, not a ${kinds[kind].noun}`, { code })
+}
+
+/** What a descriptor refers to, in messages: `'a map'`, `'/dev/null'`. */
+export function describeFd(fd: number): string {
+  const found = objectKind(fd)
+  if (found === undefined) return 'something else'
+  return Object.hasOwn(kinds, found) ? `a ${kinds[found as ObjectKind].noun}` : printable(found)
 }

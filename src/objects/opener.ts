@@ -6,9 +6,10 @@
  * @module
  */
 
-import { ENOENT } from '../base/errno.ts'
+import { EINVAL, ENOENT } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
+import { type TokenHandle, withToken } from '../kernel/tokens/handle.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { nextId } from '../syscalls/info.ts'
@@ -46,16 +47,19 @@ export class Opener<T> {
   /**
    * Opens an object by id.
    *
+   * @param token takes the place of CAP_SYS_ADMIN where the kernel lets it: for BTF, since Linux 6.15
    * @throws RangeError when it is not an integer from 1 to 2^32 - 1
    * @throws BpfError `ENOENT` when no object has it, `EPERM` without CAP_SYS_ADMIN
    */
-  fromId(id: number): T {
+  fromId(id: number, token?: TokenHandle): T {
     const { noun, prefix } = this.#facts
     const action = `Cannot open ${noun} ${id}`
     checkId(id, action)
-    // The id is the first word of this arm for every kind.
-    const result = bpf(`${prefix}_get_fd_by_id`, { start_id: id })
-    if (result < 0) throw failure(action, result, `bpf(BPF_${prefix.toUpperCase()}_GET_FD_BY_ID)`)
+    const result = prefix === 'btf' ? openBtf(id, token) : bpf(`${prefix}_get_fd_by_id`, { start_id: id })
+    if (result < 0) {
+      const syscall = `bpf(BPF_${prefix.toUpperCase()}_GET_FD_BY_ID)`
+      throw failure(action, result, syscall, token, { command: 'btf_get_fd_by_id' })
+    }
     return this.#take(OwnedFd.adopt(result, `${noun} ${id}`))
   }
 
@@ -101,4 +105,11 @@ export class Opener<T> {
       throw error
     }
   }
+}
+
+/** Opens BTF with a token, which kernels before 6.15 refuse with `EINVAL`: to those a process goes without. */
+function openBtf(id: number, token: TokenHandle | undefined): number {
+  const fields = { start_id: id }
+  const result = bpf('btf_get_fd_by_id', withToken('btf_get_fd_by_id', fields, token))
+  return result === -EINVAL && token !== undefined ? bpf('btf_get_fd_by_id', fields) : result
 }

@@ -12,8 +12,8 @@ import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 
 /** Maps of type `bloom_filter`. */
-export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', () =>
-  answerOf(tryMap('bloom_filter', { key_size: 0 })),
+export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', token =>
+  answerOf(tryMap(token, 'bloom_filter', { key_size: 0 })),
 )
 
 /** Maps of type `sockmap`. */

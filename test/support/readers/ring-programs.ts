@@ -15,8 +15,8 @@ import { Program } from '../../../src/programs/program.ts'
 import { VerifierError } from '../../../src/programs/verifier-error.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 
-export const ringBuffers: Feature = defineFeature('Ring buffers', '5.8', () =>
-  answerOf(tryMap('ringbuf', { key_size: 0, value_size: 0, max_entries: pageSize() })),
+export const ringBuffers: Feature = defineFeature('Ring buffers', '5.8', token =>
+  answerOf(tryMap(token, 'ringbuf', { key_size: 0, value_size: 0, max_entries: pageSize() })),
 )
 
 /** `may_goto`, which lets a loop run on without the verifier following each round. */

@@ -15,7 +15,7 @@ const PACKET = new Uint8Array(14)
 
 /** A loaded ring.bpf.o: a ring, its reader, and a program that writes records. */
 export interface OpenedRing extends Disposable {
-  readonly map: BpfMap
+  readonly map: BpfMap<unknown, unknown>
   readonly ring: RingBuffer
   readonly program: Program
   /** Lets the next record have the number 0. */

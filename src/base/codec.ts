@@ -4,8 +4,14 @@
  * @module
  */
 
-/** Reads and writes values of one type. Numbers are in host byte order. */
-export interface Codec<T> {
+/**
+ * Reads and writes values of one C type. Numbers are in host byte order.
+ *
+ * @typeParam T what it reads
+ * @typeParam W what it writes, where that is more than it reads: a 64-bit integer reads as a `bigint`, and is written
+ *   from a `bigint` or a number
+ */
+export interface Codec<T, W = T> {
   /** Bytes of a value. */
   readonly size: number
   /**
@@ -23,17 +29,22 @@ export interface Codec<T> {
    * @throws TypeError or RangeError when the value does not fit the type; the message begins with the path of the
    *   member (`pos.x: 300 is not a u8`), so that a caller can put before it what could not be done
    */
-  encode(value: T, view: DataView, offset: number): void
+  encode(value: W, view: DataView, offset: number): void
 }
 
 /** A codec that knows how C aligns its type, as the layout of a struct needs it. */
-export interface AlignedCodec<T> extends Codec<T> {
+export interface AlignedCodec<T, W = T> extends Codec<T, W> {
   /** Alignment in bytes, a power of two. */
   readonly align: number
 }
 
-/** What a codec's values are, as in `CodecValue<typeof u32>`. */
-export type CodecValue<C> = C extends Codec<infer T> ? T : never
+/** What a codec reads: `CodecValue<typeof u64>` is `bigint`. */
+export type CodecValue<C> = C extends { decode(view: DataView, offset: number): infer T } ? T : never
+
+/** What a codec writes: `CodecInput<typeof u64>` is `bigint | number`. */
+export type CodecInput<C> = C extends { encode(value: infer W, view: DataView, offset: number): void }
+  ? W
+  : never
 
 /** Where in a value an encoder failed; kept beside the error, whose message is for people. */
 const places = new WeakMap<Error, { path: string; reason: string }>()
@@ -53,6 +64,27 @@ export function inMember(step: string | number, error: unknown): unknown {
   const located = new Same(`${joined}: ${reason}`, { cause: error })
   places.set(located, { path: joined, reason })
   return located
+}
+
+/**
+ * A value that is to be written as an integer of more than 32 bits.
+ *
+ * @throws TypeError when it is neither a bigint nor a number
+ * @throws RangeError for a fraction, and for a number from 2^53 on, which may have been rounded
+ */
+export function toBigint(value: unknown): bigint {
+  if (typeof value === 'bigint') return value
+  checkSafeInteger(value)
+  return BigInt(value)
+}
+
+/** Checks a number that is to be written as an integer of more than 32 bits; throws as `toBigint` does. */
+export function checkSafeInteger(value: unknown): asserts value is number {
+  // First of all what is right: V8 takes 100 ns for the three questions in the other order.
+  if (Number.isSafeInteger(value)) return
+  if (typeof value !== 'number') throw new TypeError(`${shown(value)} is neither a bigint nor a number`)
+  const reason = Number.isInteger(value) ? 'is not a safe integer; use a bigint' : 'is not an integer'
+  throw new RangeError(`${value} ${reason}`)
 }
 
 /** A value as error messages show it: short, and on one line. */

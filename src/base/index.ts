@@ -5,7 +5,7 @@
  * @module
  */
 
-export { type AlignedCodec, type Codec, type CodecValue, jsonReplacer } from './codec.ts'
+export { type AlignedCodec, type Codec, type CodecInput, type CodecValue, jsonReplacer } from './codec.ts'
 export {
   array,
   bool,
@@ -17,6 +17,7 @@ export {
   i16,
   i32,
   i64,
+  type StructInput,
   type StructMembers,
   type StructOptions,
   type StructValue,

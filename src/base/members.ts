@@ -12,7 +12,7 @@ export interface Member<T> {
   readonly name: string
   /** Bytes from the start of the struct. */
   readonly offset: number
-  readonly codec: Codec<T>
+  readonly codec: Codec<T, never>
 }
 
 /** Reads the members of the struct at `offset`. */

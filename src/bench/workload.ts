@@ -44,7 +44,7 @@ export class Workload implements Disposable {
   readonly counters: BpfMap
   /** Hits that there is room for between two calls of `reset`. */
   readonly capacity: number
-  readonly #maps = new Map<string, BpfMap>()
+  readonly #maps = new Map<string, BpfMap<unknown, unknown>>()
   readonly #ring: RingBuffer | undefined
 
   /**

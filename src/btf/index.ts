@@ -8,7 +8,7 @@
 export { Btf, type BtfParseOptions } from './btf.ts'
 export { BtfBuilder, type BtfBuilderOptions } from './builder.ts'
 export { type BtfCodec, type BtfCodecOptions, btfCodec } from './codec/codec.ts'
-export type { BtfObject, BtfValue } from './codec/value.ts'
+export type { BtfInput, BtfInputValue, BtfStructInput, BtfStructValue, BtfValue } from './codec/value.ts'
 export { type CoreFailure, type CoreResult, type CoreTargets, relocateCore } from './core/relocate.ts'
 export { type DedupOptions, type DedupResult, dedupBtf } from './dedup/dedup.ts'
 export { type BtfToCOptions, btfToC } from './text/c-dump.ts'

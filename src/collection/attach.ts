@@ -36,19 +36,19 @@ export interface SkippedProgram {
 
 /** A `struct_ops` map whose programs were attached. */
 export interface AttachedMap {
-  readonly map: BpfMap
+  readonly map: BpfMap<unknown, unknown>
   readonly link: Link
 }
 
 /** A `struct_ops` map whose programs were not attached, and why. */
 export interface SkippedMap {
-  readonly map: BpfMap
+  readonly map: BpfMap<unknown, unknown>
   readonly reason: BpfError
 }
 
 /** A `struct_ops` map of a collection. */
 export interface AttachableMap {
-  readonly map: BpfMap
+  readonly map: BpfMap<unknown, unknown>
   /** The programs that it names. */
   readonly programs: readonly string[]
   attach(): Link

@@ -26,8 +26,11 @@ import { Variable } from './variable.ts'
 export class Collection implements Disposable {
   /** What it was loaded from. */
   readonly spec: CollectionSpec
-  /** Maps by name, data sections by the name of the section (`'.bss'`). */
-  readonly maps: Named<BpfMap>
+  /**
+   * Maps by name, data sections by the name of the section (`'.bss'`). They are seen through BTF, where the type of keys
+   * or values is not known as bytes; `bytes()` of a map gives it as bytes.
+   */
+  readonly maps: Named<BpfMap<unknown, unknown>>
   /** Programs by name; those with `autoload: false` are left out. */
   readonly programs: Named<Program>
   /** Global variables by name. */
@@ -37,7 +40,10 @@ export class Collection implements Disposable {
 
   private constructor(spec: CollectionSpec, prepared: Prepared, programs: Map<string, Program>) {
     this.spec = spec
-    this.maps = new Named('map', prepared.maps)
+    this.maps = new Named(
+      'map',
+      [...prepared.maps].map(([name, map]) => [name, map.decoded({ untyped: 'bytes' })] as const),
+    )
     this.programs = new Named('program', programs)
     this.variables = new Named('variable')
     this.#structOps = prepared.structOps.images

@@ -42,7 +42,7 @@ export interface CollectionOptions {
    * Maps to use instead of creating those of the spec, by name. They stay the caller's: the collection works with a
    * descriptor of its own. Type, sizes and flags must be those of the spec (`ERR_MAP_INCOMPATIBLE`).
    */
-  maps?: Readonly<Record<string, BpfMap>>
+  maps?: Readonly<Record<string, BpfMap<unknown, unknown>>>
   /** What the verifier logs of successful loads; as `LoadOptions.logLevel`. */
   logLevel?: number
   /** Bytes of the first log buffer; as `LoadOptions.logSize`. */
@@ -61,7 +61,7 @@ export interface CollectionOptions {
 
 /** What `prepare` made. */
 export interface Prepared {
-  readonly maps: Map<string, BpfMap>
+  readonly maps: Map<string, BpfMap<unknown, unknown>>
   /** Programs to load, in order: name, spec with linked and relocated instructions, options. */
   readonly programs: [name: string, spec: ProgramSpec, options: LoadOptions][]
   /** The object's types in the kernel; maps and programs hold them once they are loaded. */
@@ -191,8 +191,8 @@ function createMaps(
   options: CollectionOptions,
   types: MapTypes,
   cleanup: Cleanup,
-): Map<string, BpfMap> {
-  const maps = new Map<string, BpfMap>()
+): Map<string, BpfMap<unknown, unknown>> {
+  const maps = new Map<string, BpfMap<unknown, unknown>>()
   const given = options.maps ?? {}
   for (const name of Object.keys(given)) spec.maps.get(name)
   // Maps of maps come last: their contents are the other maps.
@@ -211,7 +211,7 @@ function createMaps(
 }
 
 /** A handle of our own for a map that the caller gave: programs were compiled for its sizes, so it must have them. */
-function takeReplacement(spec: MapSpec, map: BpfMap): BpfMap {
+function takeReplacement(spec: MapSpec, map: BpfMap<unknown, unknown>): BpfMap<unknown, unknown> {
   const differences = incompatibilities(createdSpec(spec), map.info())
   if (differences.length === 0) return map.clone()
   throw new BpfError(`Cannot use map ${map.name} as map ${spec.name}: ${differences.join(', ')}`, {
@@ -223,8 +223,8 @@ function createMap(
   spec: MapSpec,
   options: CollectionOptions,
   { types, structOps }: MapTypes,
-  maps: ReadonlyMap<string, BpfMap>,
-): BpfMap {
+  maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
+): BpfMap<unknown, unknown> {
   const createOptions: CreateMapOptions = {
     resolve: reference => ('map' in reference ? maps.get(reference.map) : undefined),
   }
@@ -252,14 +252,14 @@ function isProgram(content: MapContent): content is ProgramContent {
 /** Puts loaded programs where the contents of program arrays name them; those not loaded are left out. */
 export function fillPrograms(
   spec: CollectionSpec,
-  maps: ReadonlyMap<string, BpfMap>,
+  maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
   programs: ReadonlyMap<string, Program>,
 ): void {
   for (const [name, { contents }] of spec.maps) {
     for (const content of contents ?? []) {
       if (!isProgram(content)) continue
       const program = programs.get(content.value.program)
-      if (program !== undefined) maps.get(name)?.set(content.key, program)
+      if (program !== undefined) maps.get(name)?.bytes().set(content.key, program)
     }
   }
 }

@@ -139,10 +139,10 @@ export function encodeVariable(name: string, codec: Codec<unknown>, value: unkno
   }
 }
 
-/** Checks a number that is to be a variable's value; throws as `encodeVariable` does. */
-export function checkVariable(name: string, scalar: Scalar, value: unknown): void {
+/** What to store for a number that is to be a variable's value; throws as `encodeVariable` does. */
+export function checkedVariable(name: string, scalar: Scalar, value: unknown): number | bigint {
   try {
-    scalar.check(value)
+    return scalar.checked(value)
   } catch (error) {
     throw unfit(name, error)
   }

@@ -9,7 +9,7 @@ import type { Codec } from '../base/codec.ts'
 import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../base/codecs.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import type { BpfMap } from '../maps/map.ts'
-import { checkVariable, encodeVariable, type VariableSpec } from './variable-spec.ts'
+import { checkedVariable, encodeVariable, type VariableSpec } from './variable-spec.ts'
 
 /**
  * A live global variable. Access is a plain memory access: no system call, no lock (5.5). Those in an arena (6.9) are
@@ -25,7 +25,7 @@ export class Variable {
   /** Whether it is in `.rodata` or `.kconfig`: programs and the verifier count on its value. */
   readonly constant: boolean
   readonly #offset: number
-  readonly #map: BpfMap
+  readonly #map: BpfMap<unknown, unknown>
   readonly #inArena: boolean
   readonly #codec: Codec<unknown> | undefined
   /** For a number in mapped memory. */
@@ -36,7 +36,7 @@ export class Variable {
   #encoded: DataView<ArrayBuffer> | undefined
 
   /** @internal */
-  constructor(spec: VariableSpec, map: BpfMap) {
+  constructor(spec: VariableSpec, map: BpfMap<unknown, unknown>) {
     this.name = spec.name
     this.sectionName = spec.sectionName
     this.size = spec.size
@@ -81,8 +81,8 @@ export class Variable {
     if (this.#inArena) {
       this.#map.arena().write(this.#offset, this.#bytesOf(value))
     } else if (this.#scalar !== undefined) {
-      checkVariable(this.name, this.#scalar, value)
-      this.#cellOf(this.#scalar)[0] = value
+      const stored = checkedVariable(this.name, this.#scalar, value)
+      this.#cellOf(this.#scalar)[0] = stored
     } else if (this.#codec !== undefined) {
       this.#encoded ??= new DataView(new ArrayBuffer(this.#codec.size))
       encodeVariable(this.name, this.#codec, value, this.#encoded)

@@ -21,7 +21,7 @@ import { describeMap, mapError, unsupported } from './map-error.ts'
  * @param size elements per batch
  */
 export function* readBatches<K, V>(
-  elements: Elements<K, V>,
+  elements: Elements<K, V, never, never>,
   command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
   size: number | undefined,
 ): Generator<[K, V][], undefined> {
@@ -50,9 +50,9 @@ export function* readBatches<K, V>(
 }
 
 /** Writes elements, new ones and such that exist; returns how many. Source: the kernel takes no mode but `BPF_F_LOCK`. */
-export function setBatch<K, V>(
-  elements: Elements<K, V>,
-  entries: Iterable<readonly [K, V]>,
+export function setBatch<KI, VI>(
+  elements: Elements<unknown, unknown, KI, VI>,
+  entries: Iterable<readonly [KI, VI]>,
   options: LookupOptions | undefined,
 ): number {
   const { handle } = elements
@@ -87,7 +87,10 @@ export function setBatch<K, V>(
 }
 
 /** Deletes keys; returns how many there were. */
-export function deleteBatch<K, V>(elements: Elements<K, V>, keysToDelete: Iterable<K>): number {
+export function deleteBatch<KI>(
+  elements: Elements<unknown, unknown, KI, unknown>,
+  keysToDelete: Iterable<KI>,
+): number {
   const { handle } = elements
   const { facts } = handle
   const size = chunkSizeFor(handle, keysToDelete)

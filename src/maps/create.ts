@@ -36,8 +36,8 @@ import { readMapInfo } from './info.ts'
 import { acceptsBtf, hasNoElements, isArray, isKeyless, isMapOfMaps } from './kinds.ts'
 import { describeMap, mapError } from './map-error.ts'
 import { pinPathOf } from './pin-path.ts'
-import { RawBytes } from './raw.ts'
 import type { MapContent, MapSpec } from './spec.ts'
+import { byteView } from './views.ts'
 
 /** The type of a `struct_ops` map's value, which is one of the kernel's (5.6). */
 export interface KernelValueType {
@@ -139,8 +139,8 @@ function factsOf(spec: MapSpec): MapHandle['facts'] {
 }
 
 function fill(handle: MapHandle, { key, value }: MapContent, { resolve }: CreateMapOptions): void {
-  const { facts, valueBytes } = handle
-  const elements = new Elements(handle, new RawBytes(facts.keySize, 'key'), new RawBytes(valueBytes, 'value'))
+  const { facts } = handle
+  const elements = new Elements(handle, byteView(handle))
   const element = value instanceof Uint8Array ? value : resolve?.(value)
   if (element === undefined) {
     const named = JSON.stringify(value)

@@ -10,6 +10,7 @@ import { BtfObject } from '../objects/btf-object.ts'
 import type { MapFacts, MapHandle } from './handle.ts'
 import { readMapInfo } from './info.ts'
 import { describeMap } from './map-error.ts'
+import type { MapSpec } from './spec.ts'
 
 /** Types of keys and values; an id is 0 where that type is not known. */
 export interface ElementTypes {
@@ -18,31 +19,18 @@ export interface ElementTypes {
   valueTypeId: number
 }
 
-/**
- * The types that the spec of a map names; without BTF there, those that the map was loaded with (4.18).
- *
- * @throws BpfError `ERR_NO_BTF` when it has none
- */
-export function elementTypes({ fd, facts, spec }: MapHandle): ElementTypes {
+/** The types that a spec of a map names; without BTF there, those that the map was loaded with (Linux 4.18). */
+export function elementTypes({ fd }: MapHandle, spec: MapSpec | undefined): ElementTypes | undefined {
   if (spec?.btf !== undefined) {
     return { btf: spec.btf, keyTypeId: spec.keyTypeId ?? 0, valueTypeId: spec.valueTypeId ?? 0 }
   }
   const { btfId, btfKeyTypeId, btfValueTypeId } = readMapInfo(fd.fd)
-  if (btfId === 0) throw noBtf(facts, 'it was created without BTF')
+  if (btfId === 0) return undefined
   using object = BtfObject.fromId(btfId)
   return { btf: object.types(), keyTypeId: btfKeyTypeId, valueTypeId: btfValueTypeId }
 }
 
-/**
- * An id of {@link elementTypes} that must be known.
- *
- * @throws BpfError `ERR_NO_BTF` when it is 0
- */
-export function knownType(facts: MapFacts, what: 'key' | 'value', id: number): number {
-  if (id === 0) throw noBtf(facts, `the type of its ${what}s is not known`)
-  return id
-}
-
-function noBtf(facts: MapFacts, reason: string): BpfError {
+/** The error for a map whose elements cannot be decoded. */
+export function noBtf(facts: MapFacts, reason: string): BpfError {
   return new BpfError(`Cannot decode ${describeMap(facts)}: ${reason}`, { code: 'ERR_NO_BTF' })
 }

@@ -23,12 +23,13 @@ import {
 import type { MapHandle } from './handle.ts'
 import { isKeyless, lookupAndDeleteSince, takesDescriptors } from './kinds.ts'
 import { argumentError, mapError, unsupported, wrongKind } from './map-error.ts'
+import type { MapView } from './views.ts'
 
 /** When to write: always, only a new key, only an existing key. */
 export type UpdateMode = 'any' | 'no_exist' | 'exist'
 
 /** How to write an element. */
-export interface UpdateOptions {
+export interface MapUpdateOptions {
   /** Default: `'any'`. */
   mode?: UpdateMode
   /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
@@ -49,7 +50,7 @@ export interface DescriptorOwner {
 const modes: Readonly<Record<UpdateMode, number>> = { any: BPF_ANY, no_exist: BPF_NOEXIST, exist: BPF_EXIST }
 
 /** Flags of an update. */
-export function updateFlags(options: UpdateMode | UpdateOptions | undefined): number {
+export function updateFlags(options: UpdateMode | MapUpdateOptions | undefined): number {
   if (options === undefined) return BPF_ANY
   const { mode = 'any', lock = false } = typeof options === 'string' ? { mode: options } : options
   if (!Object.hasOwn(modes, mode)) {
@@ -64,23 +65,23 @@ export function lookupFlags(options: LookupOptions | undefined): number {
 }
 
 /** The elements of a map, seen through two codecs. */
-export class Elements<K, V> {
+export class Elements<K, V, KI = K, VI = V> {
   readonly handle: MapHandle
-  readonly keyCodec: Codec<K>
-  readonly valueCodec: Codec<V>
+  readonly keyCodec: Codec<K, KI>
+  readonly valueCodec: Codec<V, VI>
   readonly #bloom: boolean
   readonly #descriptors: boolean
 
-  constructor(handle: MapHandle, keyCodec: Codec<K>, valueCodec: Codec<V>) {
+  constructor(handle: MapHandle, { keys, values }: MapView<K, V, KI, VI>) {
     this.handle = handle
-    this.keyCodec = keyCodec
-    this.valueCodec = valueCodec
+    this.keyCodec = keys
+    this.valueCodec = values
     this.#bloom = handle.facts.type === 'bloom_filter'
     this.#descriptors = takesDescriptors(handle.facts.type)
   }
 
   /** `undefined` when there is no such key. */
-  get(key: K, options?: LookupOptions): V | undefined {
+  get(key: KI, options?: LookupOptions): V | undefined {
     const { fd, slots } = this.handle
     const number = fd.fd
     this.encodeKey(key, slots.key.view, 0, 'look up in')
@@ -91,7 +92,7 @@ export class Elements<K, V> {
   }
 
   /** Whether there is such a key; for a Bloom filter, whether the element may have been pushed. */
-  has(key: K): boolean {
+  has(key: KI): boolean {
     const { fd, slots } = this.handle
     const number = fd.fd
     // The element of a Bloom filter is its value: there is no key, and the address 0 says so.
@@ -104,7 +105,7 @@ export class Elements<K, V> {
   }
 
   /** Writes an element. */
-  set(key: K, value: V | DescriptorOwner, options?: UpdateMode | UpdateOptions): void {
+  set(key: KI, value: VI | DescriptorOwner, options?: UpdateMode | MapUpdateOptions): void {
     const { fd, slots } = this.handle
     const number = fd.fd
     const flags = updateFlags(options)
@@ -115,7 +116,7 @@ export class Elements<K, V> {
   }
 
   /** Deletes an element; `false` when there was none. */
-  delete(key: K): boolean {
+  delete(key: KI): boolean {
     const { fd, slots } = this.handle
     const number = fd.fd
     this.encodeKey(key, slots.key.view, 0, 'delete from')
@@ -126,7 +127,7 @@ export class Elements<K, V> {
   }
 
   /** Reads and deletes an element at once; `undefined` when there is no such key. */
-  getAndDelete(key: K, options?: LookupOptions): V | undefined {
+  getAndDelete(key: KI, options?: LookupOptions): V | undefined {
     const { fd, slots, facts } = this.handle
     const number = fd.fd
     this.encodeKey(key, slots.key.view, 0, 'get and delete in')
@@ -147,7 +148,7 @@ export class Elements<K, V> {
   }
 
   /** The key after `key`, or the first; `undefined` after the last. */
-  nextKey(key?: K): K | undefined {
+  nextKey(key?: KI): K | undefined {
     const { fd, slots } = this.handle
     const number = fd.fd
     if (key !== undefined) this.encodeKey(key, slots.key.view, 0, 'find the next key of')
@@ -158,7 +159,7 @@ export class Elements<K, V> {
   }
 
   /** Adds an element to a queue, stack or Bloom filter. */
-  push(value: V, options?: UpdateMode | UpdateOptions): void {
+  push(value: VI, options?: UpdateMode | MapUpdateOptions): void {
     const { fd, slots } = this.#keyless('push to')
     const number = fd.fd
     const flags = updateFlags(options)
@@ -190,10 +191,10 @@ export class Elements<K, V> {
    *
    * @throws TypeError or RangeError naming the map
    */
-  encodeValue(value: V | DescriptorOwner, view: DataView, offset: number, verb: string): void {
+  encodeValue(value: VI | DescriptorOwner, view: DataView, offset: number, verb: string): void {
     try {
       if (this.#descriptors && isDescriptorOwner(value)) this.#encodeDescriptor(value.fd, view, offset)
-      else this.valueCodec.encode(value as V, view, offset)
+      else this.valueCodec.encode(value as VI, view, offset)
     } catch (error) {
       throw argumentError(this.handle.facts, verb, error)
     }
@@ -210,7 +211,7 @@ export class Elements<K, V> {
    *
    * @throws TypeError or RangeError naming the map
    */
-  encodeKey(key: K, view: DataView, offset: number, verb: string): void {
+  encodeKey(key: KI, view: DataView, offset: number, verb: string): void {
     try {
       this.keyCodec.encode(key, view, offset)
     } catch (error) {

@@ -16,6 +16,9 @@ export type PerCpuMapType = 'percpu_hash' | 'percpu_array' | 'lru_percpu_hash' |
 /** Types whose values are maps. */
 export type MapOfMapsType = 'array_of_maps' | 'hash_of_maps'
 
+/** Types with one value for all CPUs, which is no map. */
+export type PlainMapType = Exclude<MapType, PerCpuMapType | MapOfMapsType>
+
 type Types = ReadonlySet<MapType | number>
 
 const perCpu: Types = new Set(['percpu_hash', 'percpu_array', 'lru_percpu_hash', 'percpu_cgroup_storage'])

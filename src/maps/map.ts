@@ -6,37 +6,31 @@
 
 import type { MapType } from '../abi/generated/enums.ts'
 import type { Codec } from '../base/codec.ts'
-import { btfCodec } from '../btf/codec/codec.ts'
+import type { BtfInput } from '../btf/codec/value.ts'
 import { Opener } from '../objects/opener.ts'
 import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
 import type { OwnedFd } from '../syscalls/fd.ts'
 import { type ArenaMemory, arenaMemory, shareArena } from './arena.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
+import { clearMap } from './clear.ts'
 import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
 import {
   type DescriptorOwner,
   Elements,
   type LookupOptions,
+  type MapUpdateOptions,
   type UpdateMode,
-  type UpdateOptions,
 } from './element.ts'
-import { elementTypes, knownType } from './element-types.ts'
 import { MapHandle } from './handle.ts'
 import { type MapInfo, readMapInfo } from './info.ts'
 import { type MapWalk, walk } from './iterate.ts'
-import {
-  hasFixedElements,
-  isKeyless,
-  isMapOfMaps,
-  isPerCpu,
-  type MapOfMapsType,
-  type PerCpuMapType,
-} from './kinds.ts'
+import { isPerCpu, type MapOfMapsType, type PerCpuMapType, type PlainMapType } from './kinds.ts'
 import { describeMap } from './map-error.ts'
 import { type MapMemory, mapMemory } from './memory.ts'
-import { perCpu, perCpuStride } from './per-cpu.ts'
-import { noKey, RawBytes } from './raw.ts'
+import { perCpuStride } from './per-cpu.ts'
+import { noKey } from './raw.ts'
 import type { MapSpec } from './spec.ts'
+import { byteView, type DecodedOptions, decodedView, type MapView, rawView } from './views.ts'
 
 /** What views of one map share besides its handle. */
 interface Shared {
@@ -47,19 +41,28 @@ interface Shared {
  * A map, held by its file descriptor: it stays in the kernel until the last descriptor, pin or program that uses it
  * is gone. It looks like JavaScript's `Map`, except that it does not know its size.
  *
- * Keys and values are raw bytes until the map is seen through codecs, by {@link BpfMap.typed} or
- * {@link BpfMap.decoded}. Values of per-CPU maps are arrays with one entry per possible CPU; values of maps of maps
- * are maps. Where TypeScript cannot know the type of the map, it takes its values for bytes.
+ * One map has any number of views, which share the descriptor: {@link BpfMap.bytes} as system calls pass elements,
+ * {@link BpfMap.typed} through codecs, {@link BpfMap.decoded} through BTF. A map that is created or opened has keys and
+ * values of raw bytes; values of per-CPU maps are arrays with one entry per possible CPU, those of maps of maps are maps.
+ * Where the type of the map is not known at compile time, its values are `unknown`. Maps of a collection are seen
+ * through BTF.
+ *
+ * @typeParam K what is read as a key
+ * @typeParam V what is read as a value
+ * @typeParam KI what is given as a key
+ * @typeParam VI what is written as a value
  */
-export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Iterable<[K, V]> {
+export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements Disposable, Iterable<[K, V]> {
   static readonly #opener = new Opener('map', fd => BpfMap.#opened(fd))
   readonly #handle: MapHandle
-  readonly #elements: Elements<K, V>
+  readonly #view: () => MapView<K, V, KI, VI>
   readonly #shared: Shared
+  /** Made at the first use: codecs of BTF types are not free, and programs touch few of their maps. */
+  #seen: Elements<K, V, KI, VI> | undefined
 
-  private constructor(handle: MapHandle, keys: Codec<K>, values: Codec<V>, shared: Shared = {}) {
+  private constructor(handle: MapHandle, view: () => MapView<K, V, KI, VI>, shared: Shared = {}) {
     this.#handle = handle
-    this.#elements = new Elements(handle, keys, values)
+    this.#view = view
     this.#shared = shared
   }
 
@@ -74,12 +77,13 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   static create(
     spec: MapSpec & { type: PerCpuMapType },
     options?: CreateMapOptions,
-  ): BpfMap<Uint8Array, Uint8Array[]>
+  ): BpfMap<Uint8Array, Uint8Array[], Uint8Array, readonly Uint8Array[]>
   static create(
     spec: MapSpec & { type: MapOfMapsType },
     options?: CreateMapOptions,
-  ): BpfMap<Uint8Array, BpfMap>
-  static create(spec: MapSpec, options?: CreateMapOptions): BpfMap
+  ): BpfMap<Uint8Array, BpfMap<Uint8Array, unknown>, Uint8Array, BpfMap<unknown, unknown>>
+  static create(spec: MapSpec & { type: PlainMapType }, options?: CreateMapOptions): BpfMap
+  static create(spec: MapSpec, options?: CreateMapOptions): BpfMap<Uint8Array, unknown>
   static create(spec: MapSpec, options: CreateMapOptions = {}): BpfMap<Uint8Array, unknown> {
     return BpfMap.#raw(createMap(spec, options))
   }
@@ -90,7 +94,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    * @throws RangeError when it is not an integer from 0 to 2^31 - 1
    * @throws BpfError `EBADF` when it is not open; `ERR_NOT_A_MAP` when it is something else, which is closed then
    */
-  static fromFd(fd: number): BpfMap {
+  static fromFd(fd: number): BpfMap<Uint8Array, unknown> {
     return BpfMap.#opener.fromFd(fd)
   }
 
@@ -100,7 +104,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    * @throws RangeError when it is not an integer from 1 to 2^32 - 1
    * @throws BpfError `ENOENT` when no map has it
    */
-  static fromId(id: number): BpfMap {
+  static fromId(id: number): BpfMap<Uint8Array, unknown> {
     return BpfMap.#opener.fromId(id)
   }
 
@@ -109,7 +113,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    *
    * @throws BpfError `ENOENT` when nothing is pinned there, `ERR_PIN_KIND` when it is another kind of object
    */
-  static loadPinned(path: string, options: OpenPinOptions = {}): BpfMap {
+  static loadPinned(path: string, options: OpenPinOptions = {}): BpfMap<Uint8Array, unknown> {
     return BpfMap.#opener.loadPinned(path, options)
   }
 
@@ -119,28 +123,17 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    *
    * @throws BpfError `EPERM` when this process may not list them
    */
-  static list(): Generator<BpfMap, undefined> {
+  static list(): Generator<BpfMap<Uint8Array, unknown>, undefined> {
     return BpfMap.#opener.list()
   }
 
-  static #opened(fd: OwnedFd): BpfMap {
+  static #opened(fd: OwnedFd): BpfMap<Uint8Array, unknown> {
     const info = readMapInfo(fd.fd)
-    return BpfMap.#raw(new MapHandle(fd, info, { id: info.id })) as BpfMap
+    return BpfMap.#raw(new MapHandle(fd, info, { id: info.id }))
   }
 
-  /** A view in terms of raw bytes. */
   static #raw(handle: MapHandle): BpfMap<Uint8Array, unknown> {
-    const { type, keySize, valueSize } = handle.facts
-    const values = BpfMap.#rawValues(handle)
-    // The element of a Bloom filter takes the place of a key in `has`.
-    const bloom = type === 'bloom_filter'
-    return new BpfMap(handle, new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key'), values)
-  }
-
-  static #rawValues({ facts }: MapHandle): Codec<unknown> {
-    if (isMapOfMaps(facts.type)) return innerMap
-    const single = new RawBytes(facts.valueSize, 'value')
-    return isPerCpu(facts.type) ? perCpu(single) : single
+    return new BpfMap(handle, () => rawView(handle, innerMap))
   }
 
   /** Name: that of its spec, or the 15 bytes that the kernel kept. */
@@ -199,6 +192,14 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   }
 
   /**
+   * The same map as bytes, as system calls pass them: the value of a per-CPU map is those of all possible CPUs in a row,
+   * each padded to 8 bytes, and that of a map of maps is an id. It shares the descriptor: closing one closes both.
+   */
+  bytes(): BpfMap {
+    return new BpfMap(this.#handle, () => byteView(this.#handle), this.#shared)
+  }
+
+  /**
    * The same map seen through codecs. It shares the descriptor: closing one closes both.
    *
    * Values of per-CPU maps need `perCpu(codec)`. For a Bloom filter both codecs are that of its elements; for queues
@@ -206,37 +207,61 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    *
    * @throws RangeError when a codec has another size than the map
    */
-  typed<K2, V2>(keys: Codec<K2>, values: Codec<V2>): BpfMap<K2, V2> {
-    const { facts, valueBytes } = this.#handle
-    const keyBytes = facts.type === 'bloom_filter' ? facts.valueSize : facts.keySize
-    this.#checkCodec('key', keys.size, keyBytes)
-    this.#checkCodec('value', values.size, valueBytes)
-    return new BpfMap(this.#handle, keys, values, this.#shared)
+  typed<K2, V2, KI2 = K2, VI2 = V2>(keys: Codec<K2, KI2>, values: Codec<V2, VI2>): BpfMap<K2, V2, KI2, VI2> {
+    const typed = new BpfMap(this.#handle, () => ({ keys, values }), this.#shared)
+    typed.#see()
+    return typed
   }
 
   /** The same queue or stack seen through a codec; as {@link BpfMap.typed}. */
-  typedValues<V2>(values: Codec<V2>): BpfMap<undefined, V2> {
+  typedValues<V2, VI2 = V2>(values: Codec<V2, VI2>): BpfMap<undefined, V2, undefined, VI2> {
     return this.typed(noKey, values)
   }
 
   /**
-   * The same map seen through its BTF: that of its spec, or that which it was loaded with (4.18). Structs are objects,
-   * 64-bit integers bigints, as `btfCodec` has them.
+   * The same map seen through its BTF: that of its spec, or that which it was loaded with (Linux 4.18). Structs are
+   * objects, 64-bit integers bigints, as `btfCodec` has them; keys of arrays are numbers in any case. The type arguments
+   * say what the BTF says, and are not checked.
    *
-   * @throws BpfError `ERR_NO_BTF` when the types of its keys or values are not known
+   * @throws BpfError `ERR_NO_BTF` when the types of its keys or values are not known. With `untyped: 'bytes'` these are
+   *   bytes instead, and what is thrown otherwise is thrown at the first use
+   * @throws RangeError when a type has another size than the map
    */
-  decoded(): BpfMap<unknown, unknown> {
-    const { facts } = this.#handle
-    const { btf, keyTypeId, valueTypeId } = elementTypes(this.#handle)
-    const single = (): Codec<unknown> => btfCodec(btf, knownType(facts, 'value', valueTypeId))
-    const values = isMapOfMaps(facts.type) ? innerMap : isPerCpu(facts.type) ? perCpu(single()) : single()
-    const keys =
-      facts.type === 'bloom_filter'
-        ? values
-        : isKeyless(facts.type)
-          ? noKey
-          : btfCodec(btf, knownType(facts, 'key', keyTypeId))
-    return this.typed<unknown, unknown>(keys, values)
+  decoded<K2 = unknown, V2 = unknown>(
+    options: DecodedOptions = {},
+  ): BpfMap<K2, V2, BtfInput<K2>, BtfInput<V2>> {
+    const view = (): MapView<unknown, unknown> => decodedView(this.#handle, BpfMap.#decodedInner, options)
+    const decoded = new BpfMap(this.#handle, view, this.#shared)
+    if (options.untyped !== 'bytes') decoded.#see()
+    return decoded as BpfMap<unknown, unknown> as BpfMap<K2, V2, BtfInput<K2>, BtfInput<V2>>
+  }
+
+  /** Values of a map of maps whose inner maps are decoded: through the types of their template, where it is known. */
+  static #decodedInner(template: MapSpec | undefined, options: DecodedOptions): Codec<unknown> {
+    let view: MapView<unknown, unknown> | undefined
+    return {
+      ...innerMap,
+      decode(memory, offset) {
+        const handle = innerMap.decode(memory, offset).#handle
+        const viewOf = (): MapView<unknown, unknown> =>
+          decodedView(handle, BpfMap.#decodedInner, options, template)
+        // Inner maps of one template have one type.
+        return new BpfMap(handle, template === undefined ? viewOf : () => (view ??= viewOf()))
+      },
+    }
+  }
+
+  get #elements(): Elements<K, V, KI, VI> {
+    return this.#seen ?? this.#see()
+  }
+
+  #see(): Elements<K, V, KI, VI> {
+    const { facts, valueBytes } = this.#handle
+    const view = this.#view()
+    this.#checkCodec('key', view.keys.size, facts.type === 'bloom_filter' ? facts.valueSize : facts.keySize)
+    this.#checkCodec('value', view.values.size, valueBytes)
+    this.#seen = new Elements(this.#handle, view)
+    return this.#seen
   }
 
   #checkCodec(what: 'key' | 'value', size: number, needed: number): void {
@@ -254,12 +279,12 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    * The value of a key; `undefined` when there is none. From a map of maps it is a new map, which the caller closes;
    * from an array of programs, the raw id of the program.
    */
-  get(key: K, options?: LookupOptions): V | undefined {
+  get(key: KI, options?: LookupOptions): V | undefined {
     return this.#elements.get(key, options)
   }
 
   /** Whether there is such a key; for a Bloom filter (5.16), whether the element may have been pushed. */
-  has(key: K): boolean {
+  has(key: KI): boolean {
     return this.#elements.has(key)
   }
 
@@ -268,7 +293,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    *
    * @throws BpfError `EEXIST` or `ENOENT` as the mode says, `E2BIG` when the map is full or the index too large
    */
-  set(key: K, value: V | DescriptorOwner, options?: UpdateMode | UpdateOptions): this {
+  set(key: KI, value: VI | DescriptorOwner, options?: UpdateMode | MapUpdateOptions): this {
     this.#elements.set(key, value, options)
     return this
   }
@@ -278,17 +303,17 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    *
    * @throws BpfError `EINVAL` for arrays, whose elements cannot be deleted
    */
-  delete(key: K): boolean {
+  delete(key: KI): boolean {
     return this.#elements.delete(key)
   }
 
   /** Reads and deletes at once; `undefined` when there is no such key (5.14). */
-  getAndDelete(key: K, options?: LookupOptions): V | undefined {
+  getAndDelete(key: KI, options?: LookupOptions): V | undefined {
     return this.#elements.getAndDelete(key, options)
   }
 
   /** The key after `key` in the order of the kernel, or the first without one; `undefined` after the last. */
-  nextKey(key?: K): K | undefined {
+  nextKey(key?: KI): K | undefined {
     return this.#elements.nextKey(key)
   }
 
@@ -298,7 +323,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    *
    * @throws BpfError `E2BIG` when it is full
    */
-  push(value: V, options?: UpdateMode | UpdateOptions): this {
+  push(value: VI, options?: UpdateMode | MapUpdateOptions): this {
     this.#elements.push(value, options)
     return this
   }
@@ -352,24 +377,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
 
   /** Deletes every element; the values of an array become zeros. */
   clear(): void {
-    const { facts, valueBytes } = this.#handle
-    const bytes = new Elements(
-      this.#handle,
-      new RawBytes(facts.keySize, 'key'),
-      new RawBytes(valueBytes, 'value'),
-    )
-    if (facts.type === 'bloom_filter') {
-      throw new TypeError(`Cannot clear ${describeMap(facts)}: a Bloom filter does not forget`)
-    }
-    if (isKeyless(facts.type)) {
-      for (let left = facts.maxEntries; left > 0 && bytes.pop() !== undefined; left--);
-      return
-    }
-    const zeros = new Uint8Array(valueBytes)
-    for (const key of walk(this.#handle, (keys, offset) => bytes.keyCodec.decode(keys, offset), false)) {
-      if (hasFixedElements(facts.type)) bytes.set(key, zeros)
-      else bytes.delete(key)
-    }
+    clearMap(this.#handle)
   }
 
   /**
@@ -394,7 +402,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    * @throws NotSupportedError when the kernel cannot write maps of this type in batches
    * @throws BpfError when one is refused; those before it are set
    */
-  setBatch(entries: Iterable<readonly [K, V]>, options?: LookupOptions): number {
+  setBatch(entries: Iterable<readonly [KI, VI]>, options?: LookupOptions): number {
     return setBatch(this.#elements, entries, options)
   }
 
@@ -404,7 +412,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
    * @returns how many were deleted
    * @throws NotSupportedError when the kernel cannot delete from maps of this type in batches
    */
-  deleteBatch(keys: Iterable<K>): number {
+  deleteBatch(keys: Iterable<KI>): number {
     return deleteBatch(this.#elements, keys)
   }
 
@@ -443,12 +451,11 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
   }
 
   /** A second handle of the same map, which is closed on its own. */
-  clone(): BpfMap<K, V> {
+  clone(): BpfMap<K, V, KI, VI> {
     const { fd, facts, spec } = this.#handle
-    const { keyCodec, valueCodec } = this.#elements
     const handle = new MapHandle(fd.duplicate(), facts, { spec })
     shareArena(this.#handle, handle)
-    return new BpfMap(handle, keyCodec, valueCodec)
+    return new BpfMap(handle, this.#view)
   }
 
   /** Closes the file descriptor, and with it every view of this handle. Idempotent. */
@@ -465,7 +472,7 @@ export class BpfMap<K = Uint8Array, V = Uint8Array> implements Disposable, Itera
  * Values of maps of maps. Encodes the descriptor of a map; decodes the id that the kernel gives back to a new handle,
  * which the caller closes.
  */
-export const innerMap: Codec<BpfMap> = {
+export const innerMap: Codec<BpfMap<Uint8Array, unknown>, BpfMap<unknown, unknown>> = {
   size: 4,
   decode: (view, offset) => BpfMap.fromId(view.getUint32(offset, true)),
   encode(value, view, offset) {

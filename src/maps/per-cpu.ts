@@ -19,10 +19,10 @@ export function perCpuStride(valueSize: number): number {
  *
  * @param codec of one CPU's value
  */
-export function perCpu<T>(codec: Codec<T>): Codec<T[]> {
+export function perCpu<T, W = T>(codec: Codec<T, W>): Codec<T[], readonly W[]> {
   const stride = perCpuStride(codec.size)
   return {
-    // Not known before somebody asks: making a codec must work on every operating system.
+    // Asked for late: making a codec works on every operating system.
     get size() {
       return stride * possibleCpus()
     },

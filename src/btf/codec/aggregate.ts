@@ -6,14 +6,14 @@
 
 import { type AlignedCodec, inMember, shown } from '../../base/codec.ts'
 import { membersReader, type ReadMembers } from '../../base/members.ts'
-import type { BtfObject, BtfValue } from './value.ts'
+import type { BtfInputValue, BtfStructInput, BtfStructValue, BtfValue, ValueCodec } from './value.ts'
 
 /** A member with a name, wherever in anonymous structs it was declared. */
 export interface Field {
   name: string
   /** Bytes from the start of the outermost struct. */
   offset: number
-  codec: AlignedCodec<BtfValue>
+  codec: ValueCodec
 }
 
 /** What an aggregate consists of: its named members, and anonymous structs and unions. */
@@ -48,7 +48,7 @@ export function fieldsOf(part: Part): Field[] {
 }
 
 /** Makes the codec. Names must be unique within the group. */
-export function aggregate(layout: AggregateLayout): AlignedCodec<BtfObject> {
+export function aggregate(layout: AggregateLayout): AlignedCodec<BtfStructValue, BtfStructInput> {
   const { size, align, group, flexible } = layout
   const fields = fieldsOf(group)
   const names = new Set(fields.map(({ name }) => name))
@@ -97,15 +97,15 @@ function defining(fields: readonly Field[]): ReadMembers<BtfValue> {
 }
 
 /** Own properties only: a member may be called `constructor`. */
-function has(value: BtfObject, name: string): boolean {
+function has(value: BtfStructInput, name: string): boolean {
   return Object.hasOwn(value, name) && value[name] !== undefined
 }
 
-function isGiven(part: Part, value: BtfObject): boolean {
+function isGiven(part: Part, value: BtfStructInput): boolean {
   return 'parts' in part ? part.parts.some(each => isGiven(each, value)) : has(value, part.name)
 }
 
-function isEmpty(value: BtfValue | undefined): boolean {
+function isEmpty(value: BtfInputValue | undefined): boolean {
   return (
     value === undefined ||
     value === '' ||
@@ -113,7 +113,7 @@ function isEmpty(value: BtfValue | undefined): boolean {
   )
 }
 
-function encodePart(part: Part, value: BtfObject, view: DataView, offset: number, size: number): void {
+function encodePart(part: Part, value: BtfStructInput, view: DataView, offset: number, size: number): void {
   if ('parts' in part) {
     encodeGroup(part, value, view, offset, size)
     return
@@ -126,7 +126,13 @@ function encodePart(part: Part, value: BtfObject, view: DataView, offset: number
 }
 
 /** Members that are not given are zero, as in an initializer of C. */
-function encodeGroup(group: Group, value: BtfObject, view: DataView, offset: number, size: number): void {
+function encodeGroup(
+  group: Group,
+  value: BtfStructInput,
+  view: DataView,
+  offset: number,
+  size: number,
+): void {
   const given = group.parts.filter(part => isGiven(part, value))
   if (group.union && given.length > 1) encodeUnion(given, value, view, offset, size)
   else for (const part of given) encodePart(part, value, view, offset, size)
@@ -145,7 +151,7 @@ let unions = 0
  */
 function encodeUnion(
   given: readonly Part[],
-  value: BtfObject,
+  value: BtfStructInput,
   view: DataView,
   offset: number,
   size: number,
@@ -181,7 +187,7 @@ function merged(memories: readonly DataView[], size: number): DataView {
  *
  * @throws RangeError when a value took too many of them
  */
-function written(part: Part, value: BtfObject, size: number): DataView {
+function written(part: Part, value: BtfStructInput, size: number): DataView {
   if (++trials > MAX_TRIALS) {
     throw new RangeError('too many unions are in each other; give only one member of each')
   }
@@ -191,7 +197,7 @@ function written(part: Part, value: BtfObject, size: number): DataView {
 }
 
 /** Whether a part, read from `trial`, is what `value` says; compared as bytes, in which equal values are equal. */
-function agrees(part: Part, value: BtfObject, trial: DataView, size: number): boolean {
+function agrees(part: Part, value: BtfStructInput, trial: DataView, size: number): boolean {
   const found = fieldDecoder(fieldsOf(part))(trial, 0)
   const entries = Object.entries(found).map(
     ([name, read]) => [name, has(value, name) ? value[name]! : read] as const,

@@ -5,7 +5,7 @@
  */
 
 import { hostByteOrder } from '../../base/bytes.ts'
-import { type AlignedCodec, shown } from '../../base/codec.ts'
+import { type AlignedCodec, shown, toBigint } from '../../base/codec.ts'
 
 const LITTLE = hostByteOrder === 'little'
 
@@ -55,9 +55,7 @@ export function bitfield(layout: BitfieldLayout): AlignedCodec<number | bigint> 
         ? (view, offset) => Number(decodeWide(view, offset))
         : narrowReader(first, count, shift, bits, signed),
     encode(value, view, offset) {
-      const expected = wide ? 'bigint' : 'number'
-      if (typeof value !== expected) throw new TypeError(`${shown(value)} is not a ${expected}`)
-      const whole = wholeNumber(value)
+      const whole = wide ? toBigint(value) : narrowInteger(value)
       if (whole === undefined || fitted(whole) !== whole) {
         throw new RangeError(`${value} does not fit ${bits} ${signed ? 'signed' : 'unsigned'} bits`)
       }
@@ -89,22 +87,23 @@ function narrowReader(
 }
 
 /** Codec of a 128-bit integer (`__int128`). */
-export function int128(signed: boolean): AlignedCodec<bigint> {
+export function int128(signed: boolean): AlignedCodec<bigint, bigint | number> {
   const fitted = signed ? BigInt.asIntN : BigInt.asUintN
   return {
     size: 16,
     align: 16,
     decode: (view, offset) => fitted(128, readBytes(view, offset, 16)),
     encode(value, view, offset) {
-      if (typeof value !== 'bigint') throw new TypeError(`${shown(value)} is not a bigint`)
-      if (fitted(128, value) !== value) throw new RangeError(`${value} does not fit 128 bits`)
-      writeBytes(view, offset, 16, value)
+      const whole = toBigint(value)
+      if (fitted(128, whole) !== whole) throw new RangeError(`${whole} does not fit 128 bits`)
+      writeBytes(view, offset, 16, whole)
     },
   }
 }
 
-function wholeNumber(value: number | bigint): bigint | undefined {
-  if (typeof value === 'bigint') return value
+/** A number for a bitfield of up to 32 bits; `undefined` for a fraction. */
+function narrowInteger(value: number | bigint): bigint | undefined {
+  if (typeof value !== 'number') throw new TypeError(`${shown(value)} is not a number`)
   return Number.isInteger(value) ? BigInt(value) : undefined
 }
 

@@ -16,13 +16,13 @@
  * | flexible array at the end | what the record has behind its fixed part; empty when its length is not known |
  *
  * Writing follows C's initializers: members that are not given are zero, as is padding. Of a union one member is
- * given, or several that agree. Unknown names are refused.
+ * given, or several that agree. Unknown names are refused. For a `bigint` a safe integer may be given.
  *
  * @module
  */
 
 import { readText } from '../../base/char-array.ts'
-import { type AlignedCodec, shown } from '../../base/codec.ts'
+import { shown } from '../../base/codec.ts'
 import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../../base/codecs.ts'
 import type { ObjectFileError } from '../../base/errors.ts'
 import type { Btf } from '../btf.ts'
@@ -30,7 +30,7 @@ import type { BtfEnum, BtfMember, BtfStruct, BtfTypeOf } from '../types.ts'
 import { aggregate, type Field, type FlexibleField, fieldsOf, type Group, type Part } from './aggregate.ts'
 import { bitfield } from './bitfield.ts'
 import { booleanBits, type EnumNames, enumeration, enumNames, integer, wholeInteger } from './scalars.ts'
-import type { BtfValue } from './value.ts'
+import type { BtfValue, ValueCodec } from './value.ts'
 
 /** Limits of `btfCodec`, for BTF that is not trusted. */
 export interface BtfCodecOptions {
@@ -42,7 +42,7 @@ export interface BtfCodecOptions {
 }
 
 /** Codec of a BTF type. */
-export interface BtfCodec extends AlignedCodec<BtfValue> {
+export interface BtfCodec extends ValueCodec {
   /** Number of values that one value consists of, itself included; text and bytes count once. */
   readonly values: number
 }
@@ -67,8 +67,7 @@ export function btfCodec(btf: Btf, typeId: number, options: BtfCodecOptions = {}
 
 /** A codec and how many values one of its values consists of. */
 interface Built {
-  /** Codec of some `BtfValue`s; encoding checks that it is given one of them. */
-  codec: AlignedCodec<BtfValue>
+  codec: ValueCodec
   values: number
   /** How deep structs and arrays are nested in it; 0 for a scalar. */
   levels: number
@@ -271,7 +270,7 @@ class CodecBuilder {
       type.kind !== 'int'
         ? enumeration(this.#enumNames(this.#btf.resolve(member.type), type, bits > 32), field)
         : type.encoding === 'bool'
-          ? booleanBits(field, bits > 32)
+          ? booleanBits(field)
           : field
     return { ...one(codec), offset: Math.floor(start / 8), bits: start - bitOffset + bits }
   }
@@ -325,7 +324,7 @@ class CodecBuilder {
   }
 }
 
-function one(codec: AlignedCodec<BtfValue>): Built {
+function one(codec: ValueCodec): Built {
   return { codec, values: 1, levels: 0 }
 }
 

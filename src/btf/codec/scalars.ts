@@ -9,7 +9,7 @@ import { bool, i8, i16, i32, i64, u8, u16, u32, u64 } from '../../base/codecs.ts
 import type { BtfEnum, BtfInt } from '../types.ts'
 import { int128 } from './bitfield.ts'
 
-/** Numbers or bigints: never both, but which depends on the size. */
+/** Reads numbers or bigints; which of them depends on the size. */
 type IntegerCodec = AlignedCodec<number | bigint>
 
 const unsignedBySize: Readonly<Record<number, IntegerCodec>> = {
@@ -37,19 +37,15 @@ export function integer({ size, encoding }: BtfInt): IntegerCodec | AlignedCodec
   return encoding === 'bool' && size === 1 ? bool : wholeInteger(size, encoding === 'signed')
 }
 
-/**
- * Codec of a boolean that is a bitfield.
- *
- * @param wide whether the bitfield's values are `bigint`s
- */
-export function booleanBits(bits: AlignedCodec<number | bigint>, wide: boolean): AlignedCodec<boolean> {
+/** Codec of a boolean that is a bitfield. */
+export function booleanBits(bits: AlignedCodec<number | bigint>): AlignedCodec<boolean> {
   return {
     size: bits.size,
     align: bits.align,
     decode: (view, offset) => Boolean(bits.decode(view, offset)),
     encode(value, view, offset) {
       if (typeof value !== 'boolean') throw new TypeError(`${shown(value)} is not a boolean`)
-      bits.encode(wide ? BigInt(value) : Number(value), view, offset)
+      bits.encode(Number(value), view, offset)
     },
   }
 }

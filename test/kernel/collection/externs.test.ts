@@ -149,7 +149,7 @@ kernelTest('the configuration cannot be written', [], t => {
   })
   using collection = Collection.load(spec)
   t.throws(() => collection.variables.get('CONFIG_HZ').set(1), { code: 'ERR_READ_ONLY' })
-  t.throws(() => collection.maps.get('.kconfig').set(new Uint8Array(4), new Uint8Array(56)), {
+  t.throws(() => collection.maps.get('.kconfig').bytes().set(new Uint8Array(4), new Uint8Array(56)), {
     code: 'EPERM',
   })
 })
@@ -318,7 +318,7 @@ kernelTest('libbpf gives the options the same values', ['bpftool'], t => {
   const { id } = maps.find(({ name }) => name.endsWith('.kconfig'))!
   const [{ value }] = bpftool('map', 'dump', 'id', id) as [{ value: string[] }]
   const theirs = Uint8Array.from(value, Number)
-  const ours = collection.maps.get('.kconfig').get(new Uint8Array(4)) as Uint8Array
+  const ours = collection.maps.get('.kconfig').bytes().get(new Uint8Array(4))!
   t.is(ours.length, theirs.length)
   for (const { name, offset, size } of [...collection.spec.externs.values()].filter(isKconfig)) {
     // libbpf looks for wrappers with a kprobe.

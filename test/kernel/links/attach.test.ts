@@ -277,7 +277,7 @@ for (const end of ['ended', 'killed']) {
     using link = Link.loadPinned(path)
     t.like(link.info(), { type: 'raw_tracepoint', tracepoint: 'sched_switch' })
     using program = Program.fromId(link.info().programId)
-    using hits = BpfMap.fromId(program.info().mapIds[0]!)
+    using hits = BpfMap.fromId(program.info().mapIds[0]!).bytes()
     const count = (): bigint => Buffer.from(hits.get(Uint8Array.of(0, 0, 0, 0))!).readBigUInt64LE()
     const before = count()
     t.true(await eventually(() => count() > before), 'it still counts')

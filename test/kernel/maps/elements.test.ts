@@ -10,7 +10,7 @@ import { hashLookupAndDelete, socketMaps } from '../../support/maps/features.ts'
 
 const BPF_F_NO_PREALLOC = 1
 
-const counters: MapSpec = { name: 'counters', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 }
+const counters = { name: 'counters', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 } satisfies MapSpec
 
 for (const type of ['hash', 'lru_hash'] as const) {
   kernelTest(`elements of a ${type} are set, found and deleted`, [], t => {

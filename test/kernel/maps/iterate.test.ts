@@ -11,7 +11,13 @@ import { kernelTest } from '../../support/kernel-test.ts'
 
 const BPF_F_NO_PREALLOC = 1
 
-const squares: MapSpec = { name: 'squares', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 20_000 }
+const squares = {
+  name: 'squares',
+  type: 'hash',
+  keySize: 4,
+  valueSize: 8,
+  maxEntries: 20_000,
+} satisfies MapSpec
 
 /** Keys 0 to `count - 1`, each with its square. */
 function squaresOf(count: number): [number, bigint][] {

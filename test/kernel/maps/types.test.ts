@@ -10,7 +10,7 @@ import { BtfMaker } from '../../support/btf/maker.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { bloomFilters } from '../../support/maps/features.ts'
 
-const flows: MapSpec = { name: 'flows', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 4 }
+const flows = { name: 'flows', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 4 } satisfies MapSpec
 const flow = struct({ address: u32, port: u16 })
 const usage = struct({ bytes: u64, comm: cString(16) })
 
@@ -154,6 +154,92 @@ kernelTest('a map without types is not decoded', [], t => {
     code: 'ERR_NO_BTF',
     message: 'Cannot decode map flows: the type of its keys is not known',
   })
+})
+
+kernelTest('what has no type is bytes where that is wanted', [], t => {
+  using map = BpfMap.create(flows)
+  const untyped = map.decoded({ untyped: 'bytes' })
+  t.deepEqual(
+    untyped.set(new Uint8Array(8), new Uint8Array(24).fill(1)).get(new Uint8Array(8)),
+    new Uint8Array(24).fill(1),
+  )
+
+  const { btf, valueTypeId } = flowBtf()
+  using half = BpfMap.create({ ...flows, btf, valueTypeId })
+  const decoded = half.decoded({ untyped: 'bytes' })
+  decoded.set(new Uint8Array(8), { bytes: 1, comm: 'a' })
+  t.deepEqual([...decoded], [[new Uint8Array(8), { bytes: 1n, comm: 'a' }]])
+})
+
+kernelTest('the index of an array is a number, whatever its definition says', [], t => {
+  const { btf, valueTypeId } = flowBtf()
+  using map = BpfMap.create({ ...flows, type: 'array', keySize: 4, btf, valueTypeId })
+  t.deepEqual(map.decoded().set(2, { bytes: 1n }).get(2), { bytes: 1n, comm: '' })
+  using untyped = BpfMap.create({ ...flows, type: 'array', keySize: 4 })
+  t.deepEqual([...untyped.decoded({ untyped: 'bytes' }).keys()], [0, 1, 2, 3])
+})
+
+kernelTest('a type of another size than the map is refused when it is used', [], t => {
+  const { btf, keyTypeId, valueTypeId } = flowBtf()
+  using map = BpfMap.create({ ...flows, valueSize: 32, btf, keyTypeId, valueTypeId })
+  const expected = { instanceOf: RangeError, message: /^Cannot type map flows: the value codec has 24 bytes/ }
+  t.throws(() => map.decoded(), expected)
+  const decoded = map.decoded({ untyped: 'bytes' })
+  t.throws(() => decoded.get({ address: 1, port: 2 }), expected)
+  t.deepEqual(
+    decoded.bytes().set(new Uint8Array(8), new Uint8Array(32)).get(new Uint8Array(8)),
+    new Uint8Array(32),
+  )
+})
+
+kernelTest('bytes are what system calls pass, whatever the map', [], t => {
+  using single = BpfMap.create(flows)
+  t.deepEqual(
+    single.bytes().set(new Uint8Array(8), new Uint8Array(24)).get(new Uint8Array(8)),
+    new Uint8Array(24),
+  )
+
+  using perCpus = BpfMap.create({
+    name: 'hits',
+    type: 'percpu_array',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 1,
+  })
+  const values = Array.from({ length: possibleCpus() }, (_, cpu) => Uint8Array.of(cpu, 0, 0, 0))
+  perCpus.set(new Uint8Array(4), values)
+  const row = new Uint8Array(8 * possibleCpus())
+  for (const [cpu, value] of values.entries()) row.set(value, 8 * cpu)
+  t.deepEqual(perCpus.bytes().get(new Uint8Array(4)), row)
+
+  const inner: MapSpec = { name: 'inner', type: 'array', keySize: 4, valueSize: 4, maxEntries: 1 }
+  using outer = BpfMap.create({ name: 'outer', type: 'array_of_maps', maxEntries: 1, innerMap: inner })
+  using first = BpfMap.create(inner)
+  outer.set(new Uint8Array(4), first)
+  const id = outer.bytes().get(new Uint8Array(4))!
+  t.is(new DataView(id.buffer).getUint32(0, true), first.id)
+})
+
+kernelTest('maps in a map are decoded through the types of their template', [], t => {
+  const { btf, keyTypeId, valueTypeId } = flowBtf()
+  const template: MapSpec = { ...flows, btf, keyTypeId, valueTypeId }
+  using outer = BpfMap.create({ name: 'outer', type: 'array_of_maps', maxEntries: 2, innerMap: template })
+  using first = BpfMap.create(template)
+  const decoded = outer.decoded({ untyped: 'bytes' })
+  decoded.set(1, first)
+  first.decoded().set({ address: 1 }, { comm: 'a' })
+  for (let round = 0; round < 2; round++) {
+    using found = decoded.get(1) as BpfMap<unknown, unknown>
+    t.deepEqual(
+      [...found],
+      [
+        [
+          { address: 1, port: 0 },
+          { bytes: 0n, comm: 'a' },
+        ],
+      ],
+    )
+  }
 })
 
 kernelTest('a map is created without the types that the kernel refuses', [features.btf], t => {

@@ -21,7 +21,7 @@ import {
 } from '../../../src/base/codecs.ts'
 
 /** Encodes in the middle of foreign bytes: all of the value must be written, and nothing else. */
-function encoded<T>(codec: Codec<T>, value: T): number[] {
+function encoded<T, W>(codec: Codec<T, W>, value: W): number[] {
   const target = new Uint8Array(codec.size + 2).fill(0xaa)
   codec.encode(value, new DataView(target.buffer), 1)
   if (target[0] !== 0xaa || target.at(-1) !== 0xaa) throw new Error('wrote outside')
@@ -29,7 +29,7 @@ function encoded<T>(codec: Codec<T>, value: T): number[] {
 }
 
 /** Decodes at an odd offset of shared memory, which is how values come from mapped maps. */
-function roundTrip<T>(codec: Codec<T>, value: T): T {
+function roundTrip<T, W>(codec: Codec<T, W>, value: W): T {
   const memory = new Uint8Array(new SharedArrayBuffer(codec.size + 1))
   memory.set(encoded(codec, value), 1)
   return codec.decode(new DataView(memory.buffer), 1)
@@ -84,7 +84,24 @@ for (const { name, codec, min, max } of wideIntegers) {
         message: `${value} does not fit 64 bits (${name})`,
       })
     }
-    t.throws(() => encoded(codec, 1 as never), { instanceOf: TypeError, message: '1 is not a bigint' })
+    t.throws(() => encoded(codec, '1' as never), {
+      instanceOf: TypeError,
+      message: '"1" is neither a bigint nor a number',
+    })
+  })
+
+  test(`${name} is written from a number that is exact, and from no other`, t => {
+    const numbers = fc.maxSafeInteger().filter(value => value >= min)
+    fc.assert(fc.property(numbers, value => roundTrip(codec, value) === BigInt(value)))
+    for (const value of [0, -0, 2 ** 32, Number.MAX_SAFE_INTEGER])
+      t.is(roundTrip(codec, value), BigInt(value))
+    t.throws(() => encoded(codec, 2 ** 53), {
+      instanceOf: RangeError,
+      message: '9007199254740992 is not a safe integer; use a bigint',
+    })
+    for (const value of [0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      t.throws(() => encoded(codec, value), { instanceOf: RangeError, message: `${value} is not an integer` })
+    }
   })
 }
 
@@ -117,6 +134,7 @@ test('bytes round-trip, short and long', t => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), value => {
       t.deepEqual(roundTrip(bytes(value.length), value), value)
+      t.deepEqual(roundTrip(bytes(value.length), Buffer.from(value)), value)
     }),
   )
   t.throws(() => encoded(bytes(4), new Uint8Array(3)), {
@@ -266,7 +284,7 @@ test('struct refuses names that JavaScript treats specially', t => {
   for (const name of ['0', '17', '__proto__']) {
     t.throws(() => struct(Object.fromEntries([[name, u8]])), {
       instanceOf: RangeError,
-      message: `Cannot make a struct: ${name} is no name of a member`,
+      message: `Cannot make a struct: a member cannot be called ${name}`,
     })
   }
 })

@@ -35,7 +35,10 @@ const KEY = new Uint8Array(4)
  * @throws BpfError when the kernel refuses: `EEXIST` when the name is taken, `EOPNOTSUPP` for structs that are only
  *   test-run
  */
-export function structOps(map: Pick<BpfMap, 'fd' | 'name' | 'info' | 'clone'>, value: Uint8Array): Link {
+export function structOps(
+  map: Pick<BpfMap<unknown, unknown>, 'fd' | 'name' | 'info' | 'clone'>,
+  value: Uint8Array,
+): Link {
   const what = `the operations of map ${map.name}`
   const linked = (map.info().flags & BPF_F_LINK) !== 0
   setValue(map, value, what, linked)
@@ -44,7 +47,12 @@ export function structOps(map: Pick<BpfMap, 'fd' | 'name' | 'info' | 'clone'>, v
 }
 
 /** Sets the value, which registers it where no link does that. */
-function setValue(map: Pick<BpfMap, 'fd'>, value: Uint8Array, what: string, linked: boolean): void {
+function setValue(
+  map: Pick<BpfMap<unknown, unknown>, 'fd'>,
+  value: Uint8Array,
+  what: string,
+  linked: boolean,
+): void {
   const result = bpf('map_update_elem', { map_fd: map.fd, key: KEY, value })
   if (result >= 0) return
   // The value of a map with a link is set once; it may be attached again.
@@ -68,7 +76,7 @@ class StructOpsRegistration extends DirectAttachment {
   readonly #name: string
 
   /** @param map a handle of its own */
-  constructor(map: Pick<BpfMap, 'fd' | 'name' | 'close' | 'closed'>) {
+  constructor(map: Pick<BpfMap<unknown, unknown>, 'fd' | 'name' | 'close' | 'closed'>) {
     super(map, {
       what: 'operations that were registered without a link',
       linkType: 'struct_ops',

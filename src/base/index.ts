@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { ByteOrder } from './bytes.ts'
 export { type AlignedCodec, type Codec, type CodecInput, type CodecValue, jsonReplacer } from './codec.ts'
 export {
   array,

@@ -11,9 +11,9 @@ import type { Hits } from './rounds.ts'
 import type { Summary } from './statistics.ts'
 
 /** Says what the document is. */
-export const FORMAT = 'ebpf-ts bench probes'
+export const FORMAT: ProbesDocument['format'] = 'ebpf-ts bench probes'
 /** Raised when readers of the older one would misread it. */
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION: ProbesDocument['version'] = 1
 
 /** Where the target is. */
 export type Space = 'kernel' | 'user'
@@ -77,8 +77,8 @@ export interface Settings {
 
 /** A benchmark's document. */
 export interface ProbesDocument {
-  readonly format: typeof FORMAT
-  readonly version: typeof FORMAT_VERSION
+  readonly format: 'ebpf-ts bench probes'
+  readonly version: 1
   /** When it was begun: ISO 8601. */
   readonly time: string
   readonly settings: Settings

@@ -229,6 +229,8 @@ export type BtfType =
   | BtfDeclTag
 
 /** The type of a given kind, such as `BtfTypeOf<'struct'>`. */
-export type BtfTypeOf<K extends BtfKind> = OfKind<BtfType, K>
-
-type OfKind<T, K> = T extends { kind: infer Kinds } ? ([K] extends [Kinds] ? T : never) : never
+export type BtfTypeOf<K extends BtfKind, T = BtfType> = T extends { kind: infer Kinds }
+  ? [K] extends [Kinds]
+    ? T
+    : never
+  : never

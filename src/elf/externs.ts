@@ -24,7 +24,7 @@ export const KCONFIG_SECTION = '.kconfig'
 export const KSYMS_SECTION = '.ksyms'
 
 /** What every extern has. */
-interface ExternBase {
+export interface ExternBase {
   /** Name in the object. */
   readonly name: string
   /** Name in the kernel: without flavour, `bpf_foo` for `bpf_foo___v2`. Only kfuncs are searched for by it. */

@@ -66,7 +66,7 @@ export interface ElfSection {
   readonly info: number
 }
 
-const symbolTypes = {
+const symbolTypes: Readonly<Record<number, ElfSymbol['type']>> = {
   0: 'notype',
   1: 'object',
   2: 'func',
@@ -76,9 +76,9 @@ const symbolTypes = {
   6: 'tls',
   /** `STT_GNU_IFUNC`: a function that returns the address of a function. */
   10: 'ifunc',
-} as const
-const symbolBindings = ['local', 'global', 'weak'] as const
-const visibilities = ['default', 'internal', 'hidden', 'protected'] as const
+}
+const symbolBindings: readonly ElfSymbol['binding'][] = ['local', 'global', 'weak']
+const visibilities: readonly ElfSymbol['visibility'][] = ['default', 'internal', 'hidden', 'protected']
 
 /** A symbol. */
 export interface ElfSymbol {
@@ -86,9 +86,9 @@ export interface ElfSymbol {
   /** Byte offset in its section. */
   readonly value: number
   readonly size: number
-  readonly type: (typeof symbolTypes)[keyof typeof symbolTypes] | 'other'
-  readonly binding: (typeof symbolBindings)[number] | 'other'
-  readonly visibility: (typeof visibilities)[number]
+  readonly type: 'notype' | 'object' | 'func' | 'section' | 'file' | 'common' | 'tls' | 'ifunc' | 'other'
+  readonly binding: 'local' | 'global' | 'weak' | 'other'
+  readonly visibility: 'default' | 'internal' | 'hidden' | 'protected'
   /** Index of its section; 0 when it is not defined here; numbers from 0xff00 are no sections. */
   readonly section: number
 }
@@ -194,7 +194,11 @@ export class ElfFile {
     return this.#bytes.subarray(section.offset, section.offset + section.size)
   }
 
-  /** Reads a section's bytes; errors name the section. */
+  /**
+   * Reads a section's bytes; errors name the section.
+   *
+   * @internal
+   */
   reader(section: ElfSection): ByteReader {
     const where = { section: section.name, ...(this.file === undefined ? {} : { file: this.file }) }
     return new ByteReader(this.data(section), this.byteOrder, where)
@@ -284,7 +288,7 @@ export class ElfFile {
       }
       symbols.push({
         name: nameOffset === 0 ? '' : strings.at(nameOffset),
-        type: symbolTypes[(info & 0x0f) as keyof typeof symbolTypes] ?? 'other',
+        type: symbolTypes[info & 0x0f] ?? 'other',
         binding: symbolBindings[info >> 4] ?? 'other',
         visibility: visibilities[reader.u8(at + 5) & 0x03]!,
         section,

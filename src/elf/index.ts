@@ -5,7 +5,14 @@
  */
 
 export type { DataVariable } from './data.ts'
-export type { ExternSpec, KconfigExtern, KconfigType, KfuncExtern, KsymExtern } from './externs.ts'
+export type {
+  ExternBase,
+  ExternSpec,
+  KconfigExtern,
+  KconfigType,
+  KfuncExtern,
+  KsymExtern,
+} from './externs.ts'
 export { ElfFile, type ElfRelocation, type ElfSection, type ElfSymbol } from './file.ts'
 export { functionSymbols, type VersionedSymbol } from './functions.ts'
 export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './legacy-maps.ts'

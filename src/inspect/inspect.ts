@@ -122,11 +122,11 @@ export interface InspectedExtern {
 }
 
 /** Version of the document; a change that readers must know of gives another. */
-export const INSPECTION_VERSION = 1
+const VERSION: Inspection['version'] = 1
 
 /** What is in an object. */
 export interface Inspection {
-  readonly version: typeof INSPECTION_VERSION
+  readonly version: 1
   readonly byteOrder: 'little' | 'big'
   /** License of the programs; `''` when there is none. */
   readonly license: string
@@ -163,7 +163,7 @@ export function inspectObject(spec: CollectionSpec, options: InspectOptions = {}
   const maps = [...spec.maps.values()].map(each => inspectMap(each, types))
   const loaded = programs.filter(each => each.autoload)
   return {
-    version: INSPECTION_VERSION,
+    version: VERSION,
     byteOrder: spec.byteOrder,
     license: [...spec.programs.values()][0]?.license ?? '',
     programs,

@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { BtfObjectInfo } from '../kernel/raw-btf.ts'
 export type { TokenHandle, TokenOptions } from '../kernel/tokens/handle.ts'
 export { BtfObject } from './btf-object.ts'
 export { objectKind } from './descriptor.ts'

@@ -63,15 +63,35 @@ export interface LoadOptions {
   maps?: MapResolver
   /** The program's BTF as it was loaded into the kernel; gives it function and line information (5.0). */
   btf?: LoadedBtf
-  /** CO-RE relocations that were not satisfied, to name them if the verifier reaches one. */
+  /**
+   * CO-RE relocations that were not satisfied, to name them if the verifier reaches one.
+   *
+   * @internal
+   */
   poisoned?: readonly CoreFailure[]
-  /** Functions of the kernel that it calls and that are missing, to name them if the verifier reaches a call. */
+  /**
+   * Functions of the kernel that it calls and that are missing, to name them if the verifier reaches a call.
+   *
+   * @internal
+   */
   missingKfuncs?: readonly MissingKfunc[]
-  /** Maps that it refers to and that are not created, to name them if the verifier reaches one. */
+  /**
+   * Maps that it refers to and that are not created, to name them if the verifier reaches one.
+   *
+   * @internal
+   */
   missingMaps?: readonly MissingMap[]
-  /** BTF descriptors of modules by the `offset` of calls of their functions (5.16); 0 where there is none. */
+  /**
+   * BTF descriptors of modules by the `offset` of calls of their functions (5.16); 0 where there is none.
+   *
+   * @internal
+   */
   fdArray?: Int32Array
-  /** What a `struct_ops` program stands for. */
+  /**
+   * What a `struct_ops` program stands for.
+   *
+   * @internal
+   */
   structOps?: StructOpsMember
 }
 

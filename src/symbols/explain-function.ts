@@ -50,16 +50,17 @@ export function functionFacts(name: string): FunctionFacts {
 const isFunction = ({ type }: KernelSymbol): boolean => /[tTwW]/.test(type)
 
 /**
- * Says what is in the way of a probe.
+ * Says why a function of the running kernel cannot be probed.
  *
- * @param name of the function, as the caller gave it
- * @returns `undefined` when nothing is known to be
+ * @param name of the function, `'module:name'` for one of a module
+ * @returns `undefined` when no reason is known
  */
-export function explainFunction(
-  name: string,
-  kind: ProbeKind,
-  facts: FunctionFacts = functionFacts(name),
-): string | undefined {
+export function explainFunction(name: string, kind: ProbeKind): string | undefined {
+  return explainByFacts(name, kind, functionFacts(name))
+}
+
+/** As `explainFunction`, from given facts. */
+export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFacts): string | undefined {
   const { modules } = facts
   if (modules.length === 0) {
     const { variants } = facts

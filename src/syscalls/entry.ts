@@ -32,7 +32,7 @@ export function syscallEntry(): SyscallEntry {
  * @throws NotSupportedError on an operating system or CPU without support
  * @throws BpfError `ERR_BACKEND` when the backend that the environment asks for is absent
  */
-export function syscallBackend(): SyscallEntry['backend'] {
+export function syscallBackend(): 'koffi' | 'shim' {
   return syscallEntry().backend
 }
 

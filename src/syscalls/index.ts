@@ -6,7 +6,7 @@
  */
 
 export { type ErrnoCode, type ErrnoName, errnoName } from '../base/errno.ts'
-export type { AttrFields, AttrValue } from './attr.ts'
+export type { AttrFields, AttrValue, FieldsOf } from './attr.ts'
 export { attrResult32, attrResult64, bpf, bpfAsync } from './bpf.ts'
 export { syscallBackend } from './entry.ts'
 export { errnoText } from './errno.ts'

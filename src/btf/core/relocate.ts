@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { CoreRelocationKind } from '../../abi/generated/enums.ts'
 import { type CoreRelocation, type Instruction, type SourceLine, slotCount } from '../../asm/instruction.ts'
 import {
   CALL,
@@ -37,7 +38,7 @@ export interface CoreTargets {
 
 /** A relocation that the kernel cannot satisfy. */
 export interface CoreFailure {
-  readonly kind: CoreAccess['kind']
+  readonly kind: CoreRelocationKind
   /** What was asked for, such as `'struct task_struct.no_such_field'`. */
   readonly subject: string
   /** Why there is no value for it. */

@@ -1,17 +1,17 @@
 import test from 'ava'
-import { explainFunction, type FunctionFacts } from '../../../src/symbols/explain-function.ts'
+import { explainByFacts, type FunctionFacts } from '../../../src/symbols/explain-function.ts'
 
 const ordinary: FunctionFacts = { modules: [undefined], variants: [], blacklisted: false, traceable: true }
 
 test('nothing is in the way of an ordinary function', t => {
-  t.is(explainFunction('f', 'kprobe', ordinary), undefined)
-  t.is(explainFunction('f', 'kprobe_multi', ordinary), undefined)
-  t.is(explainFunction('f', 'kprobe_multi', { ...ordinary, traceable: undefined }), undefined)
+  t.is(explainByFacts('f', 'kprobe', ordinary), undefined)
+  t.is(explainByFacts('f', 'kprobe_multi', ordinary), undefined)
+  t.is(explainByFacts('f', 'kprobe_multi', { ...ordinary, traceable: undefined }), undefined)
 })
 
 test('a function that does not exist', t => {
   t.is(
-    explainFunction('m:f', 'kprobe', { ...ordinary, modules: [], traceable: false }),
+    explainByFacts('m:f', 'kprobe', { ...ordinary, modules: [], traceable: false }),
     'the kernel has no symbol m:f: there is no such function, or the compiler inlined it everywhere, or its module is not loaded',
   )
 })
@@ -19,7 +19,7 @@ test('a function that does not exist', t => {
 test('a function that the compiler made others of names the first five', t => {
   const variants = ['f.cold', 'f.isra.0', 'f.part.0', 'f.part.1', 'f.constprop.0', 'f.constprop.1']
   t.is(
-    explainFunction('f', 'kprobe', { ...ordinary, modules: [], variants }),
+    explainByFacts('f', 'kprobe', { ...ordinary, modules: [], variants }),
     'the kernel has no symbol f: the compiler inlined it or made other functions of it: f.cold, f.isra.0, f.part.0, f.part.1, f.constprop.0',
   )
 })
@@ -31,7 +31,7 @@ for (const [kind, advice] of [
 ] as const) {
   test(`a name of several functions says where they are, and what ${kind} takes instead`, t => {
     t.is(
-      explainFunction('f', kind, { ...ordinary, modules: [undefined, 'usbcore'] }),
+      explainByFacts('f', kind, { ...ordinary, modules: [undefined, 'usbcore'] }),
       `2 functions are called f (in the kernel itself, usbcore): ${advice}`,
     )
   })
@@ -39,13 +39,13 @@ for (const [kind, advice] of [
 
 test('the blacklist of kprobes does not concern ftrace', t => {
   const facts = { ...ordinary, blacklisted: true }
-  t.is(explainFunction('f', 'kprobe', facts), "f is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)")
-  t.is(explainFunction('f', 'kprobe_multi', facts), undefined)
+  t.is(explainByFacts('f', 'kprobe', facts), "f is on the kernel's kprobe blacklist (NOKPROBE_SYMBOL)")
+  t.is(explainByFacts('f', 'kprobe_multi', facts), undefined)
 })
 
 test('a function that ftrace leaves alone', t => {
   const reason = 'f cannot be traced: it is marked notrace, or in a section that ftrace leaves alone'
   const facts = { ...ordinary, traceable: false }
-  t.is(explainFunction('f', 'kprobe_multi', facts), reason)
-  t.is(explainFunction('f', 'kprobe', facts), reason)
+  t.is(explainByFacts('f', 'kprobe_multi', facts), reason)
+  t.is(explainByFacts('f', 'kprobe', facts), reason)
 })

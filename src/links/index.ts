@@ -77,6 +77,12 @@ export type {
   UprobeMultiTarget,
   XdpLinkInfo,
 } from './info.ts'
-export { Link, type LinkUpdateOptions, type ProgramHandle, type Replacement } from './link.ts'
+export {
+  type KernelLink,
+  Link,
+  type LinkUpdateOptions,
+  type ProgramHandle,
+  type Replacement,
+} from './link.ts'
 export { LinkGroup } from './link-group.ts'
 export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'

@@ -145,7 +145,11 @@ export function isUpdatable(type: LinkInfo['type']): boolean {
 export class KernelLink extends Link {
   readonly #handle: ObjectHandle
 
-  /** @param fd the link; it owns the descriptor from then on */
+  /**
+   * @param fd the link; it owns the descriptor from then on
+   *
+   * @internal
+   */
   constructor(fd: OwnedFd) {
     super()
     this.#handle = new ObjectHandle('link', fd)

@@ -22,7 +22,7 @@
  */
 
 import { readText } from '../../base/char-array.ts'
-import { shown } from '../../base/codec.ts'
+import { type AlignedCodec, shown } from '../../base/codec.ts'
 import { array, bytes, copyBytes, cString, f32, f64, u64 } from '../../base/codecs.ts'
 import type { ObjectFileError } from '../../base/errors.ts'
 import type { Btf } from '../btf.ts'
@@ -30,7 +30,7 @@ import type { BtfEnum, BtfMember, BtfStruct, BtfTypeOf } from '../types.ts'
 import { aggregate, type Field, type FlexibleField, fieldsOf, type Group, type Part } from './aggregate.ts'
 import { bitfield } from './bitfield.ts'
 import { booleanBits, type EnumNames, enumeration, enumNames, integer, wholeInteger } from './scalars.ts'
-import type { BtfValue, ValueCodec } from './value.ts'
+import type { BtfInputValue, BtfValue, ValueCodec } from './value.ts'
 
 /** Limits of `btfCodec`, for BTF that is not trusted. */
 export interface BtfCodecOptions {
@@ -42,7 +42,7 @@ export interface BtfCodecOptions {
 }
 
 /** Codec of a BTF type. */
-export interface BtfCodec extends ValueCodec {
+export interface BtfCodec extends AlignedCodec<BtfValue, BtfInputValue> {
   /** Number of values that one value consists of, itself included; text and bytes count once. */
   readonly values: number
 }

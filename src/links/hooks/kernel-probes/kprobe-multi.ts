@@ -67,6 +67,8 @@ export class KprobeMultiLink extends KernelLink {
   /**
    * @param count number of functions, where it is known
    * @param rejected what a pattern has left out
+   *
+   * @internal
    */
   constructor(fd: OwnedFd, count?: number, rejected: readonly RejectedFunction[] = []) {
     super(fd)
@@ -97,6 +99,8 @@ export class KprobeGroup extends LinkGroup {
    * Takes over the links.
    *
    * @param rejected what a pattern has left out
+   *
+   * @internal
    */
   constructor(links: readonly Link[], rejected: readonly RejectedFunction[]) {
     super(links)

@@ -85,6 +85,8 @@ export class PerfEventLink extends KernelLink {
   /**
    * @param event the event itself, where this process has opened it; it is closed after the link
    * @param held what must be disposed of after the event
+   *
+   * @internal
    */
   constructor(fd: OwnedFd, event?: PerfEvent, held?: Disposable) {
     super(fd)

@@ -48,7 +48,11 @@ export class UprobeMultiLink extends KernelLink {
 
   #count: number | undefined
 
-  /** @param count number of places, where it is known */
+  /**
+   * @param count number of places, where it is known
+   *
+   * @internal
+   */
   constructor(fd: OwnedFd, count?: number) {
     super(fd)
     this.#count = count

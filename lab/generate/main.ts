@@ -1,5 +1,6 @@
 /**
- * Writes `src/abi/generated/` from BTF: the kernel's enumerations and the layouts of its structs.
+ * Writes `src/abi/generated/` from BTF: the kernel's enumerations and the layouts of its structs; and the parts of `docs`
+ * that come from tables in `src`.
  *
  *     npm run generate
  *
@@ -11,6 +12,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Btf } from '../../src/btf/btf.ts'
 import type { BtfEnum, BtfStruct } from '../../src/btf/types.ts'
+import { withBlock } from './block.ts'
+import { hooksTable } from './hooks-table.ts'
 
 /** BTF that holds just what is generated from, taken from the newest kernel of the matrix. */
 export const ABI_BTF = 'test/btf/abi.btf'
@@ -206,8 +209,14 @@ function key(name: string): string {
   return /^[a-z_$][\w$]*$/i.test(name) ? name : `'${name}'`
 }
 
+/** Documents with generated parts, and these parts. */
+export function generateDocuments(): Map<string, string> {
+  const links = 'docs/links.md'
+  return new Map([[links, withBlock(readFileSync(links, 'utf8'), 'hooks', hooksTable())]])
+}
+
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file:').href) {
   const files = generate(Btf.parse(readFileSync(ABI_BTF)))
   mkdirSync('src/abi/generated', { recursive: true })
-  for (const [path, source] of files) writeFileSync(path, source)
+  for (const [path, source] of [...files, ...generateDocuments()]) writeFileSync(path, source)
 }

@@ -11,7 +11,6 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NotSupportedError } from '../base/errors.ts'
-import { features } from '../kernel/features.ts'
 import { uprobe, uretprobe } from '../links/hooks/user-probes/uprobe.ts'
 import { uprobeMulti } from '../links/hooks/user-probes/uprobe-multi.ts'
 import type { Link } from '../links/link.ts'
@@ -21,7 +20,7 @@ import { type HelperArchitecture, type HelperFunction, helperCode, WARM_UP_CALLS
 import { helperElf } from './helper-elf.ts'
 import { programName, type Repeats } from './kernel-space.ts'
 import type { Contender, Sample } from './rounds.ts'
-import type { Need } from './variants.ts'
+import { type Need, needOf } from './variants.ts'
 import type { Workload } from './workload.ts'
 
 /** The helper program in a file. */
@@ -83,8 +82,8 @@ export interface UserVariant {
   readonly attach: (program: Program, path: string) => Link
 }
 
-const uprobes: Need = { feature: features.uprobe, what: 'uprobes', config: 'CONFIG_UPROBE_EVENTS' }
-const multi: Need = { feature: features.uprobeMulti, what: 'uprobe_multi' }
+const uprobes = needOf('uprobe', 'uprobes')
+const multi = needOf('uprobe_multi', 'uprobe_multi')
 
 const single = { type: 'kprobe' } as const
 const many = { type: 'kprobe', expectedAttachType: 'trace_uprobe_multi' } as const

@@ -10,18 +10,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { featureSince } from '../abi/feature-since.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
 import { kernelBtf } from '../kernel/btf.ts'
-import { features } from '../kernel/features.ts'
 import { defineFeature, type Feature } from '../kernel/probe.ts'
 import { kprobe, kretprobe } from '../links/hooks/kernel-probes/kprobe.ts'
 import { kprobeMulti, kprobeSession } from '../links/hooks/kernel-probes/kprobe-multi.ts'
-import { rawTracepoint, tpBtf } from '../links/hooks/kernel-probes/raw-tracepoint.ts'
+import { rawTracepoint } from '../links/hooks/kernel-probes/raw-tracepoint.ts'
+import { tpBtf } from '../links/hooks/kernel-probes/tp-btf.ts'
 import { tracepoint } from '../links/hooks/kernel-probes/tracepoint.ts'
+import { hooks } from '../links/hooks/registry.ts'
 import { fentry } from '../links/hooks/tracing/fentry.ts'
 import { fexit } from '../links/hooks/tracing/fexit.ts'
 import { fmodRet } from '../links/hooks/tracing/fmod-ret.ts'
 import { fsession } from '../links/hooks/tracing/fsession.ts'
 import type { Link } from '../links/link.ts'
 import { Program } from '../programs/program.ts'
+import type { Hook } from '../programs/sections.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 import { bodies } from './bodies.ts'
 import { type DriverName, TARGET_HELPER, TARGET_KFUNC, TRACEPOINT, TRACEPOINT_GROUP } from './driver.ts'
@@ -36,6 +38,17 @@ export interface Need {
   readonly config?: string
   /** Says that the kernel has it but refuses it to everybody, where that is so. */
   readonly refusal?: () => string | undefined
+}
+
+/**
+ * What a hook needs.
+ *
+ * @param what names it: `'kprobes'`
+ */
+export function needOf(hook: Hook, what: string): Need {
+  const { feature, config } = hooks[hook]
+  if (feature === undefined) throw new TypeError(`The hook ${hook} has no probe`)
+  return { feature, what, ...(config === undefined ? {} : { config }) }
 }
 
 /** A need that is not met, in words: `'needs kprobes (Linux 4.1, CONFIG_KPROBES)'`. */
@@ -83,17 +96,11 @@ const kfunc: Need = {
   what: `the kfunc ${TARGET_KFUNC}, without which no program can trigger it`,
 }
 
-const sessions: Need = { feature: features.fsession, what: 'fsession' }
-
-const trampolines: Need = {
-  feature: features.trampoline,
-  what: 'fentry and fexit',
-  config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
-  refusal: refusalOfTrampolines,
-}
-const kprobes: Need = { feature: features.kprobe, what: 'kprobes', config: 'CONFIG_KPROBES' }
-const multi: Need = { feature: features.kprobeMulti, what: 'kprobe_multi', config: 'CONFIG_FPROBE' }
-const session: Need = { feature: features.kprobeSession, what: 'kprobe_session', config: 'CONFIG_FPROBE' }
+const sessions = needOf('fsession', 'fsession')
+const trampolines: Need = { ...needOf('fentry', 'fentry and fexit'), refusal: refusalOfTrampolines }
+const kprobes = needOf('kprobe', 'kprobes')
+const multi = needOf('kprobe_multi', 'kprobe_multi')
+const session = needOf('kprobe_session', 'kprobe_session')
 
 const tracing = { type: 'tracing', attachTarget: TARGET_HELPER } as const
 

@@ -6,13 +6,14 @@
 
 import { BpfError } from '../base/errors.ts'
 import { attachBySection } from '../links/by-section.ts'
+import type { AttachPlaces } from '../links/hooks/definition.ts'
 import type { Link } from '../links/link.ts'
 import type { BpfMap } from '../maps/map.ts'
 import type { Program } from '../programs/program.ts'
 import { Cleanup } from './cleanup.ts'
 
-/** How to attach a collection. */
-export interface AttachOptions {
+/** How to attach a collection: places for all programs whose hooks need one, and what to do about failures. */
+export interface AttachOptions extends AttachPlaces {
   /**
    * What to do with a program that cannot be attached: `'throw'` detaches the others again and throws;
    * `'collect'` goes on, and reports it in `skipped`. Default: `'throw'`.
@@ -54,13 +55,13 @@ export interface AttachableMap {
   attach(): Link
 }
 
-/** What came of attaching a collection; closing it detaches everything. */
+/** The attachments of a collection; closing it detaches everything. */
 export class Attachments implements Disposable, Iterable<Link> {
   /** What is attached, in the order of the collection. */
   readonly programs: readonly AttachedProgram[]
   /**
-   * What is not: programs whose section names no hook that can be attached to without more being said
-   * (such as XDP, which needs a device), and with `onError: 'collect'` those that failed.
+   * What is not: programs whose hook needs more than the section name and `AttachOptions` say, or that this version
+   * cannot attach to, and with `onError: 'collect'` those that failed.
    */
   readonly skipped: readonly SkippedProgram[]
   /** The `struct_ops` maps that are attached, with all programs that they name. */
@@ -115,11 +116,11 @@ export function attachAll(
   }
   const named = new Set(maps.flatMap(each => each.programs))
   for (const program of programs) {
-    // What comes of these is said of their map.
+    // These are reported with their map.
     if (program.type === 'struct_ops' && named.has(program.name)) continue
     attempt(
       () => {
-        const attached = attachBySection(program)
+        const attached = attachBySection(program, options)
         if ('reason' in attached) skipped.push({ program, reason: attached.reason })
         else links.push({ program, link: cleanup.add(attached.link), target: attached.target })
       },

@@ -1,8 +1,10 @@
 /** Links: one function per hook, and what keeps a program attached. @module */
 
 export { type Attached, attachBySection } from './by-section.ts'
+export { haveHook } from './have-hook.ts'
 export type { Anchor, Neighbour } from './hooks/anchor.ts'
 export { cgroup } from './hooks/cgroup/cgroup.ts'
+export type { AttachPlaces, SectionAttachment } from './hooks/definition.ts'
 export {
   type FunctionPattern,
   type MatchedFunctions,
@@ -25,7 +27,8 @@ export {
   kprobeSession,
 } from './hooks/kernel-probes/kprobe-multi.ts'
 export { kretsyscall, ksyscall, syscallFunction } from './hooks/kernel-probes/ksyscall.ts'
-export { type RawTracepointOptions, rawTracepoint, tpBtf } from './hooks/kernel-probes/raw-tracepoint.ts'
+export { type RawTracepointOptions, rawTracepoint } from './hooks/kernel-probes/raw-tracepoint.ts'
+export { tpBtf } from './hooks/kernel-probes/tp-btf.ts'
 export { type TracepointOptions, tracepoint } from './hooks/kernel-probes/tracepoint.ts'
 export type { Device } from './hooks/network/device.ts'
 export { flowDissector } from './hooks/network/flow-dissector.ts'

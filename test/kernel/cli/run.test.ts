@@ -151,7 +151,8 @@ kernelTest('programs that cannot be attached are named with the reason', [], t =
   t.is(stdout, '')
   t.deepEqual(stderr.trimEnd().split('\n'), [
     ...['first', 'second', 'third', 'tail', 'jump'].map(
-      name => `did not attach ${name}: Cannot attach program ${name} by its section name: it needs a socket`,
+      name =>
+        `did not attach ${name}: Cannot attach program ${name} by its section name: this version has no function that attaches to a socket`,
     ),
     'ebpf-ts run: nothing is attached',
   ])

@@ -157,12 +157,12 @@ kernelTest('what needs more than a section name is skipped with a reason', [], t
       [
         'on_xdp',
         'ERR_NO_TARGET',
-        'Cannot attach program on_xdp by its section name: it needs a network device: use xdp(program, device)',
+        "Cannot attach program on_xdp by its section name: it needs a network device: give attach() the option device, or call xdp(program, 'eth0')",
       ],
       [
         'on_socket',
-        'ERR_NO_TARGET',
-        'Cannot attach program on_socket by its section name: it needs a socket',
+        'ERR_NOT_IMPLEMENTED',
+        'Cannot attach program on_socket by its section name: this version has no function that attaches to a socket',
       ],
     ],
   )

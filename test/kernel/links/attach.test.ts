@@ -11,7 +11,8 @@ import { features } from '../../../src/kernel/features.ts'
 import { PerfEvent } from '../../../src/kernel/perf-event.ts'
 import { cgroup } from '../../../src/links/hooks/cgroup/cgroup.ts'
 import { iter } from '../../../src/links/hooks/iter/iter.ts'
-import { rawTracepoint, tpBtf } from '../../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
+import { rawTracepoint } from '../../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
+import { tpBtf } from '../../../src/links/hooks/kernel-probes/tp-btf.ts'
 import { tracepoint } from '../../../src/links/hooks/kernel-probes/tracepoint.ts'
 import { attachPerfEvent } from '../../../src/links/hooks/perf-event/perf-event-link.ts'
 import { Link } from '../../../src/links/link.ts'
@@ -188,6 +189,33 @@ kernelTest('a cgroup program sees what the processes of the cgroup send', ['cgro
   const info = link.info()
   t.like(info, { type: 'cgroup', attachType: 'cgroup_inet_egress', cgroupId: BigInt(statSync(root).ino) })
   t.like(shown(link), { type: 'cgroup', cgroup_id: statSync(root).ino, prog_id: info.programId })
+})
+
+kernelTest('cgroup programs attach by section to the cgroup that is given', ['cgroup2'], async t => {
+  using collection = loadObject('sections', ['on_cgroup_skb_ingress', 'on_cgroup_sock_create'])
+  const path = join(cgroup2Path()!, `ebpf-ts-${process.pid}`)
+  mkdirSync(path)
+  t.teardown(() => rmdirSync(path))
+  {
+    using none = collection.attach()
+    t.deepEqual(
+      none.skipped.map(({ reason }) => reason.code),
+      ['ERR_NO_TARGET', 'ERR_NO_TARGET'],
+    )
+  }
+  using attached = collection.attach({ cgroup: path })
+  t.deepEqual(attached.skipped, [])
+  t.deepEqual(
+    attached.programs.map(({ link, target }) => {
+      const info = link.info()
+      return [target, info.type === 'cgroup' && info.attachType, info.type === 'cgroup' && info.cgroupId]
+    }),
+    ['cgroup_inet_ingress', 'cgroup_inet_sock_create'].map(type => [
+      `${type} of ${path}`,
+      type,
+      BigInt(statSync(path).ino),
+    ]),
+  )
 })
 
 kernelTest('a cgroup that is removed leaves a link to nothing', ['cgroup2'], async t => {

@@ -1,7 +1,7 @@
 import { features } from '../../../src/kernel/features.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { inNetwork, networkNamespaces } from '../../support/links/network-process.ts'
-import { netfilterPrograms } from '../../support/programs/features.ts'
+import { lacking, netfilterPrograms } from '../../support/programs/features.ts'
 
 const needs = [networkNamespaces, 'bpftool'] as const
 
@@ -83,4 +83,25 @@ kernelTest('a namespace has one flow dissector', needs, t => {
   t.like(result.shown, { type: 'netns', attach_type: 'flow_dissector' })
   t.regex(String(result.busy), /^E(2BIG|EXIST|BUSY): Cannot attach program dissect to flow dissector of /)
   t.is(result.again, undefined)
+})
+
+kernelTest('XDP programs attach by section to the device that is given', needs, t => {
+  const { target, type, hit, unknown } = inNetwork('attach by section')
+  t.deepEqual([target, type, hit], ['XDP of device lo', 'xdp', true])
+  t.is(unknown, 'ENODEV: There is no network device "no_such"')
+})
+
+kernelTest('tcx programs attach by section to the device that is given', [...needs, features.tcx], t => {
+  t.deepEqual(inNetwork('attach tcx by section'), {
+    targets: ['tcx ingress of device 1', 'tcx egress of device 1'],
+    attachTypes: ['tcx_ingress', 'tcx_egress'],
+    hit: true,
+  })
+})
+
+kernelTest('a kernel without tcx is named as the reason', [...needs, lacking(features.tcx)], t => {
+  t.regex(
+    String(inNetwork('no tcx').error),
+    /^ERR_NOT_SUPPORTED: Cannot attach program on_tc to tcx ingress of device lo: .* \(needs Linux 6\.6 or later\)$/,
+  )
 })

@@ -520,7 +520,7 @@ kernelTest('section names that say too little', [uprobes], t => {
   }
   t.throws(() => attach(`uprobe/${target.path}:alpha+x`), {
     instanceOf: BpfError,
-    message: /"x" is no offset$/,
+    message: /"x" is not an offset$/,
   })
   t.throws(() => attach(`uretprobe/${target.path}:alpha+1`), {
     instanceOf: BpfError,

@@ -134,10 +134,40 @@ const scenarios: Record<string, () => Promise<Record<string, unknown>> | Record<
     }
   },
 
+  async 'attach by section'() {
+    const { collection } = load('on_xdp')
+    using attached = collection.attach({ device: 'lo' })
+    const [first] = attached.programs
+    return {
+      target: first?.target,
+      type: first?.link.info().type,
+      hit: await isHit(collection, 'on_xdp'),
+      unknown: errorOf(() => collection.attach({ device: 'no_such' })),
+    }
+  },
+
+  async 'attach tcx by section'() {
+    const { collection } = load('on_tcx_ingress', 'on_tcx_egress')
+    using attached = collection.attach({ device: 1 })
+    return {
+      targets: attached.programs.map(({ target }) => target),
+      attachTypes: attached.programs.map(({ link }) => {
+        const info = link.info()
+        return info.type === 'tcx' ? info.attachType : undefined
+      }),
+      hit: await isHit(collection, 'on_tcx_egress'),
+    }
+  },
+
   async tcx() {
     const { collection, programs } = load('on_tcx_ingress')
     const link = tcx(programs[0]!, 'lo', 'ingress')
     return { ...facts(link, programs[0]!), hit: await isHit(collection, 'on_tcx_ingress') }
+  },
+
+  'no tcx'() {
+    const { programs } = load('on_tc')
+    return { error: errorOf(() => tcx(programs[0]!, 'lo', 'ingress')) }
   },
 
   async 'tcx order'() {

@@ -7,10 +7,13 @@
  */
 
 import { constants } from 'node:fs'
+import { featureSince } from '../../../abi/feature-since.ts'
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
 import { enumNumber } from '../../../abi/names.ts'
+import { features } from '../../../kernel/features.ts'
 import { createLink, withOpen } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { bySectionAt, type HookDefinition } from '../definition.ts'
 
 /**
  * Attaches a cgroup program to a cgroup of version 2 and all below it (5.7).
@@ -34,4 +37,19 @@ export function cgroup(program: ProgramHandle, path: string, attachType: AttachT
         }),
       ),
   )
+}
+
+/** The hook `cgroup`. */
+export const cgroupHook: HookDefinition = {
+  attachesTo: 'a control group',
+  call: "cgroup(program, '/sys/fs/cgroup', 'cgroup_inet_egress')",
+  since: featureSince.link,
+  linkType: 'cgroup',
+  feature: features.link,
+  target: 'HOOK',
+  bySection: bySectionAt('cgroup', (program, _, path) => {
+    const attachType = program.spec?.expectedAttachType ?? 0
+    if (attachType === 0) throw new TypeError('the section name does not say which hook of the cgroup')
+    return { link: cgroup(program, path, attachType), target: `${attachType} of ${path}` }
+  }),
 }

@@ -9,12 +9,14 @@
 import { closeSync, readSync } from 'node:fs'
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { createLink } from '../../create-link.ts'
 import type { IterLinkInfo } from '../../info.ts'
 import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
 
 /** What to walk, where the iterator can be narrowed. */
 export interface IterOptions {
@@ -112,4 +114,14 @@ function readChunk(fd: number, chunk: Buffer): number {
       throw failure('Cannot read the iterator', errno, 'read')
     }
   }
+}
+
+/** The hook `iter`. */
+export const iterHook: HookDefinition = {
+  attachesTo: 'an iterator over tasks, maps, sockets and so on',
+  call: 'iter(program)',
+  since: attachTypeSince.trace_iter,
+  linkType: 'iter',
+  target: 'TARGET',
+  bySection: bySection((program, target) => ({ link: iter(program), target: `iterator ${target}` })),
 }

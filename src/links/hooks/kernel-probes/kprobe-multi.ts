@@ -7,6 +7,7 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, NotSupportedError } from '../../../base/errors.ts'
 import { features } from '../../../kernel/features.ts'
 import type { Feature } from '../../../kernel/probe.ts'
@@ -16,6 +17,7 @@ import type { KprobeMultiLinkInfo } from '../../info.ts'
 import { defineLinkClass, KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { LinkGroup } from '../../link-group.ts'
 import { requireCookie } from '../cookie.ts'
+import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import {
   type FunctionPattern,
   type MatchedFunctions,
@@ -180,7 +182,7 @@ function attachLink(
 function notSupported(feature: Feature): NotSupportedError {
   const hint =
     feature === features.kprobeMulti
-      ? "kprobe() attaches to one function, fallback: 'kprobe' to each of many; the kernel may also lack CONFIG_FPROBE"
+      ? `kprobe() attaches to one function, fallback: 'kprobe' to each of many; the kernel may also lack ${multiFacts.config}`
       : 'kprobeMulti() attaches a program to the entry of functions, and with returns: true another to their return'
   return new NotSupportedError(feature.name, feature.since, { hint })
 }
@@ -278,4 +280,48 @@ function attachGroup(program: ProgramHandle, options: KprobeMultiOptions): Kprob
     for (const link of links) link.close()
     throw error
   }
+}
+
+const multiFacts: Pick<HookDefinition, 'linkType' | 'config' | 'target'> = {
+  linkType: 'kprobe_multi',
+  config: 'CONFIG_FPROBE',
+  target: 'PATTERN',
+}
+
+/** The hook `kprobe_multi`. */
+export const kprobeMultiHook: HookDefinition = {
+  ...multiFacts,
+  attachesTo: 'the entry of many kernel functions',
+  call: "kprobeMulti(program, { pattern: 'vfs_*' })",
+  since: attachTypeSince.trace_kprobe_multi,
+  feature: features.kprobeMulti,
+  bySection: bySection((program, pattern) => attached(kprobeMulti(program, { pattern }), 'kprobes', pattern)),
+}
+
+/** The hook `kretprobe_multi`. */
+export const kretprobeMultiHook: HookDefinition = {
+  ...multiFacts,
+  attachesTo: 'the return of many kernel functions',
+  call: "kprobeMulti(program, { pattern: 'vfs_*', returns: true })",
+  since: attachTypeSince.trace_kprobe_multi,
+  feature: features.kprobeMulti,
+  bySection: bySection((program, pattern) =>
+    attached(kprobeMulti(program, { pattern, returns: true }), 'kretprobes', pattern),
+  ),
+}
+
+/** The hook `kprobe_session`. */
+export const kprobeSessionHook: HookDefinition = {
+  ...multiFacts,
+  attachesTo: 'the entry and the return of many kernel functions',
+  call: "kprobeSession(program, { pattern: 'vfs_*' })",
+  since: attachTypeSince.trace_kprobe_session,
+  feature: features.kprobeSession,
+  bySection: bySection((program, pattern) =>
+    attached(kprobeSession(program, { pattern }), 'kprobe sessions', pattern),
+  ),
+}
+
+function attached(link: KprobeMultiLink | KprobeGroup, what: string, pattern: string): SectionAttachment {
+  return { link, target: `${link.count} ${what} ${pattern}` }
 }

@@ -8,12 +8,16 @@
  */
 
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
 import type { BpfErrorCode } from '../../../base/error-codes.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
+import { features } from '../../../kernel/features.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
 import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
+import { splitOffset } from '../section-target.ts'
 
 /** How to attach a kprobe. */
 export interface KprobeOptions {
@@ -204,4 +208,37 @@ function explain(error: unknown, target: KprobeTarget, offset: number): unknown 
   const known = error.code === 'EILSEQ' ? undefined : explainFunction(target, 'kprobe')
   const reason = known ?? (offset > 0 ? `no instruction of ${target} starts at offset ${offset}` : undefined)
   return reason === undefined ? error : withReason(error, reason)
+}
+
+/** What the hooks of kprobes have in common. */
+export const kprobeFacts: Pick<HookDefinition, 'since' | 'linkType' | 'linkSince' | 'feature' | 'config'> = {
+  since: programTypeSince.kprobe,
+  linkType: 'perf_event',
+  linkSince: attachTypeSince.perf_event,
+  feature: features.kprobe,
+  config: 'CONFIG_KPROBES',
+}
+
+/** The hook `kprobe`. */
+export const kprobeHook: HookDefinition = {
+  ...kprobeFacts,
+  attachesTo: 'an instruction of the kernel',
+  call: "kprobe(program, 'vfs_read')",
+  target: 'FUNCTION+OFFSET',
+  bySection: bySection((program, target) => {
+    const { name, offset } = splitOffset(target)
+    return { link: kprobe(program, name, { offset }), target: `kprobe ${target}` }
+  }),
+}
+
+/** The hook `kretprobe`. */
+export const kretprobeHook: HookDefinition = {
+  ...kprobeFacts,
+  attachesTo: 'the return of a kernel function, by a breakpoint',
+  call: "kretprobe(program, 'vfs_read')",
+  target: 'FUNCTION',
+  bySection: bySection((program, target) => ({
+    link: kretprobe(program, target),
+    target: `kretprobe ${target}`,
+  })),
 }

@@ -10,7 +10,8 @@ import { BpfError } from '../../../base/errors.ts'
 import { KernelSymbols } from '../../../symbols/kallsyms.ts'
 import { syscallPrefix } from '../../../symbols/syscall-wrapper.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { type KprobeOptions, type KretprobeOptions, kprobe, kretprobe } from './kprobe.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { type KprobeOptions, type KretprobeOptions, kprobe, kprobeFacts, kretprobe } from './kprobe.ts'
 
 /**
  * Name of the kernel function of a system call, such as `'__x64_sys_openat'` for `'openat'`.
@@ -61,4 +62,28 @@ export function ksyscall(
  */
 export function kretsyscall(program: ProgramHandle, name: string, options: KretprobeOptions = {}): Link {
   return kretprobe(program, syscallFunction(name), options)
+}
+
+/** The hook `ksyscall`. */
+export const ksyscallHook: HookDefinition = {
+  ...kprobeFacts,
+  attachesTo: 'the entry of a system call',
+  call: "ksyscall(program, 'openat')",
+  target: 'NAME',
+  bySection: bySection((program, target) => ({
+    link: ksyscall(program, target),
+    target: `system call ${target}`,
+  })),
+}
+
+/** The hook `kretsyscall`. */
+export const kretsyscallHook: HookDefinition = {
+  ...kprobeFacts,
+  attachesTo: 'the return of a system call',
+  call: "kretsyscall(program, 'openat')",
+  target: 'NAME',
+  bySection: bySection((program, target) => ({
+    link: kretsyscall(program, target),
+    target: `return of system call ${target}`,
+  })),
 }

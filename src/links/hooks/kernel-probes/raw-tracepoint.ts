@@ -1,6 +1,6 @@
 /**
- * Raw tracepoints: the kernel's tracepoints with their arguments as they are, without the cost of a perf
- * event. `raw_tp` programs read an array of 64-bit arguments, `tp_btf` programs typed arguments.
+ * Raw tracepoints: the kernel's tracepoints with their arguments as they are, without the cost of a perf event. The
+ * program reads an array of 64-bit arguments.
  *
  * Source: kernel/bpf/syscall.c `bpf_raw_tracepoint_open`, libbpf `bpf_program__attach_raw_tracepoint_opts`.
  *
@@ -8,6 +8,7 @@
  */
 
 import { featureSince } from '../../../abi/feature-since.ts'
+import { programTypeSince } from '../../../abi/since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
 import { NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
@@ -16,8 +17,8 @@ import type { AttrFields } from '../../../syscalls/attr.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
-import { requireAttachType } from '../attach-type.ts'
 import { requireCookie } from '../cookie.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
 
 /** How to attach to a raw tracepoint. */
 export interface RawTracepointOptions {
@@ -40,7 +41,7 @@ export function rawTracepoint(
   options: RawTracepointOptions = {},
 ): Link {
   const what = `program ${program.name} to raw tracepoint ${name}`
-  return open(
+  return openRawTracepoint(
     what,
     { name, prog_fd: program.fd },
     options,
@@ -49,27 +50,13 @@ export function rawTracepoint(
 }
 
 /**
- * Attaches a `tracing` program of attach type `trace_raw_tp`, whose tracepoint was named when it was
- * loaded (5.5).
+ * Opens a raw tracepoint.
  *
- * @throws BpfError with code `ERR_ATTACH_TYPE` when it was loaded for something else
- * @throws RangeError when the cookie does not fit 64 bits
- * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
+ * @param what names the attachment in errors
+ * @param wanted what the program must be, for where the kernel says that it is not
+ * @throws BpfError, RangeError, NotSupportedError as `rawTracepoint` does
  */
-export function tpBtf(program: ProgramHandle, options: RawTracepointOptions = {}): Link {
-  const what = `program ${program.name} to its tracepoint`
-  // Without a name, the kernel attaches a program to whatever it was loaded for.
-  requireAttachType(program, what, 'trace_raw_tp')
-  return open(
-    what,
-    { prog_fd: program.fd },
-    options,
-    "the program must be of type tracing, with expectedAttachType 'trace_raw_tp'",
-  )
-}
-
-/** @param wanted what the program must be, for where the kernel says that it is not */
-function open(
+export function openRawTracepoint(
   what: string,
   fields: AttrFields<'raw_tracepoint_open'>,
   { cookie }: RawTracepointOptions,
@@ -90,4 +77,17 @@ function open(
     throw withReason(error, wanted)
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+}
+
+/** The hook `raw_tracepoint`. */
+export const rawTracepointHook: HookDefinition = {
+  attachesTo: 'a raw tracepoint',
+  call: "rawTracepoint(program, 'sched_switch')",
+  since: programTypeSince.raw_tracepoint,
+  linkType: 'raw_tracepoint',
+  target: 'NAME',
+  bySection: bySection((program, target) => ({
+    link: rawTracepoint(program, target),
+    target: `raw tracepoint ${target}`,
+  })),
 }

@@ -6,9 +6,11 @@
  * @module
  */
 
+import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { PerfEvent } from '../../../kernel/perf-event.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
 import { attachPerfEvent } from '../perf-event/perf-event-link.ts'
 
 /** How to attach to a tracepoint. */
@@ -40,4 +42,21 @@ export function tracepoint(
     if (!(error instanceof BpfError && error.code === 'EINVAL')) throw error
     throw withReason(error, 'the program must be of type tracepoint')
   }
+}
+
+/** The hook `tracepoint`. */
+export const tracepointHook: HookDefinition = {
+  attachesTo: 'a tracepoint',
+  call: "tracepoint(program, 'sched', 'sched_switch')",
+  since: programTypeSince.tracepoint,
+  linkType: 'perf_event',
+  linkSince: attachTypeSince.perf_event,
+  target: 'CATEGORY/NAME',
+  bySection: bySection((program, target) => {
+    const [, category, name] = /^([\w-]+)\/([\w-]+)$/.exec(target) ?? []
+    if (category === undefined || name === undefined) {
+      throw new TypeError(`${JSON.stringify(target)} is not CATEGORY/NAME`)
+    }
+    return { link: tracepoint(program, category, name), target: `tracepoint ${category}/${name}` }
+  }),
 }

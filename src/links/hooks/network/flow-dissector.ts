@@ -7,7 +7,9 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { linkTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
 import { attachToNetns } from './netns.ts'
 
 /**
@@ -17,4 +19,16 @@ import { attachToNetns } from './netns.ts'
  */
 export function flowDissector(program: ProgramHandle, namespace?: string): Link {
   return attachToNetns(program, attachTypes.flow_dissector, 'flow dissector', namespace)
+}
+
+/** The hook `flow_dissector`. */
+export const flowDissectorHook: HookDefinition = {
+  attachesTo: 'the flow dissector of a network namespace',
+  call: 'flowDissector(program)',
+  since: linkTypeSince.netns,
+  linkType: 'netns',
+  bySection: bySection(program => ({
+    link: flowDissector(program),
+    target: 'flow dissector of this network namespace',
+  })),
 }

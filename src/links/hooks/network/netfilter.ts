@@ -7,8 +7,10 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { programTypeSince } from '../../../abi/since.ts'
 import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { byCall, type HookDefinition } from '../definition.ts'
 
 /** Where to attach in netfilter. */
 export interface NetfilterOptions {
@@ -44,4 +46,13 @@ export function netfilter(program: ProgramHandle, options: NetfilterOptions): Li
       },
     }),
   )
+}
+
+/** The hook `netfilter`. */
+export const netfilterHook: HookDefinition = {
+  attachesTo: 'a netfilter hook of a network namespace',
+  call: "netfilter(program, { family: 'ipv4', hook: 'local_in', priority: 0 })",
+  since: programTypeSince.netfilter,
+  linkType: 'netfilter',
+  bySection: byCall('it needs a protocol family, a hook and a priority'),
 }

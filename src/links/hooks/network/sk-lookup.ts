@@ -7,7 +7,9 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { programTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
 import { attachToNetns } from './netns.ts'
 
 /**
@@ -17,4 +19,16 @@ import { attachToNetns } from './netns.ts'
  */
 export function skLookup(program: ProgramHandle, namespace?: string): Link {
   return attachToNetns(program, attachTypes.sk_lookup, 'socket look-up', namespace)
+}
+
+/** The hook `sk_lookup`. */
+export const skLookupHook: HookDefinition = {
+  attachesTo: 'the socket look-up of a network namespace',
+  call: 'skLookup(program)',
+  since: programTypeSince.sk_lookup,
+  linkType: 'netns',
+  bySection: bySection(program => ({
+    link: skLookup(program),
+    target: 'socket look-up of this network namespace',
+  })),
 }

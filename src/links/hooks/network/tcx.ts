@@ -7,10 +7,12 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { features } from '../../../kernel/features.ts'
 import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type Anchor, anchorFields } from '../anchor.ts'
+import { bySectionAt, type HookDefinition } from '../definition.ts'
 import { type Device, deviceIndex } from './device.ts'
 
 /** How to attach to tcx. */
@@ -46,4 +48,17 @@ export function tcx(
       features.tcx,
     ),
   )
+}
+
+/** The hook `tcx`. */
+export const tcxHook: HookDefinition = {
+  attachesTo: 'the ingress or egress of a network device',
+  call: "tcx(program, 'eth0', 'ingress')",
+  since: attachTypeSince.tcx_ingress,
+  linkType: 'tcx',
+  feature: features.tcx,
+  bySection: bySectionAt('device', (program, _, device) => {
+    const direction = program.spec?.expectedAttachType === 'tcx_egress' ? 'egress' : 'ingress'
+    return { link: tcx(program, device, direction), target: `tcx ${direction} of device ${device}` }
+  }),
 }

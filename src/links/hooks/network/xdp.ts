@@ -7,8 +7,10 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { bySectionAt, type HookDefinition } from '../definition.ts'
 import { type Device, deviceIndex } from './device.ts'
 
 /** How an XDP program is run: by the driver, by the generic stack, by the device. Default: the kernel decides. */
@@ -35,4 +37,16 @@ export function xdp(program: ProgramHandle, device: Device, options: XdpOptions 
       flags: options.mode === undefined ? 0 : XDP_FLAGS[options.mode],
     }),
   )
+}
+
+/** The hook `xdp`. */
+export const xdpHook: HookDefinition = {
+  attachesTo: 'a network device, before the network stack',
+  call: "xdp(program, 'eth0')",
+  since: attachTypeSince.xdp,
+  linkType: 'xdp',
+  bySection: bySectionAt('device', (program, _, device) => ({
+    link: xdp(program, device),
+    target: `XDP of device ${device}`,
+  })),
 }

@@ -10,7 +10,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_LINK } from '../../../abi/generated/flags.ts'
-import { attachTypeSince } from '../../../abi/since.ts'
+import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
 import { EBUSY, ENOENT } from '../../../base/errno.ts'
 import { failure } from '../../../kernel/failure.ts'
 import type { BpfMap } from '../../../maps/map.ts'
@@ -19,6 +19,7 @@ import { createLink } from '../../create-link.ts'
 import { DirectAttachment } from '../../direct-attachment.ts'
 import type { StructOpsLinkInfo } from '../../info.ts'
 import { defineLinkClass, KernelLink, type Link } from '../../link.ts'
+import { byCall, type HookDefinition } from '../definition.ts'
 
 /** Key of the only element. */
 const KEY = new Uint8Array(4)
@@ -94,4 +95,15 @@ class StructOpsRegistration extends DirectAttachment {
   protected override release(): void {
     this.detach()
   }
+}
+
+/** The hook `struct_ops`. */
+export const structOpsHook: HookDefinition = {
+  attachesTo: 'an operation of a struct of the kernel',
+  call: "collection.attachStructOps('map')",
+  since: programTypeSince.struct_ops,
+  linkType: 'struct_ops',
+  linkSince: attachTypeSince.struct_ops,
+  target: 'NAME',
+  bySection: byCall('it is attached with the map that names it'),
 }

@@ -6,8 +6,10 @@
  * @module
  */
 
+import { attachTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
  * Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered (5.5).
@@ -20,4 +22,14 @@ import { attachTrampoline, type TracingOptions } from './trampoline.ts'
  */
 export function fentry(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the entry of its function', 'trace_fentry', options)
+}
+
+/** The hook `fentry`. */
+export const fentryHook: HookDefinition = {
+  ...trampolineFacts,
+  attachesTo: 'the entry of a kernel function',
+  call: 'fentry(program)',
+  since: attachTypeSince.trace_fentry,
+  target: 'FUNCTION',
+  bySection: bySection((program, target) => ({ link: fentry(program), target: `entry of ${target}` })),
 }

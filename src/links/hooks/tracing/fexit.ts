@@ -6,8 +6,10 @@
  * @module
  */
 
+import { attachTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
  * Attaches a `tracing` program of attach type `trace_fexit`: it runs when the function returns (5.5). Throws as
@@ -15,4 +17,14 @@ import { attachTrampoline, type TracingOptions } from './trampoline.ts'
  */
 export function fexit(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the return of its function', 'trace_fexit', options)
+}
+
+/** The hook `fexit`. */
+export const fexitHook: HookDefinition = {
+  ...trampolineFacts,
+  attachesTo: 'the return of a kernel function',
+  call: 'fexit(program)',
+  since: attachTypeSince.trace_fexit,
+  target: 'FUNCTION',
+  bySection: bySection((program, target) => ({ link: fexit(program), target: `return of ${target}` })),
 }

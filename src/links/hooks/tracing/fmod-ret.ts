@@ -6,8 +6,10 @@
  * @module
  */
 
+import { attachTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
  * Attaches a `tracing` program of attach type `modify_return`: a value other than 0 is returned instead of
@@ -15,4 +17,17 @@ import { attachTrampoline, type TracingOptions } from './trampoline.ts'
  */
 export function fmodRet(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the return value of its function', 'modify_return', options)
+}
+
+/** The hook `fmod_ret`. */
+export const fmodRetHook: HookDefinition = {
+  ...trampolineFacts,
+  attachesTo: 'the return value of a kernel function',
+  call: 'fmodRet(program)',
+  since: attachTypeSince.modify_return,
+  target: 'FUNCTION',
+  bySection: bySection((program, target) => ({
+    link: fmodRet(program),
+    target: `return value of ${target}`,
+  })),
 }

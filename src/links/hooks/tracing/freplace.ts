@@ -6,13 +6,15 @@
  * @module
  */
 
+import { programTypeSince } from '../../../abi/since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { BtfObject } from '../../../objects/btf-object.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { adoptTrampoline } from './trampoline.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { adoptTrampoline, trampolineFacts } from './trampoline.ts'
 
 /** What an `ext` program replaces, if not what it was loaded for. */
 export interface FreplaceOptions {
@@ -54,4 +56,14 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
     target_btf_id: target,
   })
   return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
+}
+
+/** The hook `freplace`. */
+export const freplaceHook: HookDefinition = {
+  ...trampolineFacts,
+  attachesTo: 'a function of another program',
+  call: 'freplace(program)',
+  since: programTypeSince.ext,
+  target: 'FUNCTION',
+  bySection: bySection((program, target) => ({ link: freplace(program), target: `function ${target}` })),
 }

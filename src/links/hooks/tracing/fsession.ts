@@ -6,8 +6,11 @@
  * @module
  */
 
+import { attachTypeSince } from '../../../abi/since.ts'
+import { features } from '../../../kernel/features.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
  * Attaches a `tracing` program of attach type `trace_fsession`: it runs when the function is entered and
@@ -15,4 +18,18 @@ import { attachTrampoline, type TracingOptions } from './trampoline.ts'
  */
 export function fsession(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the entry and the return of its function', 'trace_fsession', options)
+}
+
+/** The hook `fsession`. */
+export const fsessionHook: HookDefinition = {
+  ...trampolineFacts,
+  attachesTo: 'the entry and the return of a kernel function',
+  call: 'fsession(program)',
+  since: attachTypeSince.trace_fsession,
+  feature: features.fsession,
+  target: 'FUNCTION',
+  bySection: bySection((program, target) => ({
+    link: fsession(program),
+    target: `entry and return of ${target}`,
+  })),
 }

@@ -6,8 +6,10 @@
  * @module
  */
 
+import { attachTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { attachTrampoline, type TracingOptions } from './trampoline.ts'
+import { bySection, type HookDefinition } from '../definition.ts'
+import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
  * Attaches an `lsm` program of attach type `lsm_mac`: it decides whether an operation is allowed (5.7). Throws as
@@ -15,4 +17,15 @@ import { attachTrampoline, type TracingOptions } from './trampoline.ts'
  */
 export function lsm(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'its LSM hook', 'lsm_mac', options)
+}
+
+/** The hook `lsm`. */
+export const lsmHook: HookDefinition = {
+  ...trampolineFacts,
+  attachesTo: 'an LSM hook',
+  call: 'lsm(program)',
+  since: attachTypeSince.lsm_mac,
+  config: 'CONFIG_BPF_LSM',
+  target: 'HOOK',
+  bySection: bySection((program, target) => ({ link: lsm(program), target: `LSM hook ${target}` })),
 }

@@ -21,6 +21,15 @@ import { OwnedFd } from '../../../syscalls/fd.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { attachTypeError, requireAttachType } from '../attach-type.ts'
 import { requireCookie } from '../cookie.ts'
+import type { HookDefinition } from '../definition.ts'
+
+/** What the hooks of trampolines have in common. */
+export const trampolineFacts: Pick<HookDefinition, 'linkType' | 'sinceArm64' | 'feature' | 'config'> = {
+  linkType: 'tracing',
+  sinceArm64: '6.0',
+  feature: features.trampoline,
+  config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
+}
 
 /** How to attach to a function. */
 export interface TracingOptions {

@@ -7,6 +7,7 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { functionOffsets, matchingFunctions } from '../../../elf/symbol-offset.ts'
 import { failure } from '../../../kernel/failure.ts'
@@ -16,7 +17,9 @@ import { OwnedFd } from '../../../syscalls/fd.ts'
 import type { UprobeMultiLinkInfo } from '../../info.ts'
 import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
+import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
+import { splitPath } from '../section-target.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
@@ -160,4 +163,55 @@ function offsetsOf(what: string, path: string, options: UprobeMultiOptions): rea
   const found = offsets ?? functionOffsets(readBinary(path), symbols ?? [])
   if (found.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
   return found
+}
+
+const multiFacts: Pick<HookDefinition, 'linkType' | 'config' | 'target'> = {
+  linkType: 'uprobe_multi',
+  config: 'CONFIG_UPROBES',
+  target: 'PATH:PATTERN',
+}
+
+/** The hook `uprobe_multi`. */
+export const uprobeMultiHook: HookDefinition = {
+  ...multiFacts,
+  attachesTo: 'the entry of many functions in user space',
+  call: "uprobeMulti(program, 'libc.so.6', { pattern: 'mem*' })",
+  since: attachTypeSince.trace_uprobe_multi,
+  feature: features.uprobeMulti,
+  bySection: bySection((program, target) =>
+    attachTo(target, (path, pattern) => uprobeMulti(program, path, { pattern })),
+  ),
+}
+
+/** The hook `uretprobe_multi`. */
+export const uretprobeMultiHook: HookDefinition = {
+  ...multiFacts,
+  attachesTo: 'the return of many functions in user space',
+  call: "uprobeMulti(program, 'libc.so.6', { pattern: 'mem*', returns: true })",
+  since: attachTypeSince.trace_uprobe_multi,
+  feature: features.uprobeMulti,
+  bySection: bySection((program, target) =>
+    attachTo(target, (path, pattern) => uprobeMulti(program, path, { pattern, returns: true })),
+  ),
+}
+
+/** The hook `uprobe_session`. */
+export const uprobeSessionHook: HookDefinition = {
+  ...multiFacts,
+  attachesTo: 'the entry and the return of many functions in user space',
+  call: "uprobeSession(program, 'libc.so.6', { pattern: 'mem*' })",
+  since: attachTypeSince.trace_uprobe_session,
+  feature: features.uprobeSession,
+  bySection: bySection((program, target) =>
+    attachTo(target, (path, pattern) => uprobeSession(program, path, { pattern })),
+  ),
+}
+
+function attachTo(
+  target: string,
+  probe: (path: string, pattern: string) => UprobeMultiLink,
+): SectionAttachment {
+  const [path, pattern] = splitPath(target, 'PATH:PATTERN')
+  const link = probe(path, pattern)
+  return { link, target: `${link.count} uprobes of ${path}: ${pattern}` }
 }

@@ -7,12 +7,18 @@
  * @module
  */
 
+import { featureSince } from '../../../abi/feature-since.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
+import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { functionOffset } from '../../../elf/symbol-offset.ts'
+import { features } from '../../../kernel/features.ts'
+import type { Program } from '../../../programs/program.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
+import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
+import { isNumber, splitOffset, splitPath } from '../section-target.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
@@ -115,4 +121,37 @@ function placeName(symbol: string | undefined, offset = 0): string {
   const hex = `0x${offset.toString(16)}`
   if (symbol === undefined) return hex
   return offset === 0 ? symbol : `${symbol}+${hex}`
+}
+
+const uprobeFacts: Pick<HookDefinition, 'since' | 'linkType' | 'linkSince' | 'feature' | 'config'> = {
+  since: featureSince.uprobe,
+  linkType: 'perf_event',
+  linkSince: attachTypeSince.perf_event,
+  feature: features.uprobe,
+  config: 'CONFIG_UPROBE_EVENTS',
+}
+
+/** The hook `uprobe`. */
+export const uprobeHook: HookDefinition = {
+  ...uprobeFacts,
+  attachesTo: 'an instruction in user space',
+  call: "uprobe(program, 'libc.so.6', { symbol: 'malloc' })",
+  target: 'PATH:FUNCTION+OFFSET',
+  bySection: bySection((program, target) => attachTo(program, target, uprobe)),
+}
+
+/** The hook `uretprobe`. */
+export const uretprobeHook: HookDefinition = {
+  ...uprobeFacts,
+  attachesTo: 'the return of a function in user space',
+  call: "uretprobe(program, 'libc.so.6', { symbol: 'malloc' })",
+  target: 'PATH:FUNCTION',
+  bySection: bySection((program, target) => attachTo(program, target, uretprobe)),
+}
+
+function attachTo(program: Program, target: string, probe: typeof uprobe): SectionAttachment {
+  const [path, place] = splitPath(target, 'PATH:FUNCTION')
+  const { name, offset } = splitOffset(place)
+  const options = isNumber(name) ? { offset: Number(name) + offset } : { symbol: name, offset }
+  return { link: probe(program, path, options), target: `${target} in user space` }
 }

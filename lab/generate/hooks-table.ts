@@ -1,0 +1,71 @@
+/**
+ * The table of hooks in docs/links.md.
+ *
+ * @module
+ */
+
+import { compareReleases } from '../../src/abi/since.ts'
+import type { HookDefinition } from '../../src/links/hooks/definition.ts'
+import { hooks } from '../../src/links/hooks/registry.ts'
+import { type Hook, type SectionDefinition, sectionDefinitions } from '../../src/programs/sections.ts'
+
+/** Section names with a common beginning are shown one by one up to this number. */
+const MOST_NAMES = 4
+const SLEEPABLE = '.s'
+
+const COLUMNS = ['what programs attach to', 'function', '`SEC()` names', 'link', 'first Linux'] as const
+
+/** The table, a row for each hook, in the order of the registry. */
+export function hooksTable(): string {
+  const rows = (Object.entries(hooks) as [Hook, HookDefinition][]).map(([name, hook]) => [
+    hook.attachesTo,
+    hook.call === undefined ? '' : `\`${hook.call}\``,
+    sectionNames(name, hook.target).join(', ') + sectionNote(hook),
+    hook.linkType === undefined ? '' : `\`${hook.linkType}\``,
+    releases(hook),
+  ])
+  return [COLUMNS, COLUMNS.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** The names of a hook's sections, without the sleepable ones beside others; many that begin alike as one. */
+function sectionNames(hook: Hook, target: string | undefined): string[] {
+  const own = sectionDefinitions.filter(each => each.hook === hook)
+  const names = new Set(own.map(({ name }) => name))
+  const shown = own.filter(
+    ({ name }) => !(name.endsWith(SLEEPABLE) && names.has(name.slice(0, -SLEEPABLE.length))),
+  )
+  const groups = new Map<string, SectionDefinition[]>()
+  for (const each of shown) {
+    const begin = each.name.split('/')[0]!
+    groups.set(begin, [...(groups.get(begin) ?? []), each])
+  }
+  return [...groups].flatMap(([begin, group]) =>
+    group.length > MOST_NAMES
+      ? [`\`${begin}/…\``]
+      : group.map(each => `\`${each.name}${suffix(each, target)}\``),
+  )
+}
+
+function suffix({ takesTarget }: SectionDefinition, target: string | undefined): string {
+  return takesTarget ? `/${target}` : ''
+}
+
+/** What `attach()` must be given besides, or that it is not how the hook is attached. */
+function sectionNote({ bySection }: HookDefinition): string {
+  switch (bySection.kind) {
+    case 'not_implemented':
+      return ' (not in this version)'
+    case 'call':
+      return ' (by hand)'
+    case 'attach':
+      return bySection.needs.length === 0 ? '' : ` with \`{ ${bySection.needs.join(', ')} }\``
+  }
+}
+
+function releases({ since, sinceArm64, linkSince }: HookDefinition): string {
+  const more = [
+    ...(linkSince === undefined ? [] : [`as a link ${linkSince}`]),
+    ...(sinceArm64 === undefined || compareReleases(sinceArm64, since) <= 0 ? [] : [`arm64 ${sinceArm64}`]),
+  ]
+  return [since, ...more].join('; ')
+}

@@ -22,7 +22,13 @@ const GOTOL = classes.jmp32 | jumpOperations.ja
  *   too far away for a 16-bit offset
  */
 export function assemble(instructions: readonly Instruction[]): Instruction[] {
-  if (!instructions.some(refersToSymbol)) return [...instructions]
+  const assembled = resolveLabels(instructions)
+  return assembled === instructions ? [...instructions] : (assembled as Instruction[])
+}
+
+/** Does what {@link assemble} does, but gives the list back when there is nothing to resolve. */
+export function resolveLabels(instructions: readonly Instruction[]): readonly Instruction[] {
+  if (!instructions.some(refersToSymbol)) return instructions
   const { slots, ambiguous } = symbolSlots(instructions)
   let slot = 0
   return instructions.map(instruction => {

@@ -36,7 +36,7 @@ export interface Need {
   readonly what: string
   /** Option that the kernel must be built with. */
   readonly config?: string
-  /** Says that the kernel has it but refuses it to everybody, where that is so. */
+  /** Says that the kernel has it but refuses it to every process, where that is so. */
   readonly refusal?: () => string | undefined
 }
 
@@ -110,7 +110,7 @@ function refusalOfTrampolines(): string | undefined {
     Program.load({ name: 'refused', ...tracing, expectedAttachType: 'trace_fentry', instructions }).close()
   } catch (error) {
     if (error instanceof NotSupportedError && error.code === 'EPERM') {
-      return 'the kernel refuses trampolines to everybody, as locked-down kernels do'
+      return 'the kernel refuses trampolines to every process, as locked-down kernels do'
     }
   }
   return undefined

@@ -66,7 +66,7 @@ export class Collection implements Disposable {
     const prepared = prepare(spec, options, cleanup)
     const programs = new Map<string, Program>()
     for (const [name, program, loadOptions] of prepared.programs) {
-      programs.set(name, cleanup.add(Program.load(program, loadOptions)))
+      programs.set(name, cleanup.add(Program.loadPrepared(program, loadOptions)))
     }
     return Collection.#finish(spec, prepared, programs, cleanup)
   }
@@ -77,7 +77,7 @@ export class Collection implements Disposable {
     const prepared = prepare(spec, options, cleanup)
     const programs = new Map<string, Program>()
     for (const [name, program, loadOptions] of prepared.programs) {
-      programs.set(name, cleanup.add(await Program.loadAsync(program, loadOptions)))
+      programs.set(name, cleanup.add(await Program.loadPreparedAsync(program, loadOptions)))
     }
     return Collection.#finish(spec, prepared, programs, cleanup)
   }

@@ -10,9 +10,9 @@
 
 import type { ByteOrder } from '../base/bytes.ts'
 import { BpfError } from '../base/errors.ts'
-import type { KconfigExtern } from '../elf/externs.ts'
 import { attachCookie, kernelConfig, parseKconfig } from '../kernel/kconfig.ts'
 import { kernelVersion } from '../kernel/version.ts'
+import type { KconfigExtern } from '../programs/extern-spec.ts'
 import { KernelSymbols } from '../symbols/kallsyms.ts'
 import { syscallPrefix } from '../symbols/syscall-wrapper.ts'
 

@@ -1,5 +1,5 @@
 /**
- * The pipeline from specs to what can be loaded: types, maps, linked and relocated programs.
+ * From the specs of an object to what can be loaded: prepared programs, types, maps.
  *
  * Source: libbpf `bpf_object_load`, `bpf_object__create_maps`, `bpf_object__relocate`.
  *
@@ -7,30 +7,25 @@
  */
 
 import { hostByteOrder } from '../base/bytes.ts'
-import { BpfError, withAction } from '../base/errors.ts'
+import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
-import { type CoreFailure, type CoreTargets, relocateCore } from '../btf/core/relocate.ts'
-import { isKconfig, KCONFIG_SECTION } from '../elf/externs.ts'
+import type { CoreTargets } from '../btf/core/relocate.ts'
+import { KCONFIG_SECTION } from '../elf/externs.ts'
 import { kernelBtf, moduleBtfs } from '../kernel/btf.ts'
-import { features } from '../kernel/features.ts'
-import { predates } from '../kernel/probe.ts'
 import { incompatibilities } from '../maps/compatible.ts'
 import { type CreateMapOptions, createdSpec } from '../maps/create.ts'
 import { isMapOfMaps } from '../maps/kinds.ts'
 import { BpfMap } from '../maps/map.ts'
 import type { MapContent, MapSpec } from '../maps/spec.ts'
-import type { MissingKfunc } from '../programs/kfuncs.ts'
-import type { LoadOptions } from '../programs/load.ts'
-import { type MissingMap, poisonMaps } from '../programs/missing-maps.ts'
+import { isKconfig } from '../programs/extern-spec.ts'
+import type { LoadOptions } from '../programs/load-options.ts'
+import { KernelExterns } from '../programs/passes/kernel-externs.ts'
+import { type PreparedProgram, prepareProgram } from '../programs/prepare.ts'
 import type { Program } from '../programs/program.ts'
-import type { ProgramSpec } from '../programs/spec.ts'
 import { readBtfFile } from './btf-file.ts'
 import type { Cleanup } from './cleanup.ts'
-import { downLevel } from './down-level.ts'
 import { type Kconfig, kconfigValues } from './kconfig.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
-import { KernelExterns } from './ksyms.ts'
-import { linkFunctions } from './link-functions.ts'
 import type { CollectionSpec } from './spec.ts'
 import { type StructOpsImage, StructOpsMaps } from './struct-ops.ts'
 
@@ -59,11 +54,11 @@ export interface CollectionOptions {
   kernelTypes?: Btf | string
 }
 
-/** What `prepare` made. */
+/** Maps that are created, and programs to load. */
 export interface Prepared {
   readonly maps: Map<string, BpfMap<unknown, unknown>>
-  /** Programs to load, in order: name, spec with linked and relocated instructions, options. */
-  readonly programs: [name: string, spec: ProgramSpec, options: LoadOptions][]
+  /** Programs to load, in order. */
+  readonly programs: [name: string, program: PreparedProgram, options: LoadOptions][]
   /** The object's types in the kernel; maps and programs hold them once they are loaded. */
   readonly types: LoadedTypes | undefined
   /** Modules whose symbols the programs refer to; programs hold them once they are loaded. */
@@ -82,19 +77,20 @@ export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanu
     )
   }
   const structOps = cleanup.add(new StructOpsMaps(spec))
-  const { linked, externs } = linkPrograms(spec, options, structOps, cleanup)
+  const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
+  const prepared = preparePrograms(spec, options, structOps, externs)
   const types =
     spec.btf === undefined
       ? undefined
       : loadTypes(
           spec.btf,
-          linked.map(({ program }) => program.instructions),
+          prepared.map(([, program]) => program.spec.instructions),
         )
   if (types !== undefined) cleanup.add(types)
   const maps = createMaps(spec, options, { types, structOps: structOps.images }, cleanup)
   const { fdArray } = externs
-  const programs = linked.map(({ name, program, ...missing }): Prepared['programs'][number] => {
-    const loadOptions: LoadOptions = { maps: map => maps.get(map), ...missing }
+  const programs = prepared.map(([name, program]): Prepared['programs'][number] => {
+    const loadOptions: LoadOptions = { maps: map => maps.get(map) }
     const member = structOps.members.get(name)
     if (member !== undefined) loadOptions.structOps = member
     if (fdArray !== undefined) loadOptions.fdArray = fdArray
@@ -106,55 +102,26 @@ export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanu
   return { maps, programs, types, externs, structOps }
 }
 
-/** A program with everything in it but the descriptors of maps. */
-interface LinkedProgram {
-  name: string
-  program: ProgramSpec
-  poisoned: CoreFailure[]
-  missingKfuncs: MissingKfunc[]
-  missingMaps: MissingMap[]
-}
-
-/**
- * Joins each program that is to be loaded with its functions, applies its CO-RE relocations, and finds the kernel's
- * symbols that it refers to.
- */
-function linkPrograms(
+/** Runs each program that is to be loaded through the passes that need no maps. */
+function preparePrograms(
   spec: CollectionSpec,
   { kernelTypes }: CollectionOptions,
   { autoload }: StructOpsMaps,
-  cleanup: Cleanup,
-): { linked: LinkedProgram[]; externs: KernelExterns } {
-  const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
-  const targets = coreTargets(kernelTypes)
-  const isMissing = (map: string): boolean => spec.maps.has(map) && spec.maps.get(map).autocreate === false
+  externs: KernelExterns,
+): [name: string, program: PreparedProgram][] {
   const missesMaps = [...spec.maps.values()].some(({ autocreate }) => autocreate === false)
-  const programs: LinkedProgram[] = []
-  for (const [name, program] of spec.programs) {
-    if (!(autoload.get(name) ?? program.autoload !== false)) continue
-    const btf = program.btf ?? spec.btf
-    try {
-      const linked = linkFunctions(program.instructions, spec.functions)
-      const core =
-        btf === undefined ? { instructions: linked, failures: [] } : relocateCore(linked, btf, targets)
-      const resolved = externs.resolve(core.instructions)
-      const { missingKfuncs } = resolved
-      const { instructions: reaching, missing: missingMaps } = missesMaps
-        ? poisonMaps(resolved.instructions, isMissing)
-        : { instructions: resolved.instructions, missing: [] }
-      programs.push({
-        name,
-        program: { ...program, instructions: downLevel(reaching, () => predates(features.probeReadKernel)) },
-        poisoned: core.failures,
-        missingKfuncs,
-        missingMaps,
-      })
-    } catch (error) {
-      if (!(error instanceof BpfError)) throw error
-      throw withAction(error, `Cannot load program ${name}`)
-    }
+  const context = {
+    functions: spec.functions,
+    btf: spec.btf,
+    targets: coreTargets(kernelTypes),
+    externs,
+    isMissing: missesMaps
+      ? (map: string) => spec.maps.has(map) && spec.maps.get(map).autocreate === false
+      : undefined,
   }
-  return { linked: programs, externs }
+  return [...spec.programs]
+    .filter(([name, program]) => autoload.get(name) ?? program.autoload !== false)
+    .map(([name, program]) => [name, prepareProgram(program, context)])
 }
 
 /** Where CO-RE looks for types. A file is read when the first relocation needs it. */

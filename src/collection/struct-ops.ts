@@ -16,7 +16,7 @@ import type { BtfMember, BtfStruct } from '../btf/types.ts'
 import { kernelBtf } from '../kernel/btf.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { BtfObject } from '../objects/btf-object.ts'
-import type { StructOpsMember } from '../programs/load.ts'
+import type { StructOpsMember } from '../programs/load-options.ts'
 import type { CollectionSpec } from './spec.ts'
 
 /** What the kernel calls the struct around the operations that is the value of a map. */

@@ -14,6 +14,13 @@ import type { Btf } from '../btf/btf.ts'
 import { essentialName } from '../btf/flavor.ts'
 import type { BtfType } from '../btf/types.ts'
 import type { MapSpec } from '../maps/spec.ts'
+import {
+  type ExternSpec,
+  isKconfig,
+  type KconfigExtern,
+  type KfuncExtern,
+  type KsymExtern,
+} from '../programs/extern-spec.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
 import type { ElfFile, ElfSymbol } from './file.ts'
@@ -22,51 +29,6 @@ import type { ElfFile, ElfSymbol } from './file.ts'
 export const KCONFIG_SECTION = '.kconfig'
 /** Section of symbols of the kernel. */
 export const KSYMS_SECTION = '.ksyms'
-
-/** What every extern has. */
-export interface ExternBase {
-  /** Name in the object. */
-  readonly name: string
-  /** Name in the kernel: without flavour, `bpf_foo` for `bpf_foo___v2`. Only kfuncs are searched for by it. */
-  readonly essentialName: string
-  /** Whether the object does without it: its value, or address, is 0 then. */
-  readonly weak: boolean
-}
-
-/** What a `.kconfig` variable can hold; `'tristate'` is `enum libbpf_tristate`. */
-export type KconfigType = 'tristate' | 'bool' | 'char' | 'int' | 'string'
-
-/** A variable with the value of a configuration option, `CONFIG_*`, or of a fact, `LINUX_*`. */
-export interface KconfigExtern extends ExternBase {
-  readonly kind: 'kconfig'
-  /** BTF type of the value, in the object's BTF. */
-  readonly typeId: number
-  /** What its values are. */
-  readonly type: KconfigType
-  /** Whether an integer or `char` is signed. */
-  readonly signed: boolean
-  /** Bytes from the start of the `.kconfig` map's value. */
-  readonly offset: number
-  /** Bytes: of an integer 1, 2, 4 or 8; of a string those of its array. */
-  readonly size: number
-}
-
-/** A variable of the kernel or of a module. */
-export interface KsymExtern extends ExternBase {
-  readonly kind: 'ksym'
-  /** BTF type, typedefs and modifiers removed, in the object's BTF; 0 (`void`) when only the address is asked for. */
-  readonly typeId: number
-}
-
-/** A function of the kernel or of a module that programs may call. */
-export interface KfuncExtern extends ExternBase {
-  readonly kind: 'kfunc'
-  /** BTF `func_proto` that the object expects, in the object's BTF. */
-  readonly typeId: number
-}
-
-/** Something that the kernel defines. */
-export type ExternSpec = KconfigExtern | KsymExtern | KfuncExtern
 
 /**
  * Reads the externs of an object, in libbpf's order: options of the configuration by alignment, size and name, then
@@ -185,11 +147,6 @@ function kconfigValue(
     default:
       return undefined
   }
-}
-
-/** Whether an extern is an option of the configuration. */
-export function isKconfig(extern: ExternSpec): extern is KconfigExtern {
-  return extern.kind === 'kconfig'
 }
 
 /** The externs of `.kconfig` as variables of its map. */

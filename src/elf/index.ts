@@ -5,14 +5,6 @@
  */
 
 export type { DataVariable } from './data.ts'
-export type {
-  ExternBase,
-  ExternSpec,
-  KconfigExtern,
-  KconfigType,
-  KfuncExtern,
-  KsymExtern,
-} from './externs.ts'
 export { ElfFile, type ElfRelocation, type ElfSection, type ElfSymbol } from './file.ts'
 export { functionSymbols, type VersionedSymbol } from './functions.ts'
 export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './legacy-maps.ts'

@@ -6,8 +6,10 @@
 
 import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
-import { type CoreFailure, relocateCore } from '../btf/core/relocate.ts'
+import type { CoreFailure, CoreTargets } from '../btf/core/relocate.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
+import { Poisons } from '../programs/passes/poison.ts'
+import { corePasses } from '../programs/pipeline.ts'
 import { type JoinOptions, linkedPrograms } from './linked.ts'
 
 /** What the relocations of one program come to. */
@@ -34,12 +36,14 @@ export function dryRunCore(
   modules: readonly Btf[] = [],
   options: JoinOptions = {},
 ): CoreDryRun[] {
+  const targets: CoreTargets = { kernel: () => kernel, modules: () => modules }
   return Array.from(linkedPrograms(spec, options), ({ name: program, program: each, instructions }) => {
     const relocations = instructions.filter(({ relocation }) => relocation !== undefined).length
-    const local = each.btf ?? spec.btf
-    if (local === undefined) return { program, relocations, failures: [], error: null }
+    const failures: CoreFailure[] = []
+    const btf = each.btf ?? spec.btf
     try {
-      const { failures } = relocateCore(instructions, local, { kernel: () => kernel, modules: () => modules })
+      // They are linked: only CO-RE is left of these passes.
+      corePasses(instructions, { btf, targets, poisons: new Poisons(), coreFailures: failures })
       return { program, relocations, failures, error: null }
     } catch (error) {
       if (!(error instanceof BpfError)) throw error

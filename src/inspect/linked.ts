@@ -9,8 +9,9 @@ import { shortened } from '../base/codec.ts'
 import { BpfError, ObjectFileError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { describeAccess, parseAccess } from '../btf/core/access.ts'
-import { linkFunctions } from '../collection/link-functions.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
+import { Poisons } from '../programs/passes/poison.ts'
+import { linkPasses } from '../programs/pipeline.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 
 /** Limits of joining programs with their functions, for objects that are not trusted. */
@@ -52,7 +53,7 @@ export function* linkedPrograms(spec: CollectionSpec, options: JoinOptions = {})
 
 function linked(spec: CollectionSpec, program: ProgramSpec): readonly Instruction[] {
   try {
-    return linkFunctions(program.instructions, spec.functions)
+    return linkPasses(program.instructions, { functions: spec.functions, poisons: new Poisons() })
   } catch (error) {
     if (error instanceof BpfError && error.code === 'ERR_UNRESOLVED') return program.instructions
     throw error

@@ -35,8 +35,8 @@ import {
   SOURCE_MASK,
   sources,
 } from '../asm/opcodes.ts'
-import type { ExternSpec } from '../elf/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
+import type { ExternSpec } from '../programs/extern-spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 
 /** Something that not every kernel has. */

@@ -137,14 +137,14 @@ function withDetails(
 }
 
 function verifierRefusal(error: VerifierError, type: string, license: string): Refusal {
-  const { code, message, log, reason, source } = error
+  const { code, message, log, reason, explanation, source } = error
   return {
     byVerifier: true,
     code,
     message,
     reason,
     source: source === undefined ? null : formatSourceLine(source),
-    cause: unresolved(message) ?? explainVerdict({ log, type, license }) ?? null,
+    cause: explanation ?? explainVerdict({ log, type, license }) ?? null,
     excerpt: excerptOf(log),
     log,
   }
@@ -193,11 +193,6 @@ function missingType(spec: CollectionSpec, type: string | number): string | unde
 
 function isName<T extends EnumTable>(table: T, value: string | number): value is keyof T & string {
   return typeof value === 'string' && Object.hasOwn(table, value)
-}
-
-/** What the loader knows better than the verifier: a field, type or function that the kernel lacks. */
-function unresolved(message: string): string | undefined {
-  return /^[^\n]*: (it (?:needs|calls) [^\n]+, but [^\n]+)$/m.exec(message)?.[1]
 }
 
 /**

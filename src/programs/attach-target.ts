@@ -17,7 +17,7 @@ import { features } from '../kernel/features.ts'
 import { BtfObject } from '../objects/btf-object.ts'
 import { explainFunction } from '../symbols/explain-function.ts'
 import { splitModule } from '../symbols/kallsyms.ts'
-import type { ProgramSpec } from './spec.ts'
+import { describeProgram, type ProgramSpec } from './spec.ts'
 
 /** What `BPF_PROG_LOAD` needs to know of the target. */
 export interface AttachTarget extends Disposable {
@@ -87,9 +87,12 @@ export function needsTrampoline(spec: ProgramSpec): boolean {
 export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
   const name = spec.attachTarget
   if (name === undefined || name === '') {
-    throw new BpfError(`Cannot load program ${describe(spec)}: it has no attach target; set attachTarget`, {
-      code: 'ERR_NO_TARGET',
-    })
+    throw new BpfError(
+      `Cannot load program ${describeProgram(spec)}: it has no attach target; set attachTarget`,
+      {
+        code: 'ERR_NO_TARGET',
+      },
+    )
   }
   requireTargetKind(spec)
   if (spec.attachProgram !== undefined) return targetInProgram(spec, name, spec.attachProgram.fd)
@@ -142,7 +145,9 @@ const ATTACH_TYPES: Partial<Record<number, readonly AttachType[]>> = {
 /** The verifier says but EINVAL of a program whose attach type was forgotten, and nothing of a replaced kernel function. */
 function requireTargetKind(spec: ProgramSpec): void {
   const fail = (reason: string): never => {
-    throw new BpfError(`Cannot load program ${describe(spec)}: ${reason}`, { code: 'ERR_INVALID_SPEC' })
+    throw new BpfError(`Cannot load program ${describeProgram(spec)}: ${reason}`, {
+      code: 'ERR_INVALID_SPEC',
+    })
   }
   const type = programTypeOf(spec)
   const allowed = ATTACH_TYPES[type]
@@ -181,9 +186,12 @@ function targetInProgram(spec: ProgramSpec, name: string, programFd: number): At
   using btf = BtfObject.ofProgram(programFd)
   const btfId = btf.types().find(name, 'func')
   if (btfId === undefined) {
-    throw new BpfError(`Cannot load program ${describe(spec)}: the target program has no function ${name}`, {
-      code: 'ENOENT',
-    })
+    throw new BpfError(
+      `Cannot load program ${describeProgram(spec)}: the target program has no function ${name}`,
+      {
+        code: 'ENOENT',
+      },
+    )
   }
   return { btfId, moduleFd: undefined, programFd, [Symbol.dispose]: () => {} }
 }
@@ -194,10 +202,13 @@ function notFound(spec: ProgramSpec, wanted: string, kind: BtfKind, module: stri
   const attachType = attachTypeOf(spec)
   if (kind !== 'func' || attachType === attachTypes.trace_iter) {
     const what = kind === 'typedef' ? `tracepoint ${spec.attachTarget}` : `function ${wanted}`
-    return new NotSupportedError(`${describe(spec)}: ${what}`, undefined, { hint: why, code: 'ENOENT' })
+    return new NotSupportedError(`${describeProgram(spec)}: ${what}`, undefined, {
+      hint: why,
+      code: 'ENOENT',
+    })
   }
   const reason = explainMissing(spec.attachTarget ?? wanted, wanted, module)
-  return new BpfError(`Cannot load program ${describe(spec)}: ${why}: ${reason}`, { code: 'ENOENT' })
+  return new BpfError(`Cannot load program ${describeProgram(spec)}: ${why}: ${reason}`, { code: 'ENOENT' })
 }
 
 /** Why BTF does not have a function. */
@@ -220,10 +231,4 @@ function moduleHasBtf(name: string): boolean {
     if (each.name === name) return true
   }
   return false
-}
-
-/** A program as error messages name it. */
-export function describe(spec: ProgramSpec): string {
-  const section = spec.sectionName === undefined ? '' : ` (${spec.sectionName})`
-  return `${spec.name ?? 'without a name'}${section}`
 }

@@ -1,10 +1,18 @@
 /** Programs: describe, load, run, inspect. @module */
 
 export type { LoadedBtf } from './ext-info.ts'
+export type {
+  ExternBase,
+  ExternSpec,
+  KconfigExtern,
+  KconfigType,
+  KfuncExtern,
+  KsymExtern,
+} from './extern-spec.ts'
 export type { ProgramInfo } from './info.ts'
-export type { LoadOptions } from './load.ts'
+export type { LoadOptions } from './load-options.ts'
+export type { MapResolver } from './passes/maps.ts'
 export { enableStats, Program } from './program.ts'
-export type { MapResolver } from './references.ts'
 export {
   type Hook,
   type ParsedSection,

@@ -15,7 +15,9 @@ import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { programTypeOf } from './attach-target.ts'
 import { type ProgramInfo, readProgramInfo, readTranslated } from './info.ts'
-import { type LoadOptions, loadProgram, loadProgramAsync } from './load.ts'
+import { loadProgram, loadProgramAsync } from './load.ts'
+import type { LoadOptions } from './load-options.ts'
+import { type PreparedProgram, prepareProgram } from './prepare.ts'
 import type { ProgramSpec } from './spec.ts'
 import { type TestRunOptions, type TestRunResult, testRun } from './test-run.ts'
 
@@ -57,14 +59,24 @@ export class Program implements Disposable {
    * @throws BpfError when it cannot be loaded for another reason, such as a missing capability
    */
   static load(spec: ProgramSpec, options: LoadOptions = {}): Program {
-    const { fd, verifierLog } = loadProgram(spec, options)
-    return Program.#loaded(fd, spec, verifierLog)
+    return Program.loadPrepared(prepareProgram(spec), options)
   }
 
   /** Loads a program on a worker thread: the verifier may take seconds. Throws as `load` does. */
   static async loadAsync(spec: ProgramSpec, options: LoadOptions = {}): Promise<Program> {
-    const { fd, verifierLog } = await loadProgramAsync(spec, options)
-    return Program.#loaded(fd, spec, verifierLog)
+    return Program.loadPreparedAsync(prepareProgram(spec), options)
+  }
+
+  /** @internal Loads a program that went through the first passes. Throws as `load` does. */
+  static loadPrepared(program: PreparedProgram, options: LoadOptions): Program {
+    const { fd, verifierLog } = loadProgram(program, options)
+    return Program.#loaded(fd, program.spec, verifierLog)
+  }
+
+  /** @internal Does what `loadPrepared` does on a worker thread. */
+  static async loadPreparedAsync(program: PreparedProgram, options: LoadOptions): Promise<Program> {
+    const { fd, verifierLog } = await loadProgramAsync(program, options)
+    return Program.#loaded(fd, program.spec, verifierLog)
   }
 
   static #loaded(fd: number, spec: ProgramSpec, verifierLog: string): Program {

@@ -57,3 +57,9 @@ export function copyInstructions(instructions: readonly Instruction[]): Instruct
     return copy
   })
 }
+
+/** A program as error messages name it: `'on_exec (tp/sched/sched_process_exec)'`. */
+export function describeProgram({ name, sectionName }: Pick<ProgramSpec, 'name' | 'sectionName'>): string {
+  const section = sectionName === undefined ? '' : ` (${sectionName})`
+  return `${name ?? 'without a name'}${section}`
+}

@@ -13,6 +13,8 @@ export interface VerifierErrorDetails {
   log: string
   /** The lines of the log that decide. */
   reason: readonly string[]
+  /** What the program needs and the kernel lacks, when that is why it was refused. */
+  explanation?: string | undefined
   /** Index of the refused instruction, in 8-byte slots. */
   slot?: number | undefined
   /** Its source line, when the program has line info. */
@@ -25,6 +27,11 @@ export class VerifierError extends BpfError {
   readonly log: string
   /** The lines of the log that decide. */
   readonly reason: readonly string[]
+  /**
+   * What the refused instruction needs and the kernel lacks: `'it needs map stats, but that is not created
+   * (autocreate)'`; `undefined` when the program was refused for another reason.
+   */
+  readonly explanation: string | undefined
   /** Index of the refused instruction, in 8-byte slots; `undefined` when the log names none. */
   readonly slot: number | undefined
   /** Source line of that instruction; `undefined` when the program has no line info. */
@@ -38,6 +45,7 @@ export class VerifierError extends BpfError {
     super(message, options)
     this.log = details.log
     this.reason = details.reason
+    this.explanation = details.explanation
     this.slot = details.slot
     this.source = details.source
   }

@@ -12,16 +12,8 @@
 
 import type { CoreRelocationKind } from '../../abi/generated/enums.ts'
 import { type CoreRelocation, type Instruction, type SourceLine, slotCount } from '../../asm/instruction.ts'
-import {
-  CALL,
-  CLASS_MASK,
-  classes,
-  LDIMM64,
-  SIZE_MASK,
-  SOURCE_MASK,
-  sizes,
-  sources,
-} from '../../asm/opcodes.ts'
+import { CLASS_MASK, classes, LDIMM64, SIZE_MASK, SOURCE_MASK, sizes, sources } from '../../asm/opcodes.ts'
+import { poisoned, poisonNumbers } from '../../asm/poison.ts'
 import type { Btf } from '../btf.ts'
 import type { BtfType } from '../types.ts'
 import { type CoreAccess, coreError, describeAccess, describeType, parseAccess } from './access.ts'
@@ -49,20 +41,13 @@ export interface CoreFailure {
   readonly slot: number
 }
 
-/** What came of relocating. */
+/** Relocated instructions. */
 export interface CoreResult {
   readonly instructions: Instruction[]
-  /** In the order of the poisoned instructions; the verifier's message leads back to them. */
+  /** In the order of the poisoned instructions. */
   readonly failures: CoreFailure[]
 }
 
-/**
- * `imm` of the call that stands for an unsatisfied relocation: "bad relo" in hexadecimal. The same for all, as with
- * libbpf, so that the kernel gives the program the same tag.
- */
-const POISON = 0xbad2310
-/** The slot of the refused one, when the log has the instructions. */
-const POISONED_CALL = new RegExp(`(\\d+): \\(85\\) call unknown#${POISON}\\s+invalid func`)
 /** Bits of the size in the opcode of a load or store, by bytes. */
 const SIZES: Readonly<Record<number, number>> = { 1: sizes.b, 2: sizes.h, 4: sizes.w, 8: sizes.dw }
 
@@ -126,7 +111,7 @@ export function relocateCore(
     }
     const { kind } = resolution.access
     failures.push({ kind, subject: describeAccess(resolution.access), reason, source, slot })
-    relocated.push(...poison(copy))
+    relocated.push(...poisoned(copy, poisonNumbers.core))
   }
   return { instructions: relocated, failures }
 }
@@ -265,29 +250,3 @@ function resize(opcode: number, before: CoreValue, after: CoreValue): number | u
 }
 
 const NO_FIELD: { type?: BtfType; size: number } = { size: 0 }
-
-/** Every slot becomes a call, so that jumps over a 64-bit load stay right. */
-function poison(instruction: Instruction): Instruction[] {
-  const call: Instruction = { opcode: CALL, dst: 0, src: 0, offset: 0, imm: POISON }
-  const { reference: _, ...kept } = instruction
-  const first = { ...kept, ...call }
-  return instruction.opcode === LDIMM64 ? [first, call] : [first]
-}
-
-/**
- * What the verifier means when it refuses a poisoned instruction; `undefined` when it refused something else, or the
- * log does not have the instructions and cannot tell which of several it is.
- *
- * @param log the verifier's log
- * @param failures those of the program, as `relocateCore` returned them
- */
-export function describePoison(log: string, failures: readonly CoreFailure[]): string | undefined {
-  if (!log.includes(`invalid func unknown#${POISON}`)) return undefined
-  const slot = POISONED_CALL.exec(log)?.[1]
-  const failure =
-    failures.length === 1
-      ? failures[0]
-      : failures.find(each => slot !== undefined && each.slot === Number(slot))
-  if (failure === undefined) return undefined
-  return `it needs ${failure.kind} of ${failure.subject}, but ${failure.reason}`
-}

@@ -267,7 +267,7 @@ kernelTest('where the kernel shows no BTF it is told, with what to do', [], t =>
   t.deepEqual([status, stdout], [1, ''])
   t.is(
     stderr,
-    `ebpf-ts run: Cannot load program on_exec: Reading the kernel's types is not supported by this kernel; /sys/kernel/btf/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${release()}.btf\n`,
+    `ebpf-ts run: Cannot load program on_exec (tp_btf/sched_process_exec): Reading the kernel's types is not supported by this kernel; /sys/kernel/btf/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${release()}.btf\n`,
   )
 })
 

@@ -181,7 +181,7 @@ kernelTest('relocations go by the types of a file, when there is one', [], t => 
     {
       code: 'ENOENT',
       message:
-        "Cannot load program field_byte_offset: Cannot read /nonexistent: ENOENT: no such file or directory, open '/nonexistent'",
+        "Cannot load program field_byte_offset (raw_tp): Cannot read /nonexistent: ENOENT: no such file or directory, open '/nonexistent'",
     },
   )
   // What needs no type of the kernel does not read them.

@@ -4,11 +4,11 @@ import { BPF_PSEUDO_KFUNC_CALL } from '../../../src/abi/constants.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import type { CollectionSpec } from '../../../src/collection/spec.ts'
-import { isKconfig } from '../../../src/elf/externs.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
 import { onlineCpus } from '../../../src/kernel/cpus.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
+import { isKconfig } from '../../../src/programs/extern-spec.ts'
 import { VerifierError } from '../../../src/programs/verifier-error.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftool } from '../../support/bpftool.ts'
@@ -193,7 +193,7 @@ kernelTest('weak symbols that are missing are 0', [], t => {
 /** The message of a failed load, after the name of the program. */
 function refused(t: ExecutionContext, spec: CollectionSpec, program: string): string {
   const error = t.throws(() => Collection.load(spec), { instanceOf: BpfError, code: 'ERR_UNRESOLVED' })
-  const start = `Cannot load program ${program}: `
+  const start = `Cannot load program ${program} (${spec.programs.get(program).sectionName}): `
   t.true(error.message.startsWith(start), error.message)
   return error.message.slice(start.length)
 }

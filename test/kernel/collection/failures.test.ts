@@ -70,7 +70,7 @@ kernelTest('a function that does not exist is named', [], t => {
   t.throws(() => Collection.load(spec), {
     instanceOf: BpfError,
     code: 'ERR_UNRESOLVED',
-    message: 'Cannot load program second: Cannot link the program: there is no function "identity"',
+    message: 'Cannot load program second (socket): it uses function "identity", which does not exist',
   })
 })
 

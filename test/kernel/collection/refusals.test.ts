@@ -22,7 +22,7 @@ for (const name of ['on_fentry', 'on_fexit', 'on_fmod_ret', 'on_lsm']) {
       /^Loading program on_\w+ \(\?\w+\/\w+\) is not supported by this kernel; it .*trampolines/,
     )
     if (error.code !== 'EPERM') return
-    t.regex(error.message, /refuses trampolines .* to everybody, as locked-down kernels do$/)
+    t.regex(error.message, /refuses trampolines .* to every process, as locked-down kernels do$/)
     t.deepEqual([error.errno, error.syscall], [1, 'bpf(BPF_PROG_LOAD)'])
   })
 }

@@ -34,7 +34,7 @@ function isOf(since: LinuxRelease): boolean {
   return kernelVersion().code >= versionOf(major, minor, 0).code
 }
 
-/** A locked-down kernel refuses trampolines to everybody, and looks at nothing else of such programs. */
+/** A locked-down kernel refuses trampolines to every process, and looks at nothing else of such programs. */
 const isHidden = (name: string, answer: ProbeAnswer): boolean =>
   answer === 'unknown' && ['lsm', 'ext'].includes(name) && features.trampoline.probe() === 'no'
 

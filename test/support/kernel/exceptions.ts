@@ -48,7 +48,7 @@ export const exceptions: Readonly<Record<string, Exception>> = {
   kprobeMulti: fprobe,
   kprobeSession: fprobe,
   trampoline: {
-    reason: 'kernels of sandboxes refuse trampolines to everybody, whatever they were built with',
+    reason: 'kernels of sandboxes refuse trampolines to every process, whatever they were built with',
     applies: () => !existsSync('.guest') || isBuiltWithout('CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS'),
   },
   lsm,

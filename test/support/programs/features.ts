@@ -57,7 +57,7 @@ export function lacking({ name, probe }: Feature): Feature {
   return defineFeature(`A kernel without: ${name}`, undefined, () => answers[probe()])
 }
 
-/** Trampolines that the kernel refuses to everybody: for tests of what the error says then. */
+/** Trampolines that the kernel refuses to every process: for tests of what the error says then. */
 export const refusedTrampolines: Feature = defineFeature(
   'A kernel that refuses trampolines',
   undefined,

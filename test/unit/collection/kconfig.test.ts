@@ -1,8 +1,8 @@
 import test from 'ava'
 import { BpfError } from '../../../src/base/errors.ts'
 import { type Kconfig, type KconfigSources, kconfigValues } from '../../../src/collection/kconfig.ts'
-import type { KconfigExtern, KconfigType } from '../../../src/elf/externs.ts'
 import { parseKconfig } from '../../../src/kernel/kconfig.ts'
+import type { KconfigExtern, KconfigType } from '../../../src/programs/extern-spec.ts'
 
 function extern(type: KconfigType, size: number, more: Partial<KconfigExtern> = {}): KconfigExtern {
   const base = { name: 'CONFIG_X', essentialName: 'CONFIG_X', weak: false, offset: 0, signed: false }

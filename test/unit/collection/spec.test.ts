@@ -5,6 +5,7 @@ import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
+import { objectSpec } from '../../support/objects.ts'
 
 const isLittle = hostByteOrder === 'little'
 const own = `test/bpf/data.${isLittle ? 'bpf' : 'bpfeb'}.o`
@@ -246,4 +247,19 @@ test('the first of several static variables has their name', t => {
   })
   t.deepEqual([...spec.variables.keys()], ['v'])
   t.is(spec.variables.get('v').offset, 0)
+})
+
+test('a copy of a spec has its externs, and can do without one alone', t => {
+  const spec = objectSpec('kfuncs')
+  const copy = spec.copy()
+  t.deepEqual([...copy.externs], [...spec.externs])
+  copy.externs.set('no_such_kfunc', { ...copy.externs.get('no_such_kfunc'), weak: false })
+  t.true(spec.externs.get('no_such_kfunc').weak)
+})
+
+test('the value of an option cannot be set in a spec', t => {
+  t.throws(() => objectSpec('externs').variables.get('CONFIG_HZ').set(1), {
+    instanceOf: BpfError,
+    code: 'ERR_READ_ONLY',
+  })
 })

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { linkFunctions } from '../../../src/collection/link-functions.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { parseObject } from '../../../src/elf/object.ts'
+import { linkFunctions } from '../../../src/programs/passes/functions.ts'
 
 const linked = parseObject(readFileSync('test/bpf/linked.bpf.o'))
 
@@ -49,7 +49,7 @@ test('a half alone says what is missing', t => {
 })
 
 test('programs are linked with the functions that they call, and no others', t => {
-  const code = linkFunctions(linked.programs.get('second')!.instructions, linked.functions)
+  const code = linkFunctions(linked.programs.get('second')!.instructions, linked)
   t.deepEqual(
     code.flatMap(({ symbol }) => symbol ?? []),
     ['second', 'choose', 'twist.1', 'common'],

@@ -89,7 +89,7 @@ const sources = readSources()
 
 /** Pure files inside of rooms that are not, as ARCHITECTURE.md names them. */
 const specParagraph = architecture.split('\n\n').find(text => text.includes('belong to the spec layer')) ?? ''
-const specFiles = [...specParagraph.matchAll(/`([\w/]+\.ts)`/g)].map(([, path]) => path!)
+const specFiles = [...specParagraph.matchAll(/`([\w/-]+\.ts)`/g)].map(([, path]) => path!)
 
 function roomOf(path: string): string {
   if (path === 'index.ts') return 'door'

@@ -1,49 +1,46 @@
 /**
- * Symbols of the kernel in instructions: ids of its variables and functions, addresses.
+ * Finds the kernel's symbols that an object leaves to the kernel to define: ids of its variables and functions,
+ * addresses.
  *
  * Only what the programs to be loaded refer to is searched for: unlike with libbpf, an optional program may need what
  * the kernel lacks.
  *
  * Source: libbpf `bpf_object__resolve_ksym_var_btf_id`, `bpf_object__resolve_ksym_func_btf_id`, `find_ksym_btf_id`,
- * `bpf_object__read_kallsyms_file`, `bpf_object__relocate_data`.
+ * `bpf_object__read_kallsyms_file`.
  *
  * @module
  */
 
-import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL } from '../abi/constants.ts'
-import type { Instruction } from '../asm/instruction.ts'
-import { LDIMM64 } from '../asm/opcodes.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
-import type { Btf } from '../btf/btf.ts'
-import { typesAreCompatible } from '../btf/core/match.ts'
-import { typeName } from '../btf/text/type-name.ts'
-import type { ExternSpec, KfuncExtern, KsymExtern } from '../elf/externs.ts'
-import { kernelBtf } from '../kernel/btf.ts'
-import { BtfObject } from '../objects/btf-object.ts'
-import { type MissingKfunc, poisonedCall } from '../programs/kfuncs.ts'
-import { KernelSymbols } from '../symbols/kallsyms.ts'
+import { BpfError, NotSupportedError } from '../../base/errors.ts'
+import type { Btf } from '../../btf/btf.ts'
+import { typesAreCompatible } from '../../btf/core/match.ts'
+import { typeName } from '../../btf/text/type-name.ts'
+import { kernelBtf } from '../../kernel/btf.ts'
+import { BtfObject } from '../../objects/btf-object.ts'
+import { KernelSymbols } from '../../symbols/kallsyms.ts'
+import type { ExternSpec, KfuncExtern, KsymExtern } from '../extern-spec.ts'
 
-/** What came of an extern. */
-type Resolution =
-  /** A variable or function: its BTF id, and the module that has it. */
-  | { btfId: number; module: BtfObject | undefined }
-  | { address: bigint }
-  /** It is weak, and there is none. */
-  | { missing: string }
-
-/** Instructions with symbols resolved, and the functions that are not there. */
-export interface ResolvedExterns {
-  instructions: Instruction[]
-  missingKfuncs: MissingKfunc[]
+/** A variable or function of the kernel: its BTF id, and the module that has it. */
+export interface TypedSymbol {
+  readonly btfId: number
+  /** `undefined` for the kernel itself. */
+  readonly module: BtfObject | undefined
 }
 
-/** Finds the symbols that an object leaves to the kernel. */
+/** What an extern is on this kernel. */
+export type FoundExtern =
+  | TypedSymbol
+  | { readonly address: bigint }
+  /** It is weak, and the kernel does not have it: why, as in "but ...". */
+  | { readonly missing: string }
+
+/** Finds the externs of an object, each once. */
 export class KernelExterns implements Disposable {
   readonly #externs: ReadonlyMap<string, ExternSpec>
   readonly #indexes: ReadonlyMap<string, number>
   readonly #btf: Btf | undefined
   readonly #readSymbols: () => KernelSymbols
-  readonly #resolutions = new Map<string, Resolution>()
+  readonly #found = new Map<string, FoundExtern>()
   /** Modules that have called functions; instructions say which by its place, from 1. */
   readonly #called: BtfObject[] = []
   #modules: BtfObject[] | undefined
@@ -65,27 +62,29 @@ export class KernelExterns implements Disposable {
   }
 
   /**
-   * Resolves the references of a program; gives its instructions back when there are none.
+   * What an extern is on this kernel.
    *
-   * @throws BpfError `ERR_UNRESOLVED` when the kernel lacks a symbol that is not weak, or has another type of it
+   * @throws BpfError `ERR_UNRESOLVED` when the kernel lacks it and it is not weak, or has it with another type
    */
-  resolve(instructions: Instruction[]): ResolvedExterns {
-    if (!instructions.some(({ reference }) => reference?.kind === 'extern'))
-      return { instructions, missingKfuncs: [] }
-    const missing = new Map<string, MissingKfunc>()
-    const resolved = instructions.map(instruction => {
-      if (instruction.reference?.kind !== 'extern') return instruction
-      const { reference, ...rest } = instruction
-      const { name, addend } = reference
-      const resolution = this.#resolve(name)
-      if (rest.opcode === LDIMM64) return { ...rest, ...loadOf(resolution, addend) }
-      if ('btfId' in resolution) return { ...rest, ...this.#callOf(resolution) }
-      const index = this.#indexes.get(name)!
-      const reason = 'missing' in resolution ? resolution.missing : 'it is no function'
-      missing.set(name, { index, name, reason })
-      return { ...rest, dst: 0, src: 0, offset: 0, imm: poisonedCall({ index }) }
-    })
-    return { instructions: resolved, missingKfuncs: [...missing.values()] }
+  find(name: string): FoundExtern {
+    let symbol = this.#found.get(name)
+    if (symbol === undefined) {
+      symbol = this.#search(name)
+      this.#found.set(name, symbol)
+    }
+    return symbol
+  }
+
+  /** Place of an extern among those of the object, from 0. */
+  indexOf(name: string): number {
+    return this.#indexes.get(name)!
+  }
+
+  /** `offset` of a call of a module's function: the place of the module in `fdArray`. 0 stands for the kernel itself. */
+  callOffset({ module }: TypedSymbol): number {
+    if (module === undefined) return 0
+    if (!this.#called.includes(module)) this.#called.push(module)
+    return this.#called.indexOf(module) + 1
   }
 
   /** What `BPF_PROG_LOAD` takes as `fd_array`; `undefined` when no module's functions are called. */
@@ -93,32 +92,16 @@ export class KernelExterns implements Disposable {
     return this.#called.length === 0 ? undefined : Int32Array.of(0, ...this.#called.map(({ fd }) => fd))
   }
 
-  #callOf({ btfId, module }: { btfId: number; module: BtfObject | undefined }): Partial<Instruction> {
-    if (module !== undefined && !this.#called.includes(module)) this.#called.push(module)
-    // 0 stands for the kernel itself.
-    const offset = module === undefined ? 0 : this.#called.indexOf(module) + 1
-    return { src: BPF_PSEUDO_KFUNC_CALL, offset, imm: btfId }
-  }
-
-  #resolve(name: string): Resolution {
-    let resolution = this.#resolutions.get(name)
-    if (resolution === undefined) {
-      resolution = this.#find(name)
-      this.#resolutions.set(name, resolution)
-    }
-    return resolution
-  }
-
-  #find(name: string): Resolution {
+  #search(name: string): FoundExtern {
     const extern = this.#externs.get(name)
     if (extern === undefined || extern.kind === 'kconfig') throw unresolved(`nothing defines ${name}`)
     if (extern.kind === 'kfunc') return this.#findTyped(extern, extern.essentialName, 'func')
     return extern.typeId === 0 ? this.#findAddress(extern) : this.#findTyped(extern, name, 'var')
   }
 
-  #findTyped(extern: KsymExtern | KfuncExtern, name: string, kind: 'var' | 'func'): Resolution {
+  #findTyped(extern: KsymExtern | KfuncExtern, name: string, kind: 'var' | 'func'): FoundExtern {
     const what = kind === 'var' ? 'variable' : 'kfunc'
-    const found = this.#search(extern, name, kind)
+    const found = this.#findType(extern, name, kind)
     if (found === undefined) return weakOr(extern, `the kernel has no ${what} ${name}${hintOf(kind)}`)
     const { btf, btfId, module } = found
     const symbol = btf.type(btfId) as { type: number }
@@ -131,11 +114,11 @@ export class KernelExterns implements Disposable {
     return weakOr(extern, reason)
   }
 
-  #search(
+  #findType(
     { weak }: ExternSpec,
     name: string,
     kind: 'var' | 'func',
-  ): { btf: Btf; btfId: number; module: BtfObject | undefined } | undefined {
+  ): (TypedSymbol & { readonly btf: Btf }) | undefined {
     let btf: Btf
     try {
       btf = kernelBtf()
@@ -156,14 +139,14 @@ export class KernelExterns implements Disposable {
 
   #openModules(): readonly BtfObject[] {
     if (this.#modules === undefined) {
-      // Each is ours from the moment it is open, whatever becomes of the next.
+      // Each is ours from the moment it is open, even when the next one cannot be opened.
       this.#modules = []
       for (const module of BtfObject.modules()) this.#modules.push(module)
     }
     return this.#modules
   }
 
-  #findAddress(extern: KsymExtern): Resolution {
+  #findAddress(extern: KsymExtern): FoundExtern {
     const { name } = extern
     this.#symbols ??= this.#readSymbols()
     const found = this.#symbols.findVariables(name)
@@ -190,15 +173,7 @@ export class KernelExterns implements Disposable {
   }
 }
 
-/** Fields of a 64-bit load. */
-function loadOf(resolution: Resolution, addend: number): Partial<Instruction> {
-  if ('address' in resolution) return { imm: BigInt.asUintN(64, resolution.address + BigInt(addend)) }
-  if ('missing' in resolution) return { imm: 0n }
-  const { btfId, module } = resolution
-  return { src: BPF_PSEUDO_BTF_ID, imm: (BigInt(module?.fd ?? 0) << 32n) | BigInt(btfId) }
-}
-
-function weakOr({ weak }: ExternSpec, reason: string): Resolution {
+function weakOr({ weak }: ExternSpec, reason: string): FoundExtern {
   if (weak) return { missing: reason }
   throw unresolved(reason)
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
-import { loadImm64 } from '../../../src/asm/calls.ts'
-import { r1 } from '../../../src/asm/registers.ts'
-import { BpfError } from '../../../src/base/errors.ts'
-import { KernelExterns } from '../../../src/collection/ksyms.ts'
-import type { ExternSpec } from '../../../src/elf/externs.ts'
-import { KernelSymbols } from '../../../src/symbols/kallsyms.ts'
-import { objectSpec } from '../../support/objects.ts'
+import { call, loadImm64 } from '../../../../src/asm/calls.ts'
+import { r1 } from '../../../../src/asm/registers.ts'
+import { BpfError } from '../../../../src/base/errors.ts'
+import type { ExternSpec } from '../../../../src/programs/extern-spec.ts'
+import { resolveExterns } from '../../../../src/programs/passes/externs.ts'
+import { KernelExterns } from '../../../../src/programs/passes/kernel-externs.ts'
+import { Poisons } from '../../../../src/programs/passes/poison.ts'
+import { KernelSymbols } from '../../../../src/symbols/kallsyms.ts'
 
 /** Resolves `r1 = symbol` in a kernel with some symbols, in the format of `/proc/kallsyms`. */
 function addressOf(name: string, kallsyms: string, { weak = false, addend = 0 } = {}): number | bigint {
@@ -17,8 +18,8 @@ function addressOf(name: string, kallsyms: string, { weak = false, addend = 0 } 
     () => new KernelSymbols(new TextEncoder().encode(kallsyms)),
   )
   const load = { ...loadImm64(r1, 0), reference: { kind: 'extern', name, addend } as const }
-  const { instructions } = externs.resolve([load])
-  const { imm, ...rest } = instructions[0]!
+  const [resolved] = resolveExterns([load], { externs, poisons: new Poisons() })
+  const { imm, ...rest } = resolved!
   // A plain load, of nothing that is a descriptor or an id.
   assert.deepEqual({ ...rest, imm: 0n }, loadImm64(r1, 0))
   return imm
@@ -68,17 +69,25 @@ for (const weak of [false, true]) {
   })
 }
 
-test('a copy of a spec has its externs, and can do without one alone', t => {
-  const spec = objectSpec('kfuncs')
-  const copy = spec.copy()
-  t.deepEqual([...copy.externs], [...spec.externs])
-  copy.externs.set('no_such_kfunc', { ...copy.externs.get('no_such_kfunc'), weak: false })
-  t.true(spec.externs.get('no_such_kfunc').weak)
+test('a call of what is not a function is poisoned', t => {
+  const extern: ExternSpec = { kind: 'ksym', name: '_text', essentialName: '_text', weak: false, typeId: 0 }
+  using externs = new KernelExterns(
+    new Map([['_text', extern]]),
+    undefined,
+    () => new KernelSymbols(new TextEncoder().encode(KALLSYMS)),
+  )
+  const poisons = new Poisons()
+  const reference = { kind: 'extern', name: '_text', addend: 0 } as const
+  const program = [loadImm64(r1, 0), { ...call(1), reference, symbol: 'f' }]
+  const [first, second] = resolveExterns(program, { externs, poisons })
+  t.is(first, program[0])
+  t.deepEqual(second, { ...call(2_002_000_000), symbol: 'f' })
+  const log = 'invalid func unknown#2002000000'
+  t.is(poisons.explain(log), 'it calls _text, but it is not a function')
 })
 
-test('the value of an option cannot be set in a spec', t => {
-  t.throws(() => objectSpec('externs').variables.get('CONFIG_HZ').set(1), {
-    instanceOf: BpfError,
-    code: 'ERR_READ_ONLY',
-  })
+test('a program without externs is given back', t => {
+  using externs = new KernelExterns(new Map(), undefined, () => t.fail() as never)
+  const program = [loadImm64(r1, 0)]
+  t.is(resolveExterns(program, { externs, poisons: new Poisons() }), program)
 })

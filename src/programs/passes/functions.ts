@@ -1,26 +1,33 @@
 /**
- * Joining a program with the functions it calls.
+ * The pass that joins a program with the functions it uses.
  *
  * Source: libbpf `bpf_object__reloc_code`, whose order the program's tag depends on.
  *
  * @module
  */
 
-import type { Instruction } from '../asm/instruction.ts'
-import { BpfError } from '../base/errors.ts'
+import type { Instruction } from '../../asm/instruction.ts'
+import { BpfError } from '../../base/errors.ts'
+
+/** What this pass needs to know. */
+export interface FunctionContext {
+  /** Functions that programs may call, by name. Default: the program has all that it calls. */
+  readonly functions?: ReadonlyMap<string, readonly Instruction[]> | undefined
+}
 
 /**
  * Appends every function that is called or whose address is taken, each once, in the order of the first use; what a
  * function uses comes right after it.
  *
  * @param main instructions of the program, which may contain functions already
- * @throws BpfError when it uses a function that does not exist
+ * @throws BpfError `ERR_UNRESOLVED` when it uses a function that does not exist
  */
 export function linkFunctions(
   main: readonly Instruction[],
-  functions: ReadonlyMap<string, readonly Instruction[]>,
-): Instruction[] {
-  const linked = [...main]
+  { functions }: FunctionContext,
+): readonly Instruction[] {
+  if (functions === undefined) return main
+  let linked: Instruction[] | undefined
   const present = new Set<string>()
   for (const { symbol } of main) if (symbol !== undefined) present.add(symbol)
   // The bodies being read, innermost last; not the call stack, which a long chain of functions would overflow.
@@ -32,11 +39,12 @@ export function linkFunctions(
     } else if (!present.has(used)) {
       const body = find(functions, used)
       present.add(used)
+      linked ??= [...main]
       for (const instruction of body) linked.push(instruction)
       open.push({ body, next: 0 })
     }
   }
-  return linked
+  return linked ?? main
 }
 
 /** Name of the next function that a body uses; `undefined` at its end. */
@@ -52,7 +60,7 @@ function nextFunction(reading: { body: readonly Instruction[]; next: number }): 
 function find(functions: ReadonlyMap<string, readonly Instruction[]>, name: string): readonly Instruction[] {
   // Before `get`, which throws where the map is one of named things.
   if (!functions.has(name)) {
-    throw new BpfError(`Cannot link the program: there is no function ${JSON.stringify(name)}`, {
+    throw new BpfError(`it uses function ${JSON.stringify(name)}, which does not exist`, {
       code: 'ERR_UNRESOLVED',
     })
   }

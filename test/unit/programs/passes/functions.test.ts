@@ -1,8 +1,8 @@
 import test from 'ava'
-import type { Instruction } from '../../../src/asm/instruction.ts'
-import { BpfError } from '../../../src/base/errors.ts'
-import { linkFunctions } from '../../../src/collection/link-functions.ts'
-import { Named } from '../../../src/collection/named.ts'
+import type { Instruction } from '../../../../src/asm/instruction.ts'
+import { BpfError } from '../../../../src/base/errors.ts'
+import { Named } from '../../../../src/collection/named.ts'
+import { linkFunctions } from '../../../../src/programs/passes/functions.ts'
 
 const EXIT: Instruction = { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }
 
@@ -35,21 +35,20 @@ function named(...functions: Instruction[][]): Named<Instruction[]> {
 
 test('a program that calls nothing stays as it is', t => {
   const main = calls('main')
-  const linked = linkFunctions(main, named(calls('unused')))
-  t.deepEqual(linked, main)
-  t.not(linked, main)
+  t.is(linkFunctions(main, { functions: named(calls('unused')) }), main)
+  t.is(linkFunctions(main, {}), main)
 })
 
 test('functions follow in the order of their first use, each right before what it uses itself', t => {
   const functions = named(calls('c'), calls('b', 'd'), calls('a', 'c'), calls('d'))
-  const linked = linkFunctions(calls('main', 'a', 'b'), functions)
+  const linked = linkFunctions(calls('main', 'a', 'b'), { functions })
   t.deepEqual(order(linked), ['main', 'a', 'c', 'b', 'd'])
   t.is(linked.length, 3 + 2 + 1 + 2 + 1)
 })
 
 test('a shared function comes once, where it was used first', t => {
   const functions = named(calls('a', 'shared'), calls('b', 'shared'), calls('shared'))
-  t.deepEqual(order(linkFunctions(calls('main', 'a', 'b', 'shared', 'a'), functions)), [
+  t.deepEqual(order(linkFunctions(calls('main', 'a', 'b', 'shared', 'a'), { functions })), [
     'main',
     'a',
     'shared',
@@ -59,7 +58,7 @@ test('a shared function comes once, where it was used first', t => {
 
 test('recursion comes to an end', t => {
   const functions = named(calls('a', 'a', 'b'), calls('b', 'a', 'main'))
-  t.deepEqual(order(linkFunctions(calls('main', 'a'), functions)), ['main', 'a', 'b'])
+  t.deepEqual(order(linkFunctions(calls('main', 'a'), { functions })), ['main', 'a', 'b'])
 })
 
 test('a function whose address is taken is linked too', t => {
@@ -71,30 +70,33 @@ test('a function whose address is taken is linked too', t => {
     imm: 0n,
     reference: { kind: 'function', name: 'a' },
   }
-  t.deepEqual(order(linkFunctions([callback, ...calls('main')], named(calls('a')))), ['main', 'a'])
+  t.deepEqual(order(linkFunctions([callback, ...calls('main')], { functions: named(calls('a')) })), [
+    'main',
+    'a',
+  ])
 })
 
 test('what the program contains already is not added', t => {
   const main = [...calls('main', 'a'), ...calls('a')]
-  t.deepEqual(order(linkFunctions(main, named(calls('a', 'b')))), ['main', 'a'])
+  t.deepEqual(order(linkFunctions(main, { functions: named(calls('a', 'b')) })), ['main', 'a'])
 })
 
 test('a function that does not exist is an error', t => {
   for (const functions of [named(), new Map<string, Instruction[]>()]) {
-    t.throws(() => linkFunctions(calls('main', 'a'), functions), {
+    t.throws(() => linkFunctions(calls('main', 'a'), { functions }), {
       instanceOf: BpfError,
-      message: 'Cannot link the program: there is no function "a"',
+      message: 'it uses function "a", which does not exist',
       code: 'ERR_UNRESOLVED',
     })
   }
-  t.throws(() => linkFunctions(calls('main', 'toString'), named()), { code: 'ERR_UNRESOLVED' })
+  t.throws(() => linkFunctions(calls('main', 'toString'), { functions: named() }), { code: 'ERR_UNRESOLVED' })
 })
 
 test('a chain of any length, and a function of any length, are linked', t => {
   const chain = Array.from({ length: 50_000 }, (_, i) => calls(`f${i}`, `f${i + 1}`))
   const long = Array.from({ length: 500_000 }, () => EXIT)
   const functions = named(...chain, [{ ...EXIT, symbol: 'f50000' }, ...long])
-  const linked = linkFunctions(calls('main', 'f0'), functions)
+  const linked = linkFunctions(calls('main', 'f0'), { functions })
   t.is(linked.length, 2 + 50_000 * 2 + 500_001)
   t.deepEqual(order(linked).slice(-2), ['f49999', 'f50000'])
 })

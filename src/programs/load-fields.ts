@@ -1,0 +1,70 @@
+/**
+ * The fields of `BPF_PROG_LOAD`.
+ *
+ * Source: libbpf `bpf_object_load_prog`; include/uapi/linux/bpf.h `union bpf_attr`.
+ *
+ * @module
+ */
+
+import { funcInfo, lineInfo } from '../abi/generated/layouts.ts'
+import { encodeInstructions } from '../asm/encode.ts'
+import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
+import { kernelVersion } from '../kernel/version.ts'
+import { objectName } from '../objects/object-name.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
+import { type AttachTarget, attachTypeOf, programTypeOf } from './attach-target.ts'
+import { extInfo } from './ext-info.ts'
+import type { LoadOptions } from './load-options.ts'
+import type { ProgramSpec } from './spec.ts'
+
+/**
+ * What `BPF_PROG_LOAD` takes, without a log.
+ *
+ * @param instructions as the pipeline leaves them
+ * @param target what the program is attached to, where that must be known
+ */
+export function loadFields(
+  spec: ProgramSpec,
+  instructions: readonly Instruction[],
+  { btf, fdArray, structOps }: LoadOptions,
+  target: AttachTarget | undefined,
+): AttrFields<'prog_load'> {
+  const insns = encodeInstructions(instructions)
+  const fields: AttrFields<'prog_load'> = {
+    prog_type: programTypeOf(spec),
+    insn_cnt: insns.length / INSTRUCTION_SIZE,
+    insns,
+    license: spec.license ?? '',
+    kern_version: spec.kernelVersion ?? kernelVersion().code,
+    prog_flags: spec.flags ?? 0,
+    prog_name: objectName(spec.name ?? ''),
+    prog_ifindex: spec.ifindex ?? 0,
+    expected_attach_type: attachTypeOf(spec),
+  }
+  if (btf !== undefined) {
+    const { functions, lines } = extInfo(instructions, btf)
+    fields.prog_btf_fd = btf.fd
+    if (functions.length > 0) {
+      fields.func_info_rec_size = funcInfo.$size
+      fields.func_info = functions
+      fields.func_info_cnt = functions.length / funcInfo.$size
+    }
+    if (lines.length > 0) {
+      fields.line_info_rec_size = lineInfo.$size
+      fields.line_info = lines
+      fields.line_info_cnt = lines.length / lineInfo.$size
+    }
+  }
+  if (fdArray !== undefined) fields.fd_array = fdArray
+  if (structOps !== undefined) {
+    fields.attach_btf_id = structOps.typeId
+    fields.expected_attach_type = structOps.index
+    if (structOps.moduleFd !== undefined) fields.attach_btf_obj_fd = structOps.moduleFd
+  }
+  if (target !== undefined) {
+    fields.attach_btf_id = target.btfId
+    if (target.programFd !== undefined) fields.attach_prog_fd = target.programFd
+    else if (target.moduleFd !== undefined) fields.attach_btf_obj_fd = target.moduleFd
+  }
+  return fields
+}

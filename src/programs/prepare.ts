@@ -1,0 +1,76 @@
+/**
+ * From the spec of a program to one that can be loaded once its maps exist, and from there to its instructions.
+ *
+ * @module
+ */
+
+import type { Instruction } from '../asm/instruction.ts'
+import { hostByteOrder } from '../base/bytes.ts'
+import { BpfError, withAction } from '../base/errors.ts'
+import { programTypeOf } from './attach-target.ts'
+import { Poisons } from './passes/poison.ts'
+import { finishPasses, type PassContext, preparePasses } from './pipeline.ts'
+import { describeProgram, type ProgramSpec } from './spec.ts'
+
+/** A program that only lacks the descriptors of its maps. */
+export interface PreparedProgram {
+  /** What it was made from, with its own instructions. */
+  readonly spec: ProgramSpec
+  /** Instructions that stand for what the kernel lacks. */
+  readonly poisons: Poisons
+}
+
+/**
+ * Runs the passes that need no maps.
+ *
+ * @param context what the program does not have itself; `btf` counts where the spec has none
+ * @throws BpfError `ERR_INVALID_SPEC` when it can never be loaded here; or as the passes say
+ */
+export function prepareProgram(
+  spec: ProgramSpec,
+  context: Omit<PassContext, 'poisons'> = {},
+): PreparedProgram {
+  const poisons = new Poisons()
+  const btf = spec.btf ?? context.btf
+  const instructions = forLoading(spec, () => {
+    checkLoadable(spec)
+    return preparePasses(spec.instructions, { ...context, btf, poisons })
+  })
+  // Whoever edits one of the two does not change the other.
+  const own = instructions === spec.instructions ? [...instructions] : (instructions as Instruction[])
+  return { spec: { ...spec, instructions: own }, poisons }
+}
+
+/**
+ * The instructions as the kernel gets them.
+ *
+ * @throws BpfError when a map, a label or anything else that they name does not exist
+ */
+export function finishProgram(
+  { spec, poisons }: PreparedProgram,
+  { maps }: Pick<PassContext, 'maps'>,
+): readonly Instruction[] {
+  return forLoading(spec, () => finishPasses(spec.instructions, { maps, poisons }))
+}
+
+/** Puts the program before what a pass says. */
+function forLoading<T>(spec: ProgramSpec, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    throw error instanceof BpfError
+      ? withAction(error, `Cannot load program ${describeProgram(spec)}`)
+      : error
+  }
+}
+
+function checkLoadable(spec: ProgramSpec): void {
+  const fail = (reason: string): never => {
+    throw new BpfError(reason, { code: 'ERR_INVALID_SPEC' })
+  }
+  if (programTypeOf(spec) === 0) fail('its section name gives no program type; set type')
+  if (spec.instructions.length === 0) fail('it has no instructions')
+  if (spec.byteOrder !== undefined && spec.byteOrder !== hostByteOrder) {
+    fail(`it was compiled for ${spec.byteOrder}-endian machines, this one is ${hostByteOrder}-endian`)
+  }
+}

@@ -136,12 +136,12 @@ function checkEvent({ index, pid, cpu, delta, comm }: Event): void {
 const decode: Setup = options => {
   const opened = openRing('produce_event', 'events')
   opened.fill(100)
-  opened.ring.drain(record => checkEvent(record.decode() as Event))
+  opened.ring.drain(record => checkEvent(record.value as Event))
   const read = (): Read => {
     let sum = 0
     let bytes = 0
     const records = opened.ring.drain(record => {
-      sum += (record.decode() as Event).pid
+      sum += (record.value as Event).pid
       bytes += record.length
     })
     return { records, sum, bytes }
@@ -242,7 +242,7 @@ const forAwaitDecoded = forAwait({
   size: 40,
   sum: sumTo(BURST),
   add(read, record) {
-    read.sum += (record.decode() as Event).pid
+    read.sum += (record.value as Event).pid
     read.bytes += record.data.length
   },
 })

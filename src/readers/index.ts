@@ -7,10 +7,5 @@
 
 export type { RingView } from './record.ts'
 export { RingRecord } from './record.ts'
-export {
-  type DrainOptions,
-  type RecordsOptions,
-  RingBuffer,
-  type RingBufferMap,
-  type RingBufferOptions,
-} from './ring-buffer.ts'
+export type { DrainOptions, RecordsOptions } from './record-stream.ts'
+export { RingBuffer, type RingBufferMap, type RingBufferOptions } from './ring-buffer.ts'

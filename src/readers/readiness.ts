@@ -4,25 +4,24 @@
  * @module
  */
 
-import type { FdWatcher } from '../syscalls/backends/syscall-entry.ts'
-import { syscallEntry } from '../syscalls/entry.ts'
-import type { Ring } from './ring.ts'
+import type { RecordSource, Watch, Watcher } from './source.ts'
 
-/** How long to wait for a record that is being written, in milliseconds; doubled while nothing comes of it. */
+/** How long to wait for a record that is being written, in milliseconds; doubled as long as it is. */
 const FIRST_DELAY = 1
 const LAST_DELAY = 32
 
 interface Watched {
-  readonly ring: Ring
-  readonly watcher: FdWatcher
+  readonly source: Pick<RecordSource<unknown>, 'stalled'>
+  readonly watcher: Watcher
 }
 
 /**
- * Tells when one of several rings may have a record. It watches only while somebody waits, and only then it keeps the
- * process alive.
+ * Calls back when one of several sources may have a record. It watches only while a call of `wait` is pending, and only
+ * then it keeps the process alive.
  *
  * A ring is readable for epoll as soon as its positions differ. While its oldest record is still being written it
- * therefore stays readable without anything to read; for such a ring a timer replaces the watcher.
+ * therefore stays readable without anything to read; for a source that is stalled like this a timer replaces the
+ * watcher.
  */
 export class Readiness implements Disposable {
   readonly #watched: Watched[] = []
@@ -31,14 +30,14 @@ export class Readiness implements Disposable {
   #delay = FIRST_DELAY
 
   /**
-   * Adds a ring. The descriptor may be closed afterwards.
+   * Adds a source.
    *
-   * @throws BpfError when it cannot be watched
+   * @throws what `watch` throws
    */
-  add(ring: Ring, fd: number): void {
-    const watcher = syscallEntry().watch(fd, this.#wake)
+  add(source: Pick<RecordSource<unknown>, 'stalled'>, watch: Watch): void {
+    const watcher = watch(this.#wake)
     watcher.stop()
-    this.#watched.push({ ring, watcher })
+    this.#watched.push({ source, watcher })
   }
 
   /** Calls back once, at some later time: when there may be a record. */
@@ -52,7 +51,7 @@ export class Readiness implements Disposable {
     if (this.#waiters.delete(onReady) && this.#waiters.size === 0) this.#stop()
   }
 
-  /** Ends it for good; who waits is not called. Idempotent. */
+  /** Ends it for good; pending waits are not called. Idempotent. */
   close(): void {
     this.#waiters.clear()
     this.#stop()
@@ -65,8 +64,8 @@ export class Readiness implements Disposable {
 
   #start(): void {
     let stalled = false
-    for (const { ring, watcher } of this.#watched) {
-      if (ring.stalled) stalled = true
+    for (const { source, watcher } of this.#watched) {
+      if (source.stalled) stalled = true
       else watcher.start()
     }
     if (stalled) {

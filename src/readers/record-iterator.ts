@@ -5,51 +5,50 @@
  */
 
 import type { Readiness } from './readiness.ts'
-import type { RingRecord } from './record.ts'
 
 /** So many records may follow each other before timers, signals and I/O get their turn. */
 export const RECORDS_PER_TURN = 512
 
 /** Always written as `{ value, done }`: promises of objects with their properties in this order settle 7 ns sooner. */
-type Result = IteratorResult<RingRecord, undefined>
+type Result<R> = IteratorResult<R, undefined>
 
-interface Pending {
-  readonly resolve: (result: Result) => void
+interface Pending<R> {
+  readonly resolve: (result: Result<R>) => void
   readonly reject: (error: unknown) => void
 }
 
-/** What the iterator needs of its reader. */
-export interface RecordStream {
+/** The stream that an iterator takes its records from. */
+export interface IteratedStream<R> {
   /** Copies and consumes the next record; `undefined` when there is none now. */
-  take(): RingRecord | undefined
+  take(): R | undefined
   /** Gives the space of records that were taken back. */
   settle(): void
-  /** Whether the reader was closed. */
-  closed: boolean
+  /** Whether it was closed. */
+  readonly closed: boolean
   readonly readiness: Readiness
   /** How many more records may be given out before the event loop has to turn. */
   left: number
-  /** The iterators with a pending call, to be ended with the reader. */
-  readonly waiting: Set<RecordIterator>
+  /** The iterators with a pending call, to be ended with the stream. */
+  readonly waiting: Set<RecordIterator<R>>
 }
 
 /**
- * Takes one record at a time: what nobody asked for stays in the ring, which thereby is the queue between kernel and
+ * Takes one record at a time: what is not asked for stays in its source, which thereby is the queue between kernel and
  * consumer. Several calls of `next` may be pending.
  */
-export class RecordIterator implements AsyncIterableIterator<RingRecord, undefined> {
-  readonly #stream: RecordStream
+export class RecordIterator<R> implements AsyncIterableIterator<R, undefined> {
+  readonly #stream: IteratedStream<R>
   readonly #signal: AbortSignal | undefined
-  readonly #pending: Pending[] = []
+  readonly #pending: Pending<R>[] = []
   #turn: NodeJS.Immediate | undefined
   #ended = false
 
-  constructor(stream: RecordStream, signal: AbortSignal | undefined) {
+  constructor(stream: IteratedStream<R>, signal: AbortSignal | undefined) {
     this.#stream = stream
     this.#signal = signal
   }
 
-  next(): Promise<Result> {
+  next(): Promise<Result<R>> {
     if (this.#stream.closed || this.#signal?.aborted === true) this.end()
     if (this.#ended) return Promise.resolve({ value: undefined, done: true })
     try {
@@ -65,7 +64,7 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
   }
 
   /** Ends the iteration; no record is lost. */
-  return(): Promise<Result> {
+  return(): Promise<Result<R>> {
     this.end()
     return Promise.resolve({ value: undefined, done: true })
   }
@@ -82,7 +81,7 @@ export class RecordIterator implements AsyncIterableIterator<RingRecord, undefin
     for (const { resolve } of this.#pending.splice(0)) resolve({ value: undefined, done: true })
   }
 
-  #take(): RingRecord | undefined {
+  #take(): R | undefined {
     if (this.#stream.left === 0) return undefined
     const record = this.#stream.take()
     if (record !== undefined) this.#stream.left--

@@ -7,13 +7,13 @@
 import type { MapType } from '../abi/generated/enums.ts'
 import { BPF_F_RB_OVERWRITE } from '../abi/generated/flags.ts'
 import type { Codec } from '../base/codec.ts'
-import { BpfError, closedError, withAction } from '../base/errors.ts'
+import { BpfError, withAction } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { btfCodec } from '../btf/codec/codec.ts'
+import { syscallEntry } from '../syscalls/entry.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
-import { Readiness } from './readiness.ts'
-import type { RecordSource, RingRecord, RingView } from './record.ts'
-import { RECORDS_PER_TURN, RecordIterator, type RecordStream } from './record-iterator.ts'
+import type { RecordOrigin, RingRecord, RingView } from './record.ts'
+import { type DrainOptions, RecordStream, type RecordsOptions } from './record-stream.ts'
 import { Ring } from './ring.ts'
 
 /** What a reader needs of a map; any `BpfMap` is one. */
@@ -32,71 +32,49 @@ export interface RingBufferMap {
 }
 
 /** How to read. */
-export interface RingBufferOptions {
+export interface RingBufferOptions<T = unknown> {
   /** Codec of the records of all maps. Default: the BTF value type of each map. */
-  codec?: Codec<unknown>
-}
-
-/** How to drain. */
-export interface DrainOptions {
-  /** Greatest number of records. Default: all that are there. */
-  limit?: number
-}
-
-/** How to iterate. */
-export interface RecordsOptions {
-  /** Ends the iteration, without an error. */
-  signal?: AbortSignal
+  codec?: Codec<T, never>
 }
 
 /** A map's memory and what is in it. */
-interface Source {
+interface Opened<T> {
   readonly mapping: SharedMapping
-  readonly ring: Ring
+  readonly ring: Ring<T>
 }
 
 /**
- * Reads the records of one or several ring buffers (5.8). A record leaves its ring when it was read: what nobody reads
- * stays there, until the ring is full and producers get an error. There must be only one reader of a map at a time.
+ * Reads the records of one or several ring buffers (Linux 5.8). A record leaves its ring when it was read: what is not
+ * read stays there, until the ring is full and producers get an error. There must be only one reader of a map at a time.
  *
  * The kernel wakes a waiting reader for the first record that it has not seen. Records that programs submit with
  * `BPF_RB_NO_WAKEUP` are found at the next wake-up or drain.
  *
+ * @typeParam T what the value of a record is; `unknown` without a codec or a shape
+ *
  * @example
  * using ring = RingBuffer.open(map)
- * for await (const record of ring.records()) console.log(record.decode())
+ * for await (const { value } of ring.records()) console.log(value)
  */
-export class RingBuffer implements Disposable {
-  readonly #sources: Source[] = []
-  readonly #readiness = new Readiness()
-  readonly #waiting = new Set<RecordIterator>()
-  readonly #stream: RecordStream
-  /** Index of the ring to begin with: the one after where the last call stopped early. */
-  #first = 0
-  #draining = false
+export class RingBuffer<T = unknown> implements Disposable {
+  readonly #stream = new RecordStream<RingRecord<T>, RingView<T>>('ring buffer')
+  readonly #opened: Opened<T>[] = []
 
-  private constructor() {
-    this.#stream = {
-      take: () => this.#take(),
-      settle: () => {
-        for (const { ring } of this.#sources) ring.settle()
-      },
-      // No getter: objects that are written with one are slow ones for V8.
-      closed: false,
-      readiness: this.#readiness,
-      left: RECORDS_PER_TURN,
-      waiting: this.#waiting,
-    }
-  }
+  private constructor() {}
 
   /**
    * Maps the memory of ring buffers. The maps may be closed afterwards. On failure nothing stays open.
    *
-   * @throws TypeError when a map is not of type `'ringbuf'`, overwrites its records, or there is none; when the codec is
-   *   none
+   * @throws TypeError when a map is not of type `'ringbuf'` or overwrites its records, when no map or a wrong codec is
+   *   given
    * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
    * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
    */
+  static open<T>(
+    source: RingBufferMap | Iterable<RingBufferMap>,
+    options: RingBufferOptions<T> & { codec: Codec<T, never> },
+  ): RingBuffer<T>
+  static open(source: RingBufferMap | Iterable<RingBufferMap>, options?: RingBufferOptions): RingBuffer
   static open(source: RingBufferMap | Iterable<RingBufferMap>, options: RingBufferOptions = {}): RingBuffer {
     if (typeof source !== 'object' || source === null)
       throw new TypeError('Cannot open a ring buffer: no map was given')
@@ -116,20 +94,20 @@ export class RingBuffer implements Disposable {
     }
   }
 
-  #add(map: RingBufferMap, codec: Codec<unknown> | undefined): void {
+  #add(map: RingBufferMap, codec: Codec<T, never> | undefined): void {
     const { fd, name, maxEntries } = map
     const page = pageSize()
     const dataLength = page + 2 * maxEntries
-    const source = recordSource(name, map.spec, codec)
+    const origin = recordOrigin(name, map.spec, codec)
     try {
       // The kernel allows writing to the consumer's page only, and only when it is mapped alone.
       const mapping = SharedMapping.create(page + dataLength, [
         { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
         { offset: page, length: dataLength, access: 'read', fd, fileOffset: page },
       ])
-      const ring = new Ring(mapping.buffer, page, maxEntries, source)
-      this.#sources.push({ mapping, ring })
-      this.#readiness.add(ring, fd)
+      const ring = new Ring(mapping.buffer, page, maxEntries, origin)
+      this.#opened.push({ mapping, ring })
+      this.#stream.add(ring, onReadable => syscallEntry().watch(fd, onReadable))
     } catch (error) {
       throw openError(name, error)
     }
@@ -144,37 +122,10 @@ export class RingBuffer implements Disposable {
    * @returns how many records there were
    * @throws BpfError `ERR_CLOSED`; `ERR_BUSY` when called from its own callback
    * @throws RangeError when the limit is not a positive integer
-   * @throws TypeError when the callback is no function
+   * @throws TypeError when the callback is not a function
    */
-  drain(callback: (record: RingView) => void, options: DrainOptions = {}): number {
-    const { limit = Number.POSITIVE_INFINITY } = options
-    if (limit !== Number.POSITIVE_INFINITY && !(Number.isInteger(limit) && limit > 0)) {
-      throw new RangeError(
-        `Cannot drain ring buffer ${this.#names}: limit ${limit} is not a positive integer`,
-      )
-    }
-    if (typeof callback !== 'function')
-      throw new TypeError(`Cannot drain ring buffer ${this.#names}: the callback is no function`)
-    this.#checkIdle()
-    this.#draining = true
-    try {
-      return this.#drain(callback, limit)
-    } finally {
-      this.#draining = false
-    }
-  }
-
-  #drain(callback: (record: RingView) => void, limit: number): number {
-    const { length } = this.#sources
-    const first = this.#first
-    let count = 0
-    for (let i = 0; i < length && count < limit && !this.#stream.closed; i++) {
-      const index = (first + i) % length
-      count += this.#sources[index]!.ring.drain(callback, limit - count)
-      // A busy ring must not keep the others from their turn.
-      if (count === limit) this.#first = (index + 1) % length
-    }
-    return count
+  drain(callback: (record: RingView<T>) => void, options?: DrainOptions): number {
+    return this.#stream.drain(callback, options)
   }
 
   /**
@@ -186,40 +137,15 @@ export class RingBuffer implements Disposable {
    * terminated between, up to an eighth of the ring comes again to the next reader.
    *
    * @throws BpfError `ERR_CLOSED`
-   * @throws TypeError when the signal is no `AbortSignal`
+   * @throws TypeError when the signal is not an `AbortSignal`
    */
-  records(options: RecordsOptions = {}): AsyncIterableIterator<RingRecord, undefined> {
-    if (this.#stream.closed) throw closedError(`Ring buffer ${this.#names}`)
-    const { signal } = options
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new TypeError(`Cannot read ring buffer ${this.#names}: the signal is no AbortSignal`)
-    return new RecordIterator(this.#stream, signal)
-  }
-
-  #take(): RingRecord | undefined {
-    this.#checkIdle()
-    const { length } = this.#sources
-    for (let i = 0; i < length; i++) {
-      const record = this.#sources[this.#first]!.ring.take()
-      // No remainder: for each record that would cost more than the rest of this loop.
-      this.#first = this.#first + 1 === length ? 0 : this.#first + 1
-      if (record !== undefined) return record
-    }
-    return undefined
-  }
-
-  #checkIdle(): void {
-    if (this.#stream.closed) throw closedError(`Ring buffer ${this.#names}`)
-    if (this.#draining) {
-      throw new BpfError(`Cannot read ring buffer ${this.#names} from the callback of its own drain`, {
-        code: 'ERR_BUSY',
-      })
-    }
+  records(options?: RecordsOptions): AsyncIterableIterator<RingRecord<T>, undefined> {
+    return this.#stream.records(options)
   }
 
   /** Names of the maps, in the order in which they were given. */
   get maps(): string[] {
-    return this.#sources.map(({ ring }) => ring.source.name)
+    return this.#stream.names
   }
 
   /**
@@ -227,7 +153,7 @@ export class RingBuffer implements Disposable {
    * discarded or unfinished ones. Zeros after `close`.
    */
   get availableBytes(): number[] {
-    return this.#sources.map(({ ring }) => ring.availableBytes)
+    return this.#opened.map(({ ring }) => ring.availableBytes)
   }
 
   /** Whether `close` was called. */
@@ -242,12 +168,9 @@ export class RingBuffer implements Disposable {
    */
   close(): void {
     if (this.#stream.closed) return
-    this.#stream.closed = true
-    this.#readiness.close()
-    for (const iterator of this.#waiting) iterator.end()
+    this.#stream.close()
     const errors: unknown[] = []
-    for (const { ring, mapping } of this.#sources) {
-      ring.close()
+    for (const { mapping } of this.#opened) {
       try {
         mapping.close()
       } catch (error) {
@@ -260,13 +183,9 @@ export class RingBuffer implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
-
-  get #names(): string {
-    return this.maps.join(', ')
-  }
 }
 
-/** In the overwrite mode (6.19) producers change what is being read, and the positions mean something else. */
+/** In the overwrite mode (Linux 6.19) producers change what is being read, and the positions mean something else. */
 function checkMap({ name, type, flags = 0 }: RingBufferMap): void {
   if (type !== 'ringbuf') throw new TypeError(`Cannot read map ${name}: it is of type ${type}, not ringbuf`)
   if ((flags & BPF_F_RB_OVERWRITE) !== 0) {
@@ -281,18 +200,19 @@ function openError(name: string, cause: unknown): unknown {
   return cause instanceof BpfError ? withAction(cause, action) : cause
 }
 
-/** The source of a map's records; its codec is made once, when it is first needed. */
-function recordSource(
+/** The origin of a map's records; the codec is made once, when it is first needed. */
+function recordOrigin<T>(
   name: string,
   spec: RingBufferMap['spec'],
-  given: Codec<unknown> | undefined,
-): RecordSource {
+  given: Codec<T, never> | undefined,
+): RecordOrigin<T> {
   let codec = given
   return {
     name,
     codec() {
       if (codec === undefined && spec?.btf !== undefined && spec.valueTypeId) {
-        codec = btfCodec(spec.btf, spec.valueTypeId)
+        // `T` is unknown where no codec was given.
+        codec = btfCodec(spec.btf, spec.valueTypeId) as Codec<unknown, never> as Codec<T, never>
       }
       return codec
     },

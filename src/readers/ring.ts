@@ -6,7 +6,7 @@
  * writable: an atomic store, exchange or compare-exchange anywhere else would end the process.
  *
  * Positions are 64-bit counters of bytes that wrap around. What is between them is never more than the ring's size,
- * at most 2^31, so their low halves tell everything except what to store: the kernel subtracts all 64 bits. Storing
+ * at most 2^31, so their low halves say everything except what to store: the kernel subtracts all 64 bits. Storing
  * halves would show it a wrong position in between, hence the one `BigInt64Array` store, which V8 makes a single
  * 64-bit store (`xchg` on x86-64, `stlr` on arm64; both machines are little-endian, with the low half first).
  *
@@ -26,7 +26,8 @@
  * @module
  */
 
-import { decodeRecord, type RecordSource, RingRecord, type RingView } from './record.ts'
+import { decodeRecord, type RecordOrigin, RingRecord, type RingView } from './record.ts'
+import type { RecordSource } from './source.ts'
 
 /** `BPF_RINGBUF_HDR_SZ`: u32 length and flags, u32 page offset. */
 const HEADER_SIZE = 8
@@ -46,34 +47,32 @@ function stepOf(header: number): number {
 }
 
 /** The record that a callback sees. */
-class CurrentRecord implements RingView {
+class CurrentRecord<T> implements RingView<T> {
   readonly view: DataView
   offset = 0
   length = 0
-  readonly #source: RecordSource
+  readonly #origin: RecordOrigin<T>
 
-  constructor(view: DataView, source: RecordSource) {
+  constructor(view: DataView, origin: RecordOrigin<T>) {
     this.view = view
-    this.#source = source
+    this.#origin = origin
   }
 
   get source(): string {
-    return this.#source.name
+    return this.#origin.name
   }
 
   get data(): Uint8Array {
     return new Uint8Array(this.view.buffer, this.view.byteOffset + this.offset, this.length)
   }
 
-  decode(): unknown {
-    return decodeRecord(this.#source, this.view, this.offset, this.length)
+  get value(): T {
+    return decodeRecord(this.#origin, this.view, this.offset, this.length)
   }
 }
 
 /** One ring. Not re-entrant: `drain` must not be called from its callback. */
-export class Ring {
-  /** Where its records come from. */
-  readonly source: RecordSource
+export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
   /** Bytes of its data. */
   readonly size: number
   readonly #words: Int32Array
@@ -82,7 +81,8 @@ export class Ring {
   readonly #producerWord: number
   readonly #dataWord: number
   readonly #bytes: Uint8Array<SharedArrayBuffer>
-  readonly #current: CurrentRecord
+  readonly #origin: RecordOrigin<T>
+  readonly #current: CurrentRecord<T>
   /** Bytes consumed since the consumer position was stored. */
   #consumed = 0
   /** Low half of the position of the next record for `take`, as long as `#found` is not 0. */
@@ -96,16 +96,21 @@ export class Ring {
    * @param pageSize bytes of a page
    * @param size bytes of the ring's data, a power of two
    */
-  constructor(buffer: SharedArrayBuffer, pageSize: number, size: number, source: RecordSource) {
+  constructor(buffer: SharedArrayBuffer, pageSize: number, size: number, origin: RecordOrigin<T>) {
     const dataOffset = 2 * pageSize
-    this.source = source
+    this.#origin = origin
     this.size = size
     this.#words = new Int32Array(buffer, 0, (dataOffset + 2 * size) / 4)
     this.#consumer = new BigInt64Array(buffer, 0, 1)
     this.#producerWord = pageSize / 4
     this.#dataWord = dataOffset / 4
     this.#bytes = new Uint8Array(buffer, dataOffset, 2 * size)
-    this.#current = new CurrentRecord(new DataView(buffer, dataOffset, 2 * size), source)
+    this.#current = new CurrentRecord(new DataView(buffer, dataOffset, 2 * size), origin)
+  }
+
+  /** Name of the map. */
+  get name(): string {
+    return this.#origin.name
   }
 
   /** Bytes that were not read yet, headers and discarded records included. */
@@ -125,7 +130,7 @@ export class Ring {
     return Atomics.load(this.#words, this.#dataWord + (offset >>> 2)) < 0
   }
 
-  /** More than the ring holds when somebody else has moved the consumer position: nothing there is for us then. */
+  /** More than the ring holds when another reader has moved the consumer position: there is nothing to read then. */
   get #between(): number {
     // Loading is all that Atomics may do to read-only memory: it is a plain load.
     const consumer = Atomics.load(this.#words, 0)
@@ -139,7 +144,7 @@ export class Ring {
    * @param limit greatest number of records
    * @returns how many there were
    */
-  drain(callback: (record: RingView) => void, limit: number): number {
+  drain(callback: (record: RingView<T>) => void, limit: number): number {
     this.#release()
     this.#found = 0
     let available = this.availableBytes
@@ -192,7 +197,7 @@ export class Ring {
   }
 
   /** Calls back for finished records; returns how many were not discarded. Stops when the callback closes the ring. */
-  #deliver(position: number, ready: number, callback: (record: RingView) => void): number {
+  #deliver(position: number, ready: number, callback: (record: RingView<T>) => void): number {
     const words = this.#words
     const dataWord = this.#dataWord
     const mask = this.size - 1
@@ -225,7 +230,7 @@ export class Ring {
    * Copies the oldest record and consumes it; `undefined` when there is none. Space is given back for several records
    * at a time, at the latest when there is none left; {@link Ring.settle} does so at once.
    */
-  take(): RingRecord | undefined {
+  take(): RingRecord<T> | undefined {
     while (this.#found > 0 || this.#find()) {
       const at = this.#next & (this.size - 1)
       const header = this.#words[this.#dataWord + (at >>> 2)]!
@@ -237,7 +242,7 @@ export class Ring {
       this.#found -= step
       this.#consumed += step
       if (this.#consumed >= this.size / RELEASES_PER_ROUND) this.#release()
-      if ((header & DISCARDED) === 0) return new RingRecord(data, this.source)
+      if ((header & DISCARDED) === 0) return new RingRecord(data, this.#origin)
     }
     return undefined
   }

@@ -97,7 +97,7 @@ function printText(out: Output, record: RingRecord): void {
 /** The record decoded, or its bytes when the object does not say of what type it is. */
 function contentOf(record: RingRecord): unknown {
   try {
-    return record.decode()
+    return record.value
   } catch (error) {
     if (error instanceof BpfError && error.code === 'ERR_NO_BTF') return record.data
     throw error

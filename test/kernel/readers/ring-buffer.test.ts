@@ -227,13 +227,13 @@ kernelTest('records are decoded through the codec that was given', [ringBuffers]
   send(program, data)
   send(program, data.subarray(0, 19))
   t.is(
-    ring.drain(record => t.deepEqual(record.decode(), value), { limit: 1 }),
+    ring.drain(record => t.deepEqual(record.value, value), { limit: 1 }),
     1,
   )
   const records = ring.records()
-  t.deepEqual((await records.next()).value?.decode(), value)
+  t.deepEqual((await records.next()).value?.value, value)
   const short = (await records.next()).value
-  t.throws(() => short?.decode(), {
+  t.throws(() => short?.value, {
     code: 'ERR_RECORD_SIZE',
     message: 'Cannot decode a record of map events: it has 19 bytes, its type has 20',
   })
@@ -260,13 +260,13 @@ kernelTest('records are decoded through the BTF type of the map', [ringBuffers],
   for (let i = 0; i < 2; i++) send(program, bytes(1, 0, 0, 0, 2, 0, 0, 0))
   send(program, bytes(1, 0, 0, 0))
   t.is(
-    ring.drain(record => t.deepEqual(record.decode(), { pid: 1, code: 2 }), { limit: 1 }),
+    ring.drain(record => t.deepEqual(record.value, { pid: 1, code: 2 }), { limit: 1 }),
     1,
   )
   const records = ring.records()
-  t.deepEqual((await records.next()).value?.decode(), { pid: 1, code: 2 })
+  t.deepEqual((await records.next()).value?.value, { pid: 1, code: 2 })
   const short = (await records.next()).value
-  t.throws(() => short?.decode(), { code: 'ERR_RECORD_SIZE' })
+  t.throws(() => short?.value, { code: 'ERR_RECORD_SIZE' })
 })
 
 kernelTest('records of a map without BTF are bytes only', [ringBuffers], t => {
@@ -276,9 +276,9 @@ kernelTest('records of a map without BTF are bytes only', [ringBuffers], t => {
   send(program, bytes(1))
   ring.drain(record => {
     t.deepEqual([...record.data], [1])
-    t.throws(() => record.decode(), {
+    t.throws(() => record.value, {
       code: 'ERR_NO_BTF',
-      message: 'Cannot decode a record of map events: there is no BTF of its type and no codec was given',
+      message: 'Cannot decode a record of map events: the map has no BTF of its type and no codec was given',
     })
   })
 })

@@ -21,7 +21,7 @@ export interface Reservation {
 
 /** Memory laid out like a ring buffer's, and its producer. */
 export class FakeRing {
-  readonly ring: Ring
+  readonly ring: Ring<unknown>
   readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #size: number

@@ -78,6 +78,8 @@ const hotPaths = [
   'maps/batch.ts',
   'readers/ring.ts',
   'readers/record.ts',
+  'readers/record-iterator.ts',
+  'readers/record-stream.ts',
 ]
 
 const architecture = readFileSync('ARCHITECTURE.md', 'utf8')

@@ -8,7 +8,7 @@ const all = Number.POSITIVE_INFINITY
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 
 /** Drains copies. */
-function drain(ring: Ring, limit = all): number[][] {
+function drain(ring: Ring<unknown>, limit = all): number[][] {
   const records: number[][] = []
   ring.drain(record => records.push([...record.data]), limit)
   return records
@@ -189,7 +189,7 @@ test('the view is one object over all records', t => {
     views.add(record).add(record.view)
     t.is(record.data.buffer, record.view.buffer)
     t.is(record.source, 'fake')
-    read.push([record.offset, record.length, record.view.getUint8(record.offset), record.decode()])
+    read.push([record.offset, record.length, record.view.getUint8(record.offset), record.value])
   }, all)
   t.is(views.size, 2)
   t.deepEqual(read, [
@@ -258,7 +258,7 @@ test('a taken record is a copy', t => {
   const record = fake.ring.take()!
   while (fake.output(bytes(9, 9, 9, 9)));
   t.deepEqual(record.data, bytes(1, 0, 0, 0))
-  t.is(record.decode(), 1)
+  t.is(record.value, 1)
   t.is(record.source, 'fake')
 })
 
@@ -267,8 +267,8 @@ test('a record that is too short for its codec is an error, also where more data
   fake.output(bytes(1, 2, 3))
   fake.output(bytes(1, 2))
   const expected = { code: 'ERR_RECORD_SIZE', message: /map fake: it has 3 bytes, its type has 4/ }
-  fake.ring.drain(record => t.throws(() => record.decode(), expected), 1)
-  t.throws(() => fake.ring.take()!.decode(), {
+  fake.ring.drain(record => t.throws(() => record.value, expected), 1)
+  t.throws(() => fake.ring.take()!.value, {
     code: 'ERR_RECORD_SIZE',
     message: 'Cannot decode a record of map fake: it has 2 bytes, its type has 4',
   })
@@ -277,5 +277,5 @@ test('a record that is too short for its codec is an error, also where more data
 test('without a codec a record cannot be decoded', t => {
   const fake = new FakeRing()
   fake.output(bytes(1))
-  t.throws(() => fake.ring.take()!.decode(), { code: 'ERR_NO_BTF' })
+  t.throws(() => fake.ring.take()!.value, { code: 'ERR_NO_BTF' })
 })

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { mapTypes } from '../../src/abi/generated/enums.ts'
+import { BPF_F_MMAPABLE } from '../../src/abi/generated/flags.ts'
+import { EBADF } from '../../src/base/errno.ts'
 import type { Difference } from './compare.ts'
 
 /** A kind of difference. */
@@ -11,11 +14,6 @@ export interface Known {
   readonly cause: string
   matches(difference: Difference): boolean
 }
-
-const MMAPABLE = 1 << 10
-/** `BPF_MAP_TYPE_RINGBUF`. */
-const RINGBUF = 27
-const EBADF = 9
 
 /** All of them. */
 export const known: readonly Known[] = [
@@ -39,13 +37,13 @@ export const known: readonly Known[] = [
       about === 'map' &&
       name.startsWith('.') &&
       fields.join() === 'flags' &&
-      Number(ours?.flags) === (Number(twins?.flags) | MMAPABLE),
+      Number(ours?.flags) === (Number(twins?.flags) | BPF_F_MMAPABLE),
   },
   {
     cause:
       'the type of the records of a ring buffer, by which readers decode them, is no size for the kernel',
     matches: ({ about, fields, ours, twins }) =>
-      (about === 'map' && fields.join() === 'value' && ours?.type === RINGBUF && ours.value === 0) ||
+      (about === 'map' && fields.join() === 'value' && ours?.type === mapTypes.ringbuf && ours.value === 0) ||
       (about === 'load' &&
         ours?.error === 0 &&
         /map 'pairs': failed to create: -EINVAL/.test(String(twins?.message))),

@@ -8,8 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-const BPF_FS_MAGIC = 0xcafe4a11
+import { BPF_FS_MAGIC } from '../../src/abi/linux.ts'
 
 /** A directory on a bpffs, which is removed with everything in it at the end of the scope. */
 export interface TemporaryBpffs extends Disposable {

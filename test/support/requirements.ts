@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { BPF_FS_MAGIC, CAP_NET_ADMIN, CGROUP2_SUPER_MAGIC, TRACEFS_MAGIC } from '../../src/abi/linux.ts'
 import type { Feature, ProbeAnswer } from '../../src/kernel/probe.ts'
 
 /** Something other than a kernel feature that a test needs. */
@@ -22,12 +23,6 @@ export type Requirement =
 /** Where cgroup2 is mounted, alone or beside version 1. */
 const CGROUP2_PATHS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'] as const
 
-/** Magic numbers of file systems. Source: include/uapi/linux/magic.h. */
-const MAGIC = { bpf: 0xcafe4a11, tracefs: 0x74726163, cgroup2: 0x63677270 } as const
-
-/** Bit of `CAP_NET_ADMIN`. Source: include/uapi/linux/capability.h. */
-const CAP_NET_ADMIN = 12n
-
 const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer }> = {
   root: { name: 'root', probe: () => (process.getuid?.() === 0 ? 'yes' : 'no') },
   guest: {
@@ -35,10 +30,10 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
     probe: () => (existsSync('.guest') ? 'yes' : 'no'),
   },
   net_admin: { name: 'CAP_NET_ADMIN', probe: hasNetAdmin },
-  bpffs: { name: 'a bpffs at /sys/fs/bpf', probe: () => isMounted('/sys/fs/bpf', MAGIC.bpf) },
+  bpffs: { name: 'a bpffs at /sys/fs/bpf', probe: () => isMounted('/sys/fs/bpf', BPF_FS_MAGIC) },
   tracefs: {
     name: 'tracefs at /sys/kernel/tracing',
-    probe: () => isMounted('/sys/kernel/tracing', MAGIC.tracefs),
+    probe: () => isMounted('/sys/kernel/tracing', TRACEFS_MAGIC),
   },
   cgroup2: { name: 'a cgroup2 file system', probe: () => (cgroup2Path() === undefined ? 'no' : 'yes') },
   bpftool: { name: 'bpftool', probe: () => hasCommand('bpftool', 'version') },
@@ -47,7 +42,7 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
 
 /** Mount point of cgroup2; `undefined` where there is none. */
 export function cgroup2Path(): string | undefined {
-  return CGROUP2_PATHS.find(path => isMounted(path, MAGIC.cgroup2) === 'yes')
+  return CGROUP2_PATHS.find(path => isMounted(path, CGROUP2_SUPER_MAGIC) === 'yes')
 }
 
 function hasCommand(command: string, harmless: string): ProbeAnswer {
@@ -66,7 +61,7 @@ function isMounted(path: string, magic: number): ProbeAnswer {
 function hasNetAdmin(): ProbeAnswer {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
   if (effective === undefined) return 'unknown'
-  return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n ? 'yes' : 'no'
+  return ((BigInt(`0x${effective}`) >> BigInt(CAP_NET_ADMIN)) & 1n) === 1n ? 'yes' : 'no'
 }
 
 /**

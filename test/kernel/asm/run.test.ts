@@ -1,4 +1,5 @@
 import test from 'ava'
+import { featureSince } from '../../../src/abi/feature-since.ts'
 import { type AluBuilder, add, lsh, mov, mov32, rsh, sub } from '../../../src/asm/alu.ts'
 import { assemble } from '../../../src/asm/assemble.ts'
 import { callFunction, loadImm64 } from '../../../src/asm/calls.ts'
@@ -41,14 +42,14 @@ function instructions(name: string, since: string, sample: Instruction[]): Featu
   })
 }
 
-const atomics = instructions('Atomic operations that fetch', '5.12', [
+const atomics = instructions('Atomic operations that fetch', featureSince.atomics, [
   mov(r6, 1),
   store('u64', r10, -8, 0),
   asm.atomicFetchAdd('u64', r10, -8, r6),
 ])
-const version4 = instructions('Signed division', '6.6', [mov(r6, 1), asm.sdiv(r6, 1)])
-const mayGoto = instructions('The instruction may_goto', '6.9', [asm.mayGoto(0)])
-const ordered = instructions('Loads that acquire', '6.15', [
+const version4 = instructions('Signed division', featureSince.instructionsV4, [mov(r6, 1), asm.sdiv(r6, 1)])
+const mayGoto = instructions('The instruction may_goto', featureSince.mayGoto, [asm.mayGoto(0)])
+const ordered = instructions('Loads that acquire', featureSince.acquireRelease, [
   store('u64', r10, -8, 0),
   asm.loadAcquire('u64', r6, r10, -8),
 ])

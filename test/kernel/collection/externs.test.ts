@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import type { ExecutionContext } from 'ava'
 import { BPF_PSEUDO_KFUNC_CALL } from '../../../src/abi/constants.ts'
+import { helperSince } from '../../../src/abi/helper-since.ts'
+import { CALL } from '../../../src/asm/opcodes.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import type { CollectionSpec } from '../../../src/collection/spec.ts'
@@ -94,7 +96,7 @@ kernelTest('programs see facts about the kernel', [], t => {
   const { version, wrapper, cookie } = seen(collection)
   t.is(version >> 8n, BigInt(Number(major) * 256 + Number(minor)))
   t.is(wrapper, BigInt(listed('__x64_sys_bpf') || listed('__arm64_sys_bpf')))
-  t.is(cookie, BigInt(since('5.15', 'Cookies').probe() === 'yes'))
+  t.is(cookie, BigInt(since(helperSince.get_attach_cookie, 'Cookies').probe() === 'yes'))
 })
 
 kernelTest('programs see given options of every type', [], t => {
@@ -293,7 +295,7 @@ kernelTest('calls of functions of a module name it', [connectionModule], async t
   const calls = collection.programs
     .get('look_up_connection')
     .translated()
-    .filter(({ opcode, src }) => opcode === 0x85 && src === BPF_PSEUDO_KFUNC_CALL)
+    .filter(({ opcode, src }) => opcode === CALL && src === BPF_PSEUDO_KFUNC_CALL)
   // The place of the module among those that the program was loaded with; 0 would be the kernel.
   t.deepEqual(
     calls.map(({ offset }) => offset),

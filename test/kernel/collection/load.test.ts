@@ -1,4 +1,7 @@
 import { BPF_F_MMAPABLE } from '../../../src/abi/generated/flags.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0 } from '../../../src/asm/registers.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
@@ -414,10 +417,7 @@ kernelTest('a ring buffer of a collection decodes its records by their type', []
 })
 
 kernelTest('a collection without an object file loads too', [], t => {
-  const instructions = [
-    { opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 5 },
-    { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 },
-  ]
+  const instructions = [mov(r0, 5), exit()]
   const spec = new CollectionSpec({
     programs: [['five', { name: 'five', type: 'socket_filter', instructions }]],
   })

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { featureSince } from '../../../src/abi/feature-since.ts'
+import { call } from '../../../src/asm/calls.ts'
+import { exit } from '../../../src/asm/jumps.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { verifyObject, verifyProgram } from '../../../src/inspect/verify.ts'
 import { haveHelper } from '../../../src/kernel/have-helper.ts'
@@ -9,7 +12,7 @@ import { objectPath, objectSpec } from '../../support/objects.ts'
 import { bpfLoop, lacking, since } from '../../support/programs/features.ts'
 
 /** The verifier counts states and time. */
-const statistics = since('5.2', 'Statistics of the verifier')
+const statistics = since(featureSince.verifierStatistics, 'Statistics of the verifier')
 
 /** Instructions that the verifier went through, by program, when bpftool loads an object. */
 function countsOfBpftool(object: string): Map<string, number> {
@@ -96,10 +99,8 @@ kernelTest('a field that the kernel lacks is named', [], t => {
 
 kernelTest('a helper that the kernel lacks is named, with its first release', [lacking(bpfLoop)], t => {
   t.is(haveHelper('socket_filter', 'loop'), 'no')
-  const call = { opcode: 0x85, dst: 0, src: 0, offset: 0, imm: 181 }
-  const exit = { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }
   const spec = new CollectionSpec({
-    programs: [['p', { name: 'p', type: 'socket_filter', instructions: [call, exit] }]],
+    programs: [['p', { name: 'p', type: 'socket_filter', instructions: [call('loop'), exit()] }]],
   })
   t.is(
     verifyProgram(spec, 'p').refusal!.cause,
@@ -108,9 +109,8 @@ kernelTest('a helper that the kernel lacks is named, with its first release', [l
 })
 
 kernelTest('what comes not so far as to the verifier is a refusal too', [], t => {
-  const exit = { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }
   const spec = new CollectionSpec({
-    programs: [['p', { name: 'p', type: 'socket_filter', instructions: [exit] }]],
+    programs: [['p', { name: 'p', type: 'socket_filter', instructions: [exit()] }]],
     maps: [['m', { name: 'm', type: 4095, keySize: 4, valueSize: 4, maxEntries: 1 }]],
   })
   const { verdict, refusal } = verifyProgram(spec, 'p')

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
+import { featureSince } from '../../../src/abi/feature-since.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from '../../../src/kernel/btf.ts'
 import { onlineCpus, possibleCpus } from '../../../src/kernel/cpus.ts'
+import { doNothing } from '../../../src/kernel/experiment.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { countsMemlock, raiseMemlockLimit } from '../../../src/kernel/memlock.ts'
 import { traceEventId, tracefsPath } from '../../../src/kernel/tracefs.ts'
@@ -38,7 +40,9 @@ kernelTest('CPUs are those of /proc and sysfs', [], t => {
   t.notThrows(() => map.get(new Uint8Array(4)))
 })
 
-const olderThan511 = lacking(since('5.11', 'Memory of maps that counts for the cgroup'))
+const olderThan511 = lacking(
+  since(featureSince.memoryAccounting, 'Memory of maps that counts for the cgroup'),
+)
 
 /** Where there are no trampolines, nobody can find out what else could be done with them. */
 const isHidden = (name: string): boolean =>
@@ -126,10 +130,7 @@ kernelTest('BTF of a program is read back from the kernel', [], t => {
   using bare = Program.load({
     name: 'bare',
     type: 'socket_filter',
-    instructions: [
-      { opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 },
-      { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 },
-    ],
+    instructions: doNothing(),
   })
   t.throws(() => BtfObject.ofProgram(bare.fd), {
     instanceOf: BpfError,
@@ -169,6 +170,7 @@ function asOther(args: readonly string[], code: string): string {
   // Everything is loaded before the privileges go: others may not be able to read the checkout.
   const source = `
     const { BpfMap } = await import(${module('maps/index.js')})
+    const { exit, mov, r0 } = await import(${module('asm/index.js')})
     const { Program } = await import(${module('programs/index.js')})
     const { syscallBackend } = await import(${module('syscalls/index.js')})
     syscallBackend()
@@ -182,7 +184,7 @@ function asOther(args: readonly string[], code: string): string {
 
 const LOAD = `
   const print = use => { try { use(); console.log('done') } catch (error) { console.log(error.code, error.message) } }
-  const instructions = [{ opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 }, { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }]
+  const instructions = [mov(r0, 0), exit()]
   print(() => Program.load({ name: 'p', type: 'kprobe', license: 'GPL', instructions }).close())
   print(() => BpfMap.create({ name: 'm', type: 'lru_hash', keySize: 4, valueSize: 4, maxEntries: 1 }).close())`
 
@@ -198,14 +200,18 @@ kernelTest('types of the kernel need no backend', [], t => {
   t.deepEqual([stdout, stderr], ['task_struct\n', ''])
 })
 
-kernelTest('types of the kernel do not need their file', [since('5.11', 'BTF by its id')], t => {
-  const door = JSON.stringify(new URL('../../../src/kernel/index.js', import.meta.url).href)
-  const hidden = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"']
-  const code = `
+kernelTest(
+  'types of the kernel do not need their file',
+  [since(featureSince.moduleBtf, 'BTF by its id')],
+  t => {
+    const door = JSON.stringify(new URL('../../../src/kernel/index.js', import.meta.url).href)
+    const hidden = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"']
+    const code = `
     const { kernelBtf } = await import(${door})
     console.log(kernelBtf().findType('struct', 'task_struct').name)`
-  t.is(asOther(hidden, code), 'task_struct')
-})
+    t.is(asOther(hidden, code), 'task_struct')
+  },
+)
 
 kernelTest('a user without capabilities is told which are missing', [], t => {
   const [program, map] = asOther([], `process.setgid(65534); process.setuid(65534); ${LOAD}`).split('\n')

@@ -22,21 +22,21 @@ function lockDown(): void {
   if (!readFileSync(path, 'utf8').includes('[confidentiality]')) writeFileSync(path, 'confidentiality')
 }
 
-const EPERM = { code: 'EPERM', message: /: the kernel is locked down \(confidentiality\)$/ }
+const REFUSED = { code: 'EPERM', message: /: the kernel is locked down \(confidentiality\)$/ }
 
 kernelTest('a locked-down kernel refuses kprobes, with the reason', ['guest', features.kprobe], t => {
   using recorder = new Recorder()
   using program = recorder.load({ type: 'kprobe' })
   kprobe(program, 'bpf_fentry_test1').close()
   lockDown()
-  t.throws(() => kprobe(program, 'bpf_fentry_test1'), EPERM)
+  t.throws(() => kprobe(program, 'bpf_fentry_test1'), REFUSED)
 })
 
 kernelTest('a locked-down kernel tells no functions for patterns', ['guest', features.kprobeMulti], t => {
   using recorder = new Recorder()
   using program = recorder.load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' })
   lockDown()
-  t.throws(() => kprobeMulti(program, { pattern: 'bpf_fentry_test?' }), EPERM)
+  t.throws(() => kprobeMulti(program, { pattern: 'bpf_fentry_test?' }), REFUSED)
   using _link = kprobeMulti(program, { symbols: ['bpf_fentry_test1'] })
   callTestFunctions()
   t.is(recorder.hits, 1)

@@ -25,14 +25,9 @@ import { haveHelper, knowsHelper } from '../../../src/kernel/have-helper.ts'
 import { haveMapType } from '../../../src/kernel/have-map-type.ts'
 import { haveProgramType } from '../../../src/kernel/have-program-type.ts'
 import type { ProbeAnswer } from '../../../src/kernel/probe.ts'
-import { kernelVersion, versionOf } from '../../../src/kernel/version.ts'
+import { isAtLeast } from '../../../src/kernel/version.ts'
 import { isExcused } from '../../support/kernel/exceptions.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-
-function isOf(since: LinuxRelease): boolean {
-  const [major = 0, minor = 0] = since.split('.').map(Number)
-  return kernelVersion().code >= versionOf(major, minor, 0).code
-}
 
 /** A locked-down kernel refuses trampolines to every process, and looks at nothing else of such programs. */
 const isHidden = (name: string, answer: ProbeAnswer): boolean =>
@@ -40,7 +35,7 @@ const isHidden = (name: string, answer: ProbeAnswer): boolean =>
 
 /** Compares an answer with the table. */
 function check(t: ExecutionContext, name: string, since: LinuxRelease, answer: ProbeAnswer): void {
-  const expected = isOf(since) ? 'yes' : 'no'
+  const expected = isAtLeast(since) ? 'yes' : 'no'
   t.true(
     answer === expected || isExcused(name, answer) || isHidden(name, answer),
     `${name} came with Linux ${since}; this is ${release()}, whose answer is ${answer}`,
@@ -87,7 +82,8 @@ kernelTest('no program type has a helper that the kernel lacks', [], t => {
   const types: readonly ProgramType[] = ['socket_filter', 'kprobe', 'sched_cls', 'xdp', 'syscall', 'tracing']
   for (const [name, since] of namesOf<Helper>(helperSince)) {
     for (const type of types) {
-      if (haveHelper(type, name) === 'yes') t.true(isOf(since) || isExcused(name, 'yes'), `${type}: ${name}`)
+      if (haveHelper(type, name) === 'yes')
+        t.true(isAtLeast(since) || isExcused(name, 'yes'), `${type}: ${name}`)
     }
   }
 })
@@ -135,7 +131,7 @@ for (const [type, numbers, since] of [
     t.true(present.size > 5, 'the test itself: the kernel has such a type')
     for (const [name, number] of Object.entries(numbers)) {
       const has = present.has(number) && !/^__?MAX|_MAX_|MAX_BPF|__BPF_FUNC_MAX_ID/.test(present.get(number)!)
-      const expected = isOf((since as Record<string, LinuxRelease>)[name]!)
+      const expected = isAtLeast((since as Record<string, LinuxRelease>)[name]!)
       if (has && !expected && isExcused(name, 'yes')) continue
       t.is(has, expected, `${name}: ${present.get(number)}`)
     }

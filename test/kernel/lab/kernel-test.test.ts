@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { TapReader, type TapTest } from '../../../lab/test-runner/tap.ts'
+import { mapTypes } from '../../../src/abi/generated/enums.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { OwnedFd } from '../../../src/syscalls/fd.ts'
@@ -34,7 +35,7 @@ function runCases(source: string): TapTest[] {
 }
 
 function createMap(): OwnedFd {
-  const fields = { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 }
+  const fields = { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 }
   return OwnedFd.adopt(bpf('map_create', fields), 'test map')
 }
 
@@ -59,7 +60,7 @@ kernelTest('a test that leaves a descriptor or an object behind fails', ['root']
 
     const bpffs = temporaryBpffs()
     test.after(() => bpffs[Symbol.dispose]())
-    const createMap = () => bpf('map_create', { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 })
+    const createMap = () => bpf('map_create', { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 })
 
     kernelTest('descriptor', [], t => {
       t.true(createMap() > 0)

@@ -20,12 +20,12 @@ import { duplicateFd } from '../../../src/syscalls/descriptor.ts'
 import { syscallEntry } from '../../../src/syscalls/entry.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { kprobeMultiInfo, uprobeMultiInfo } from '../../support/links/features.ts'
 import { Recorder, TEST_FUNCTIONS } from '../../support/links/recorder.ts'
 import { UprobeCounter } from '../../support/links/uprobe-counter.ts'
 import { makeUprobeTarget } from '../../support/links/uprobe-target.ts'
 import { structOpsLink } from '../../support/maps/features.ts'
 import { loadObject, objectSpec } from '../../support/objects.ts'
-import { since } from '../../support/programs/features.ts'
 
 type LinkClass<L extends Link> = new (...args: never[]) => L
 
@@ -115,7 +115,7 @@ kernelTest('a kprobe_multi link that is opened again has its count', [features.k
   using program = recorder.load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' })
   using link = kprobeMulti(program, { symbols: TEST_FUNCTIONS.slice(0, 3) })
   t.is(link.count, 3)
-  const known = since('6.6', 'Info of a kprobe_multi link').probe() === 'yes'
+  const known = kprobeMultiInfo.probe() === 'yes'
   openedAgain(t, link, KprobeMultiLink, opened => {
     t.is(opened.count, known ? 3 : 0)
     t.deepEqual(opened.rejected, [])
@@ -127,7 +127,7 @@ kernelTest('a uprobe_multi link that is opened again has its count', [features.u
   using counter = new UprobeCounter({ attachType: 'trace_uprobe_multi' })
   using link = uprobeMulti(counter.program, target.path, { symbols: ['alpha', 'beta'] })
   t.is(link.count, 2)
-  const known = since('6.8', 'Info of a uprobe_multi link').probe() === 'yes'
+  const known = uprobeMultiInfo.probe() === 'yes'
   openedAgain(t, link, UprobeMultiLink, opened => {
     t.is(opened.count, known ? 2 : 0)
   })

@@ -8,13 +8,12 @@ import type { Program } from '../../../src/programs/program.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftoolLink } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { targetInTracingInfo } from '../../support/links/features.ts'
 import { Recorder } from '../../support/links/recorder.ts'
 import { loadObject, objectWith, runOnce } from '../../support/objects.ts'
 import { eventually } from '../../support/poll.ts'
-import { since } from '../../support/programs/features.ts'
 
 const needs = [features.trampoline]
-const targetInInfo = since('5.13', 'The target in the info of a tracing link')
 
 /** Loads a program of `trampoline` for a function of another program; by default the one in its section's name. */
 function loadReplacement(name: string, target: Program, attachTarget?: string): Collection {
@@ -119,7 +118,7 @@ kernelTest('info names both programs, as bpftool shows them', [...needs, 'bpftoo
   const info = link.info() as TracingLinkInfo
   t.like(info, { type: 'tracing', programId: program.info().id })
   t.like(bpftoolLink(info.id), { type: 'tracing', prog_id: info.programId, prog_type: 'ext' })
-  if (targetInInfo.probe() === 'no') return
+  if (targetInTracingInfo.probe() === 'no') return
   t.is(info.targetObjectId, third.info().id)
   t.like(bpftoolLink(info.id), { target_obj_id: info.targetObjectId, target_btf_id: info.targetBtfId })
 })

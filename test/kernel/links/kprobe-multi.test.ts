@@ -12,6 +12,7 @@ import { traceableFunctions } from '../../../src/symbols/traceable.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftoolLink } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { kprobeMultiInfo } from '../../support/links/features.ts'
 import {
   attachCookie,
   callTestFunctions,
@@ -23,7 +24,6 @@ import {
 import { eventually } from '../../support/poll.ts'
 import { lacking, since } from '../../support/programs/features.ts'
 
-const linkInfo = since('6.6', 'Info of a kprobe_multi link')
 const cookieInfo = since('6.9', 'Cookies in the info of a kprobe_multi link')
 
 const load = (recorder: Recorder, recording?: Recording): Program =>
@@ -185,7 +185,7 @@ kernelTest('ten thousand functions attach in one call', [features.kprobeMulti], 
   t.is(names.size, 10_000)
   using link = kprobeMulti(program, { symbols: [...names] })
   t.is(link.count, 10_000)
-  if (linkInfo.probe() === 'yes') t.is((link.info() as KprobeMultiLinkInfo).count, 10_000)
+  if (kprobeMultiInfo.probe() === 'yes') t.is((link.info() as KprobeMultiLinkInfo).count, 10_000)
   callTestFunctions()
   t.true(recorder.hits >= 8)
 })
@@ -228,22 +228,26 @@ kernelTest(
   },
 )
 
-kernelTest('a pattern, names and addresses give the same targets', [features.kprobeMulti, linkInfo], t => {
-  using recorder = new Recorder()
-  using program = load(recorder)
-  const names = ['bpf_fentry_test4', 'bpf_fentry_test5']
-  const targets = [
-    { pattern: /bpf_fentry_test[45]/ },
-    { symbols: names },
-    { addresses: names.map(addressOf) },
-  ].map(options => {
-    using link = kprobeMulti(program, options)
-    return (link.info() as KprobeMultiLinkInfo).targets.map(({ address }) => address)
-  })
-  t.deepEqual(targets[0], names.map(addressOf))
-  t.deepEqual(targets[1], targets[0])
-  t.deepEqual(targets[2], targets[0])
-})
+kernelTest(
+  'a pattern, names and addresses give the same targets',
+  [features.kprobeMulti, kprobeMultiInfo],
+  t => {
+    using recorder = new Recorder()
+    using program = load(recorder)
+    const names = ['bpf_fentry_test4', 'bpf_fentry_test5']
+    const targets = [
+      { pattern: /bpf_fentry_test[45]/ },
+      { symbols: names },
+      { addresses: names.map(addressOf) },
+    ].map(options => {
+      using link = kprobeMulti(program, options)
+      return (link.info() as KprobeMultiLinkInfo).targets.map(({ address }) => address)
+    })
+    t.deepEqual(targets[0], names.map(addressOf))
+    t.deepEqual(targets[1], targets[0])
+    t.deepEqual(targets[2], targets[0])
+  },
+)
 
 kernelTest(
   'pin, open, list: the link lives as long as anything holds it',

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
+import { BPF_F_SLEEPABLE } from '../../../src/abi/constants.ts'
 import { add, mov } from '../../../src/asm/alu.ts'
 import { call } from '../../../src/asm/calls.ts'
 import { r0, r1, r2, r3, r10 } from '../../../src/asm/registers.ts'
+import { EFAULT, EPERM } from '../../../src/base/errno.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { lsm } from '../../../src/links/hooks/tracing/lsm.ts'
@@ -13,17 +15,13 @@ import type { ProgramSpec } from '../../../src/programs/spec.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftoolLink } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { targetInTracingInfo } from '../../support/links/features.ts'
 import { argument, attachCookie, Recorder, type Recording } from '../../support/links/recorder.ts'
 import { eventually } from '../../support/poll.ts'
 import { bpfLsm, since } from '../../support/programs/features.ts'
 
 const needs = [features.trampoline, bpfLsm]
-const targetInInfo = since('5.13', 'The target in the info of a tracing link')
 const sleepableLsm = since('5.11', 'Sleepable LSM programs')
-const EPERM = 1
-const EFAULT = 14n
-/** Source: include/uapi/linux/bpf.h. */
-const BPF_F_SLEEPABLE = 16
 
 /** Loads a program for the hook that decides over the priority of a process, which no other process here changes. */
 function load(recorder: Recorder, recording?: Recording, spec: Partial<ProgramSpec> = {}): Program {
@@ -75,7 +73,7 @@ kernelTest('a hook that may sleep reads memory of the process', [...needs, sleep
   readFileSync('/proc/self/status')
   link.close()
   t.true(recorder.hits >= 1)
-  t.is(BigInt.asIntN(64, recorder.value(0)), -EFAULT)
+  t.is(BigInt.asIntN(64, recorder.value(0)), BigInt(-EFAULT))
   t.throws(() => load(recorder, { values: [readNull] }, { attachTarget: 'file_open' }), {
     name: 'VerifierError',
     message: /copy_from_user/,
@@ -103,7 +101,7 @@ kernelTest('info names program and hook, as bpftool shows them', [...needs, 'bpf
     prog_type: 'lsm',
     attach_type: 'lsm_mac',
   })
-  if (targetInInfo.probe() === 'no') return
+  if (targetInTracingInfo.probe() === 'no') return
   t.is(info.targetBtfId, kernelBtf().find('bpf_lsm_task_setnice', 'func')!)
   t.like(bpftoolLink(info.id), { target_obj_id: info.targetObjectId, target_btf_id: info.targetBtfId })
 })

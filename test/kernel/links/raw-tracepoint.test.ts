@@ -2,6 +2,7 @@ import { mov } from '../../../src/asm/alu.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { load, store } from '../../../src/asm/memory.ts'
 import { r0, r1, r6 } from '../../../src/asm/registers.ts'
+import { E2BIG } from '../../../src/base/errno.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { rawTracepoint } from '../../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
 import { tpBtf } from '../../../src/links/hooks/kernel-probes/tp-btf.ts'
@@ -59,7 +60,6 @@ kernelTest('a raw tracepoint is hit once per call', ['bpftool'], t => {
 })
 
 kernelTest('a writable raw tracepoint changes what its caller goes on with', [], t => {
-  const E2BIG = 7
   using program = writer(0, -E2BIG)
   using link = rawTracepoint(program, TEST_RUN)
   t.is(testRun(), 'E2BIG')

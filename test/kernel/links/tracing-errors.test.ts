@@ -1,3 +1,4 @@
+import { BPF_F_SLEEPABLE } from '../../../src/abi/constants.ts'
 import { mov } from '../../../src/asm/alu.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0 } from '../../../src/asm/registers.ts'
@@ -21,8 +22,6 @@ import { callTestFunctions, Recorder } from '../../support/links/recorder.ts'
 import { lacking } from '../../support/programs/features.ts'
 
 const needs = [features.trampoline]
-/** Source: include/uapi/linux/bpf.h. */
-const BPF_F_SLEEPABLE = 16
 
 /** Loads a program; by default for the entry of a function that only test runs call. */
 function load(recorder: Recorder, spec: Partial<ProgramSpec> = {}): Program {

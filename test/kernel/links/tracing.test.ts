@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { getPriority, setPriority } from 'node:os'
 import type { ExecutionContext } from 'ava'
+import { BPF_F_SLEEPABLE } from '../../../src/abi/constants.ts'
+import { helperSince } from '../../../src/abi/helper-since.ts'
 import { add, mov } from '../../../src/asm/alu.ts'
 import { call, callKfunc } from '../../../src/asm/calls.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0, r1, r2, r3, r6, r10 } from '../../../src/asm/registers.ts'
+import { EPERM } from '../../../src/base/errno.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
 import { features } from '../../../src/kernel/features.ts'
@@ -22,6 +25,7 @@ import { VerifierError } from '../../../src/programs/verifier-error.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftoolLink } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { targetInTracingInfo } from '../../support/links/features.ts'
 import {
   argument,
   attachCookie,
@@ -37,12 +41,8 @@ import { eventually } from '../../support/poll.ts'
 import { since } from '../../support/programs/features.ts'
 
 const trampoline = [features.trampoline]
-const targetInInfo = since('5.13', 'The target in the info of a tracing link')
 const cookieInInfo = since('6.18', 'The cookie in the info of a tracing link')
-const functionArguments = since('5.17', 'The helper bpf_get_func_arg')
-
-/** Source: include/uapi/linux/bpf.h. */
-const BPF_F_SLEEPABLE = 16
+const functionArguments = since(helperSince.get_func_arg, 'The helper bpf_get_func_arg')
 
 /** Only functions that errors can be injected into let programs sleep, where the kernel was built for that. */
 const sleepableFunctions = defineFeature('A sleepable program at a test function', undefined, () => {
@@ -108,7 +108,6 @@ kernelTest('fexit sees the arguments and the return value', trampoline, t => {
 kernelTest('fmod_ret decides what the function returns', trampoline, t => {
   const before = getPriority()
   using recorder = new Recorder()
-  const EPERM = 1
   using program = load(recorder, 'modify_return', 'security_task_setnice', {
     values: [argument(1), argument(2)],
     returns: [mov(r0, -EPERM)],
@@ -219,7 +218,7 @@ for (const target of ['dummy:dummy_setup', 'dummy_setup']) {
     run('ip', 'link', 'del', 'ebpf_ts0')
     t.is(recorder.hits, 1)
     const { targetObjectId, targetBtfId } = link.info() as TracingLinkInfo
-    if (targetInInfo.probe() === 'yes') {
+    if (targetInTracingInfo.probe() === 'yes') {
       using btf = BtfObject.fromId(targetObjectId)
       t.is(btf.name, 'dummy')
       t.like(btf.types().type(targetBtfId), { kind: 'func', name: 'dummy_setup' })
@@ -242,7 +241,7 @@ for (const [kind, attachType, attach] of [
     t.is(recorder.hits, 1)
     t.is(BigInt.asUintN(32, recorder.value(0)), 2n)
     if (attachType === 'trace_fexit') t.is(BigInt.asUintN(32, recorder.value(1)), 10n)
-    if (targetInInfo.probe() === 'yes') t.like(link.info(), { targetObjectId: third.info().id })
+    if (targetInTracingInfo.probe() === 'yes') t.like(link.info(), { targetObjectId: third.info().id })
     link.close()
     t.is(runOnce(third), 14)
     t.is(recorder.hits, 1)
@@ -294,7 +293,7 @@ kernelTest('info names program and target, as bpftool shows them', [...trampolin
     prog_type: 'tracing',
     attach_type: attachType,
   })
-  if (targetInInfo.probe() === 'no') return
+  if (targetInTracingInfo.probe() === 'no') return
   t.like(shown(link), { target_obj_id: targetObjectId, target_btf_id: targetBtfId })
   t.is(targetBtfId, kernelBtf().find('bpf_fentry_test1', 'func')!)
   using btf = BtfObject.fromId(targetObjectId)

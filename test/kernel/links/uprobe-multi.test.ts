@@ -14,11 +14,10 @@ import { Link } from '../../../src/links/link.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftoolLink } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { uprobeMultiInfo } from '../../support/links/features.ts'
 import { UprobeCounter } from '../../support/links/uprobe-counter.ts'
 import { makeUprobeTarget } from '../../support/links/uprobe-target.ts'
-import { since } from '../../support/programs/features.ts'
 
-const multiInfo = since('6.8', 'Info of a uprobe_multi link')
 const lacking = (feature: { probe(): string }, name: string) =>
   defineFeature(`A kernel without ${name}`, undefined, () => (feature.probe() === 'no' ? 'yes' : 'no'))
 const { uprobeMulti: multi, uprobeSession: session } = features
@@ -103,7 +102,7 @@ kernelTest('reference counters are raised while attached', [multi], t => {
   t.is(target.run(), 0)
 })
 
-kernelTest('info of a link is what bpftool shows', [multi, multiInfo, 'bpftool'], async t => {
+kernelTest('info of a link is what bpftool shows', [multi, uprobeMultiInfo, 'bpftool'], async t => {
   const cookies = [5n, 6n]
   using counter = makeCounter(cookies)
   const child = await target.start(t)

@@ -1,3 +1,4 @@
+import { BPF_F_MMAPABLE } from '../../../src/abi/generated/flags.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
@@ -6,7 +7,6 @@ import { kernelTest } from '../../support/kernel-test.ts'
 import { loadObject, objectSpec } from '../../support/objects.ts'
 import { arenas } from '../../support/programs/features.ts'
 
-const BPF_F_MMAPABLE = 1 << 10
 const spec: MapSpec = { name: 'arena', type: 'arena', maxEntries: 2, flags: BPF_F_MMAPABLE }
 
 kernelTest('variables of an arena are shared with its programs', [arenas], t => {

@@ -1,3 +1,4 @@
+import { BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE } from '../../../src/abi/generated/flags.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
@@ -6,9 +7,6 @@ import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-
-const BPF_F_NO_PREALLOC = 1
-const BPF_F_NUMA_NODE = 4
 
 const spec: MapSpec = { name: 'm', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 }
 const inner: MapSpec = { ...spec, name: 'inner' }

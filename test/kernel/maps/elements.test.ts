@@ -1,3 +1,4 @@
+import { BPF_F_NO_PREALLOC } from '../../../src/abi/generated/flags.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
@@ -7,8 +8,6 @@ import { perCpu } from '../../../src/maps/per-cpu.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { hashLookupAndDelete, socketMaps } from '../../support/maps/features.ts'
-
-const BPF_F_NO_PREALLOC = 1
 
 const counters = { name: 'counters', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 } satisfies MapSpec
 

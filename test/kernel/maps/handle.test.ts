@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { mapTypes } from '../../../src/abi/generated/enums.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
@@ -104,7 +105,7 @@ kernelTest('a map is listed', [], t => {
 })
 
 kernelTest('a map takes over a descriptor', [], t => {
-  const fields = { map_type: 1, key_size: 4, value_size: 8, max_entries: 4, map_name: 'foreign' }
+  const fields = { map_type: mapTypes.hash, key_size: 4, value_size: 8, max_entries: 4, map_name: 'foreign' }
   using map = BpfMap.fromFd(bpf('map_create', fields))
   t.is(map.name, 'foreign')
 })

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { BPF_F_NO_PREALLOC } from '../../../src/abi/generated/flags.ts'
 import type { Codec } from '../../../src/base/codec.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
@@ -8,8 +9,6 @@ import { BpfMap } from '../../../src/maps/map.ts'
 import { perCpu } from '../../../src/maps/per-cpu.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-
-const BPF_F_NO_PREALLOC = 1
 
 const squares = {
   name: 'squares',

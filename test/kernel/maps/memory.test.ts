@@ -1,12 +1,10 @@
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../../src/abi/generated/flags.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-
-const BPF_F_RDONLY_PROG = 1 << 7
-const BPF_F_MMAPABLE = 1 << 10
 
 const slots: MapSpec = {
   name: 'slots',

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { BpfError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
-import { addInt } from '../../../src/kernel/experiment.ts'
+import { addInt, doNothing } from '../../../src/kernel/experiment.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { rawTracepoint } from '../../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
 import { Link } from '../../../src/links/link.ts'
@@ -90,10 +90,7 @@ function samples(): Samples {
     return each
   }
   const map = keep(BpfMap.create({ name: 'm', type: 'array', keySize: 4, valueSize: 4, maxEntries: 1 }))
-  const instructions = [
-    { opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 },
-    { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 },
-  ]
+  const instructions = doNothing()
   const program = keep(Program.load({ name: 'p', type: 'raw_tracepoint', instructions, license: 'GPL' }))
   const link = keep(rawTracepoint(program, 'sched_switch'))
   const types = new BtfBuilder()

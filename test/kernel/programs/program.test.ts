@@ -1,9 +1,9 @@
 import type { ExecutionContext, ThrowsExpectation } from 'ava'
 import { commands } from '../../../src/abi/generated/enums.ts'
-import { mov } from '../../../src/asm/alu.ts'
-import type { Instruction } from '../../../src/asm/instruction.ts'
-import { exit } from '../../../src/asm/jumps.ts'
-import { r0 } from '../../../src/asm/registers.ts'
+import { add, mov } from '../../../src/asm/alu.ts'
+import { exit, jgt } from '../../../src/asm/jumps.ts'
+import { load, store } from '../../../src/asm/memory.ts'
+import { r0, r1, r2, r3, r4 } from '../../../src/asm/registers.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { enableStats, Program } from '../../../src/programs/program.ts'
@@ -14,15 +14,6 @@ import { temporaryBpffs } from '../../support/bpffs.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { loadObject, PACKET, runOnce } from '../../support/objects.ts'
 import { since } from '../../support/programs/features.ts'
-
-const op = (opcode: number, fields: Partial<Instruction> = {}): Instruction => ({
-  opcode,
-  dst: 0,
-  src: 0,
-  offset: 0,
-  imm: 0,
-  ...fields,
-})
 
 /** Returns 7 whatever it is given. */
 const seven: ProgramSpec = { name: 'seven', type: 'socket_filter', instructions: [mov(r0, 7), exit()] }
@@ -146,12 +137,12 @@ const stamp: ProgramSpec = {
   type: 'xdp',
   instructions: [
     mov(r0, 2),
-    op(0x61, { dst: 2, src: 1, offset: 0 }),
-    op(0x61, { dst: 3, src: 1, offset: 4 }),
-    op(0xbf, { dst: 4, src: 2 }),
-    op(0x07, { dst: 4, imm: 1 }),
-    op(0x2d, { dst: 4, src: 3, offset: 1 }),
-    op(0x72, { dst: 2, imm: 0x42 }),
+    load('u32', r2, r1, 0),
+    load('u32', r3, r1, 4),
+    mov(r4, r2),
+    add(r4, 1),
+    jgt(r4, r3, 1),
+    store('u8', r2, 0, 0x42),
     exit(),
   ],
 }
@@ -170,12 +161,7 @@ kernelTest('a test run gives back the data as the program left it', [], t => {
 const mark: ProgramSpec = {
   name: 'mark',
   type: 'sched_cls',
-  instructions: [
-    op(0x61, { dst: 0, src: 1, offset: 8 }),
-    op(0x07, { dst: 0, imm: 1 }),
-    op(0x63, { dst: 1, src: 0, offset: 8 }),
-    exit(),
-  ],
+  instructions: [load('u32', r0, r1, 8), add(r0, 1), store('u32', r1, 8, r0), exit()],
 }
 
 kernelTest('a test run gives back the context as the program left it', [], t => {

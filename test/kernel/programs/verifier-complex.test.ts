@@ -1,8 +1,8 @@
 /** Programs with which the verifier is busy for seconds, and for minutes where it is emulated. */
 
-import { mov } from '../../../src/asm/alu.ts'
+import { add, mov } from '../../../src/asm/alu.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
-import { exit } from '../../../src/asm/jumps.ts'
+import { exit, jlt } from '../../../src/asm/jumps.ts'
 import { r0, r6 } from '../../../src/asm/registers.ts'
 import { Program } from '../../../src/programs/program.ts'
 import { VerifierError } from '../../../src/programs/verifier-error.ts'
@@ -10,15 +10,7 @@ import { kernelTest } from '../../support/kernel-test.ts'
 
 /** Sets r6 to 0, counts it up, then does the rest. */
 function counting(to: number, rest: readonly Instruction[]): Instruction[] {
-  const plus = (dst: number, imm: number): Instruction => ({ opcode: 0x07, dst, src: 0, offset: 0, imm })
-  const less = (dst: number, imm: number, offset: number): Instruction => ({
-    opcode: 0xa5,
-    dst,
-    src: 0,
-    offset,
-    imm,
-  })
-  return [mov(r6, 0), plus(6, 1), less(6, to, -2), ...rest]
+  return [mov(r6, 0), add(r6, 1), jlt(r6, to, -2), ...rest]
 }
 
 kernelTest('a program that is too complex is refused with the reason', [], t => {

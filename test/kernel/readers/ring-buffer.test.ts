@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { BPF_F_RB_OVERWRITE } from '../../../src/abi/generated/flags.ts'
+import { BPF_F_RB_OVERWRITE, BPF_F_RDONLY } from '../../../src/abi/generated/flags.ts'
 import { array, cString, struct, u32 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
@@ -19,8 +19,6 @@ import {
   send,
 } from '../../support/readers/ring-programs.ts'
 import { bytes, countFds, drain, setUp } from '../../support/readers/ring-setup.ts'
-
-const BPF_F_RDONLY = 1 << 3
 
 function mappings(): string[] {
   return readFileSync('/proc/self/maps', 'utf8')

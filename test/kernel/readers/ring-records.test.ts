@@ -15,7 +15,7 @@ import {
   CHECKSUM,
   countingProgram,
   createRing,
-  mayGoto,
+  mayGotoInstruction,
   outputProgram,
   ringBuffers,
   send,
@@ -148,7 +148,7 @@ kernelTest('waiting does not keep the event loop busy', [ringBuffers], async t =
 
 kernelTest(
   'a record that is long in the making is waited for without spinning',
-  [ringBuffers, mayGoto],
+  [ringBuffers, mayGotoInstruction],
   async t => {
     const { map, ring } = setUp(t)
     using program = slowProgram(map, 150)

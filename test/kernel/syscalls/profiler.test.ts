@@ -11,15 +11,15 @@ const room = (name: string): string =>
 /** Counts r6 up: the verifier follows each of the rounds, for many times the interval of the profiler. */
 const LOAD = `
   import { readFileSync } from 'node:fs'
-  import { exit, mov, r0, r6 } from ${room('asm')}
+  import { add, exit, jlt, mov, r0, r6 } from ${room('asm')}
   import { Program } from ${room('programs')}
   const blocked = () => /SigBlk:\\s*(\\S+)/.exec(readFileSync('/proc/thread-self/status', 'latin1'))[1]
   const before = blocked()
   const ROUNDS = 50_000
   const counting = [
     mov(r6, 0),
-    { opcode: 0x07, dst: 6, src: 0, offset: 0, imm: 1 },
-    { opcode: 0xa5, dst: 6, src: 0, offset: -2, imm: ROUNDS },
+    add(r6, 1),
+    jlt(r6, ROUNDS, -2),
   ]
   const program = Program.load({ type: 'socket_filter', instructions: [...counting, mov(r0, 7), exit()] })
   console.log(program.testRun({ data: new Uint8Array(64), repeat: 2000 }).returnValue)

@@ -6,8 +6,11 @@
 
 import type { ExecutionContext } from 'ava'
 import { type CoreRelocationKind, coreRelocationKinds } from '../../../src/abi/generated/enums.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
-import { LDIMM64 } from '../../../src/asm/opcodes.ts'
+import { load, store } from '../../../src/asm/memory.ts'
+import { r1, r2 } from '../../../src/asm/registers.ts'
 import { type ByteOrder, hostByteOrder } from '../../../src/base/bytes.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { type CoreResult, type CoreTargets, relocateCore } from '../../../src/btf/core/relocate.ts'
@@ -16,19 +19,13 @@ import { btfOf, int, member, struct } from './types.ts'
 
 /** `r1 = imm` (ALU64), `r1 = imm ll`, `r1 = *(u32 *)(r2 + offset)` and so on; `holds` is the value before. */
 export const holders = {
-  mov: (holds: number): Instruction => ({ opcode: 0xb7, dst: 1, src: 0, offset: 0, imm: holds }),
-  load64: (holds: number | bigint): Instruction => ({
-    opcode: LDIMM64,
-    dst: 1,
-    src: 0,
-    offset: 0,
-    imm: BigInt.asUintN(64, BigInt(holds)),
-  }),
-  ldx32: (holds: number): Instruction => ({ opcode: 0x61, dst: 1, src: 2, offset: holds, imm: 0 }),
-  ldx64: (holds: number): Instruction => ({ opcode: 0x79, dst: 1, src: 2, offset: holds, imm: 0 }),
-  ldx8: (holds: number): Instruction => ({ opcode: 0x71, dst: 1, src: 2, offset: holds, imm: 0 }),
-  stx32: (holds: number): Instruction => ({ opcode: 0x63, dst: 1, src: 2, offset: holds, imm: 0 }),
-  st32: (holds: number): Instruction => ({ opcode: 0x62, dst: 1, src: 0, offset: holds, imm: 7 }),
+  mov: (holds: number): Instruction => ({ ...mov(r1, 0), imm: holds }),
+  load64: (holds: number | bigint): Instruction => loadImm64(r1, holds),
+  ldx32: (holds: number): Instruction => ({ ...load('u32', r1, r2), offset: holds }),
+  ldx64: (holds: number): Instruction => ({ ...load('u64', r1, r2), offset: holds }),
+  ldx8: (holds: number): Instruction => ({ ...load('u8', r1, r2), offset: holds }),
+  stx32: (holds: number): Instruction => ({ ...store('u32', r1, 0, r2), offset: holds }),
+  st32: (holds: number): Instruction => ({ ...store('u32', r1, 0, 7), offset: holds }),
 } as const
 
 /** What a relocation is about; `access` is `'0'` by default. */

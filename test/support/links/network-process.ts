@@ -10,6 +10,9 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { mov } from '../../../src/asm/alu.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0 } from '../../../src/asm/registers.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import type { Collection } from '../../../src/collection/collection.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
@@ -219,10 +222,7 @@ const scenarios: Record<string, () => Promise<Record<string, unknown>> | Record<
       type: 'flow_dissector',
       expectedAttachType: 'flow_dissector',
       license: 'GPL',
-      instructions: [
-        { opcode: 0xb7, dst: 0, src: 0, offset: 0, imm: 0 },
-        { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 },
-      ],
+      instructions: [mov(r0, 0), exit()],
     })
     const link = flowDissector(program)
     const busy = errorOf(() => flowDissector(program))

@@ -5,6 +5,7 @@
  */
 
 import { closeSync } from 'node:fs'
+import { F_DUPFD_CLOEXEC } from '../../../src/abi/linux.ts'
 import { add, mov } from '../../../src/asm/alu.ts'
 import { call, loadMapValue } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
@@ -22,9 +23,6 @@ import { nr } from '../../../src/syscalls/numbers.ts'
  */
 const [PARAMETERS, RETURNED] =
   process.arch === 'arm64' ? [[0, 8, 16, 24], 0] : ([[112, 104, 96, 88], 80] as const)
-
-/** Source: include/uapi/linux/fcntl.h. */
-const F_DUPFD_CLOEXEC = 1030
 
 /** What the program takes note of besides the number of its runs. */
 export interface ProbeProgramOptions {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { featureSince } from '../../../src/abi/feature-since.ts'
+import { attachTypeSince, mapTypeSince } from '../../../src/abi/since.ts'
 import { NotSupportedError } from '../../../src/base/errors.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
 import { answerOf, tryMap } from '../../../src/kernel/experiment.ts'
@@ -12,38 +14,57 @@ import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 
 /** Maps of type `bloom_filter`. */
-export const bloomFilters: Feature = defineFeature('A Bloom filter', '5.16', token =>
+export const bloomFilters: Feature = defineFeature('A Bloom filter', mapTypeSince.bloom_filter, token =>
   answerOf(tryMap(token, 'bloom_filter', { key_size: 0 })),
 )
 
 /** Maps of type `sockmap`. */
-export const socketMaps: Feature = defineFeature('A map of sockets', '4.14', () => haveMapType('sockmap'))
+export const socketMaps: Feature = defineFeature('A map of sockets', mapTypeSince.sockmap, () =>
+  haveMapType('sockmap'),
+)
 
 /** Maps of operations of the kernel, where it has a congestion control that can be one. */
-export const structOpsMaps: Feature = defineFeature('A struct_ops map', '5.6', () =>
+export const structOpsMaps: Feature = defineFeature('A struct_ops map', mapTypeSince.struct_ops, () =>
   kernelBtf().find('bpf_struct_ops_tcp_congestion_ops', 'struct') === undefined
     ? 'no'
     : haveMapType('struct_ops'),
 )
 
 /** Links of such maps. */
-export const structOpsLink: Feature = defineFeature('A link of a struct_ops map', '6.4', () =>
-  structOpsMaps.probe() === 'yes' && kernelBtf().find('bpf_struct_ops_link', 'struct') !== undefined
-    ? 'yes'
-    : 'no',
+export const structOpsLink: Feature = defineFeature(
+  'A link of a struct_ops map',
+  attachTypeSince.struct_ops,
+  () =>
+    structOpsMaps.probe() === 'yes' && kernelBtf().find('bpf_struct_ops_link', 'struct') !== undefined
+      ? 'yes'
+      : 'no',
 )
 
 /** Reading and deleting an element of a hash at once. */
-export const hashLookupAndDelete: Feature = defineFeature('Lookup and delete of a hash', '5.14', () => {
-  using map = BpfMap.create({ name: 'probe', type: 'hash', keySize: 4, valueSize: 4, maxEntries: 1 })
-  return tried(() => map.getAndDelete(new Uint8Array(4)))
-})
+export const hashLookupAndDelete: Feature = defineFeature(
+  'Lookup and delete of a hash',
+  featureSince.hashLookupAndDelete,
+  () => {
+    using map = BpfMap.create({ name: 'probe', type: 'hash', keySize: 4, valueSize: 4, maxEntries: 1 })
+    return tried(() => map.getAndDelete(new Uint8Array(4)))
+  },
+)
 
 /** Batches of maps of type `percpu_array`. */
-export const perCpuArrayBatch: Feature = defineFeature('Batches of a per-CPU array', '5.13', () => {
-  using map = BpfMap.create({ name: 'probe', type: 'percpu_array', keySize: 4, valueSize: 4, maxEntries: 1 })
-  return tried(() => map.getBatch().next())
-})
+export const perCpuArrayBatch: Feature = defineFeature(
+  'Batches of a per-CPU array',
+  featureSince.perCpuArrayBatch,
+  () => {
+    using map = BpfMap.create({
+      name: 'probe',
+      type: 'percpu_array',
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 1,
+    })
+    return tried(() => map.getBatch().next())
+  },
+)
 
 function tried(experiment: () => void): 'yes' | 'no' {
   try {

@@ -6,31 +6,34 @@
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { featureSince } from '../../../src/abi/feature-since.ts'
+import { helperSince } from '../../../src/abi/helper-since.ts'
+import { mapTypeSince, programTypeSince } from '../../../src/abi/since.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
-import { kernelVersion, versionOf } from '../../../src/kernel/version.ts'
+import { isAtLeast } from '../../../src/kernel/version.ts'
 
 /** Something that came with a version and is not worth an experiment; a backport is skipped too. */
 export function since(version: `${number}.${number}`, name: string): Feature {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  return defineFeature(name, version, () =>
-    kernelVersion().code >= versionOf(major, minor, 0).code ? 'yes' : 'no',
-  )
+  return defineFeature(name, version, () => (isAtLeast(version) ? 'yes' : 'no'))
 }
 
 /** `bpf_for_each_map_elem`. */
-export const forEachMapElem: Feature = since('5.13', 'The helper bpf_for_each_map_elem')
+export const forEachMapElem: Feature = since(
+  helperSince.for_each_map_elem,
+  'The helper bpf_for_each_map_elem',
+)
 /** Programs of type `syscall`. */
-export const syscallPrograms: Feature = since('5.14', 'A syscall program')
+export const syscallPrograms: Feature = since(programTypeSince.syscall, 'A syscall program')
 /** `bpf_loop`. */
-export const bpfLoop: Feature = since('5.17', 'The helper bpf_loop')
+export const bpfLoop: Feature = since(helperSince.loop, 'The helper bpf_loop')
 /** Programs of type `netfilter`. */
-export const netfilterPrograms: Feature = since('6.4', 'A netfilter program')
+export const netfilterPrograms: Feature = since(programTypeSince.netfilter, 'A netfilter program')
 /** Version 4 of the instruction set. */
-export const instructionsV4: Feature = since('6.6', 'Instructions of version 4')
+export const instructionsV4: Feature = since(featureSince.instructionsV4, 'Instructions of version 4')
 /** Maps of type `arena`. */
-export const arenas: Feature = since('6.9', 'An arena')
+export const arenas: Feature = since(mapTypeSince.arena, 'An arena')
 
 /** BPF among the active security modules (5.7): a kernel parameter, so versions do not tell. */
 export const bpfLsm: Feature = defineFeature('BPF among the active security modules', undefined, () => {

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext } from 'ava'
+import { F_DUPFD_CLOEXEC } from '../../../src/abi/linux.ts'
 import type { BpfMap } from '../../../src/maps/map.ts'
 import type { Program } from '../../../src/programs/program.ts'
 import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
@@ -15,8 +16,6 @@ import { syscallEntry } from '../../../src/syscalls/entry.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
 import type { ProducerData } from './ring-process.ts'
 import { createRing, outputProgram } from './ring-programs.ts'
-
-const F_DUPFD_CLOEXEC = 1030
 
 /** Script of the processes and of the producer threads. */
 export const processScript: URL = new URL('./ring-process.js', import.meta.url)

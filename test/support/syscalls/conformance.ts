@@ -11,8 +11,10 @@ import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext, TestFn } from 'ava'
 import { mapTypes } from '../../../src/abi/generated/enums.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../../src/abi/generated/flags.ts'
 import { attr, mapInfo } from '../../../src/abi/generated/layouts.ts'
-import { errnoName } from '../../../src/base/errno.ts'
+import { F_GETFD, FD_CLOEXEC } from '../../../src/abi/linux.ts'
+import { EBADF, EEXIST, EINVAL, ENOENT, errnoName, errnos } from '../../../src/base/errno.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import type { AttrFields } from '../../../src/syscalls/attr.ts'
 import type { SyscallEntry } from '../../../src/syscalls/backends/syscall-entry.ts'
@@ -34,10 +36,6 @@ import { type MappingRegion, pageSize, SharedMapping } from '../../../src/syscal
 import { nr } from '../../../src/syscalls/numbers.ts'
 import { ioctl, perfEventOpen } from '../../../src/syscalls/perf.ts'
 
-const BPF_F_MMAPABLE = 1 << 10
-const BPF_F_RDONLY_PROG = 1 << 7
-const F_GETFD = 1
-const FD_CLOEXEC = 1
 const FIONREAD = 0x541b
 
 function createMap(fields: AttrFields<'map_create'>): OwnedFd {
@@ -47,11 +45,17 @@ function createMap(fields: AttrFields<'map_create'>): OwnedFd {
 }
 
 function hashMap(entries = 16): OwnedFd {
-  return createMap({ map_type: 1, key_size: 4, value_size: 8, max_entries: entries })
+  return createMap({ map_type: mapTypes.hash, key_size: 4, value_size: 8, max_entries: entries })
 }
 
 function arrayMap(fields: AttrFields<'map_create'> = {}): OwnedFd {
-  return createMap({ map_type: 2, key_size: 4, value_size: 8, max_entries: pageSize() / 8, ...fields })
+  return createMap({
+    map_type: mapTypes.array,
+    key_size: 4,
+    value_size: 8,
+    max_entries: pageSize() / 8,
+    ...fields,
+  })
 }
 
 function eventFd(): OwnedFd {
@@ -87,9 +91,9 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
 
   test('a system call returns -errno', t => {
     const { syscall } = syscallEntry()
-    t.is(syscall(nr.close, 99_999), -9)
-    t.is(syscall(nr.epoll_create1, -1), -22)
-    t.is(syscall(99_999), -38)
+    t.is(syscall(nr.close, 99_999), -EBADF)
+    t.is(syscall(nr.epoll_create1, -1), -EINVAL)
+    t.is(syscall(99_999), -errnos.ENOSYS)
   })
 
   test('addresses above 4 GiB pass through a system call unharmed', t => {
@@ -111,14 +115,14 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     write(nr.getpid)
     t.is(make(), process.pid)
     write(nr.close, 99_999)
-    t.is(make(), -9)
+    t.is(make(), -EBADF)
     write(nr.mmap, 0, pageSize(), 0, 0x22, -1, 0)
     const address = make()
     t.true(address > 2 ** 32)
     write(nr.munmap, address, pageSize())
     t.is(make(), 0)
     write(nr.munmap, address + 1, pageSize())
-    t.is(make(), -22)
+    t.is(make(), -EINVAL)
   })
 
   test('a prepared system call keeps its arguments', t => {
@@ -141,8 +145,8 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     const { syscallAsync } = syscallEntry()
     // More than koffi takes at once, and far more than the pool has threads.
     const calls = Array.from({ length: 300 }, (_, i): [Promise<number>, number] => {
-      if (i % 3 === 0) return [syscallAsync(nr.close, 99_999), -9]
-      if (i % 3 === 1) return [syscallAsync(nr.epoll_create1, -1), -22]
+      if (i % 3 === 0) return [syscallAsync(nr.close, 99_999), -EBADF]
+      if (i % 3 === 1) return [syscallAsync(nr.epoll_create1, -1), -EINVAL]
       return [syscallAsync(nr.getpid), process.pid]
     })
     t.deepEqual(
@@ -205,7 +209,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
 
   test('bpf() creates what its fields say', t => {
     using map = createMap({
-      map_type: 1,
+      map_type: mapTypes.hash,
       key_size: 4,
       value_size: 8,
       max_entries: 7,
@@ -218,9 +222,9 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   })
 
   test('bpf() returns kernel errors', t => {
-    t.is(bpf('map_create', { map_type: 0xffff }), -22)
-    t.is(bpf('map_get_fd_by_id', { map_id: 0x7fffffff }), -2)
-    t.is(bpf('obj_get', { pathname: '/nonexistent/pin' }), -2)
+    t.is(bpf('map_create', { map_type: 0xffff }), -EINVAL)
+    t.is(bpf('map_get_fd_by_id', { map_id: 0x7fffffff }), -ENOENT)
+    t.is(bpf('obj_get', { pathname: '/nonexistent/pin' }), -ENOENT)
   })
 
   test('bpf() throws for a field that the command does not have', t => {
@@ -246,12 +250,12 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     getInfo(map.fd, info)
     const id = info.view.getUint32(mapInfo.id, true)
     t.is(nextId('map_get_next_id', id - 1), id)
-    t.is(nextId('map_get_next_id', 0x7ffffffe), -2)
+    t.is(nextId('map_get_next_id', 0x7ffffffe), -ENOENT)
   })
 
   test('bpfAsync returns the result and the written attr', async t => {
     const failed = await bpfAsync('map_create', { map_type: 0xffff })
-    t.is(failed.result, -22)
+    t.is(failed.result, -EINVAL)
     t.is(failed.attr.getUint32(attr.map_create.map_type, true), 0xffff)
     using map = hashMap()
     const info = allocate(mapInfo.$size)
@@ -277,7 +281,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
       value.view.setBigUint64(0, v, true)
       t.is(mapUpdateElem(map.fd, key.address, value.address, 0), 0)
     }
-    t.is(mapUpdateElem(map.fd, key.address, value.address, 1), -17)
+    t.is(mapUpdateElem(map.fd, key.address, value.address, 1), -EEXIST)
 
     key.view.setUint32(0, 1, true)
     t.is(mapLookupElem(map.fd, key.address, value.address), 0)
@@ -291,11 +295,11 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
 
     key.view.setUint32(0, 2, true)
     t.is(mapDeleteElem(map.fd, key.address), 0)
-    t.is(mapDeleteElem(map.fd, key.address), -2)
-    t.is(mapLookupElem(map.fd, key.address, value.address), -2)
+    t.is(mapDeleteElem(map.fd, key.address), -ENOENT)
+    t.is(mapLookupElem(map.fd, key.address, value.address), -ENOENT)
     key.view.setUint32(0, 1, true)
     t.is(mapDeleteElem(map.fd, key.address), 0)
-    t.is(mapGetNextKey(map.fd, 0, key.address), -2)
+    t.is(mapGetNextKey(map.fd, 0, key.address), -ENOENT)
   })
 
   test('an element is read and removed in one call', t => {
@@ -307,7 +311,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     value.bytes.fill(0)
     t.is(mapLookupAndDeleteElem(map.fd, 0, value.address), 0)
     t.is(value.view.getBigUint64(0, true), 0x1122334455667788n)
-    t.is(mapLookupAndDeleteElem(map.fd, 0, value.address), -2)
+    t.is(mapLookupAndDeleteElem(map.fd, 0, value.address), -ENOENT)
   })
 
   test('batches store and find many elements', t => {
@@ -334,7 +338,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
       t.is(outValues.view.getBigUint64(i * 8, true), BigInt(outKeys.view.getUint32(i * 4, true)) * 3n)
     }
     t.is(mapBatch('map_delete_batch', map.fd, 0, 0, keys.address, 0, 100, 0), 0)
-    t.is(mapGetNextKey(map.fd, 0, outKeys.address), -2)
+    t.is(mapGetNextKey(map.fd, 0, outKeys.address), -ENOENT)
   })
 
   test('a perf event can be opened and controlled', t => {
@@ -348,7 +352,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     t.true(fd >= 0, errnoName(-fd))
     using event = OwnedFd.adopt(fd, 'perf event')
     t.is(ioctl(event.fd, 0x2400, 0), 0)
-    t.is(ioctl(event.fd, FIONREAD, 0), -25)
+    t.is(ioctl(event.fd, FIONREAD, 0), -errnos.ENOTTY)
   })
 
   test('an owned descriptor is close-on-exec and closes once', t => {
@@ -357,7 +361,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     const { fd } = owned
     t.is(syscall(nr.fcntl, fd, F_GETFD), FD_CLOEXEC)
     owned.close()
-    t.is(syscall(nr.fcntl, fd, F_GETFD), -9)
+    t.is(syscall(nr.fcntl, fd, F_GETFD), -EBADF)
     t.true(owned.closed)
     t.notThrows(() => owned.close())
     t.throws(() => owned.fd, { instanceOf: BpfError, code: 'ERR_CLOSED', message: 'test map is closed' })
@@ -370,7 +374,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     using copy = owned.duplicate()
     t.not(copy.fd, owned.fd)
     owned.close()
-    t.is(mapGetNextKey(copy.fd, 0, allocate(4).address), -2)
+    t.is(mapGetNextKey(copy.fd, 0, allocate(4).address), -ENOENT)
     t.is(syscallEntry().syscall(nr.fcntl, copy.fd, F_GETFD), FD_CLOEXEC)
   })
 

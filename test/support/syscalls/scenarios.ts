@@ -10,6 +10,8 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
+import { mapTypes } from '../../../src/abi/generated/enums.ts'
+import { F_GETFD, RLIMIT_NOFILE } from '../../../src/abi/linux.ts'
 import { features } from '../../../src/kernel/features.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { mapLookupElem } from '../../../src/syscalls/elem.ts'
@@ -26,9 +28,6 @@ export interface Outcome {
   lines: string[]
   stderr: string
 }
-
-const F_GETFD = 1
-const RLIMIT_NOFILE = 7
 
 const self = fileURLToPath(import.meta.url)
 
@@ -239,7 +238,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     console.log(`still open ${syscallEntry().syscall(nr.fcntl, fd, 1) >= 0}`)
   },
   'look up many times': () => {
-    const fd = bpf('map_create', { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 })
+    const fd = bpf('map_create', { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 })
     const [key, value] = [allocate(4), allocate(8)]
     const lookUp = (times: number): void => {
       for (let i = 0; i < times; i++) mapLookupElem(fd, key.address, value.address)
@@ -342,7 +341,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     setTimeout(() => post('calling'), 20)
   },
   'worker owns a map': () => {
-    const fd = bpf('map_create', { map_type: 2, key_size: 4, value_size: 8, max_entries: 1 })
+    const fd = bpf('map_create', { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 })
     OwnedFd.adopt(fd, 'map')
     post('owning')
   },

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { EINVAL } from '../../../src/base/errno.ts'
 import {
   BpfError,
   NotSupportedError,
@@ -10,7 +11,7 @@ import {
 const action = 'Cannot load program p'
 
 test('an error keeps its class and facts when it is told what could not be done', t => {
-  const missing = new NotSupportedError('tcx', '6.6', { hint: 'use tc', errno: 22, syscall: 'bpf' })
+  const missing = new NotSupportedError('tcx', '6.6', { hint: 'use tc', errno: EINVAL, syscall: 'bpf' })
   const told = withAction(missing, action)
   t.true(told instanceof NotSupportedError)
   t.is(
@@ -18,7 +19,7 @@ test('an error keeps its class and facts when it is told what could not be done'
     'Cannot load program p: tcx is not supported by this kernel (needs Linux 6.6 or later); use tc',
   )
   t.like(told, { code: 'ERR_NOT_SUPPORTED', feature: 'tcx', since: '6.6', hint: 'use tc' })
-  t.like(told, { errno: 22, syscall: 'bpf', cause: missing })
+  t.like(told, { errno: EINVAL, syscall: 'bpf', cause: missing })
 
   const where = { file: 'a.o', section: '.BTF.ext', offset: 8 }
   const malformed = withAction(new ObjectFileError('Truncated', where), action)
@@ -32,9 +33,9 @@ test('an error keeps its class and facts when it is told what could not be done'
 })
 
 test('a reason goes behind the message', t => {
-  const error = new BpfError('Cannot attach p', { code: 'EINVAL', errno: 22, syscall: 'bpf' })
+  const error = new BpfError('Cannot attach p', { code: 'EINVAL', errno: EINVAL, syscall: 'bpf' })
   t.like(withReason(error, 'it is of another type'), {
-    ...{ message: 'Cannot attach p: it is of another type', code: 'EINVAL', errno: 22, syscall: 'bpf' },
+    ...{ message: 'Cannot attach p: it is of another type', code: 'EINVAL', errno: EINVAL, syscall: 'bpf' },
     cause: error,
   })
 })

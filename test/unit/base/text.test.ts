@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { disassemble } from '../../../src/asm/disassemble.ts'
+import { exit, label } from '../../../src/asm/jumps.ts'
 import { printable, printableJson, printableLines } from '../../../src/base/text.ts'
 
 test('escape sequences, both sets of control characters and carriage returns are made visible', t => {
@@ -52,6 +53,5 @@ test('escaped JSON means the same, and has no control character', t => {
 })
 
 test('a disassembly has one line per instruction, whatever the symbols are called', t => {
-  const exit = { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0, symbol: 'f\n   0: exit\x1b[2J' }
-  t.is(disassemble([exit]), 'f\\x0a   0: exit\\x1b[2J:\n   0: exit\n')
+  t.is(disassemble([label('f\n   0: exit\x1b[2J', exit())]), 'f\\x0a   0: exit\\x1b[2J:\n   0: exit\n')
 })

@@ -1,5 +1,11 @@
 import test from 'ava'
+import { add, mov, mov32 } from '../../../src/asm/alu.ts'
+import { call } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
+import { ja } from '../../../src/asm/jumps.ts'
+import { load, store } from '../../../src/asm/memory.ts'
+import { CALL, classes, modes } from '../../../src/asm/opcodes.ts'
+import { r0, r1, r2 } from '../../../src/asm/registers.ts'
 import { relocateCore } from '../../../src/btf/core/relocate.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import {
@@ -27,8 +33,8 @@ test('instructions are patched where they hold the value, and nowhere else', t =
   const relocation = { kind: 'field_byte_offset', ...x } as const
   const patched = (before: Instruction) => relocate({ local, kernel }, relocation, before).instructions
   t.deepEqual(patched(holders.mov(0)), [holders.mov(16)])
-  t.deepEqual(patched({ ...holders.mov(0), opcode: 0xb4 }), [{ ...holders.mov(16), opcode: 0xb4 }])
-  t.deepEqual(patched({ ...holders.mov(0), opcode: 0x07 }), [{ ...holders.mov(16), opcode: 0x07 }])
+  t.deepEqual(patched(mov32(r1, 0)), [mov32(r1, 16)])
+  t.deepEqual(patched(add(r1, 0)), [add(r1, 16)])
   t.deepEqual(patched(holders.load64(0)), [holders.load64(16)])
   t.deepEqual(patched(holders.ldx32(0)), [holders.ldx32(16)])
   t.deepEqual(patched(holders.stx32(0)), [holders.stx32(16)])
@@ -56,10 +62,10 @@ test('an instruction that holds another value than expected is refused', t => {
 test('instructions that hold no value are refused', t => {
   const relocation = { kind: 'field_byte_offset', ...x } as const
   const refused: Instruction[] = [
-    { ...holders.mov(0), opcode: 0xbf },
-    { ...holders.mov(0), opcode: 0x05 },
-    { ...holders.mov(0), opcode: 0x85 },
-    { ...holders.mov(0), opcode: 0x20 },
+    mov(r1, r0),
+    ja(0),
+    call(0),
+    { ...holders.mov(0), opcode: classes.ld | modes.abs },
     { ...holders.load64(0), src: 1 },
     { ...holders.load64(0), offset: 1 },
   ]
@@ -76,9 +82,9 @@ test('instructions that hold no value are refused', t => {
 test('an offset that does not fit 16 bits fits an immediate only', t => {
   const at = (offset: number) => [u32, struct('s', 4, member('x', 1, offset * 8))]
   const relocation = { kind: 'field_byte_offset', ...x } as const
-  const load = (offset: number) => relocate({ local, kernel: at(offset) }, relocation, holders.ldx32(0))
-  t.is(load(0x7fff).instructions[0]!.offset, 0x7fff)
-  refuses(t, () => load(0x8000), 'the offset of struct s.x is 32768, more than an instruction holds')
+  const loaded = (offset: number) => relocate({ local, kernel: at(offset) }, relocation, holders.ldx32(0))
+  t.is(loaded(0x7fff).instructions[0]!.offset, 0x7fff)
+  refuses(t, () => loaded(0x8000), 'the offset of struct s.x is 32768, more than an instruction holds')
   t.is(value({ local, kernel: at(0x8000) }, relocation), 0x8000)
 })
 
@@ -87,14 +93,17 @@ test('loads and stores get the size of the field in the kernel', t => {
   const relocation = { kind: 'field_byte_offset', ...x } as const
   const patched = (one: BtfType, other: BtfType, instruction: Instruction) =>
     relocate({ local: field(one), kernel: field(other, 8) }, relocation, instruction)
-  t.is(patched(u32, u64, holders.ldx32(0)).instructions[0]!.opcode, 0x79)
-  t.is(patched(u64, u8, holders.ldx64(0)).instructions[0]!.opcode, 0x71)
-  t.is(patched(u64, int('short', 2), holders.ldx64(0)).instructions[0]!.opcode, 0x69)
-  t.is(patched(u32, u8, holders.stx32(0)).instructions[0]!.opcode, 0x73)
-  t.is(patched(u32, u8, holders.st32(0)).instructions[0]!.opcode, 0x72)
-  t.is(patched(u32, int('bool', 1, 'bool'), holders.ldx32(0)).instructions[0]!.opcode, 0x71)
+  t.is(patched(u32, u64, holders.ldx32(0)).instructions[0]!.opcode, load('u64', r1, r2).opcode)
+  t.is(patched(u64, u8, holders.ldx64(0)).instructions[0]!.opcode, load('u8', r1, r2).opcode)
+  t.is(patched(u64, int('short', 2), holders.ldx64(0)).instructions[0]!.opcode, load('u16', r1, r2).opcode)
+  t.is(patched(u32, u8, holders.stx32(0)).instructions[0]!.opcode, store('u8', r1, 0, r2).opcode)
+  t.is(patched(u32, u8, holders.st32(0)).instructions[0]!.opcode, store('u8', r1, 0, 7).opcode)
+  t.is(
+    patched(u32, int('bool', 1, 'bool'), holders.ldx32(0)).instructions[0]!.opcode,
+    load('u8', r1, r2).opcode,
+  )
   // Signs do not matter as long as the size is the same.
-  t.is(patched(u32, i32, holders.ldx32(0)).instructions[0]!.opcode, 0x61)
+  t.is(patched(u32, i32, holders.ldx32(0)).instructions[0]!.opcode, load('u32', r1, r2).opcode)
   for (const [one, other] of [
     [i32, i64],
     [u32, i64],
@@ -104,7 +113,7 @@ test('loads and stores get the size of the field in the kernel', t => {
   ] as const) {
     const { failures, instructions } = patched(one, other, holders.ldx32(0))
     t.is(failures.length, 1, `${one.name} to ${other.name}`)
-    t.is(instructions[0]!.opcode, 0x85)
+    t.is(instructions[0]!.opcode, CALL)
     t.is(value({ local: field(one), kernel: field(other, 8) }, relocation), 8)
   }
 })
@@ -130,9 +139,8 @@ test('elements of arrays are resized by the size of an element', t => {
   const of = (type: BtfType) => [type, array(1, 4), struct('s', 64, member('x', 2, 0))]
   const element = { kind: 'field_byte_offset', typeId: 3, access: '0:0:1' } as const
   const types = { local: of(u32), kernel: of(u64) }
-  const [load] = relocate(types, element, holders.ldx32(4)).instructions
-  t.is(load!.opcode, 0x79)
-  t.is(load!.offset, 8)
+  const [element64] = relocate(types, element, holders.ldx32(4)).instructions
+  t.deepEqual([element64!.opcode, element64!.offset], [load('u64', r1, r2).opcode, 8])
   // The whole array is no integer, though its elements are.
   const whole = { ...element, access: '0:0' }
   t.is(relocate(types, whole, holders.ldx32(0)).failures.length, 1)
@@ -144,9 +152,7 @@ test('what the kernel lacks poisons the instruction', t => {
   const instruction = { ...holders.ldx32(0), symbol: 'f', source }
   const relocation = { kind: 'field_byte_offset', ...x } as const
   const { instructions, failures } = relocate({ local, kernel: missing }, relocation, instruction)
-  t.deepEqual(instructions, [
-    { opcode: 0x85, dst: 0, src: 0, offset: 0, imm: 0xbad2310, symbol: 'f', source },
-  ])
+  t.deepEqual(instructions, [{ ...call(0xbad2310), symbol: 'f', source }])
   t.deepEqual(failures, [
     {
       kind: 'field_byte_offset',
@@ -164,9 +170,9 @@ test('both slots of a 64-bit load are poisoned, and the reference goes', t => {
   const relocation = { kind: 'enumval_value', typeId: 1, access: '0' } as const
   const own = [enumOf('e', [['A', 1]])]
   const before: Instruction = { ...holders.load64(1), reference: { kind: 'map', name: 'm' } }
-  const call = { opcode: 0x85, dst: 0, src: 0, offset: 0, imm: 0xbad2310 }
+  const poison = call(0xbad2310)
   const { instructions, failures } = relocate({ local: own, kernel: [] }, relocation, before)
-  t.deepEqual(instructions, [call, call])
+  t.deepEqual(instructions, [poison, poison])
   t.is(failures[0]!.subject, 'enum e.A')
 })
 

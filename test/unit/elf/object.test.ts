@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { coreRelocationKinds } from '../../../src/abi/generated/enums.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
+import { slotCount } from '../../../src/asm/instruction.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 
@@ -110,7 +111,7 @@ test('functions have the sizes of their symbols, and refer to what the source sa
   for (const [name, slots, refers] of golden) {
     const body = functions.functions.get(name)!
     t.is(
-      body.reduce((sum, each) => sum + (each.opcode === 0x18 ? 2 : 1), 0),
+      body.reduce((sum, each) => sum + slotCount(each), 0),
       slots,
       name,
     )

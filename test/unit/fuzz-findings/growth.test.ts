@@ -1,7 +1,9 @@
 // What costs more than its bytes: each object here is honest in every byte, but its parts share something large.
 
 import test from 'ava'
+import { mov } from '../../../src/asm/alu.ts'
 import { disassemble } from '../../../src/asm/disassemble.ts'
+import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
@@ -231,11 +233,7 @@ test('many instructions are of one long line', t => {
     size =>
       disassemble(
         many(size, () => ({
-          opcode: 0x95,
-          dst: 0,
-          src: 0,
-          offset: 0,
-          imm: 0,
+          ...mov(r0, 0),
           source: { file: 'f'.repeat(size), text: 'x'.repeat(size * 10), line: 1, column: 1 },
         })),
       ).length,
@@ -367,8 +365,7 @@ test('structs within structs are matched once', t => {
     ...many(30, i => struct(`s${i}`, 4, ...many(4, () => member('m', i + 1, 0)), member('other', 1, 0))),
   ]
   const local = { kind: 'type_matches', typeId: types.length } as const
-  const instruction = { opcode: 0xb7, dst: 1, src: 0, offset: 0, imm: 1 }
-  const { failures, instructions: after } = relocate({ local: types, kernel: types }, local, instruction)
+  const { failures, instructions: after } = relocate({ local: types, kernel: types }, local, mov(r1, 1))
   t.deepEqual(failures, [])
   t.is(after[0]!.imm, 1)
 })

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { exit } from '../../../src/asm/jumps.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { aloneSpec } from '../../../src/inspect/alone.ts'
@@ -47,7 +48,7 @@ function guessed(
   })
   const funcTypeId = maker.builder.add({ kind: 'func', name: 'p', type: proto, linkage: 'global' })
   const btf: Btf = maker.parse()
-  const instructions = [{ opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0, funcTypeId }]
+  const instructions = [{ ...exit(), funcTypeId }]
   const spec = new CollectionSpec({
     btf,
     programs: [['p', { name: 'p', type: 'ext', attachTarget: 'f', instructions, btf }]],

@@ -1,47 +1,53 @@
 import test from 'ava'
-import { helpers } from '../../../src/abi/generated/enums.ts'
+import { bswap, mov, movsx, sdiv } from '../../../src/asm/alu.ts'
+import { call, callFunction, loadFunction, loadMapValue } from '../../../src/asm/calls.ts'
+import { disassembleInstruction } from '../../../src/asm/disassemble.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit, gotol, ja, jeq, jeq32, jlt, mayGoto } from '../../../src/asm/jumps.ts'
+import { atomicAdd, atomicFetchAdd, load, loadAcquire } from '../../../src/asm/memory.ts'
+import { ADDRESS_SPACE_CAST, classes, jumpOperations, sources } from '../../../src/asm/opcodes.ts'
+import { r1, r2 } from '../../../src/asm/registers.ts'
 import { mapNeeds, programNeeds, summarizeNeeds } from '../../../src/inspect/needs.ts'
 
 /** Needs of a socket filter with one instruction, without those of its type. */
-function needsOf(instruction: Partial<Instruction>): string[] {
-  const instructions = [{ opcode: 0, dst: 0, src: 0, offset: 0, imm: 0, ...instruction }]
+function needsOf(instruction: Instruction): string[] {
+  const instructions = [instruction]
   return programNeeds({ type: 'socket_filter', instructions }, instructions)
     .slice(1)
     .map(({ what, since }) => `${what} ${since}`)
 }
 
 /** Instructions that not every kernel has. */
-const instructions: readonly (readonly [what: string, instruction: Partial<Instruction>])[] = [
-  ['helper bpf_loop 5.17', { opcode: 0x85, imm: helpers.loop }],
-  ['a call of a BPF function 4.16', { opcode: 0x85, src: 1, reference: { kind: 'call', name: 'f' } }],
-  ['the address of a BPF function 5.13', { opcode: 0x18, reference: { kind: 'function', name: 'f' } }],
-  ['global data 5.2', { opcode: 0x18, reference: { kind: 'map_value', name: '.bss', offset: 0 } }],
-  ['instructions of version 2 4.14', { opcode: 0xa5, offset: 1 }],
-  ['32-bit jumps 5.1', { opcode: 0x16, offset: 1 }],
-  ['a loop 5.3', { opcode: 0x05, offset: -1 }],
-  ['may_goto 6.9', { opcode: 0xe5, offset: 1 }],
-  ['an indirect jump 6.19', { opcode: 0x0d }],
-  ['instructions of version 4 6.6', { opcode: 0x06, imm: 1 }],
-  ['instructions of version 4 6.6', { opcode: 0x91 }],
-  ['instructions of version 4 6.6', { opcode: 0xbf, offset: 8 }],
-  ['instructions of version 4 6.6', { opcode: 0x37, offset: 1, imm: 3 }],
-  ['instructions of version 4 6.6', { opcode: 0xd7, imm: 64 }],
-  ['a cast between address spaces 6.9', { opcode: 0xbf, offset: 1 }],
-  ['atomic operations 5.12', { opcode: 0xdb, imm: 0x01 }],
-  ['load-acquire and store-release 6.15', { opcode: 0xdb, imm: 0x100 }],
+const instructions: readonly (readonly [what: string, instruction: Instruction])[] = [
+  ['helper bpf_loop 5.17', call('loop')],
+  ['a call of a BPF function 4.16', callFunction('f')],
+  ['the address of a BPF function 5.13', loadFunction(r1, 'f')],
+  ['global data 5.2', loadMapValue(r1, '.bss')],
+  ['instructions of version 2 4.14', jlt(r1, 1, 1)],
+  ['32-bit jumps 5.1', jeq32(r1, 1, 1)],
+  ['a loop 5.3', ja(-1)],
+  ['may_goto 6.9', mayGoto(1)],
+  ['an indirect jump 6.19', { ...ja(0), opcode: classes.jmp | jumpOperations.ja | sources.x }],
+  ['instructions of version 4 6.6', gotol(1)],
+  ['instructions of version 4 6.6', load('s8', r1, r2)],
+  ['instructions of version 4 6.6', movsx('s8', r1, r2)],
+  ['instructions of version 4 6.6', sdiv(r1, 3)],
+  ['instructions of version 4 6.6', bswap('u64', r1)],
+  ['a cast between address spaces 6.9', { ...mov(r1, r2), offset: ADDRESS_SPACE_CAST }],
+  ['atomic operations 5.12', atomicFetchAdd('u64', r1, 0, r2)],
+  ['load-acquire and store-release 6.15', loadAcquire('u64', r1, r2)],
 ]
 
 for (const [what, instruction] of instructions) {
-  test(`opcode 0x${instruction.opcode!.toString(16)} needs ${what}`, t => {
+  test(`${disassembleInstruction(instruction)} needs ${what}`, t => {
     t.deepEqual(needsOf(instruction), [what])
   })
 }
 
 test('what every kernel with BPF has is no need', t => {
-  t.deepEqual(needsOf({ opcode: 0x95 }), [])
-  t.deepEqual(needsOf({ opcode: 0xdb, imm: 0 }), [])
-  t.deepEqual(needsOf({ opcode: 0x1d, offset: 3 }), [])
+  t.deepEqual(needsOf(exit()), [])
+  t.deepEqual(needsOf(atomicAdd('u64', r1, 0, r2)), [])
+  t.deepEqual(needsOf(jeq(r1, r2, 3)), [])
 })
 
 test('attach types that matter only when the program is attached are said so', t => {

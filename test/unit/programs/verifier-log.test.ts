@@ -1,8 +1,11 @@
 import test from 'ava'
+import { mov } from '../../../src/asm/alu.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
+import { r0, r1 } from '../../../src/asm/registers.ts'
 import { formatSourceLine, sourceOfSlot, summarizeVerifierLog } from '../../../src/programs/verifier-log.ts'
 
-const plain = (imm: number): Instruction => ({ opcode: 0xb7, dst: 0, src: 0, offset: 0, imm })
+const plain = (imm: number): Instruction => mov(r0, imm)
 
 test('the line after the last instruction is the reason', t => {
   const summary = summarizeVerifierLog(
@@ -56,7 +59,7 @@ test('a slot has the source line of the nearest instruction before it', t => {
   const source = { file: 'a.c', text: '  return 1;', line: 3, column: 9 }
   const instructions: Instruction[] = [
     { ...plain(0), symbol: 'main' },
-    { opcode: 0x18, dst: 1, src: 0, offset: 0, imm: 5n, source },
+    { ...loadImm64(r1, 5), source },
     plain(1),
     { ...plain(2), symbol: 'other' },
   ]

@@ -1,9 +1,9 @@
 import test from 'ava'
+import { ENOSPC } from '../../../src/base/errno.ts'
 import { EpollLoop } from '../../../src/syscalls/backends/watch-epoll.ts'
 import { PollWatcher } from '../../../src/syscalls/backends/watch-poll.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
 
-const ENOSPC = 28
 const makers: readonly number[] = [nr.epoll_create1, nr.eventfd2, nr.fcntl]
 
 /** A kernel that knows descriptors only; its `epoll_ctl` fails from the call of this number on. */

@@ -7,6 +7,7 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { BPF_F_KPROBE_MULTI_RETURN } from '../../../abi/generated/flags.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, NotSupportedError } from '../../../base/errors.ts'
 import { features } from '../../../kernel/features.ts'
@@ -32,8 +33,6 @@ import {
   symbolPointers,
   targetName,
 } from './kprobe-multi-targets.ts'
-
-const BPF_F_KPROBE_MULTI_RETURN = 1
 
 /** What to attach to, and how. Give one of `symbols`, `addresses` and `pattern`. */
 export interface KprobeMultiOptions {

@@ -7,6 +7,7 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
+import { BPF_F_UPROBE_MULTI_RETURN } from '../../../abi/generated/flags.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { functionOffsets, matchingFunctions } from '../../../elf/symbol-offset.ts'
@@ -22,8 +23,6 @@ import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
 import { splitPath } from '../section-target.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
-
-const BPF_F_UPROBE_MULTI_RETURN = 1
 
 /** What to attach to, and how. Give one of `symbols`, `offsets` and `pattern`. */
 export interface UprobeMultiOptions {

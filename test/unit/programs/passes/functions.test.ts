@@ -1,24 +1,15 @@
 import test from 'ava'
+import { callFunction, loadFunction } from '../../../../src/asm/calls.ts'
 import type { Instruction } from '../../../../src/asm/instruction.ts'
+import { exit, label } from '../../../../src/asm/jumps.ts'
+import { r1 } from '../../../../src/asm/registers.ts'
 import { BpfError } from '../../../../src/base/errors.ts'
 import { Named } from '../../../../src/collection/named.ts'
 import { linkFunctions } from '../../../../src/programs/passes/functions.ts'
 
-const EXIT: Instruction = { opcode: 0x95, dst: 0, src: 0, offset: 0, imm: 0 }
-
 /** A function that calls others, then returns. */
 function calls(symbol: string, ...names: string[]): Instruction[] {
-  const body = names.map(
-    (name): Instruction => ({
-      opcode: 0x85,
-      dst: 0,
-      src: 1,
-      offset: 0,
-      imm: -1,
-      reference: { kind: 'call', name },
-    }),
-  )
-  return [...body, EXIT].map((each, i) => (i === 0 ? { ...each, symbol } : each))
+  return [...names.map(callFunction), exit()].map((each, i) => (i === 0 ? { ...each, symbol } : each))
 }
 
 /** Names of the functions in the order in which they lie. */
@@ -62,18 +53,10 @@ test('recursion comes to an end', t => {
 })
 
 test('a function whose address is taken is linked too', t => {
-  const callback: Instruction = {
-    opcode: 0x18,
-    dst: 1,
-    src: 4,
-    offset: 0,
-    imm: 0n,
-    reference: { kind: 'function', name: 'a' },
-  }
-  t.deepEqual(order(linkFunctions([callback, ...calls('main')], { functions: named(calls('a')) })), [
-    'main',
-    'a',
-  ])
+  t.deepEqual(
+    order(linkFunctions([loadFunction(r1, 'a'), ...calls('main')], { functions: named(calls('a')) })),
+    ['main', 'a'],
+  )
 })
 
 test('what the program contains already is not added', t => {
@@ -94,8 +77,8 @@ test('a function that does not exist is an error', t => {
 
 test('a chain of any length, and a function of any length, are linked', t => {
   const chain = Array.from({ length: 50_000 }, (_, i) => calls(`f${i}`, `f${i + 1}`))
-  const long = Array.from({ length: 500_000 }, () => EXIT)
-  const functions = named(...chain, [{ ...EXIT, symbol: 'f50000' }, ...long])
+  const long = Array.from({ length: 500_000 }, exit)
+  const functions = named(...chain, [label('f50000', exit()), ...long])
   const linked = linkFunctions(calls('main', 'f0'), { functions })
   t.is(linked.length, 2 + 50_000 * 2 + 500_001)
   t.deepEqual(order(linked).slice(-2), ['f49999', 'f50000'])

@@ -112,6 +112,8 @@ export const featureSince = {
   probePmu: '4.17',
   /** Cookies of raw tracepoints. */
   rawTracepointCookie: '6.10',
+  /** Programs at the entry and return of kernel functions, on arm64. Source: arch/arm64/net/bpf_jit_comp.c. */
+  trampolineArm64: '6.0',
   /** Trampolines attached with `BPF_LINK_CREATE`, and their cookies. */
   tracingLink: '6.0',
   /** The kfunc `bpf_modify_return_test_tp`. Source: net/bpf/test_run.c. */

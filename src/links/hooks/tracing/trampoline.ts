@@ -26,7 +26,7 @@ import type { HookDefinition } from '../definition.ts'
 /** What the hooks of trampolines have in common. */
 export const trampolineFacts: Pick<HookDefinition, 'linkType' | 'sinceArm64' | 'feature' | 'config'> = {
   linkType: 'tracing',
-  sinceArm64: '6.0',
+  sinceArm64: featureSince.trampolineArm64,
   feature: features.trampoline,
   config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
 }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { mov } from '../../../../src/asm/alu.ts'
-import { callFunction, loadMap, loadMapValue } from '../../../../src/asm/calls.ts'
+import { callFunction, loadMap, loadMapFd, loadMapValue } from '../../../../src/asm/calls.ts'
 import { r1, r2 } from '../../../../src/asm/registers.ts'
 import { BpfError } from '../../../../src/base/errors.ts'
 import { resolveMaps } from '../../../../src/programs/passes/maps.ts'
@@ -9,10 +9,7 @@ const maps = (name: string): { fd: number } | undefined => (name === 'm' ? { fd:
 
 test('maps become descriptors, and addresses in their values offsets as well', t => {
   const program = [{ ...loadMap(r1, 'm'), symbol: 'f' }, loadMapValue(r2, 'm', 12)]
-  t.deepEqual(resolveMaps(program, { maps }), [
-    { opcode: 0x18, dst: 1, src: 1, offset: 0, imm: 7n, symbol: 'f' },
-    { opcode: 0x18, dst: 2, src: 2, offset: 0, imm: (12n << 32n) | 7n },
-  ])
+  t.deepEqual(resolveMaps(program, { maps }), [{ ...loadMapFd(r1, 7), symbol: 'f' }, loadMapValue(r2, 7, 12)])
   t.deepEqual(program[1], loadMapValue(r2, 'm', 12))
 })
 

@@ -10,7 +10,8 @@
 import type { LinkType } from '../abi/generated/enums.ts'
 import { type BpfError, closedError, NotSupportedError } from '../base/errors.ts'
 import type { LinkInfo } from './info.ts'
-import { isUpdatable, Link, type LinkUpdateOptions, type Replacement } from './link.ts'
+import { Link, type LinkUpdateOptions, type Replacement } from './link.ts'
+import { type LinkAbilities, linkAbilities } from './link-types.ts'
 
 /** What a program is attached to: a perf event, a map, a cgroup. */
 export interface AttachmentTarget {
@@ -57,11 +58,11 @@ export abstract class DirectAttachment extends Link {
   }
 
   update(_program: Replacement, _options?: LinkUpdateOptions): void {
-    throw this.#refuseChange('Updating')
+    throw this.#refuseChange('updates', 'Updating')
   }
 
   detach(): void {
-    throw this.#refuseChange('Detaching')
+    throw this.#refuseChange('detaches', 'Detaching')
   }
 
   pin(): void {
@@ -81,9 +82,9 @@ export abstract class DirectAttachment extends Link {
   /** Detaches the program before the target is closed, where closing alone does not. */
   protected release(): void {}
 
-  /** A link helps only if those of its type can be changed. */
-  #refuseChange(action: string): BpfError {
-    return isUpdatable(this.#facts.linkType)
+  /** A link helps only if those of its type can do it. */
+  #refuseChange(ability: keyof LinkAbilities, action: string): BpfError {
+    return linkAbilities[this.#facts.linkType][ability]
       ? this.#refusal(action)
       : this.#refusal(action, 'close it, and attach the program anew')
   }

@@ -12,8 +12,8 @@ import { type Hook, sectionDefinitions } from '../programs/sections.ts'
 import { hooks } from './hooks/registry.ts'
 
 /**
- * Whether the running kernel has a hook. An experiment answers where there is one, else the types of the hook's programs
- * with the kernel's version; a certain answer is kept, for each token.
+ * Whether the running kernel has a hook. An experiment answers where there is one, else the types of the hook's
+ * programs with the kernel's version; a certain answer is kept, for each token.
  *
  * @returns `'unknown'` when this process may not find out, or nothing says it for certain
  */

@@ -19,13 +19,8 @@ export {
   kprobe,
   kretprobe,
 } from './hooks/kernel-probes/kprobe.ts'
-export {
-  KprobeGroup,
-  KprobeMultiLink,
-  type KprobeMultiOptions,
-  kprobeMulti,
-  kprobeSession,
-} from './hooks/kernel-probes/kprobe-multi.ts'
+export { type KprobeMultiOptions, kprobeMulti, kprobeSession } from './hooks/kernel-probes/kprobe-multi.ts'
+export { KprobeGroup, KprobeMultiLink } from './hooks/kernel-probes/kprobe-multi-link.ts'
 export { kretsyscall, ksyscall, syscallFunction } from './hooks/kernel-probes/ksyscall.ts'
 export { type RawTracepointOptions, rawTracepoint } from './hooks/kernel-probes/raw-tracepoint.ts'
 export { tpBtf } from './hooks/kernel-probes/tp-btf.ts'

@@ -18,7 +18,9 @@ import type { ProgramSpec } from '../programs/spec.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import type { OwnedFd } from '../syscalls/fd.ts'
-import { type LinkInfo, readLinkInfo, readLinkType } from './info.ts'
+import type { LinkInfo } from './info.ts'
+import { type LinkAbilities, linkAbilities } from './link-types.ts'
+import { readLinkInfo, readLinkType } from './read-info.ts'
 
 /** Anything that holds a program's descriptor, such as a `Program`. */
 export interface ProgramHandle {
@@ -97,22 +99,22 @@ export abstract class Link implements Disposable {
     return 0
   }
 
-  /** What the kernel says of it (5.8). */
+  /** The facts that the kernel has of it. Since Linux 5.8. */
   abstract info(): LinkInfo
   /**
-   * Replaces the attached program at once, without a moment in which none is attached (5.7).
+   * Replaces the attached program; at every moment one of the two is attached. Since Linux 5.7.
    *
-   * @throws NotSupportedError when this kind of link cannot: tracing, raw tracepoints, perf events, kprobe_multi
+   * @throws NotSupportedError when links of this type cannot: those of tracing, tracepoints, probes, netfilter
    * @throws BpfError with `EPERM` when another program than `options.expected` is attached
    */
   abstract update(program: Replacement, options?: LinkUpdateOptions): void
   /**
-   * Detaches the program while the link, its pins and descriptors stay (5.9).
+   * Detaches the program while the link, its pins and descriptors stay. Since Linux 5.9.
    *
-   * @throws NotSupportedError when this kind of link cannot, as for `update`
+   * @throws NotSupportedError when links of this type cannot: those of tracing, tracepoints, probes, iterators
    */
   abstract detach(): void
-  /** Pins the link at a path on a bpffs (5.7): it stays attached after the process has ended. */
+  /** Pins the link at a path on a bpffs: it stays attached after the process has ended. Since Linux 5.7. */
   abstract pin(path: string, options?: PinOptions): void
   /** Detaches the program, unless another descriptor or a pin holds the link. */
   abstract close(): void
@@ -125,20 +127,6 @@ export abstract class Link implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-/** Types of links without `update_prog` and `detach` in their `bpf_link_ops`. */
-const FIXED: ReadonlySet<LinkInfo['type']> = new Set([
-  'raw_tracepoint',
-  'tracing',
-  'kprobe_multi',
-  'uprobe_multi',
-  'perf_event',
-])
-
-/** Whether links of a type can be updated and detached, once the kernel has them. */
-export function isUpdatable(type: LinkInfo['type']): boolean {
-  return !FIXED.has(type)
 }
 
 /** A `bpf_link` of the kernel. */
@@ -181,7 +169,7 @@ export class KernelLink extends Link {
     if (result >= 0) return
     const action = `Cannot update the link to program ${program.name}`
     const syscall = 'bpf(BPF_LINK_UPDATE)'
-    if (result === -EINVAL) this.#refuseFixed('Updating')
+    if (result === -EINVAL || result === -EOPNOTSUPP) this.#requireAbility('updates', 'Updating')
     // An update asks for no capability: this is all that EPERM means here.
     if (options.expected !== undefined && result === -EPERM) {
       throw new BpfError(`${action}: another program than the expected one is attached (EPERM)`, {
@@ -195,17 +183,16 @@ export class KernelLink extends Link {
 
   detach(): void {
     const result = bpf('link_detach', { link_fd: this.fd })
-    if (result === -EOPNOTSUPP) this.#refuseFixed('Detaching')
+    if (result === -EOPNOTSUPP) this.#requireAbility('detaches', 'Detaching')
     if (result < 0) throw failure('Cannot detach the link', result, 'bpf(BPF_LINK_DETACH)')
   }
 
-  /** Throws when no link of this kind can do it: the kernel's errno would as well mean a wrong program. */
-  #refuseFixed(action: string): void {
-    const { type } = this.info()
-    if (isUpdatable(type)) return
-    throw new NotSupportedError(`${action} a ${type} link`, undefined, {
-      hint: 'close it, and attach the program anew',
-    })
+  /** Throws when no link of this type can do it: the kernel's errno could as well mean a wrong program. */
+  #requireAbility(ability: keyof LinkAbilities, action: string): void {
+    const type = readLinkType(this.fd)
+    if (typeof type === 'number' || linkAbilities[type][ability]) return
+    const hint = 'close it, and attach the program anew'
+    throw new NotSupportedError(`${action} links of type ${type}`, undefined, { hint })
   }
 
   pin(path: string, options: PinOptions = {}): void {

@@ -1,5 +1,5 @@
 /**
- * What hangs on a perf event of a process: the only way to ask, where there is no link.
+ * What is attached to a perf event of a process: the only way to ask where the kernel has no link for it.
  *
  * Source: kernel/bpf/syscall.c `bpf_task_fd_query`.
  *
@@ -31,11 +31,11 @@ export interface TaskFdInfo {
 const NAME_SIZE = 4096
 
 /**
- * Asks what a perf event of a process has attached (4.18).
+ * Asks what a perf event of a process has attached. Since Linux 4.18.
  *
  * @param fd descriptor in that process
  * @param pid process; default: this one
- * @throws BpfError with code `ENOTSUPP` when the descriptor is no perf event of a probe or tracepoint, or nothing is
+ * @throws BpfError with code `ENOTSUPP` when the descriptor is not a perf event of a probe or tracepoint, or nothing is
  *   attached
  */
 export function taskFdQuery(fd: number, pid: number = process.pid): TaskFdInfo {

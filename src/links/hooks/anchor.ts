@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Relative flags of multi-program hooks (6.6). */
+/** Relative flags of multi-program hooks. Since Linux 6.6. */
 const BPF_F_BEFORE = 1 << 3
 const BPF_F_AFTER = 1 << 4
 const BPF_F_ID = 1 << 5
@@ -22,7 +22,7 @@ export type Neighbour =
 /** A place in the order of execution: first, last, or next to another attachment. */
 export type Anchor = 'first' | 'last' | { before: Neighbour } | { after: Neighbour }
 
-/** What `BPF_LINK_CREATE` is told of the place. */
+/** The place as `BPF_LINK_CREATE` takes it. */
 export interface AnchorFields {
   flags: number
   relative: number

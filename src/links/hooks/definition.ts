@@ -1,6 +1,6 @@
 /**
- * What the library knows of a hook: how programs are attached to it, what it needs of the kernel, and the words that the
- * guide and messages have for it. Each hook's file defines its own; `registry.ts` lists them all.
+ * What the library knows of a hook: how programs are attached to it, what it needs of the kernel, and the words that
+ * the guide and messages have for it. Each hook's file defines its own; `registry.ts` lists them all.
  *
  * @module
  */

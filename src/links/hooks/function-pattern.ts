@@ -20,7 +20,7 @@ export interface RejectedFunction {
     | 'blacklisted'
     /** Marked notrace, or in a section that ftrace leaves alone. */
     | 'notrace'
-    /** Several functions have this name, and this kernel does not tell their addresses (before 6.5). */
+    /** Several functions have this name, and the kernel does not show their addresses (before Linux 6.5). */
     | 'ambiguous'
 }
 

@@ -97,7 +97,7 @@ kernelTest('raw tracepoints have cookies', [features.rawTracepointCookie], t => 
     const info = link.info()
     return 'cookie' in info ? info.cookie : undefined
   })
-  // Kernels tell them since 6.18; the attaching itself took them.
+  // Kernels show them since 6.18; attaching took them already.
   t.true(cookies.every(cookie => cookie !== undefined))
   if (cookies[0] !== 0n) t.deepEqual(cookies, [0x1234_5678_9abc_def0n, 7n])
 })
@@ -128,7 +128,7 @@ kernelTest('a tracepoint counts as a link', ['tracefs', 'bpftool', features.perf
   }
   t.throws(() => link.update(loaded.programs[0]!), {
     instanceOf: NotSupportedError,
-    message: /^Updating a perf_event link is not supported by this kernel/,
+    message: /^Updating links of type perf_event is not supported by this kernel/,
   })
 })
 
@@ -169,6 +169,12 @@ kernelTest('an iterator walks anew at each read', ['bpftool'], t => {
   link.read()
   t.true(loaded.hits('on_iter') >= once + 2n)
   t.like(link.info(), { type: 'iter', target: 'task', mapId: 0 })
+  link.update(loaded.programs[0]!)
+  t.throws(() => link.detach(), {
+    instanceOf: NotSupportedError,
+    message:
+      'Detaching links of type iter is not supported by this kernel; close it, and attach the program anew',
+  })
   t.like(shown(link), { type: 'iter', target_name: 'task', prog_id: loaded.programs[0]!.info().id })
   t.throws(() => iter(loaded.programs[0]!, { task: { pid: 1 }, map: { fd: 1 } }), { instanceOf: TypeError })
 })
@@ -319,7 +325,8 @@ kernelTest('an unknown tracepoint is an error', ['tracefs'], t => {
   t.throws(() => rawTracepoint(raw!, 'no_such'), {
     instanceOf: BpfError,
     code: 'ENOENT',
-    message: /^Cannot attach program on_raw_tp to raw tracepoint no_such: .*there is no such tracepoint$/,
+    message:
+      /^Cannot attach program on_raw_tp to raw tracepoint no_such: .*the kernel has no such tracepoint$/,
   })
   t.throws(() => tracepoint(perf!, 'sched', 'no_such'), {
     instanceOf: BpfError,

@@ -91,7 +91,7 @@ probeTest('an offset at which no instruction starts', [kprobes], t => {
   }
 })
 
-probeTest('an address that is no code', [kprobes], t => {
+probeTest('an address outside of code', [kprobes], t => {
   using probe = new ProbeProgram()
   for (const mode of modes) {
     t.throws(() => kprobe(probe.program, 0x1000n, { mode }), {

@@ -91,7 +91,7 @@ for (const [mode, prefix] of [
   })
 }
 
-/** Attaches in another process, which tells when it has. */
+/** Attaches in another process, which reports when it has. */
 async function attachElsewhere(mode: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, [CHILD, mode, 'wait'], { stdio: ['ignore', 'pipe', 'inherit'] })
   await new Promise<void>((resolve, reject) => {
@@ -172,7 +172,7 @@ probeTest("other people's events are never touched", [kprobes], t => {
   t.is(readFileSync(EVENTS, 'utf8'), before)
 })
 
-probeTest('an event in use is removed by nobody', [kprobes], t => {
+probeTest('an event in use stays', [kprobes], t => {
   using probe = new ProbeProgram()
   using link = kprobe(probe.program, TRACED, { mode: 'legacy' })
   const [event] = listProbeEvents()

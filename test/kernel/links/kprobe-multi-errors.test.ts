@@ -165,7 +165,7 @@ const symbols = ['bpf_fentry_test1', 'bpf_fentry_test2']
 const contradictions: readonly [string, KprobeMultiOptions, RegExp][] = [
   ['nothing', {}, /give one of symbols, addresses and pattern$/],
   ['two kinds of targets', { symbols, pattern: '*' }, /give one of symbols, addresses and pattern$/],
-  ['no symbols', { symbols: [] }, /there are none$/],
+  ['no symbols', { symbols: [] }, /the list is empty$/],
   ['a symbol twice', { symbols: ['x', 'x'] }, /x is given twice$/],
   ['an address twice', { addresses: [16n, 16n] }, /0x10 is given twice$/],
   ['too few cookies', { symbols, cookies: [1n] }, /1 cookies for 2 functions$/],

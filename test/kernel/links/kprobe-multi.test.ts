@@ -190,43 +190,39 @@ kernelTest('ten thousand functions attach in one call', [features.kprobeMulti], 
   t.true(recorder.hits >= 8)
 })
 
-kernelTest(
-  'info: what the kernel tells, as bpftool shows it',
-  [features.kprobeMulti, cookieInfo, 'bpftool'],
-  t => {
-    using recorder = new Recorder()
-    using program = load(recorder)
-    using link = kprobeMulti(program, {
-      symbols: ['bpf_fentry_test2', 'bpf_fentry_test1'],
-      cookies: [22n, 11n],
-      returns: true,
-    })
-    const info = link.info() as KprobeMultiLinkInfo
-    const shown = bpftoolLink(info.id)
-    t.like(info, { type: 'kprobe_multi', programId: program.info().id, count: 2, flags: 1, missed: 0n })
-    t.deepEqual(
-      info.targets.toSorted((a, b) => Number(a.cookie - b.cookie)),
-      [
-        { address: addressOf('bpf_fentry_test1'), cookie: 11n },
-        { address: addressOf('bpf_fentry_test2'), cookie: 22n },
-      ],
-    )
-    t.like(shown, {
-      type: 'kprobe_multi',
-      prog_id: info.programId,
-      retprobe: true,
-      func_cnt: info.count,
-      missed: Number(info.missed),
-    })
-    t.deepEqual(
-      shown.funcs?.map(({ func, cookie }) => [func, cookie]),
-      [
-        ['bpf_fentry_test1', 11],
-        ['bpf_fentry_test2', 22],
-      ],
-    )
-  },
-)
+kernelTest('info: the facts that bpftool shows', [features.kprobeMulti, cookieInfo, 'bpftool'], t => {
+  using recorder = new Recorder()
+  using program = load(recorder)
+  using link = kprobeMulti(program, {
+    symbols: ['bpf_fentry_test2', 'bpf_fentry_test1'],
+    cookies: [22n, 11n],
+    returns: true,
+  })
+  const info = link.info() as KprobeMultiLinkInfo
+  const shown = bpftoolLink(info.id)
+  t.like(info, { type: 'kprobe_multi', programId: program.info().id, count: 2, flags: 1, missed: 0n })
+  t.deepEqual(
+    info.targets.toSorted((a, b) => Number(a.cookie - b.cookie)),
+    [
+      { address: addressOf('bpf_fentry_test1'), cookie: 11n },
+      { address: addressOf('bpf_fentry_test2'), cookie: 22n },
+    ],
+  )
+  t.like(shown, {
+    type: 'kprobe_multi',
+    prog_id: info.programId,
+    retprobe: true,
+    func_cnt: info.count,
+    missed: Number(info.missed),
+  })
+  t.deepEqual(
+    shown.funcs?.map(({ func, cookie }) => [func, cookie]),
+    [
+      ['bpf_fentry_test1', 11],
+      ['bpf_fentry_test2', 22],
+    ],
+  )
+})
 
 kernelTest(
   'a pattern, names and addresses give the same targets',
@@ -291,11 +287,11 @@ kernelTest('the link can neither be updated nor detached, and says so', [feature
   using link = kprobeMulti(program, { symbols: ['bpf_fentry_test1'] })
   t.throws(() => link.update(program), {
     code: 'ERR_NOT_SUPPORTED',
-    message: /^Updating a kprobe_multi link is not supported by this kernel; /,
+    message: /^Updating links of type kprobe_multi is not supported by this kernel; /,
   })
   t.throws(() => link.detach(), {
     code: 'ERR_NOT_SUPPORTED',
-    message: /^Detaching a kprobe_multi link is not supported by this kernel; close it/,
+    message: /^Detaching links of type kprobe_multi is not supported by this kernel; close it/,
   })
   callTestFunctions()
   t.is(recorder.hits, 1)

@@ -31,7 +31,7 @@ const modes: readonly { mode: ProbeMode; needs: readonly Feature[] }[] = [
   { mode: 'legacy', needs: [kprobes] },
 ]
 
-/** The kernel tells how many hits a probe missed. */
+/** The kernel reports how many hits a probe missed. */
 const missedHits = since('6.7', 'The number of hits that a kprobe missed')
 
 const hasLinks = (): boolean => perfEventLink.probe() === 'yes'
@@ -59,7 +59,7 @@ function compareWithBpftool(t: ExecutionContext, link: Link): void {
   const all = bpftool('link', 'show') as { id: number; missed?: number; cookie?: number }[]
   const shown = all.find(each => each.id === id)!
   t.like(shown, { id, type: 'perf_event', prog_id: programId })
-  // Before 6.6 the kernel tells bpftool no more than that, and before 6.7 no missed hits.
+  // Before 6.6 bpftool shows no more than that, and before 6.7 no missed hits.
   if (!('func' in shown) && !('addr' in shown)) return
   t.like(shown, { retprobe: type === 'kretprobe', addr: Number(address), func: name, offset })
   t.is(shown.missed ?? 0, Number(missed))

@@ -35,7 +35,7 @@ kernelTest('devices are those of the namespace of the process', [networkNamespac
   t.deepEqual(
     result.others,
     ['no_such', '', 'a/b', 'a_name_of_16_byt'].map(
-      name => `ENODEV: There is no network device ${JSON.stringify(name)}`,
+      name => `ENODEV: No network device is called ${JSON.stringify(name)}`,
     ),
   )
   t.regex(String(result.attach), /^EINVAL: Cannot attach program on_xdp to XDP of device 2147483632: /)
@@ -61,6 +61,10 @@ kernelTest('netfilter sees packets', [...needs, netfilterPrograms], t => {
   t.true(result.hit)
   t.deepEqual(result.info, { type: 'netfilter', protocolFamily: 2, hook: 3, priority: -5, flags: 0 })
   t.regex(String(result.busy), /^EBUSY: Cannot attach program on_netfilter to netfilter ipv4 local_out: /)
+  t.is(
+    result.update,
+    'ERR_NOT_SUPPORTED: Updating links of type netfilter is not supported by this kernel; close it, and attach the program anew',
+  )
 })
 
 kernelTest('socket look-up is asked for sockets of its namespace', needs, t => {
@@ -88,7 +92,7 @@ kernelTest('a namespace has one flow dissector', needs, t => {
 kernelTest('XDP programs attach by section to the device that is given', needs, t => {
   const { target, type, hit, unknown } = inNetwork('attach by section')
   t.deepEqual([target, type, hit], ['XDP of device lo', 'xdp', true])
-  t.is(unknown, 'ENODEV: There is no network device "no_such"')
+  t.is(unknown, 'ENODEV: No network device is called "no_such"')
 })
 
 kernelTest('tcx programs attach by section to the device that is given', [...needs, features.tcx], t => {

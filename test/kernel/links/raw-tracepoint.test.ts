@@ -75,7 +75,7 @@ kernelTest('a program that writes more than the tracepoint lets it is refused', 
   })
 })
 
-kernelTest('a program of another type is told what it must be', [], t => {
+kernelTest('the error for a program of another type names the right one', [], t => {
   using program = Program.load({ name: 'p', type: 'socket_filter', instructions: [mov(r0, 0), exit()] })
   t.throws(() => rawTracepoint(program, TEST_RUN), {
     code: 'EINVAL',

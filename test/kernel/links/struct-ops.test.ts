@@ -70,7 +70,7 @@ kernelTest('members that no kernel has must be unset', [structOpsMaps], t => {
   })
 })
 
-kernelTest('a struct that no kernel calls is told', [structOpsMaps], t => {
+kernelTest('a struct that no kernel calls is an error', [structOpsMaps], t => {
   const spec = objectWithMaps('plain')
   const map = spec.maps.get('plain')
   map.valueTypeId = map.btf!.find('bpf_dummy_ops_state', 'struct')!

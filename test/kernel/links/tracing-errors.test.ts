@@ -174,7 +174,7 @@ kernelTest('a program that is attached already', needs, t => {
   using link = fentry(program)
   t.throws(() => fentry(program), {
     message:
-      /^Cannot attach program recorder to the entry of its function: .*(EBUSY\): the program is attached to it already, or|ENOENT\): the program was attached before, and this kernel attaches it but once)/,
+      /^Cannot attach program recorder to the entry of its function: .*(EBUSY\): the program is attached to it already, or|ENOENT\): the program was attached before, and this kernel attaches it only once)/,
   })
   callTestFunctions()
   t.is(recorder.hits, 1)

@@ -154,7 +154,7 @@ kernelTest('links have cookies', [...trampoline, features.tracingLink], t => {
 })
 
 kernelTest(
-  'helpers tell the arguments and the address of the function',
+  'helpers return the arguments and the address of the function',
   [...trampoline, functionArguments],
   t => {
     using recorder = new Recorder()
@@ -300,7 +300,7 @@ kernelTest('info names program and target, as bpftool shows them', [...trampolin
   t.is(btf.name, 'vmlinux')
 })
 
-kernelTest('info tells the cookie', [...trampoline, cookieInInfo], t => {
+kernelTest('info has the cookie', [...trampoline, cookieInInfo], t => {
   using recorder = new Recorder()
   using program = load(recorder, 'trace_fentry', 'bpf_fentry_test1')
   using link = fentry(program, { cookie: 0x1234_5678_9abc_def0n })
@@ -312,7 +312,7 @@ kernelTest('a link is neither updated nor detached', trampoline, t => {
   using program = load(recorder, 'trace_fentry', 'bpf_fentry_test1')
   using link = fentry(program)
   const not = (action: string): RegExp =>
-    new RegExp(`^${action} a tracing link is not supported by this kernel; close it`)
+    new RegExp(`^${action} links of type tracing is not supported by this kernel; close it`)
   t.throws(() => link.update(program), { code: 'ERR_NOT_SUPPORTED', message: not('Updating') })
   t.throws(() => link.detach(), { code: 'ERR_NOT_SUPPORTED', message: not('Detaching') })
   callTestFunctions()

@@ -361,15 +361,19 @@ kernelTest('a link of a uprobe is neither updated nor detached', [uprobes, perfE
   t.is(counter.during(target.run), 3)
 })
 
-kernelTest('a program for uprobe_multi is no program for a uprobe', [uprobes, features.uprobeMulti], t => {
-  using counter = new UprobeCounter({ attachType: 'trace_uprobe_multi' })
-  t.throws(() => uprobe(counter.program, target.path, { symbol: 'alpha' }), {
-    instanceOf: BpfError,
-    code: 'EINVAL',
-    message: new RegExp(`: ${WRONG_PROGRAM}$`),
-  })
-  t.is(perfEvents(), 0)
-})
+kernelTest(
+  'a program for uprobe_multi cannot be attached to a uprobe',
+  [uprobes, features.uprobeMulti],
+  t => {
+    using counter = new UprobeCounter({ attachType: 'trace_uprobe_multi' })
+    t.throws(() => uprobe(counter.program, target.path, { symbol: 'alpha' }), {
+      instanceOf: BpfError,
+      code: 'EINVAL',
+      message: new RegExp(`: ${WRONG_PROGRAM}$`),
+    })
+    t.is(perfEvents(), 0)
+  },
+)
 
 kernelTest('a function of a library by name, in this process', [uprobes], t => {
   using counter = new UprobeCounter()
@@ -417,13 +421,13 @@ kernelTest('files and functions that are not there, or not usable', [uprobes], t
   t.throws(attach('/nowhere/x', 'f'), {
     instanceOf: BpfError,
     code: 'ENOENT',
-    message: 'There is no file /nowhere/x',
+    message: 'File /nowhere/x does not exist',
   })
   t.throws(attach('libnowhere.so.1', 'f'), {
     code: 'ENOENT',
-    message: /^There is no library libnowhere\.so\.1 in \//,
+    message: /^No library libnowhere\.so\.1 in \//,
   })
-  t.throws(attach('nowhere', 'f'), { code: 'ENOENT', message: /^There is no program nowhere in / })
+  t.throws(attach('nowhere', 'f'), { code: 'ENOENT', message: /^No program nowhere in / })
   t.throws(attach('/usr/', 'f'), { code: 'ERR_NOT_A_FILE', message: '/usr/ is not a regular file' })
   for (const symbol of ['delta', 'gamma@V3', 'alpha@V1', '', '@V1', 'alph']) {
     t.throws(attach(target.path, symbol), {

@@ -1,5 +1,5 @@
 /**
- * A process in a network namespace of its own, for tests of network hooks: nobody else's devices and traffic are
+ * A process in a network namespace of its own, for tests of network hooks: no devices and traffic of others are
  * touched, and everything goes with it. `inNetwork` starts one, which runs a scenario and prints what the test compares.
  *
  * @module
@@ -201,6 +201,7 @@ const scenarios: Record<string, () => Promise<Record<string, unknown>> | Record<
       ...facts(link, programs[0]!),
       hit: await isHit(collection, 'on_netfilter'),
       busy: errorOf(() => netfilter(programs[0]!, options)),
+      update: errorOf(() => link.update(programs[0]!)),
     }
   },
 

@@ -1,5 +1,5 @@
 /**
- * A program for kprobes that tells how often it ran and what it saw, and system calls that trigger it.
+ * A program for kprobes that counts its runs and records what it saw, and system calls that trigger it.
  *
  * @module
  */

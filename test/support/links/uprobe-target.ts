@@ -100,9 +100,9 @@ export interface UprobeTarget extends Disposable {
 /** Writes the program into a directory of its own. */
 export function makeUprobeTarget(): UprobeTarget {
   const machine = machines[process.arch]
-  if (machine === undefined) throw new Error(`There is no target for ${process.arch}`)
+  if (machine === undefined) throw new Error(`No target for ${process.arch}`)
   const { bytes, offsets } = makeProgram(machine)
-  // The kernel tells the path without symbolic links.
+  // The kernel shows the path without symbolic links.
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'ebpf-ts-target-')))
   const path = join(directory, 'libtarget.so.1')
   writeFileSync(path, bytes)

@@ -47,7 +47,11 @@ test.serial('a path of nothing, or of something else than a file', t => {
     [join(first, 'none'), 'ENOENT'],
     [join(path, 'below'), 'ENOTDIR'],
   ] as const) {
-    t.throws(() => resolveBinary(each), { instanceOf: BpfError, code, message: `There is no file ${each}` })
+    t.throws(() => resolveBinary(each), {
+      instanceOf: BpfError,
+      code,
+      message: `File ${each} does not exist`,
+    })
   }
   t.throws(() => resolveBinary(first), {
     instanceOf: BpfError,
@@ -65,7 +69,7 @@ test.serial('a program is looked for in PATH, in its order', t => {
   t.is(resolveBinary('ebpf-ts-program'), earlier)
 })
 
-test.serial('what is not executable, or no file, is no program', t => {
+test.serial('programs are files that can be executed', t => {
   const [first, second] = searchIn(t, 'PATH')
   put(first, 'one', 0o644)
   mkdirSync(join(first, 'two'))
@@ -94,14 +98,12 @@ test.serial('each kind has a search of its own', t => {
   t.throws(() => resolveBinary('libebpf-ts.so'), {
     instanceOf: BpfError,
     code: 'ENOENT',
-    message: new RegExp(`^There is no library libebpf-ts\\.so in /nowhere, ${libraries}, .*/usr/lib`),
+    message: new RegExp(`^No library libebpf-ts\\.so in /nowhere, ${libraries}, .*/usr/lib`),
   })
   t.throws(() => resolveBinary('ebpf-ts-program'), {
     instanceOf: BpfError,
     code: 'ENOENT',
-    message: new RegExp(
-      `^There is no program ebpf-ts-program in /nowhere, ${programs}, .*/usr/bin, /usr/sbin$`,
-    ),
+    message: new RegExp(`^No program ebpf-ts-program in /nowhere, ${programs}, .*/usr/bin, /usr/sbin$`),
   })
 })
 

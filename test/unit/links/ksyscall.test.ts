@@ -36,11 +36,11 @@ test('an architecture without wrappers', t => {
 test('a system call that the kernel lacks', t => {
   t.throws(() => syscallFunction('futex_waitv', kernel('__x64_sys_'), 'x64'), {
     code: 'ENOENT',
-    message: 'There is no system call futex_waitv: the kernel has no function __x64_sys_futex_waitv',
+    message: 'The kernel has no system call futex_waitv: its function __x64_sys_futex_waitv does not exist',
   })
 })
 
-test('what is no name of a system call', t => {
+test('malformed names of system calls', t => {
   for (const name of ['', 'sys openat', '__x64_sys_openat\n', 'Openat', 'a:b']) {
     t.throws(() => syscallFunction(name, kernel('__x64_sys_'), 'x64'), { instanceOf: TypeError })
   }

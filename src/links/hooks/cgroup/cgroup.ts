@@ -16,11 +16,11 @@ import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { bySectionAt, type HookDefinition } from '../definition.ts'
 
 /**
- * Attaches a cgroup program to a cgroup of version 2 and all below it (5.7).
+ * Attaches a cgroup program to a cgroup of version 2 and all below it. Since Linux 5.7.
  *
  * @param path directory of the cgroup
  * @param attachType the hook, such as `'cgroup_inet_ingress'`
- * @throws BpfError with `EBADF` when the directory is not of cgroup version 2, `ENOENT` when there is none
+ * @throws BpfError with `EBADF` when the directory is not of cgroup version 2, `ENOENT` when it does not exist
  */
 export function cgroup(program: ProgramHandle, path: string, attachType: AttachType | number): Link {
   const what = `program ${program.name} to ${attachType} of ${path}`

@@ -20,11 +20,11 @@ import { bySection, type HookDefinition } from '../definition.ts'
 
 /** What to walk, where the iterator can be narrowed. */
 export interface IterOptions {
-  /** Map of a `bpf_map_elem` or `bpf_sk_storage_map` iterator (5.9). */
+  /** Map of a `bpf_map_elem` or `bpf_sk_storage_map` iterator. Since Linux 5.9. */
   map?: { readonly fd: number }
-  /** Cgroup of a `cgroup` iterator, by descriptor of its directory, and the order of the walk (6.1). */
+  /** Cgroup of a `cgroup` iterator, by descriptor of its directory, and the order of the walk. Since Linux 6.1. */
   cgroup?: { fd: number; order: 'self_only' | 'descendants_pre' | 'descendants_post' | 'ancestors_up' }
-  /** Task of a `task`, `task_file` or `task_vma` iterator: a thread, or all threads of a process (6.1). */
+  /** Task of a `task`, `task_file` or `task_vma` iterator: a thread, or all threads of a process. Since Linux 6.1. */
   task?: { tid: number } | { pid: number }
 }
 
@@ -52,7 +52,7 @@ export class IterLink extends KernelLink {
 }
 
 /**
- * Attaches an iterator program (5.8).
+ * Attaches an iterator program. Since Linux 5.8.
  *
  * @throws BpfError when the kernel refuses, such as with `EINVAL` for a target that takes no options
  */

@@ -1,5 +1,5 @@
 /**
- * The targets of a kprobe_multi link: how the kernel is given their names, and what is wrong with those it refuses.
+ * The targets of a kprobe_multi link: how their names get to the kernel, and what is wrong with those it refuses.
  *
  * Source: kernel/trace/bpf_trace.c `bpf_kprobe_multi_link_attach`, `get_user_syms`; kernel/trace/ftrace.c
  * `ftrace_lookup_symbols`.
@@ -48,7 +48,7 @@ export function symbolPointers(names: readonly string[]): Uint8Array {
 /**
  * The error for a name that several functions have: the kernel would take any of them, without a word.
  *
- * @returns `undefined` when there is none, or the list of functions cannot be read
+ * @returns `undefined` when no name is, or the list of functions cannot be read
  */
 export function duplicateSymbolError(
   what: string,
@@ -111,7 +111,7 @@ function explainTargets(targets: readonly (string | bigint)[]): string | undefin
 
 function explainAddress(address: bigint, symbols: KernelSymbols | undefined): string | undefined {
   const { symbol, offset = 0 } = symbols?.at(address) ?? {}
-  if (symbol === undefined) return `${targetName(address)} is no address of a function`
+  if (symbol === undefined) return `${targetName(address)} is not the address of a function`
   if (offset === 0) return explainFunction(symbol.name, 'kprobe_multi')
   return `${targetName(address)} is ${symbol.name}+${offset}, not the start of a function`
 }

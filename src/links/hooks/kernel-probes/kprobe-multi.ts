@@ -14,9 +14,7 @@ import { features } from '../../../kernel/features.ts'
 import type { Feature } from '../../../kernel/probe.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
-import type { KprobeMultiLinkInfo } from '../../info.ts'
-import { defineLinkClass, KernelLink, type Link, type ProgramHandle } from '../../link.ts'
-import { LinkGroup } from '../../link-group.ts'
+import type { Link, ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import {
@@ -26,6 +24,7 @@ import {
   type RejectedFunction,
 } from '../function-pattern.ts'
 import { kprobe, kretprobe } from './kprobe.ts'
+import { KprobeGroup, KprobeMultiLink } from './kprobe-multi-link.ts'
 import {
   attachError,
   duplicateSymbolError,
@@ -52,75 +51,14 @@ export interface KprobeMultiOptions {
   fallback?: 'none' | 'kprobe'
 }
 
-/** A link to many functions. Since Linux 5.18. */
-export class KprobeMultiLink extends KernelLink {
-  static {
-    defineLinkClass('kprobe_multi', fd => new KprobeMultiLink(fd))
-  }
-
-  /**
-   * Functions that the pattern matches but that cannot be attached to. Empty for a link that was opened by id,
-   * descriptor or pin: the kernel does not keep them.
-   */
-  readonly rejected: readonly RejectedFunction[]
-  #count: number | undefined
-
-  /**
-   * @param count number of functions, where it is known
-   * @param rejected what a pattern has left out
-   *
-   * @internal
-   */
-  constructor(fd: OwnedFd, count?: number, rejected: readonly RejectedFunction[] = []) {
-    super(fd)
-    this.#count = count
-    this.rejected = rejected
-  }
-
-  /**
-   * Number of functions that it is attached to. Of a link that was opened by id, descriptor or pin it is 0 before
-   * Linux 6.6, which does not say.
-   */
-  get count(): number {
-    this.#count ??= this.info().count
-    return this.#count
-  }
-
-  override info(): KprobeMultiLinkInfo {
-    return super.info() as KprobeMultiLinkInfo
-  }
-}
-
-/** Kprobes on many functions, where the kernel has no link for them. */
-export class KprobeGroup extends LinkGroup {
-  /** Functions that the pattern matches but that cannot be attached to. */
-  readonly rejected: readonly RejectedFunction[]
-
-  /**
-   * Takes over the links.
-   *
-   * @param rejected what a pattern has left out
-   *
-   * @internal
-   */
-  constructor(links: readonly Link[], rejected: readonly RejectedFunction[]) {
-    super(links)
-    this.rejected = rejected
-  }
-
-  /** Number of functions that it is attached to. */
-  get count(): number {
-    return this.links.length
-  }
-}
-
 /**
- * Attaches a `kprobe` program with attach type `trace_kprobe_multi` to many functions (5.18, needs CONFIG_FPROBE).
+ * Attaches a `kprobe` program with attach type `trace_kprobe_multi` to many functions. Since Linux 5.18, needs
+ * CONFIG_FPROBE.
  *
  * The fallback takes the same program, but its kprobes can have cookies only when the program was loaded without an
  * attach type.
  *
- * @throws NotSupportedError when the kernel lacks it, and there is no `fallback`
+ * @throws NotSupportedError when the kernel lacks it, and `fallback` is `'none'`
  * @throws BpfError when a function does not exist, exists twice or cannot be traced, with the reason, or when no
  *   function matches
  * @throws TypeError, RangeError when the options contradict each other
@@ -136,7 +74,7 @@ export function kprobeMulti(
 
 /**
  * Attaches a `kprobe` program with attach type `trace_kprobe_session` to many functions: it runs at their entry and,
- * unless it returns 1 there, at their return (6.10). Throws as `kprobeMulti` does; there is no fallback.
+ * unless it returns 1 there, at their return. Since Linux 6.10. Throws as `kprobeMulti` does; there is no fallback.
  */
 export function kprobeSession(
   program: ProgramHandle,
@@ -199,7 +137,7 @@ function checkOptions(what: string, options: KprobeMultiOptions): void {
     if (cookies === undefined) return
     throw new TypeError(`Cannot attach ${what}: cookies need symbols or addresses, not a pattern`)
   }
-  if (list.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
+  if (list.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
   if (new Set(list).size < list.length) throw givenTwice(what, list)
   if (cookies === undefined) return
   if (cookies.length !== list.length) {

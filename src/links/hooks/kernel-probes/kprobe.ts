@@ -23,7 +23,7 @@ import { splitOffset } from '../section-target.ts'
 export interface KprobeOptions {
   /** Bytes behind the start of the function; must be the start of an instruction. Default: 0. */
   offset?: number
-  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 5.15, with a link. */
   cookie?: bigint
   /** Default: `'auto'`. */
   mode?: ProbeMode
@@ -31,13 +31,13 @@ export interface KprobeOptions {
 
 /** How to attach a kretprobe. */
 export interface KretprobeOptions {
-  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 5.15, with a link. */
   cookie?: bigint
   /** Default: `'auto'`. */
   mode?: ProbeMode
   /**
-   * How many calls may be under way at a time, at most 4096; further ones are missed. Takes the way through tracefs (4.12).
-   * Default: the kernel decides.
+   * How many calls may be under way at a time, at most 4096; further ones are missed. Makes the probe through tracefs.
+   * Since Linux 4.12. Default: the kernel decides.
    */
   maxactive?: number
 }
@@ -49,12 +49,12 @@ export type KprobeTarget = string | bigint
 const MAX_MAXACTIVE = 4096
 
 /**
- * Attaches a `kprobe` program to an instruction of the kernel (4.1).
+ * Attaches a `kprobe` program to an instruction of the kernel. Since Linux 4.1.
  *
  * @param target function, or address
  * @throws BpfError when the kernel refuses; the message says why: no such symbol, several of that name, on the
  *   blacklist, not traceable, no instruction starts there
- * @throws TypeError, RangeError when the target is no name or address, or an option does not fit
+ * @throws TypeError, RangeError when the target is neither a name nor an address, or an option does not fit
  * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
  */
 export function kprobe(program: ProgramHandle, target: KprobeTarget, options: KprobeOptions = {}): Link {
@@ -73,7 +73,7 @@ export function kprobe(program: ProgramHandle, target: KprobeTarget, options: Kp
 }
 
 /**
- * Attaches a `kprobe` program to the return of a function (4.1). Throws as `kprobe` does.
+ * Attaches a `kprobe` program to the return of a function. Since Linux 4.1. Throws as `kprobe` does.
  *
  * @param target function, or its address
  */

@@ -18,7 +18,7 @@ import { type KprobeOptions, type KretprobeOptions, kprobe, kprobeFacts, kretpro
  *
  * @param symbols default: the running kernel's
  * @param architecture default: this machine's
- * @throws TypeError when the name is none of a system call
+ * @throws TypeError when the name is malformed
  * @throws BpfError with code `ENOENT` when the kernel has no such system call
  */
 export function syscallFunction(
@@ -31,7 +31,7 @@ export function syscallFunction(
   }
   const found = syscallPrefix(architecture, symbols) + name
   if (symbols.find(found).length === 0) {
-    throw new BpfError(`There is no system call ${name}: the kernel has no function ${found}`, {
+    throw new BpfError(`The kernel has no system call ${name}: its function ${found} does not exist`, {
       code: 'ENOENT',
     })
   }
@@ -39,7 +39,7 @@ export function syscallFunction(
 }
 
 /**
- * Attaches a `kprobe` program to the entry of a system call (4.1).
+ * Attaches a `kprobe` program to the entry of a system call. Since Linux 4.1.
  *
  * With wrappers, the function's only argument is a pointer to the `struct pt_regs` that has the system call's.
  *
@@ -55,7 +55,7 @@ export function ksyscall(
 }
 
 /**
- * Attaches a `kprobe` program to the return of a system call (4.1).
+ * Attaches a `kprobe` program to the return of a system call. Since Linux 4.1.
  *
  * @param name without prefix, such as `'openat'`
  * @throws BpfError as `kretprobe` and `syscallFunction` do

@@ -22,15 +22,16 @@ import { bySection, type HookDefinition } from '../definition.ts'
 
 /** How to attach to a raw tracepoint. */
 export interface RawTracepointOptions {
-  /** Number that the program reads with `bpf_get_attach_cookie` (6.10). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 6.10. */
   cookie?: bigint
 }
 
 /**
- * Attaches a `raw_tracepoint` or `raw_tracepoint_writable` program (4.17).
+ * Attaches a `raw_tracepoint` or `raw_tracepoint_writable` program. Since Linux 4.17.
  *
  * @param name name of the tracepoint without its group, such as `'sched_switch'`
- * @throws BpfError with code `ENOENT` when there is no such tracepoint, `EINVAL` when the program is of another type or
+ * @throws BpfError with code `ENOENT` when the kernel has no such tracepoint, `EINVAL` when the program is of another
+ *   type or
  *   writes to a tracepoint that is not writable
  * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
@@ -66,7 +67,7 @@ export function openRawTracepoint(
   const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
-    if (result === -ENOENT) throw withReason(error, 'there is no such tracepoint')
+    if (result === -ENOENT) throw withReason(error, 'the kernel has no such tracepoint')
     if (result !== -EINVAL) throw error
     // Older kernels refuse the unknown field, not the tracepoint.
     if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {

@@ -14,7 +14,7 @@ import { openRawTracepoint, type RawTracepointOptions } from './raw-tracepoint.t
 
 /**
  * Attaches a `tracing` program of attach type `trace_raw_tp`, whose tracepoint was named when it was
- * loaded (5.5).
+ * loaded. Since Linux 5.5.
  *
  * @throws BpfError with code `ERR_ATTACH_TYPE` when it was loaded for something else
  * @throws RangeError when the cookie does not fit 64 bits

@@ -15,16 +15,16 @@ import { attachPerfEvent } from '../perf-event/perf-event-link.ts'
 
 /** How to attach to a tracepoint. */
 export interface TracepointOptions {
-  /** Number that the program reads with `bpf_get_attach_cookie` (5.15). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 5.15. */
   cookie?: bigint
 }
 
 /**
- * Attaches a `tracepoint` program (4.7; as a link 5.15).
+ * Attaches a `tracepoint` program. Since Linux 4.7; by a link since 5.15.
  *
  * @param category such as `'sched'`
  * @param name such as `'sched_switch'`
- * @throws BpfError with code `ENOENT` when there is no such tracepoint, or tracefs is not mounted
+ * @throws BpfError with code `ENOENT` when the kernel has no such tracepoint, or tracefs is not mounted
  * @throws BpfError with code `EINVAL` when the program is of another type, which the message says
  * @throws NotSupportedError when a cookie is given and the kernel is older than 5.15
  */

@@ -32,7 +32,7 @@ const IFREQ_SIZE = 40
 export function deviceIndex(device: Device): number {
   if (typeof device === 'number') {
     if (Number.isInteger(device) && device > 0 && device < 2 ** 31) return device
-    throw new RangeError(`Cannot find network device ${device}: it is no index`)
+    throw new RangeError(`Cannot find network device ${device}: an index is an integer from 1 to 2^31 - 1`)
   }
   const name = Buffer.from(device)
   if (name.length === 0 || name.length >= NAME_SIZE || name.includes(0)) throw noDevice(device)
@@ -47,5 +47,5 @@ export function deviceIndex(device: Device): number {
 }
 
 function noDevice(name: string): BpfError {
-  return new BpfError(`There is no network device ${JSON.stringify(name)}`, { code: 'ENODEV' })
+  return new BpfError(`No network device is called ${JSON.stringify(name)}`, { code: 'ENODEV' })
 }

@@ -13,7 +13,7 @@ import { bySection, type HookDefinition } from '../definition.ts'
 import { attachToNetns } from './netns.ts'
 
 /**
- * Attaches a `flow_dissector` program to a network namespace (5.8).
+ * Attaches a `flow_dissector` program to a network namespace. Since Linux 5.8.
  *
  * @param namespace path of the namespace; default: the caller's
  */

@@ -19,7 +19,7 @@ export interface NetfilterOptions {
   hook: 'pre_routing' | 'local_in' | 'forward' | 'local_out' | 'post_routing'
   /** Order among all users of the hook, iptables and nftables included; lower runs first. */
   priority: number
-  /** Defragment packets first (6.6). */
+  /** Defragment packets first. Since Linux 6.6. */
   defragment?: boolean
 }
 
@@ -28,7 +28,7 @@ const NF_INET = { pre_routing: 0, local_in: 1, forward: 2, local_out: 3, post_ro
 const BPF_F_NETFILTER_IP_DEFRAG = 1
 
 /**
- * Attaches a netfilter program in this network namespace (6.4).
+ * Attaches a netfilter program in this network namespace. Since Linux 6.4.
  *
  * @throws BpfError with `EBUSY` when another BPF program has the same hook and priority
  */

@@ -13,7 +13,7 @@ import { bySection, type HookDefinition } from '../definition.ts'
 import { attachToNetns } from './netns.ts'
 
 /**
- * Attaches a `sk_lookup` program to a network namespace (5.9).
+ * Attaches a `sk_lookup` program to a network namespace. Since Linux 5.9.
  *
  * @param namespace path of the namespace; default: the caller's
  */

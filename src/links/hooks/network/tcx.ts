@@ -24,7 +24,7 @@ export interface TcxOptions {
 }
 
 /**
- * Attaches a `sched_cls` program to the ingress or egress of a device, without a qdisc (6.6).
+ * Attaches a `sched_cls` program to the ingress or egress of a device, without a qdisc. Since Linux 6.6.
  *
  * @throws BpfError when the kernel refuses
  */

@@ -24,7 +24,7 @@ export interface XdpOptions {
 }
 
 /**
- * Attaches an XDP program to a device (5.9).
+ * Attaches an XDP program to a device. Since Linux 5.9.
  *
  * @throws BpfError with `EBUSY` when the device has an XDP program already
  */

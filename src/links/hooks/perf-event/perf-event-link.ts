@@ -25,9 +25,9 @@ import { requireCookie } from '../cookie.ts'
 
 /** How a program is attached to a perf event. */
 export interface PerfAttachOptions {
-  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 5.15, with a link. */
   cookie?: bigint | undefined
-  /** `'link'` (5.15) or `'ioctl'`; `'auto'` takes a link where the kernel has it. Default: `'auto'`. */
+  /** `'link'` (since Linux 5.15) or `'ioctl'`; `'auto'` takes a link where the kernel has it. Default: `'auto'`. */
   way?: 'auto' | 'link' | 'ioctl'
   /** What must be disposed of after the event is closed, such as its line in tracefs. */
   held?: Disposable

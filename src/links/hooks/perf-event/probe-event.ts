@@ -1,10 +1,10 @@
 /**
  * Dynamic events in tracefs: kprobes and uprobes as lines in `kprobe_events` and `uprobe_events`. This is how
- * probes were made before they became perf events of their own (4.17), and still the only way to set how many
+ * probes were made before they became perf events of their own in Linux 4.17, and still the only way to set how many
  * instances of a return probe may be active.
  *
- * Such an event belongs to nobody: when a process dies without removing its events, they stay. Their group
- * name tells whose they are; `listProbeEvents` and `removeProbeEvents` clean up.
+ * Such an event has no owner: when a process dies without removing its events, they stay. Their group
+ * is named after the process; `listProbeEvents` and `removeProbeEvents` clean up.
  *
  * Source: Documentation/trace/kprobetrace.rst, Documentation/trace/uprobetracer.rst.
  *
@@ -86,7 +86,7 @@ export function releaseProbeEvent(event: ProbeEvent): boolean {
 
 function append(kind: ProbeEventKind, line: string, what: string): void {
   const path = join(tracefsPath(), `${kind}_events`)
-  // Truncating it would remove the events of everybody.
+  // Truncating it would remove all events.
   const fd = attempt(what, `open(${path})`, () => openSync(path, constants.O_WRONLY | constants.O_APPEND))
   try {
     attempt(what, `write(${path})`, () => writeSync(fd, line))

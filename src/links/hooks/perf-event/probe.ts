@@ -1,8 +1,9 @@
 /**
  * What kprobes and uprobes have in common: three ways to make a probe and attach a program to it.
  *
- * The probe PMU makes it with `perf_event_open` (4.17), and the program is attached by a link (5.15) or an ioctl. The
- * classic way appends a line to `kprobe_events` or `uprobe_events` in tracefs, and opens the resulting event.
+ * The probe PMU makes it with `perf_event_open` (Linux 4.17), and the program is attached by a link (Linux 5.15) or an
+ * ioctl. The classic way appends a line to `kprobe_events` or `uprobe_events` in tracefs, and opens the resulting
+ * event.
  *
  * Source: libbpf `bpf_program__attach_kprobe_opts`, `bpf_program__attach_uprobe_opts`.
  *
@@ -24,9 +25,9 @@ import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent
 export type ProbeMode =
   /** The best that the kernel has. */
   | 'auto'
-  /** The PMU, and a BPF link (5.15). */
+  /** The PMU, and a BPF link. Since Linux 5.15. */
   | 'link'
-  /** The PMU, and an ioctl (4.17). */
+  /** The PMU, and an ioctl. Since Linux 4.17. */
   | 'perf'
   /** A line in tracefs, and an ioctl. */
   | 'legacy'
@@ -63,7 +64,7 @@ export interface ProbeRequest {
 export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link {
   const { kind, mode, cookie, maxactive } = request
   if (!MODES.has(mode)) {
-    throw new TypeError(`Cannot attach ${request.target}: there is no mode ${JSON.stringify(mode)}`)
+    throw new TypeError(`Cannot attach ${request.target}: ${JSON.stringify(mode)} is not a mode`)
   }
   const what = `program ${program.name} to ${request.target}`
   if (cookie !== undefined && (mode === 'perf' || mode === 'legacy')) {
@@ -116,7 +117,7 @@ function scopeOf({ pid }: ProbeRequest): PerfEventScope {
   return { pid, cpu: pid === -1 ? 0 : -1 }
 }
 
-/** A string in memory whose address the kernel can be told. */
+/** A string in memory that the kernel can read. */
 export function nativeString(text: string): NativeMemory {
   const bytes = new TextEncoder().encode(`${text}\0`)
   const memory = allocate(bytes.length)

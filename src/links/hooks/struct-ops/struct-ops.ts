@@ -25,11 +25,13 @@ import { byCall, type HookDefinition } from '../definition.ts'
 const KEY = new Uint8Array(4)
 
 /**
- * Registers the operations of a `struct_ops` map (5.6), under the name that its value has where the struct has a name.
+ * Registers the operations of a `struct_ops` map, under the name that its value has where the struct has a name.
+ * Since Linux 5.6.
  *
- * With `BPF_F_LINK` (6.4), as maps of `SEC(".struct_ops.link")` have it, they are registered until the link is
- * closed, and `link.update(map)` puts those of another map with a link in their place, which have the same name. Without it they stay registered after the
- * process has ended, until the link is closed or somebody deletes the element of the map.
+ * With `BPF_F_LINK` (Linux 6.4), as maps of `SEC(".struct_ops.link")` have it, they are registered until the link is
+ * closed, and `link.update(map)` puts those of another map with a link in their place, which have the same name.
+ * Without it they stay registered after the process has ended, until the link is closed or another process deletes the
+ * element of the map.
  *
  * @param value as the kernel has the struct around the operations, `bpf_struct_ops_NAME`, with descriptors of programs
  *   as function pointers; `Collection.attachStructOps` makes it

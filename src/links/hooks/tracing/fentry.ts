@@ -12,7 +12,7 @@ import { bySection, type HookDefinition } from '../definition.ts'
 import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
- * Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered (5.5).
+ * Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered. Since Linux 5.5.
  *
  * @throws BpfError with `ERR_ATTACH_TYPE` when it was loaded for something else, `EBUSY` when it is attached already
  *   or the function cannot be patched, `ENOTSUPP` when a trampoline cannot pass the function's arguments, `E2BIG` when

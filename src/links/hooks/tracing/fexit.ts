@@ -12,8 +12,8 @@ import { bySection, type HookDefinition } from '../definition.ts'
 import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
- * Attaches a `tracing` program of attach type `trace_fexit`: it runs when the function returns (5.5). Throws as
- * `fentry` does.
+ * Attaches a `tracing` program of attach type `trace_fexit`: it runs when the function returns. Since Linux 5.5. Throws
+ * as `fentry` does.
  */
 export function fexit(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the return of its function', 'trace_fexit', options)

@@ -13,7 +13,7 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
 
 /**
  * Attaches a `tracing` program of attach type `modify_return`: a value other than 0 is returned instead of
- * running the function, which must allow it (5.7). Throws as `fentry` does.
+ * running the function, which must allow it. Since Linux 5.7. Throws as `fentry` does.
  */
 export function fmodRet(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the return value of its function', 'modify_return', options)

@@ -14,7 +14,7 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
 
 /**
  * Attaches a `tracing` program of attach type `trace_fsession`: it runs when the function is entered and
- * when it returns; `bpf_session_is_return` tells which (7.0). Throws as `fentry` does.
+ * when it returns; `bpf_session_is_return` answers which. Since Linux 7.0. Throws as `fentry` does.
  */
 export function fsession(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'the entry and the return of its function', 'trace_fsession', options)

@@ -12,8 +12,8 @@ import { bySection, type HookDefinition } from '../definition.ts'
 import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'
 
 /**
- * Attaches an `lsm` program of attach type `lsm_mac`: it decides whether an operation is allowed (5.7). Throws as
- * `fentry` does.
+ * Attaches an `lsm` program of attach type `lsm_mac`: it decides whether an operation is allowed. Since Linux 5.7.
+ * Throws as `fentry` does.
  */
 export function lsm(program: ProgramHandle, options: TracingOptions = {}): Link {
   return attachTrampoline(program, 'its LSM hook', 'lsm_mac', options)

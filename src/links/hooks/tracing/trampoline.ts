@@ -33,7 +33,7 @@ export const trampolineFacts: Pick<HookDefinition, 'linkType' | 'sinceArm64' | '
 
 /** How to attach to a function. */
 export interface TracingOptions {
-  /** Number that the program reads with `bpf_get_attach_cookie` (6.0). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 6.0. */
   cookie?: bigint
 }
 
@@ -96,7 +96,7 @@ function explain(code: BpfErrorCode, program: ProgramHandle): string | undefined
         'the program is attached to it already, or the function is replaced (freplace), which excludes other programs'
       )
     case 'ENOENT':
-      return 'the program was attached before, and this kernel attaches it but once'
+      return 'the program was attached before, and this kernel attaches it only once'
     case 'E2BIG':
       return 'the function has as many programs as a trampoline can call'
     case 'ENOTSUPP':

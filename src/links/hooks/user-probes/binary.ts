@@ -26,7 +26,7 @@ const MULTIARCH: Partial<Record<NodeJS.Architecture, string>> = {
  *
  * @param name a path, which is returned; a library's file name, such as `'libc.so.6'`, which is looked for in
  *   `LD_LIBRARY_PATH` and the system's directories; or a program's, looked for in `PATH`
- * @throws BpfError with code `ENOENT` when it is not found, `ERR_NOT_A_FILE` when the path is of something else
+ * @throws BpfError with code `ENOENT` when it is not found, `ERR_NOT_A_FILE` when the path is something else
  */
 export function resolveBinary(name: string): string {
   if (name.includes('/')) {
@@ -46,7 +46,7 @@ export function resolveBinary(name: string): string {
     if (isUsable(path, library ? constants.R_OK : constants.X_OK)) return path
   }
   const kind = library ? 'library' : 'program'
-  throw new BpfError(`There is no ${kind} ${name} in ${[...new Set(directories)].join(', ')}`, {
+  throw new BpfError(`No ${kind} ${name} in ${[...new Set(directories)].join(', ')}`, {
     code: 'ENOENT',
   })
 }
@@ -91,6 +91,6 @@ function explain<T>(path: string, access: () => T): T {
   } catch (error) {
     const code = fileErrno(error)
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw fileError(`Cannot read ${path}`, error)
-    throw new BpfError(`There is no file ${path}`, { code, cause: error })
+    throw new BpfError(`File ${path} does not exist`, { code, cause: error })
   }
 }

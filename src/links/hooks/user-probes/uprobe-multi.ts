@@ -75,7 +75,7 @@ export class UprobeMultiLink extends KernelLink {
 }
 
 /**
- * Attaches a `kprobe` program with attach type `trace_uprobe_multi` to many functions of a file (6.6).
+ * Attaches a `kprobe` program with attach type `trace_uprobe_multi` to many functions of a file. Since Linux 6.6.
  *
  * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`
  * @throws NotSupportedError when the kernel lacks it
@@ -93,7 +93,7 @@ export function uprobeMulti(
 
 /**
  * Attaches a `kprobe` program with attach type `trace_uprobe_session`: it runs at the entry of the functions and,
- * unless it returns 1 there, at their return (6.13). Throws as `uprobeMulti` does.
+ * unless it returns 1 there, at their return. Since Linux 6.13. Throws as `uprobeMulti` does.
  */
 export function uprobeSession(
   program: ProgramHandle,
@@ -160,7 +160,7 @@ function offsetsOf(what: string, path: string, options: UprobeMultiOptions): rea
     throw new BpfError(`Cannot attach ${what}: no function matches ${pattern}`, { code: 'ENOENT' })
   }
   const found = offsets ?? functionOffsets(readBinary(path), symbols ?? [])
-  if (found.length === 0) throw new RangeError(`Cannot attach ${what}: there are none`)
+  if (found.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
   return found
 }
 

@@ -30,9 +30,11 @@ export interface UprobeOptions {
   offset?: number
   /** Watch only this process. Default: all. */
   pid?: number
-  /** Offset in the file, below 2^32, of a reference counter (semaphore) that is raised while attached (4.20). */
+  /**
+   * Offset in the file, below 2^32, of a reference counter (semaphore) that is raised while attached. Since Linux 4.20.
+   */
   refCtrOffset?: number
-  /** Number that the program reads with `bpf_get_attach_cookie` (5.15, needs a link). */
+  /** Number that the program reads with `bpf_get_attach_cookie`. Since Linux 5.15, with a link. */
   cookie?: bigint
   /** Default: `'auto'`. */
   mode?: ProbeMode
@@ -48,20 +50,21 @@ const ATTACHES: ReadonlySet<string | undefined> = new Set([
 ])
 
 /**
- * Attaches a `kprobe` program to an instruction of a program or library (4.3).
+ * Attaches a `kprobe` program to an instruction of a program or library. Since Linux 4.3.
  *
  * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`
  * @throws ObjectFileError when it has no such function
  * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
- * @throws BpfError when there is no such file, or the kernel refuses
+ * @throws BpfError when the file does not exist, or the kernel refuses
  */
 export function uprobe(program: ProgramHandle, binary: string, options: UprobeOptions): Link {
   return attach(program, binary, options, false)
 }
 
 /**
- * Attaches a `kprobe` program to the return of a function of a program or library (4.3). It must be attached where the
- * function begins: there the stack holds the return address, which the kernel replaces. Throws as `uprobe` does.
+ * Attaches a `kprobe` program to the return of a function of a program or library. Since Linux 4.3. It must be attached
+ * where the function begins: there the stack holds the return address, which the kernel replaces. Throws as `uprobe`
+ * does.
  */
 export function uretprobe(program: ProgramHandle, binary: string, options: UprobeOptions): Link {
   return attach(program, binary, options, true)

@@ -14,8 +14,8 @@ import { call } from '../asm/calls.ts'
 import { exit } from '../asm/jumps.ts'
 import { fileErrno } from '../base/errno.ts'
 import { BpfError, fileError } from '../base/errors.ts'
-import { answerOf, discard, loadCode } from './experiment.ts'
-import { defineFeature, type Feature } from './probe.ts'
+import { answerOf, discard, loadCode } from './probes/experiment.ts'
+import { defineFeature, type Feature } from './probes/probe.ts'
 
 /** Bytes that a configuration may unpack to; they have some hundred thousand. */
 const MAX_SIZE = 16 << 20

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { haveProgramType } from '../kernel/have-program-type.ts'
-import type { ProbeAnswer } from '../kernel/probe.ts'
+import { haveProgramType } from '../kernel/probes/have-program-type.ts'
+import type { ProbeAnswer } from '../kernel/probes/probe.ts'
 import type { TokenOptions } from '../kernel/tokens/handle.ts'
 import { isAtLeast } from '../kernel/version.ts'
 import { type Hook, sectionDefinitions } from '../programs/sections.ts'

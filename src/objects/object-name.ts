@@ -7,8 +7,8 @@
  */
 
 import { BPF_OBJ_NAME_MAX } from '../abi/constants.ts'
-import { features } from '../kernel/features.ts'
-import { predates } from '../kernel/probe.ts'
+import { features } from '../kernel/probes/features.ts'
+import { predates } from '../kernel/probes/probe.ts'
 
 /**
  * Cuts a name to what the kernel accepts: 15 letters, digits, `_` and, from 5.2 on, `.`; empty before 4.15,

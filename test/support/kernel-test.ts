@@ -7,7 +7,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { isWanted, sinceOf } from '../../lab/test-runner/declared.ts'
 import { SKIP_REASON } from '../../lab/test-runner/tap.ts'
-import type { Feature } from '../../src/kernel/probe.ts'
+import type { Feature } from '../../src/kernel/probes/probe.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
 import { openFds, probesOfKernel } from './leaks.ts'
 import { eventually } from './poll.ts'

@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { BPF_FS_MAGIC, CAP_NET_ADMIN, CGROUP2_SUPER_MAGIC, TRACEFS_MAGIC } from '../../src/abi/linux.ts'
-import type { Feature, ProbeAnswer } from '../../src/kernel/probe.ts'
+import type { Feature, ProbeAnswer } from '../../src/kernel/probes/probe.ts'
 
 /** Something other than a kernel feature that a test needs. */
 export type Requirement =

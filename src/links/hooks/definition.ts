@@ -7,7 +7,7 @@
 
 import type { LinkType } from '../../abi/generated/enums.ts'
 import type { LinuxRelease } from '../../abi/since.ts'
-import type { Feature } from '../../kernel/probe.ts'
+import type { Feature } from '../../kernel/probes/probe.ts'
 import type { Program } from '../../programs/program.ts'
 import type { Link } from '../link.ts'
 import type { Device } from './network/device.ts'

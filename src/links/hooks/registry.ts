@@ -10,7 +10,7 @@
 
 import { featureSince } from '../../abi/feature-since.ts'
 import { attachTypeSince, linkTypeSince, programTypeSince } from '../../abi/since.ts'
-import { features } from '../../kernel/features.ts'
+import { features } from '../../kernel/probes/features.ts'
 import type { Hook } from '../../programs/sections.ts'
 import { cgroupHook } from './cgroup/cgroup.ts'
 import { byCall, type HookDefinition, notImplemented } from './definition.ts'

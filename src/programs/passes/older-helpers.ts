@@ -8,8 +8,8 @@
 
 import { helpers } from '../../abi/generated/enums.ts'
 import { type Instruction, isHelperCall } from '../../asm/instruction.ts'
-import { features } from '../../kernel/features.ts'
-import { predates } from '../../kernel/probe.ts'
+import { features } from '../../kernel/probes/features.ts'
+import { predates } from '../../kernel/probes/probe.ts'
 
 /** What this pass needs to know. */
 export interface OlderHelperContext {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 

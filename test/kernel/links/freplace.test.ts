@@ -1,5 +1,5 @@
 import { Collection } from '../../../src/collection/collection.ts'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { fentry } from '../../../src/links/hooks/tracing/fentry.ts'
 import { freplace } from '../../../src/links/hooks/tracing/freplace.ts'
 import type { TracingLinkInfo } from '../../../src/links/info.ts'

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { kprobe, kretprobe } from '../../../src/links/hooks/kernel-probes/kprobe.ts'
 import type { ProbeMode } from '../../../src/links/hooks/perf-event/probe.ts'
 import type { Link } from '../../../src/links/link.ts'

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { kprobe } from '../../../src/links/hooks/kernel-probes/kprobe.ts'
 import {
   listProbeEvents,

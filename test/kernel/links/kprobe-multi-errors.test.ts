@@ -1,4 +1,4 @@
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import {
   type KprobeMultiOptions,
   kprobeMulti,

@@ -1,6 +1,6 @@
 import { mov } from '../../../src/asm/alu.ts'
 import { r0 } from '../../../src/asm/registers.ts'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { matchFunctions } from '../../../src/links/hooks/function-pattern.ts'
 import { kprobeMulti, kprobeSession } from '../../../src/links/hooks/kernel-probes/kprobe-multi.ts'
 import type { KprobeMultiLinkInfo } from '../../../src/links/info.ts'

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
-import { features } from '../../../src/kernel/features.ts'
-import type { Feature } from '../../../src/kernel/probe.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
+import type { Feature } from '../../../src/kernel/probes/probe.ts'
 import { attachBySection } from '../../../src/links/by-section.ts'
 import {
   type KprobeOptions,

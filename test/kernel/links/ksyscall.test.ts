@@ -1,5 +1,5 @@
 import { getPriority } from 'node:os'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { kretsyscall, ksyscall, syscallFunction } from '../../../src/links/hooks/kernel-probes/ksyscall.ts'
 import { listProbeEvents } from '../../../src/links/hooks/perf-event/probe-event.ts'
 import { bpftoolPerf } from '../../support/bpftool.ts'

@@ -1,4 +1,4 @@
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { inNetwork, networkNamespaces } from '../../support/links/network-process.ts'
 import { lacking, netfilterPrograms } from '../../support/programs/features.ts'

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfError, NotSupportedError, ObjectFileError } from '../../../src/base/errors.ts'
-import { features } from '../../../src/kernel/features.ts'
-import { defineFeature } from '../../../src/kernel/probe.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
+import { defineFeature } from '../../../src/kernel/probes/probe.ts'
 import { attachBySection } from '../../../src/links/by-section.ts'
 import {
   type UprobeMultiOptions,

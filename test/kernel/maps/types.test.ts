@@ -1,7 +1,7 @@
 import { cString, struct, u16, u32, u64 } from '../../../src/base/codecs.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
-import { features } from '../../../src/kernel/features.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { perCpu } from '../../../src/maps/per-cpu.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'

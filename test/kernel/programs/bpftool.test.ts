@@ -1,5 +1,5 @@
 import { Collection } from '../../../src/collection/collection.ts'
-import type { Feature } from '../../../src/kernel/probe.ts'
+import type { Feature } from '../../../src/kernel/probes/probe.ts'
 import type { Program } from '../../../src/programs/program.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftool } from '../../support/bpftool.ts'

@@ -5,7 +5,7 @@
  */
 
 import { setups } from '../../../bench/ours/setups.ts'
-import type { Feature } from '../../../src/kernel/probe.ts'
+import type { Feature } from '../../../src/kernel/probes/probe.ts'
 import { kernelTest } from '../kernel-test.ts'
 
 /** So short that every row does its work once or twice. */

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import { release } from 'node:os'
 import { BpfError } from '../../../src/base/errors.ts'
 import { kernelConfig } from '../../../src/kernel/kconfig.ts'
-import type { ProbeAnswer } from '../../../src/kernel/probe.ts'
+import type { ProbeAnswer } from '../../../src/kernel/probes/probe.ts'
 
 /** A reason to lack something. */
 export interface Exception {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Feature } from '../../../src/kernel/probe.ts'
+import type { Feature } from '../../../src/kernel/probes/probe.ts'
 import { since } from '../programs/features.ts'
 
 /** Target and attach type in the info of tracing links. */

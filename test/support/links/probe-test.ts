@@ -5,8 +5,8 @@
  */
 
 import type { ExecutionContext } from 'ava'
-import { features } from '../../../src/kernel/features.ts'
-import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
+import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { kernelTest } from '../kernel-test.ts'
 import type { Requirement } from '../requirements.ts'
 

@@ -8,9 +8,9 @@ import { featureSince } from '../../../src/abi/feature-since.ts'
 import { attachTypeSince, mapTypeSince } from '../../../src/abi/since.ts'
 import { NotSupportedError } from '../../../src/base/errors.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
-import { answerOf, tryMap } from '../../../src/kernel/experiment.ts'
-import { haveMapType } from '../../../src/kernel/have-map-type.ts'
-import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
+import { answerOf, tryMap } from '../../../src/kernel/probes/experiment.ts'
+import { haveMapType } from '../../../src/kernel/probes/have-map-type.ts'
+import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 
 /** Maps of type `bloom_filter`. */

@@ -10,8 +10,8 @@ import { featureSince } from '../../../src/abi/feature-since.ts'
 import { helperSince } from '../../../src/abi/helper-since.ts'
 import { mapTypeSince, programTypeSince } from '../../../src/abi/since.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
-import { features } from '../../../src/kernel/features.ts'
-import { defineFeature, type Feature } from '../../../src/kernel/probe.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
+import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { isAtLeast } from '../../../src/kernel/version.ts'
 
 /** Something that came with a version and is not worth an experiment; a backport is skipped too. */

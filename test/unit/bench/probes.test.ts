@@ -2,7 +2,7 @@ import test from 'ava'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { type BenchProbesOptions, benchProbes, listVariants, rowsOf } from '../../../src/bench/probes.ts'
 import { describeNeed, variants } from '../../../src/bench/variants.ts'
-import { defineFeature } from '../../../src/kernel/probe.ts'
+import { defineFeature } from '../../../src/kernel/probes/probe.ts'
 
 test('what cannot be measured is refused before anything is attached', async t => {
   const cases: [BenchProbesOptions, string | RegExp][] = [

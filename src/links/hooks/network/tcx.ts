@@ -8,7 +8,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
-import { features } from '../../../kernel/features.ts'
+import { features } from '../../../kernel/probes/features.ts'
 import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type Anchor, anchorFields } from '../anchor.ts'

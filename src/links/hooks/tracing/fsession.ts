@@ -7,7 +7,7 @@
  */
 
 import { attachTypeSince } from '../../../abi/since.ts'
-import { features } from '../../../kernel/features.ts'
+import { features } from '../../../kernel/probes/features.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampoline.ts'

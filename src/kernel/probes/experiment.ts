@@ -11,24 +11,27 @@ import {
   mapTypes,
   type ProgramType,
   programTypes,
-} from '../abi/generated/enums.ts'
-import { enumNumber } from '../abi/names.ts'
-import { mov } from '../asm/alu.ts'
-import { assemble } from '../asm/assemble.ts'
-import { encodeInstructions } from '../asm/encode.ts'
-import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
-import { exit } from '../asm/jumps.ts'
-import { r0 } from '../asm/registers.ts'
-import { E2BIG, EINVAL, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
-import { BtfBuilder } from '../btf/builder.ts'
-import type { AttrFields } from '../syscalls/attr.ts'
-import { bpf, bpfUninterrupted } from '../syscalls/bpf.ts'
-import { syscallEntry } from '../syscalls/entry.ts'
-import { nr } from '../syscalls/numbers.ts'
-import { raiseMemlockLimit } from './memlock.ts'
+} from '../../abi/generated/enums.ts'
+import { enumNumber } from '../../abi/names.ts'
+import { mov } from '../../asm/alu.ts'
+import { assemble } from '../../asm/assemble.ts'
+import { encodeInstructions } from '../../asm/encode.ts'
+import { INSTRUCTION_SIZE, type Instruction } from '../../asm/instruction.ts'
+import { exit } from '../../asm/jumps.ts'
+import { r0 } from '../../asm/registers.ts'
+import { E2BIG, EINVAL, ENOTSUPP, EOPNOTSUPP } from '../../base/errno.ts'
+import { BtfBuilder } from '../../btf/builder.ts'
+import type { AttrFields } from '../../syscalls/attr.ts'
+import { bpf, bpfUninterrupted } from '../../syscalls/bpf.ts'
+import { syscallEntry } from '../../syscalls/entry.ts'
+import { nr } from '../../syscalls/numbers.ts'
+import { raiseMemlockLimit } from '../memlock.ts'
+import { type TokenHandle, withToken } from '../tokens/handle.ts'
+import { kernelVersion } from '../version.ts'
 import type { ProbeAnswer } from './probe.ts'
-import { type TokenHandle, withToken } from './tokens/handle.ts'
-import { kernelVersion } from './version.ts'
+
+/** A token, or none. */
+export type Token = TokenHandle | undefined
 
 /**
  * Closes what a call created, if it did, and returns the call's result. Not with `node:fs`, which warns in worker threads
@@ -53,11 +56,7 @@ export function answerOf(result: number, ...yes: number[]): ProbeAnswer {
 const NO: readonly number[] = [EINVAL, E2BIG, EOPNOTSUPP, ENOTSUPP]
 
 /** Creates a map, with 4 bytes for key and value and one element where nothing else is said; the caller closes it. */
-export function makeMap(
-  token: TokenHandle | undefined,
-  type: MapType | number,
-  fields: AttrFields<'map_create'> = {},
-): number {
+export function makeMap(token: Token, type: MapType | number, fields: AttrFields<'map_create'> = {}): number {
   raiseMemlockLimit()
   const small = { key_size: 4, value_size: 4, max_entries: 1 }
   const map_type = enumNumber(mapTypes, type, 'map type')
@@ -65,11 +64,7 @@ export function makeMap(
 }
 
 /** Creates a map as {@link makeMap} does, and closes it again. */
-export function tryMap(
-  token: TokenHandle | undefined,
-  type: MapType | number,
-  fields: AttrFields<'map_create'> = {},
-): number {
+export function tryMap(token: Token, type: MapType | number, fields: AttrFields<'map_create'> = {}): number {
   return discard(makeMap(token, type, fields))
 }
 
@@ -80,7 +75,7 @@ export function doNothing(): Instruction[] {
 
 /** Loads a program; the caller closes it. */
 export function loadCode(
-  token: TokenHandle | undefined,
+  token: Token,
   type: ProgramType,
   instructions: readonly Instruction[],
   attachType?: AttachType,
@@ -110,7 +105,7 @@ export function addInt(btf: BtfBuilder): number {
  *
  * @param add adds its types
  */
-export function loadTypes(token: TokenHandle | undefined, add: (btf: BtfBuilder) => void): number {
+export function loadTypes(token: Token, add: (btf: BtfBuilder) => void): number {
   raiseMemlockLimit()
   const builder = new BtfBuilder()
   add(builder)

@@ -5,81 +5,26 @@
  * @module
  */
 
-import { featureSince } from '../abi/feature-since.ts'
-import { attachTypes } from '../abi/generated/enums.ts'
-import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
-import { attr, btfInfo } from '../abi/generated/layouts.ts'
-import { helperSince } from '../abi/helper-since.ts'
-import { attachTypeSince, linkTypeSince, programTypeSince } from '../abi/since.ts'
-import { add, mov } from '../asm/alu.ts'
-import { call, callFunction, loadMapValue } from '../asm/calls.ts'
-import type { Instruction } from '../asm/instruction.ts'
-import { exit, label } from '../asm/jumps.ts'
-import { r0, r1, r2, r3, r10 } from '../asm/registers.ts'
-import { EBADF, ENOENT, ESRCH } from '../base/errno.ts'
-import type { BtfBuilder } from '../btf/builder.ts'
-import type { BtfLinkage } from '../btf/types.ts'
-import { attrResult32, bpf } from '../syscalls/bpf.ts'
-import { getInfo } from '../syscalls/info.ts'
-import { allocate } from '../syscalls/memory.ts'
-import { kernelBtf } from './btf.ts'
-import { addInt, answerOf, discard, doNothing, loadCode, loadTypes, makeMap, tryMap } from './experiment.ts'
-import { pmuType } from './pmu.ts'
+import { featureSince } from '../../abi/feature-since.ts'
+import { attachTypes } from '../../abi/generated/enums.ts'
+import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
+import { attr } from '../../abi/generated/layouts.ts'
+import { helperSince } from '../../abi/helper-since.ts'
+import { attachTypeSince, linkTypeSince, programTypeSince } from '../../abi/since.ts'
+import { add, mov } from '../../asm/alu.ts'
+import { call, callFunction, loadMapValue } from '../../asm/calls.ts'
+import type { Instruction } from '../../asm/instruction.ts'
+import { exit, label } from '../../asm/jumps.ts'
+import { r0, r1, r2, r3, r10 } from '../../asm/registers.ts'
+import { EBADF } from '../../base/errno.ts'
+import { attrResult32, bpf } from '../../syscalls/bpf.ts'
+import { allocate } from '../../syscalls/memory.ts'
+import { pmuType } from '../pmu.ts'
+import { tryToken } from '../tokens/create.ts'
+import { addFunction, addSection, tryModuleBtf, tryTypes } from './btf-experiments.ts'
+import { addInt, answerOf, discard, doNothing, loadCode, makeMap, type Token, tryMap } from './experiment.ts'
+import { tryKprobeMulti, tryLink, tryTracing, tryTrampoline, tryUprobeMulti } from './link-experiments.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
-import { tryToken } from './tokens/create.ts'
-import type { TokenHandle } from './tokens/handle.ts'
-
-/** A token, or none. */
-type Token = TokenHandle | undefined
-
-/** Attaches a program to nothing with `BPF_LINK_CREATE`. */
-function tryLink(load: () => number, link: (fd: number) => number, ...yes: number[]): ProbeAnswer {
-  const fd = load()
-  if (fd < 0) return answerOf(fd)
-  const result = link(fd)
-  discard(fd)
-  return answerOf(discard(result), ...yes)
-}
-
-function tryUprobeMulti(
-  token: Token,
-  attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
-): ProbeAnswer {
-  return tryLink(
-    () => loadCode(token, 'kprobe', doNothing(), attachType),
-    fd =>
-      bpf('link_create', {
-        prog_fd: fd,
-        attach_type: attachTypes[attachType],
-        uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 },
-      }),
-    // A directory is found unfit after everything else was found good.
-    EBADF,
-  )
-}
-
-/** A symbol that no kernel has. */
-const NO_SYMBOL = new TextEncoder().encode('ebpf_ts_no_such_symbol\0')
-
-function tryKprobeMulti(
-  token: Token,
-  attachType: 'trace_kprobe_multi' | 'trace_kprobe_session',
-): ProbeAnswer {
-  const symbol = allocate(NO_SYMBOL.length)
-  symbol.bytes.set(NO_SYMBOL)
-  return tryLink(
-    () => loadCode(token, 'kprobe', doNothing(), attachType),
-    fd =>
-      bpf('link_create', {
-        prog_fd: fd,
-        attach_type: attachTypes[attachType],
-        kprobe_multi: { cnt: 1, syms: BigUint64Array.of(BigInt(symbol.address)) },
-      }),
-    // The look-up of the symbol comes after everything else was found good.
-    ESRCH,
-    ENOENT,
-  )
-}
 
 /** A program that calls a function of its own. */
 function withSubprogram(): Instruction[] {
@@ -99,75 +44,12 @@ function tryProbeReadKernel(token: Token): ProbeAnswer {
   return answerOf(discard(loadCode(token, 'kprobe', instructions)))
 }
 
-/** Type id of a function that the kernel calls only in test runs. */
-function testFunction(): number | undefined {
-  try {
-    return kernelBtf().find('bpf_fentry_test1', 'func')
-  } catch {
-    return undefined
-  }
-}
-
-function tryTracing(token: Token, type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
-  const target = testFunction()
-  if (target === undefined) return 'unknown'
-  return tryLink(
-    () => loadCode(token, 'tracing', doNothing(), type, { attach_btf_id: target }),
-    fd => bpf('link_create', { prog_fd: fd, attach_type: attachTypes[type] }),
-  )
-}
-
-function tryTrampoline(token: Token): ProbeAnswer {
-  let target: number | undefined
-  try {
-    target = kernelBtf().find('vfs_read', 'func')
-  } catch {}
-  if (target === undefined) return 'no'
-  const fentry = discard(loadCode(token, 'tracing', doNothing(), 'trace_fentry', { attach_btf_id: target }))
-  if (answerOf(fentry) !== 'unknown') return answerOf(fentry)
-  // A locked-down kernel refuses trampolines to root, and nothing else of this program type.
-  const tracepoint = kernelBtf().find('btf_trace_sched_switch', 'typedef') ?? 0
-  return discard(loadCode(token, 'tracing', doNothing(), 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
-    ? 'no'
-    : 'unknown'
-}
-
-/** The kernel tells the name of a BTF object since it has those of modules. */
-function tryModuleBtf(token: Token): ProbeAnswer {
-  const btf = loadTypes(token, addInt)
-  if (btf < 0) return 'unknown'
-  const info = allocate(btfInfo.$size)
-  const name = allocate(8)
-  info.view.setBigUint64(btfInfo.name, BigInt(name.address), true)
-  info.view.setUint32(btfInfo.name_len, name.bytes.length, true)
-  const result = getInfo(btf, info)
-  discard(btf)
-  return answerOf(result)
-}
-
 function tryLogTrueSize(token: Token): ProbeAnswer {
   const log = allocate(1 << 16)
   const fields = { log_level: 1, log_buf: log.bytes, log_size: log.bytes.length }
   const result = discard(loadCode(token, 'socket_filter', doNothing(), undefined, fields))
   if (result < 0) return 'unknown'
   return attrResult32(attr.prog_load.log_true_size) > 0 ? 'yes' : 'no'
-}
-
-/** Loads BTF to see whether the kernel takes it. */
-function tryTypes(token: Token, add: (btf: BtfBuilder) => void): ProbeAnswer {
-  return answerOf(discard(loadTypes(token, add)))
-}
-
-function addFunction(btf: BtfBuilder, linkage: BtfLinkage): void {
-  addInt(btf)
-  const type = btf.add({ kind: 'func_proto', name: '', type: 0, params: [] })
-  btf.add({ kind: 'func', name: 'a', type, linkage })
-}
-
-/** Adds a data section with one variable. */
-function addSection(btf: BtfBuilder, name: string): void {
-  const type = btf.add({ kind: 'var', name: 'a', type: addInt(btf), linkage: 'static' })
-  btf.add({ kind: 'datasec', name, size: 4, variables: [{ type, offset: 0, size: 4 }] })
 }
 
 /** Name of a feature in {@link features}. */

@@ -6,14 +6,14 @@
  * @module
  */
 
-import { type MapType, mapTypes } from '../abi/generated/enums.ts'
-import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../abi/generated/flags.ts'
-import { enumName, enumNumber } from '../abi/names.ts'
-import { ENOTSUPP } from '../base/errno.ts'
-import type { AttrFields } from '../syscalls/attr.ts'
+import { type MapType, mapTypes } from '../../abi/generated/enums.ts'
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../../abi/generated/flags.ts'
+import { enumName, enumNumber } from '../../abi/names.ts'
+import { ENOTSUPP } from '../../base/errno.ts'
+import type { AttrFields } from '../../syscalls/attr.ts'
+import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
 import { addInt, answerOf, discard, loadTypes, makeMap, tryMap } from './experiment.ts'
 import { Answers, type ProbeAnswer } from './probe.ts'
-import type { TokenHandle, TokenOptions } from './tokens/handle.ts'
 
 /** `bpf_map_create` as the type wants it; key and value of 4 bytes and one element where nothing else is said. */
 const shapes: Readonly<Partial<Record<MapType, AttrFields<'map_create'>>>> = {

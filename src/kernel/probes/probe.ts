@@ -8,10 +8,10 @@
  * @module
  */
 
-import { NotSupportedError } from '../base/errors.ts'
-import { resolveTokenForProbe } from './tokens/automatic.ts'
-import type { TokenHandle, TokenOptions } from './tokens/handle.ts'
-import { isAtLeast } from './version.ts'
+import { NotSupportedError } from '../../base/errors.ts'
+import { resolveTokenForProbe } from '../tokens/automatic.ts'
+import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
+import { isAtLeast } from '../version.ts'
 
 /** Answer of a probe. `'unknown'`: this process may not find out, or something else stood in the way. */
 export type ProbeAnswer = 'yes' | 'no' | 'unknown'

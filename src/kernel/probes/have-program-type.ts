@@ -6,17 +6,17 @@
  * @module
  */
 
-import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
-import { type AttachType, type ProgramType, programTypes } from '../abi/generated/enums.ts'
-import { enumName, enumNumber } from '../abi/names.ts'
-import type { Instruction } from '../asm/instruction.ts'
-import { cString } from '../base/bytes.ts'
-import { ENOTSUPP } from '../base/errno.ts'
-import type { AttrFields } from '../syscalls/attr.ts'
-import { allocate } from '../syscalls/memory.ts'
+import { BPF_F_SLEEPABLE } from '../../abi/constants.ts'
+import { type AttachType, type ProgramType, programTypes } from '../../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../../abi/names.ts'
+import type { Instruction } from '../../asm/instruction.ts'
+import { cString } from '../../base/bytes.ts'
+import { ENOTSUPP } from '../../base/errno.ts'
+import type { AttrFields } from '../../syscalls/attr.ts'
+import { allocate } from '../../syscalls/memory.ts'
+import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
 import { answerOf, discard, doNothing, loadCode } from './experiment.ts'
 import { Answers, type ProbeAnswer } from './probe.ts'
-import type { TokenHandle, TokenOptions } from './tokens/handle.ts'
 
 /** How to load a program of a type. */
 export interface ProgramShape {

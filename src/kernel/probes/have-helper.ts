@@ -12,11 +12,12 @@ import {
   helpers,
   type ProgramType,
   programTypes,
-} from '../abi/generated/enums.ts'
-import { enumName, enumNumber } from '../abi/names.ts'
-import { call } from '../asm/calls.ts'
-import { exit } from '../asm/jumps.ts'
-import { kernelBtf } from './btf.ts'
+} from '../../abi/generated/enums.ts'
+import { enumName, enumNumber } from '../../abi/names.ts'
+import { call } from '../../asm/calls.ts'
+import { exit } from '../../asm/jumps.ts'
+import { kernelBtf } from '../btf.ts'
+import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
 import {
   haveProgramType,
   type LoggedLoad,
@@ -25,7 +26,6 @@ import {
   tryProgram,
 } from './have-program-type.ts'
 import { Answers, type ProbeAnswer } from './probe.ts'
-import type { TokenHandle, TokenOptions } from './tokens/handle.ts'
 
 /** The verifier has no helper of this number. */
 const UNKNOWN_TO_ALL = /^.*invalid func /m

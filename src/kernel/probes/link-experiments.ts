@@ -1,0 +1,99 @@
+/**
+ * Experiments of feature probes with links: to attach programs where they cannot be attached.
+ *
+ * @module
+ */
+
+import { attachTypes } from '../../abi/generated/enums.ts'
+import { EBADF, ENOENT, ESRCH } from '../../base/errno.ts'
+import { bpf } from '../../syscalls/bpf.ts'
+import { allocate } from '../../syscalls/memory.ts'
+import { kernelBtf } from '../btf.ts'
+import { answerOf, discard, doNothing, loadCode, type Token } from './experiment.ts'
+import type { ProbeAnswer } from './probe.ts'
+
+/** Loads a program and makes a link of it with `BPF_LINK_CREATE`; both are closed again. `yes`: see `answerOf`. */
+export function tryLink(load: () => number, link: (fd: number) => number, ...yes: number[]): ProbeAnswer {
+  const fd = load()
+  if (fd < 0) return answerOf(fd)
+  const result = link(fd)
+  discard(fd)
+  return answerOf(discard(result), ...yes)
+}
+
+/** Attaches to an offset of a directory, which cannot be. */
+export function tryUprobeMulti(
+  token: Token,
+  attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
+): ProbeAnswer {
+  return tryLink(
+    () => loadCode(token, 'kprobe', doNothing(), attachType),
+    fd =>
+      bpf('link_create', {
+        prog_fd: fd,
+        attach_type: attachTypes[attachType],
+        uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 },
+      }),
+    // A directory is found unfit after everything else was found good.
+    EBADF,
+  )
+}
+
+/** A symbol that no kernel has. */
+const NO_SYMBOL = new TextEncoder().encode('ebpf_ts_no_such_symbol\0')
+
+/** Attaches to a symbol that no kernel has. */
+export function tryKprobeMulti(
+  token: Token,
+  attachType: 'trace_kprobe_multi' | 'trace_kprobe_session',
+): ProbeAnswer {
+  const symbol = allocate(NO_SYMBOL.length)
+  symbol.bytes.set(NO_SYMBOL)
+  return tryLink(
+    () => loadCode(token, 'kprobe', doNothing(), attachType),
+    fd =>
+      bpf('link_create', {
+        prog_fd: fd,
+        attach_type: attachTypes[attachType],
+        kprobe_multi: { cnt: 1, syms: BigUint64Array.of(BigInt(symbol.address)) },
+      }),
+    // The look-up of the symbol comes after everything else was found good.
+    ESRCH,
+    ENOENT,
+  )
+}
+
+/** Type id of a function that the kernel calls only in test runs. */
+function testFunction(): number | undefined {
+  try {
+    return kernelBtf().find('bpf_fentry_test1', 'func')
+  } catch {
+    return undefined
+  }
+}
+
+/** Attaches to a function that the kernel calls only in test runs. */
+export function tryTracing(token: Token, type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
+  const target = testFunction()
+  if (target === undefined) return 'unknown'
+  return tryLink(
+    () => loadCode(token, 'tracing', doNothing(), type, { attach_btf_id: target }),
+    fd => bpf('link_create', { prog_fd: fd, attach_type: attachTypes[type] }),
+  )
+}
+
+/** Loads a program for a function of the kernel, which makes no trampoline yet. */
+export function tryTrampoline(token: Token): ProbeAnswer {
+  let target: number | undefined
+  try {
+    target = kernelBtf().find('vfs_read', 'func')
+  } catch {}
+  if (target === undefined) return 'no'
+  const fentry = discard(loadCode(token, 'tracing', doNothing(), 'trace_fentry', { attach_btf_id: target }))
+  if (answerOf(fentry) !== 'unknown') return answerOf(fentry)
+  // A locked-down kernel refuses trampolines to root, and nothing else of this program type.
+  const tracepoint = kernelBtf().find('btf_trace_sched_switch', 'typedef') ?? 0
+  return discard(loadCode(token, 'tracing', doNothing(), 'trace_raw_tp', { attach_btf_id: tracepoint })) >= 0
+    ? 'no'
+    : 'unknown'
+}

@@ -4,11 +4,19 @@
  * @module
  */
 
-import { BpfError, Collection, CollectionSpec, type ProgramSpec } from '../../index.ts'
+import {
+  BpfError,
+  Collection,
+  CollectionSpec,
+  type Link,
+  type Program,
+  type ProgramSpec,
+} from '../../index.ts'
 import { kprobe as attachKprobe, kretprobe as attachKretprobe, type ProbeMode } from '../../links/index.ts'
 import { pinPathOf } from '../../maps/index.ts'
 import { type Command, defineCommand } from '../form/command.ts'
 import { choice, flag } from '../form/option.ts'
+import { asUsageError } from '../form/usage-error.ts'
 import { untilAborted } from '../output/stop.ts'
 
 /** Section of the program. It names no type, so the command does. */
@@ -59,8 +67,7 @@ export const command: Command = defineCommand({
     }
     {
       using collection = Collection.load(spec)
-      const attach = values.return ? attachKretprobe : attachKprobe
-      using _link = attach(collection.programs.get(name), target, { mode: values.mode ?? 'auto' })
+      using _link = attach(collection.programs.get(name), target, values)
       print('Running.', {
         state: 'running',
         function: target,
@@ -78,6 +85,19 @@ export const command: Command = defineCommand({
     return 0
   },
 })
+
+/** Attaches the program; a function that cannot be one is wrong use. */
+function attach(
+  program: Program,
+  target: string,
+  { return: returns, mode = 'auto' }: { return: boolean; mode: ProbeMode | undefined },
+): Link {
+  try {
+    return (returns ? attachKretprobe : attachKprobe)(program, target, { mode })
+  } catch (error) {
+    throw asUsageError(error)
+  }
+}
 
 /** The program of the section, with all others left out. */
 function chooseProgram(spec: CollectionSpec, path: string): [name: string, program: ProgramSpec] {

@@ -10,3 +10,12 @@ export class UsageError extends Error {
     UsageError.prototype.name = 'UsageError'
   }
 }
+
+/**
+ * What to throw where an argument of the library is a word of the user: the library's `TypeError` or `RangeError` about
+ * it is wrong use; any other error stays.
+ */
+export function asUsageError(error: unknown): unknown {
+  const isWrongArgument = error instanceof TypeError || error instanceof RangeError
+  return isWrongArgument ? new UsageError(error.message) : error
+}

@@ -8,6 +8,7 @@ import { listProbeEvents } from '../../../src/links/hooks/perf-event/probe-event
 import { Link } from '../../../src/links/link.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { Program } from '../../../src/programs/program.ts'
+import { HOSTILE, obeyed } from '../../support/cli/hostile.ts'
 import { runCli, startCli } from '../../support/cli/process.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { objectPath } from '../../support/objects.ts'
@@ -136,6 +137,22 @@ kernelTest('kprobe: a function that does not exist is named', [features.kprobe, 
   t.regex(stderr, /^ebpf-ts kprobe: Cannot .*no_such_function.*there is no such function/)
   t.deepEqual(remains(), [])
 })
+
+for (const options of [[], ['--mode', 'legacy']]) {
+  kernelTest(
+    `kprobe: a hostile function name reaches the terminal escaped: ${options.join(' ')}`,
+    [features.kprobe, 'bpffs', 'tracefs'],
+    t => {
+      removePins(t)
+      const { code, stdout, stderr } = runCli(['kprobe', OBJECT, HOSTILE, ...options])
+      t.deepEqual([code, stdout], [2, ''])
+      t.deepEqual(obeyed(stderr), [])
+      t.regex(stderr, /^ebpf-ts kprobe: .*(\\x1b|\\u001b)/)
+      t.notRegex(stderr, /^\s+at /m)
+      t.deepEqual(remains(), [])
+    },
+  )
+}
 
 kernelTest('kprobe: without privileges it says so', ['bpffs'], t => {
   const { code, stdout, stderr } = runCli(['kprobe', OBJECT, FUNCTION], { uid: 65534, gid: 65534 })

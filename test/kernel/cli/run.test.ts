@@ -4,6 +4,7 @@ import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { Link } from '../../../src/links/link.ts'
+import { obeyed } from '../../support/cli/hostile.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { objectPath } from '../../support/objects.ts'
 import { eventually } from '../../support/poll.ts'
@@ -133,6 +134,49 @@ kernelTest('run ends well when nobody reads what it prints', [], async t => {
   t.notRegex(printed.stderr, /EPIPE|Error/)
 })
 
+kernelTest('run stalls with its reader, and SIGTERM ends it with nothing attached', [], async t => {
+  const before = linkIds()
+  const child = spawn(process.execPath, [CLI, 'run', PROCESSES, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let notes = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    notes += text
+  })
+  const ended = new Promise(resolve => child.on('exit', (code, signal) => resolve([code, signal])))
+  t.true(await eventually(() => notes.includes('attached on_exit')))
+  const made = linkIds().filter(id => !before.includes(id))
+  // Records of half a megabyte, which no pipe holds. Nothing reads the child's standard output.
+  spawnSync('sh', ['-c', 'i=0; while [ $i -lt 1500 ]; do /bin/true; i=$((i+1)); done'])
+  t.true(await eventually(() => child.stdout.readableLength > 0))
+  child.kill('SIGTERM')
+  t.deepEqual(await ended, [0, null])
+  t.true(await eventually(() => linksOf(made) === 0))
+})
+
+for (const options of [[], ['--json']]) {
+  kernelTest(`names of processes reach the terminal escaped: ${options.join(' ') || 'text'}`, [], async t => {
+    const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-cli-'))
+    t.teardown(() => rmSync(directory, { recursive: true }))
+    // The name of a process is that of its file, in 15 bytes.
+    const path = join(directory, 'p\x1b[2J\x9b1m\u202e\r')
+    cpSync('/bin/true', path)
+    const { child, printed, ended } = start(t, PROCESSES, ...options)
+    t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+    const isShown = (): boolean => /comm"?: ?['"]p\\(x1B|u001b)\[2J/.test(printed.stdout)
+    t.true(
+      await eventually(() => {
+        spawnSync(path)
+        return isShown()
+      }),
+    )
+    child.kill('SIGINT')
+    t.deepEqual(await ended, [0, null])
+    t.deepEqual(obeyed(printed.stdout), [])
+  })
+}
+
 kernelTest('an object without a ring buffer runs until it is stopped', [], async t => {
   const { child, printed, ended } = start(t, objectPath('sections'))
   t.true(await eventually(() => printed.stderr.includes('no ring buffer')))
@@ -156,6 +200,19 @@ kernelTest('programs that cannot be attached are named with the reason', [], t =
     ),
     'ebpf-ts run: nothing is attached',
   ])
+})
+
+kernelTest('with --json a failure is a document, with what was not attached', [], t => {
+  const { status, stdout, stderr } = run('run', objectPath('functions'), '--json')
+  t.is(status, 1)
+  t.regex(stderr, /^(did not attach .*\n){5}$/)
+  const { error } = JSON.parse(stdout) as { error: { skipped: { program: string }[] } }
+  t.like(error, { code: 'CLI_NOTHING_ATTACHED', message: 'nothing is attached' })
+  t.deepEqual(
+    error.skipped.map(({ program }) => program),
+    ['first', 'second', 'third', 'tail', 'jump'],
+  )
+  t.like(error.skipped[0], { errno: null, hint: null })
 })
 
 /** Each assignment, and what is said of it. */

@@ -68,13 +68,13 @@ export const tool: Tool = { name: 'ebpf-ts', summary: 'load eBPF programs', comm
 /**
  * Runs a command line in this process.
  *
- * @param columns of the terminal; pipes without
+ * @param options `columns` of the terminal, pipes without; the tool, `of` others than ours; whether it has `styles`
  */
 export async function executeHere(
   args: readonly string[],
-  { columns, of = tool }: { columns?: number; of?: Tool } = {},
+  { columns, of = tool, styles = true }: { columns?: number | undefined; of?: Tool; styles?: boolean } = {},
 ): Promise<Executed> {
   const [stdout, stderr] = [new FakeStream(columns), new FakeStream(columns)]
-  const { code } = await execute(of, args, { stdout, stderr, env: {} })
+  const { code } = await execute(of, args, { stdout, stderr, env: styles ? {} : { NO_COLOR: '1' } })
   return { code, stdout: stdout.text, stderr: stderr.text }
 }

@@ -33,6 +33,7 @@ test('wrong use has exit code 2, and says what is wrong', t => {
     ],
     [['probes', '--rounds', '0'], /--rounds needs a positive number, not "0"/],
     [['probes', '--time', 'long'], /--time needs a positive number/],
+    [['probes', '--time', '60001'], /^ebpf-ts bench probes: .*milliseconds 60001 is not from 1 to 60000\n/],
     [['probes', 'now'], /unexpected argument "now"/],
     [['probes', '--wat'], /unknown option --wat/],
     [['probes', '--compare', 'a.json'], /--compare needs two files/],

@@ -21,7 +21,7 @@ import {
 import { type Command, defineCommand, type Invocation } from '../../form/command.ts'
 import { suggestion } from '../../form/nearest.ts'
 import { choice, count, flag, type Option, text } from '../../form/option.ts'
-import { UsageError } from '../../form/usage-error.ts'
+import { asUsageError, UsageError } from '../../form/usage-error.ts'
 
 /** Options that say how to measure, which a comparison does not. */
 const measuring = {
@@ -91,6 +91,7 @@ async function measure({
   const { body, variant, rounds, time, svg } = values
   const signal = stop()
   let document: ProbesDocument
+  let started = false
   try {
     document = await benchProbes({
       ...(body === undefined ? {} : { body }),
@@ -99,13 +100,14 @@ async function measure({
       ...(time === undefined ? {} : { milliseconds: time }),
       attachTimes: values['attach-times'],
       onEnvironment: environment => {
+        started = true
         for (const each of spoilers(environment)) notes.line(`${name}: ${each}`)
       },
       onProgress: (step, detail) => notes.status(step, detail),
       signal,
     })
   } catch (error) {
-    if (error !== signal.reason) throw error
+    if (error !== signal.reason) throw started ? error : asUsageError(error)
     notes.clearStatus()
     notes.line('stopped')
     return 1

@@ -9,8 +9,8 @@ import type { Codec } from '../base/codec.ts'
 import type { Scalar } from '../base/codecs.ts'
 import { BpfError } from '../base/errors.ts'
 import { btfCodec } from '../btf/codec/codec.ts'
-import type { DataVariable } from '../elf/data.ts'
-import { KCONFIG_SECTION } from '../elf/externs.ts'
+import type { DataVariable } from '../elf/object/data.ts'
+import { KCONFIG_SECTION } from '../elf/object/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
 
 /** A global variable: its place in the initial contents of its section's map, which `set` changes. */

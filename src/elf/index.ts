@@ -4,9 +4,9 @@
  * @module
  */
 
-export type { DataVariable } from './data.ts'
 export { ElfFile, type ElfRelocation, type ElfSection, type ElfSymbol } from './file.ts'
 export { functionSymbols, type VersionedSymbol } from './functions.ts'
-export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './legacy-maps.ts'
 export type { ObjectLimits } from './limits.ts'
-export { type ObjectFile, type ObjectOptions, parseObject } from './object.ts'
+export type { DataVariable } from './object/data.ts'
+export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './object/legacy-maps.ts'
+export { type ObjectFile, type ObjectOptions, parseObject } from './object/object.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { disassemble } from '../../../src/asm/disassemble.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { parseObject } from '../../../src/elf/object.ts'
+import { parseObject } from '../../../src/elf/object/object.ts'
 import { objectPath } from '../../support/objects.ts'
 
 const bytes = readFileSync(objectPath('arena-data'))

@@ -5,7 +5,7 @@ import { ObjectFileError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfMember, BtfType } from '../../../src/btf/types.ts'
 import { sectionTypes } from '../../../src/elf/file.ts'
-import { parseObject } from '../../../src/elf/object.ts'
+import { parseObject } from '../../../src/elf/object/object.ts'
 import { int, member, struct } from '../../support/btf/types.ts'
 import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf/files.ts'
 

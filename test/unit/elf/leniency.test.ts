@@ -4,7 +4,7 @@ import test from 'ava'
 import { BPF_F_NUMA_NODE } from '../../../src/abi/generated/flags.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
-import { parseObject } from '../../../src/elf/object.ts'
+import { parseObject } from '../../../src/elf/object/object.ts'
 import { int, member, struct } from '../../support/btf/types.ts'
 import { code, elf, instructions } from '../../support/elf/files.ts'
 

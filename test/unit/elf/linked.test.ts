@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { parseObject } from '../../../src/elf/object.ts'
+import { parseObject } from '../../../src/elf/object/object.ts'
 import { linkFunctions } from '../../../src/programs/passes/functions.ts'
 
 const linked = parseObject(readFileSync('test/bpf/linked.bpf.o'))

@@ -3,7 +3,7 @@ import test from 'ava'
 import { coreRelocationKinds } from '../../../src/abi/generated/enums.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { slotCount } from '../../../src/asm/instruction.ts'
-import { type ObjectFile, parseObject } from '../../../src/elf/object.ts'
+import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 
 function object(path: string): ObjectFile {

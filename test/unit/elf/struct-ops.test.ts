@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { BPF_F_LINK } from '../../../src/abi/generated/flags.ts'
-import { parseObject } from '../../../src/elf/object.ts'
+import { parseObject } from '../../../src/elf/object/object.ts'
 import { copyMapSpec } from '../../../src/maps/spec.ts'
 
 const { maps, programs, btf } = parseObject(readFileSync('test/bpf/struct-ops.bpf.o'))

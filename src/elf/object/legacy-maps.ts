@@ -16,13 +16,13 @@
  * @module
  */
 
-import { mapTypes } from '../abi/generated/enums.ts'
-import { BPF_F_NUMA_NODE } from '../abi/generated/flags.ts'
-import { enumName } from '../abi/names.ts'
-import { cString } from '../base/bytes.ts'
-import type { Btf } from '../btf/btf.ts'
-import { copyMapSpec, isPathStep, type MapSpec } from '../maps/spec.ts'
-import type { ElfFile, ElfSection } from './file.ts'
+import { mapTypes } from '../../abi/generated/enums.ts'
+import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
+import { enumName } from '../../abi/names.ts'
+import { cString } from '../../base/bytes.ts'
+import type { Btf } from '../../btf/btf.ts'
+import { copyMapSpec, isPathStep, type MapSpec } from '../../maps/spec.ts'
+import type { ElfFile, ElfSection } from '../file.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 /** A definition of a map in a `maps` section. */

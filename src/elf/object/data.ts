@@ -6,12 +6,12 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
-import type { Btf } from '../btf/btf.ts'
-import { BtfBuilder } from '../btf/builder.ts'
-import type { BtfDatasec, BtfType } from '../btf/types.ts'
-import type { MapSpec } from '../maps/spec.ts'
-import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from './file.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
+import type { Btf } from '../../btf/btf.ts'
+import { BtfBuilder } from '../../btf/builder.ts'
+import type { BtfDatasec, BtfType } from '../../btf/types.ts'
+import type { MapSpec } from '../../maps/spec.ts'
+import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from '../file.ts'
 
 /** Where a global variable lies. */
 export interface DataVariable {

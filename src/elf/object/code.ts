@@ -6,12 +6,12 @@
  * @module
  */
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
-import { decodeInstructions } from '../asm/decode.ts'
-import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '../asm/instruction.ts'
-import { CALL, LDIMM64 } from '../asm/opcodes.ts'
-import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../btf/ext.ts'
-import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from './file.ts'
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../../abi/constants.ts'
+import { decodeInstructions } from '../../asm/decode.ts'
+import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '../../asm/instruction.ts'
+import { CALL, LDIMM64 } from '../../asm/opcodes.ts'
+import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../../btf/ext.ts'
+import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../file.ts'
 import type { NamedSymbol, ObjectSymbols } from './symbols.ts'
 
 /** A function of an object file. */

@@ -9,13 +9,13 @@
  * @module
  */
 
-import { mapTypes } from '../abi/generated/enums.ts'
-import { BPF_F_NUMA_NODE } from '../abi/generated/flags.ts'
-import { enumName } from '../abi/names.ts'
-import type { Btf } from '../btf/btf.ts'
-import type { BtfMember, BtfStruct } from '../btf/types.ts'
-import type { MapContent, MapSpec } from '../maps/spec.ts'
-import type { ElfFile, ElfSection } from './file.ts'
+import { mapTypes } from '../../abi/generated/enums.ts'
+import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
+import { enumName } from '../../abi/names.ts'
+import type { Btf } from '../../btf/btf.ts'
+import type { BtfMember, BtfStruct } from '../../btf/types.ts'
+import type { MapContent, MapSpec } from '../../maps/spec.ts'
+import type { ElfFile, ElfSection } from '../file.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 const POINTER_SIZE = 8

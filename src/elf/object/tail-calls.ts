@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ProgramSpec } from '../programs/spec.ts'
+import type { ProgramSpec } from '../../programs/spec.ts'
 import type { LegacyMaps } from './legacy-maps.ts'
 
 /** Two numbers as C writes them: decimal, octal or hexadecimal. */

@@ -7,23 +7,23 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
-import type { Instruction, Reference } from '../asm/instruction.ts'
-import { LDIMM64 } from '../asm/opcodes.ts'
-import type { Btf } from '../btf/btf.ts'
-import { essentialName } from '../btf/flavor.ts'
-import type { BtfType } from '../btf/types.ts'
-import type { MapSpec } from '../maps/spec.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
+import type { Instruction, Reference } from '../../asm/instruction.ts'
+import { LDIMM64 } from '../../asm/opcodes.ts'
+import type { Btf } from '../../btf/btf.ts'
+import { essentialName } from '../../btf/flavor.ts'
+import type { BtfType } from '../../btf/types.ts'
+import type { MapSpec } from '../../maps/spec.ts'
 import {
   type ExternSpec,
   isKconfig,
   type KconfigExtern,
   type KfuncExtern,
   type KsymExtern,
-} from '../programs/extern-spec.ts'
+} from '../../programs/extern-spec.ts'
+import type { ElfFile, ElfSymbol } from '../file.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
-import type { ElfFile, ElfSymbol } from './file.ts'
 
 /** Section of options of the kernel's configuration, and the name of their map. */
 export const KCONFIG_SECTION = '.kconfig'

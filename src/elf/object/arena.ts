@@ -7,11 +7,11 @@
  * @module
  */
 
-import type { Btf } from '../btf/btf.ts'
-import type { MapSpec } from '../maps/spec.ts'
+import type { Btf } from '../../btf/btf.ts'
+import type { MapSpec } from '../../maps/spec.ts'
+import type { ElfFile, ElfSection } from '../file.ts'
 import type { ObjectFunction } from './code.ts'
 import { type DataVariable, readVariables } from './data.ts'
-import type { ElfFile, ElfSection } from './file.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 /**

@@ -7,11 +7,11 @@
  * @module
  */
 
-import type { ObjectFileError } from '../base/errors.ts'
-import type { Btf } from '../btf/btf.ts'
-import { BtfBuilder } from '../btf/builder.ts'
-import type { BtfDatasec, BtfFunc, BtfVar } from '../btf/types.ts'
-import { type ExternSpec, isKconfig } from '../programs/extern-spec.ts'
+import type { ObjectFileError } from '../../base/errors.ts'
+import type { Btf } from '../../btf/btf.ts'
+import { BtfBuilder } from '../../btf/builder.ts'
+import type { BtfDatasec, BtfFunc, BtfVar } from '../../btf/types.ts'
+import { type ExternSpec, isKconfig } from '../../programs/extern-spec.ts'
 import { KCONFIG_SECTION, KSYMS_SECTION } from './externs.ts'
 
 /** Name of the variable that stands for functions, and of parameters without a name. */

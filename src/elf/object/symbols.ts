@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ElfFile, type ElfSection, type ElfSymbol, SHF_EXECINSTR, sectionTypes } from './file.ts'
+import { type ElfFile, type ElfSection, type ElfSymbol, SHF_EXECINSTR, sectionTypes } from '../file.ts'
 
 /** A symbol of a function, under a name that is unique in the object. */
 export interface NamedSymbol {

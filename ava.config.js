@@ -4,6 +4,7 @@ const isLast = file => file.endsWith('/kernel/kernel/lockdown.test.js')
 export default {
   files: ['build/test/unit/**/*.test.js', 'build/test/kernel/**/*.test.js'],
   workerThreads: false,
-  timeout: '120s',
+  // Without any test's end. Waits for the kernel take a minute before they give up.
+  timeout: '5m',
   sortTestFiles: (a, b) => Number(isLast(a)) - Number(isLast(b)) || a.localeCompare(b),
 }

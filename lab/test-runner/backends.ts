@@ -28,7 +28,7 @@ const ONCE: Readonly<Record<string, string>> = {
   'house/examples': 'processes, which choose a backend by themselves',
   inspect: 'logs of the verifier',
   'kernel/lockdown': 'refusals of the kernel',
-  'lab/kernel-test': 'tests of the tests',
+  lab: 'tests of the tests',
   'links/kprobe-errors': 'messages',
   'links/kprobe-multi-errors': 'messages',
   'links/tracing-errors': 'messages',

@@ -14,9 +14,12 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAva, skipped } from './ava.ts'
+import { BACKENDS, filesByBackend } from './backends.ts'
 import { enterNamespace, missingNamespace, mountFileSystems } from './namespace.ts'
+import { Pace, slowestFiles } from './pace.ts'
 import { missingShim } from './shim.ts'
 import { addTally, emptyTally, exitCodeOf, type Tally, tallyLine } from './tally.ts'
+import type { TapTest } from './tap.ts'
 import { pickFiles, testFiles } from './test-files.ts'
 
 /** Release lines of Node.js, as `engines` of package.json and README name them. */
@@ -81,14 +84,17 @@ async function smoke(
     addTally(sum, skipped('every test on the running kernel', unreachableKernel))
     return sum
   }
-  for (const backend of ['koffi', 'shim'] as const) {
-    if (backend === 'shim' && noShim !== undefined)
-      addTally(sum, skipped('every test with the shim backend', noShim))
-    else {
-      const env = { EBPF_TS_BACKEND: backend }
-      const files = ring('kernel')
-      addTally(sum, await runAva({ node, files, arguments: ['--concurrency=1'], timeout: TIMEOUT, env }))
-    }
+  if (noShim !== undefined) addTally(sum, skipped('every test with the shim backend', noShim))
+  const backends = BACKENDS.filter(each => each === 'koffi' || noShim === undefined)
+  for (const [backend, files] of filesByBackend(ring('kernel'), backends)) {
+    const pace = new Pace()
+    const onTest = (test: TapTest): void => pace.step(test)
+    const env = { EBPF_TS_BACKEND: backend }
+    addTally(
+      sum,
+      await runAva({ node, files, arguments: ['--concurrency=1'], timeout: TIMEOUT, env, onTest }),
+    )
+    console.log(`  ${backend}: ${slowestFiles(pace.times)}`)
   }
   return sum
 }

@@ -19,6 +19,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'cli/run': 'the command line; what it attaches has tests of its own',
   'collection/refusals': 'no kernel of the matrix lacks what those must lack',
   'lab/kernel-test': 'tests of the tests',
+  'lab/stale': 'tests of the tests',
   'programs/verifier-complex': 'a program that is too large for any kernel',
   'syscalls/koffi': 'the calling convention, which depends on the CPU',
   'syscalls/processes-koffi': 'the ends of processes and workers',

@@ -5,10 +5,11 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BPF_FS_MAGIC } from '../../src/abi/linux.ts'
+import { ownName } from './stale.ts'
 
 /** A directory on a bpffs, which is removed with everything in it at the end of the scope. */
 export interface TemporaryBpffs extends Disposable {
@@ -18,8 +19,8 @@ export interface TemporaryBpffs extends Disposable {
 /** Makes a directory on a bpffs. */
 export function temporaryBpffs(): TemporaryBpffs {
   if (statfsSync('/sys/fs/bpf').type === BPF_FS_MAGIC) {
-    // bpffs knows no names with dots.
-    const path = mkdtempSync('/sys/fs/bpf/ebpf_ts_')
+    const path = `/sys/fs/bpf/${ownName()}`
+    mkdirSync(path)
     return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
   }
   const path = mkdtempSync(join(tmpdir(), 'ebpf-ts-bpffs-'))

@@ -8,12 +8,12 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { commands } from '../../src/abi/generated/enums.ts'
 import type { SyscallEntry } from '../../src/syscalls/backends/syscall-entry.ts'
 import { syscallEntry } from '../../src/syscalls/entry.ts'
 import { type NextIdCommand, nextId } from '../../src/syscalls/info.ts'
 import { nr } from '../../src/syscalls/numbers.ts'
+import { eventually } from './poll.ts'
 
 /** The commands that make objects. */
 const MAKERS: ReadonlySet<number> = new Set([
@@ -31,9 +31,6 @@ const WALKS: readonly (readonly [field: string, command: NextIdCommand])[] = [
   ['map_id', 'map_get_next_id'],
   ['btf_id', 'btf_get_next_id'],
 ]
-
-/** Milliseconds to wait for objects that the kernel frees after a grace period. */
-const PATIENCE = 5000
 
 /** Objects made since the last look, by a readable name such as `'map_id 12'`. */
 const made = new Map<string, { command: NextIdCommand; id: number }>()
@@ -76,12 +73,12 @@ export function forgetKernelObjects(): void {
 
 /** Names of the objects made since {@link forgetKernelObjects} that are alive, and stay so. */
 export async function remainingKernelObjects(): Promise<string[]> {
-  const deadline = performance.now() + PATIENCE
-  for (;;) {
+  // The kernel frees objects after a grace period.
+  await eventually(() => {
     for (const [name, { command, id }] of made) {
       if (nextId(command, id - 1) !== id) made.delete(name)
     }
-    if (made.size === 0 || performance.now() > deadline) return [...made.keys()]
-    await sleep(10)
-  }
+    return made.size === 0
+  })
+  return [...made.keys()]
 }

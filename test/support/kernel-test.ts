@@ -10,11 +10,10 @@ import { SKIP_REASON } from '../../lab/test-runner/tap.ts'
 import type { Feature } from '../../src/kernel/probes/probe.ts'
 import { forgetKernelObjects, remainingKernelObjects, watchKernelObjects } from './kernel-objects.ts'
 import { openFds, probesOfKernel } from './leaks.ts'
+import { ownChildren } from './owner.ts'
 import { eventually } from './poll.ts'
 import { missing, type Requirement } from './requirements.ts'
-
-/** Milliseconds to wait for probes that the kernel removes in its own time. */
-const PATIENCE = 5000
+import { removeStale } from './stale.ts'
 
 /**
  * Declares a test of ring 2, unless this run is for kernels of other versions (`lab/vm/plan.ts`). It runs after the one before it, and fails when a descriptor, a kernel object (map, program,
@@ -35,7 +34,7 @@ export function kernelTest(
     test.skip(`${title}${SKIP_REASON}${reason}`, implementation)
     return
   }
-  watchKernelObjects()
+  prepare()
   test.serial(title, t => {
     forgetKernelObjects()
     const [descriptors, probes] = [openFds(), probesOfKernel()]
@@ -45,11 +44,22 @@ export function kernelTest(
       left.push(...(await remainingKernelObjects()))
       // A probe goes with its link, which the kernel may free in its own time.
       const remaining = (): string[] => subtract(probesOfKernel(), probes)
-      if (!(await eventually(() => remaining().length === 0, PATIENCE))) left.push(...remaining())
+      if (!(await eventually(() => remaining().length === 0))) left.push(...remaining())
       if (left.length > 0) throw new Error(`The test left behind: ${left.join(', ')}`)
     })
     return implementation(t)
   })
+}
+
+let prepared = false
+
+/** Does once what the tests of a file need. */
+function prepare(): void {
+  if (prepared) return
+  prepared = true
+  watchKernelObjects()
+  ownChildren()
+  test.before('what a killed run left is removed', removeStale)
 }
 
 /** What a list has beyond another; equal entries count each. */

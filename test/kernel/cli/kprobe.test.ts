@@ -35,28 +35,36 @@ function countedCalls(): bigint {
   return calls.get(process.pid) ?? 0n
 }
 
-/** Removes the pins at the end of a test. */
+/** Removes the pins, whose paths the object names, at the end of a test; those that a killed run left, at its beginning. */
 function removePins(t: ExecutionContext): void {
-  t.teardown(() => {
+  const remove = (): void => {
     for (const path of [CALLS, TOTAL]) rmSync(path, { force: true })
-  })
+  }
+  remove()
+  t.teardown(remove)
 }
 
-/** What the command would leave behind if it did not clean up. */
-function remains(): string[] {
+/** Programs, links and events like those that the command makes, of any process. */
+function likeOurs(): string[] {
   const programs = [...Program.list()].map(program => {
     using each = program
-    return each.name
+    return `${each.name} ${each.id}`
   })
   const links = [...Link.list()].map(link => {
     using each = link
-    return each.info().type
+    return `${each.info().type} ${each.id}`
   })
   return [
-    ...programs.filter(name => name === 'count_calls'),
-    ...links.filter(type => type === 'perf_event'),
-    ...listProbeEvents().map(({ name }) => name),
+    ...programs.filter(each => each.startsWith('count_calls ')),
+    ...links.filter(each => each.startsWith('perf_event ')),
+    ...listProbeEvents().map(({ group, name }) => `${group}/${name}`),
   ]
+}
+
+/** Returns a function that says what the command has left behind since now. */
+function watchRemains(): () => string[] {
+  const before = new Set(likeOurs())
+  return () => likeOurs().filter(each => !before.has(each))
 }
 
 for (const [signal, mode] of [
@@ -69,11 +77,12 @@ for (const [signal, mode] of [
     [features.kprobe, 'bpffs', 'tracefs'],
     async t => {
       removePins(t)
+      const remains = watchRemains()
       const command = await startCli(['kprobe', OBJECT, FUNCTION, '--mode', mode])
       t.is(command.firstLine, 'Running.')
       makeDirectories(5)
       t.is(countedCalls(), 5n)
-      t.is(listProbeEvents().length, mode === 'legacy' ? 1 : 0)
+      t.is(remains().filter(each => each.includes('/')).length, mode === 'legacy' ? 1 : 0)
       const { code, stdout, stderr } = await command.stop(signal)
       t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'Running.\nTerminate.\n', stderr: '' })
       t.true(await eventually(() => remains().length === 0), remains().join(', '))
@@ -132,6 +141,7 @@ kernelTest(
 
 kernelTest('kprobe: a function that does not exist is named', [features.kprobe, 'bpffs', 'tracefs'], t => {
   removePins(t)
+  const remains = watchRemains()
   const { code, stdout, stderr } = runCli(['kprobe', OBJECT, 'no_such_function'])
   t.deepEqual([code, stdout], [1, ''])
   t.regex(stderr, /^ebpf-ts kprobe: Cannot .*no_such_function.*there is no such function/)
@@ -144,6 +154,7 @@ for (const options of [[], ['--mode', 'legacy']]) {
     [features.kprobe, 'bpffs', 'tracefs'],
     t => {
       removePins(t)
+      const remains = watchRemains()
       const { code, stdout, stderr } = runCli(['kprobe', OBJECT, HOSTILE, ...options])
       t.deepEqual([code, stdout], [2, ''])
       t.deepEqual(obeyed(stderr), [])

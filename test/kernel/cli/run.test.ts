@@ -29,9 +29,9 @@ function start(t: ExecutionContext, ...args: string[]) {
   return { child, printed, ended }
 }
 
-/** Runs `ebpf-ts ...args` to its end, at most a minute. */
+/** Runs `ebpf-ts ...args` to its end, at most five minutes. */
 function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 60_000 })
+  return spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 300_000 })
 }
 
 /** How many of some links, by id, are in the kernel. */
@@ -319,7 +319,7 @@ kernelTest('where the kernel shows no BTF it is told, with what to do', [], t =>
   const { status, stdout, stderr } = spawnSync(
     'unshare',
     ['-m', 'sh', '-c', script, process.execPath, CLI, 'run', PROCESSES],
-    { encoding: 'utf8', timeout: 60_000 },
+    { encoding: 'utf8', timeout: 300_000 },
   )
   t.deepEqual([status, stdout], [1, ''])
   t.is(
@@ -343,7 +343,7 @@ kernelTest('a user without privileges is told what is missing', [], t => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(directory, CLI), 'run', join(directory, PROCESSES)],
-    { uid: 65534, gid: 65534, encoding: 'utf8', timeout: 60_000 },
+    { uid: 65534, gid: 65534, encoding: 'utf8', timeout: 300_000 },
   )
   t.deepEqual([status, stdout], [1, ''])
   t.regex(stderr, /^ebpf-ts run: Cannot .*CAP_BPF.*run as root\n/)

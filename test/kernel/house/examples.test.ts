@@ -12,7 +12,7 @@ function runExample(
   const path = fileURLToPath(new URL(`../../../examples/${name}.js`, import.meta.url))
   const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...args], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   })
   return { code: status, lines: stdout.trimEnd().split('\n'), stderr }

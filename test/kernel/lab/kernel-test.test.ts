@@ -10,6 +10,7 @@ import { features } from '../../../src/kernel/probes/features.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { OwnedFd } from '../../../src/syscalls/fd.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { ownName } from '../../support/stale.ts'
 
 const build = new URL('../../..', import.meta.url)
 const modules = fileURLToPath(new URL('../node_modules', build))
@@ -24,7 +25,8 @@ function runCases(source: string): TapTest[] {
     writeFileSync(join(project, 'test.js'), source)
     // ava's own patience, ten seconds, is too little for an emulated machine.
     const args = [join(modules, 'ava/entrypoints/cli.mjs'), '--tap', '--timeout=5m']
-    const { stdout } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
+    const env = { ...process.env, EBPF_TS_TEST_PATIENCE: '5000' }
+    const { stdout } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env })
     const reader = new TapReader()
     for (const line of stdout.split('\n')) reader.line(line)
     reader.end()
@@ -60,7 +62,7 @@ kernelTest('a test that leaves a descriptor or an object behind fails', ['root']
 
     const bpffs = temporaryBpffs()
     test.after(() => bpffs[Symbol.dispose]())
-    const createMap = () => bpf('map_create', { map_type: mapTypes.array, key_size: 4, value_size: 8, max_entries: 1 })
+    const createMap = () => bpf('map_create', { map_type: ${mapTypes.array}, key_size: 4, value_size: 8, max_entries: 1 })
 
     kernelTest('descriptor', [], t => {
       t.true(createMap() > 0)
@@ -88,19 +90,20 @@ kernelTest('a test that leaves a descriptor or an object behind fails', ['root']
 })
 
 kernelTest('a test that leaves a probe behind fails', ['tracefs', features.uprobe], t => {
+  const group = ownName()
   const [probe, ...more] = runCases(`
     import { appendFileSync } from 'node:fs'
     import test from 'ava'
     import { kernelTest } from '${build}test/support/kernel-test.js'
 
     const EVENTS = '/sys/kernel/tracing/uprobe_events'
-    test.after.always(() => appendFileSync(EVENTS, '-:cases/left'))
+    test.after.always(() => appendFileSync(EVENTS, '-:${group}/left'))
     kernelTest('probe', [], t => {
-      appendFileSync(EVENTS, 'p:cases/left /bin/sh:0x1000')
+      appendFileSync(EVENTS, 'p:${group}/left /bin/sh:0x1000')
       t.pass()
     })`)
   t.deepEqual([probe?.name, probe?.outcome], ['probe', 'failed'])
-  t.regex(probe?.detail ?? '', /The test left behind: p:cases\/left \/.*sh:0x0*1000/)
+  t.regex(probe?.detail ?? '', new RegExp(`The test left behind: p:${group}/left\\s+/.*sh:0x0*1000`))
   t.deepEqual(more, [])
 })
 

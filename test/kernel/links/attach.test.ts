@@ -25,6 +25,7 @@ import { kernelTest } from '../../support/kernel-test.ts'
 import { loadObject } from '../../support/objects.ts'
 import { eventually } from '../../support/poll.ts'
 import { cgroup2Path } from '../../support/requirements.ts'
+import { ownName } from '../../support/stale.ts'
 
 /** Places of the programs of `sections` in `hits`. */
 const HITS = {
@@ -226,7 +227,7 @@ kernelTest('cgroup programs attach by section to the cgroup that is given', ['cg
 
 kernelTest('a cgroup that is removed leaves a link to nothing', ['cgroup2'], async t => {
   using loaded = load('on_cgroup_skb_egress')
-  const path = join(cgroup2Path()!, `ebpf-ts-${process.pid}`)
+  const path = join(cgroup2Path()!, ownName())
   mkdirSync(path)
   using link = cgroup(loaded.programs[0]!, path, 'cgroup_inet_egress')
   rmdirSync(path)

@@ -23,10 +23,11 @@ import { temporaryBpffs } from '../../support/bpffs.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { kprobeMultiInfo, uprobeMultiInfo } from '../../support/links/features.ts'
 import { Recorder, TEST_FUNCTIONS } from '../../support/links/recorder.ts'
+import { operations } from '../../support/links/struct-ops.ts'
 import { UprobeCounter } from '../../support/links/uprobe-counter.ts'
 import { makeUprobeTarget } from '../../support/links/uprobe-target.ts'
 import { structOpsLink } from '../../support/maps/features.ts'
-import { loadObject, objectSpec } from '../../support/objects.ts'
+import { loadObject } from '../../support/objects.ts'
 
 type LinkClass<L extends Link> = new (...args: never[]) => L
 
@@ -135,9 +136,7 @@ kernelTest('a uprobe_multi link that is opened again has its count', [features.u
 })
 
 kernelTest('a link of operations that is opened again can be updated', [structOpsLink], t => {
-  const spec = objectSpec('struct-ops')
-  for (const [name, map] of spec.maps) map.autocreate = name === 'linked'
-  for (const program of spec.programs.values()) program.autoload = false
+  const spec = operations('linked')
   using first = Collection.load(spec)
   using second = Collection.load(spec)
   using link = first.attachStructOps('linked')

@@ -1,51 +1,48 @@
 import { readFileSync } from 'node:fs'
+import test from 'ava'
 import { Collection } from '../../../src/collection/collection.ts'
-import type { CollectionSpec } from '../../../src/collection/spec.ts'
 import { verifyObject, verifyProgram } from '../../../src/inspect/verify.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { operations, operationsName, unregisterStale } from '../../support/links/struct-ops.ts'
 import { structOpsLink, structOpsMaps } from '../../support/maps/features.ts'
 import { objectSpec } from '../../support/objects.ts'
 
-/** The object with the maps that are named, and no others. */
-function objectWithMaps(...names: string[]): CollectionSpec {
-  const spec = objectSpec('struct-ops')
-  for (const [name, map] of spec.maps) map.autocreate = names.includes(name)
-  for (const program of spec.programs.values()) program.autoload = false
-  return spec
-}
+test.before(() => {
+  if (structOpsMaps.probe() === 'yes') unregisterStale()
+})
 
 function congestionControls(): string[] {
   return readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ')
 }
 
 kernelTest('a map without a link registers its operations until it is detached', [structOpsMaps], t => {
-  using collection = Collection.load(objectWithMaps('plain'))
+  using collection = Collection.load(operations('plain'))
   t.deepEqual([...collection.maps.keys()], ['plain'])
   t.deepEqual([...collection.programs.keys()], ['halve', 'stay', 'undo'])
-  t.false(congestionControls().includes('ebpf_ts_plain'))
+  t.false(congestionControls().includes(operationsName('plain')))
   const attached = collection.attach()
   t.deepEqual([attached.programs, attached.skipped], [[], []])
-  t.true(congestionControls().includes('ebpf_ts_plain'))
+  t.true(congestionControls().includes(operationsName('plain')))
   attached.close()
-  t.false(congestionControls().includes('ebpf_ts_plain'))
+  t.false(congestionControls().includes(operationsName('plain')))
 })
 
 kernelTest('a map with a link registers its operations until the link is closed', [structOpsLink], t => {
-  using collection = Collection.load(objectWithMaps('linked'))
+  using collection = Collection.load(operations('linked'))
   const link = collection.attachStructOps('linked')
-  t.true(congestionControls().includes('ebpf_ts_link'))
+  t.true(congestionControls().includes(operationsName('linked')))
   const info = link.info()
   t.is(info.type, 'struct_ops')
   if (info.type === 'struct_ops') t.is(info.mapId, collection.maps.get('linked').id)
   link.close()
-  t.false(congestionControls().includes('ebpf_ts_link'))
+  t.false(congestionControls().includes(operationsName('linked')))
   // Its value is set already then.
   collection.attachStructOps('linked').close()
 })
 
 kernelTest('a link goes over to the operations of another map', [structOpsLink], t => {
-  using collection = Collection.load(objectWithMaps('linked'))
-  using second = Collection.load(objectWithMaps('linked'))
+  using collection = Collection.load(operations('linked'))
+  using second = Collection.load(operations('linked'))
   using link = collection.attachStructOps('linked')
   // A value is set by attaching, and only once; these operations have the name of others.
   t.throws(() => link.update(second.maps.get('linked')), { code: 'EINVAL' })
@@ -56,7 +53,7 @@ kernelTest('a link goes over to the operations of another map', [structOpsLink],
 })
 
 kernelTest('members that no kernel has must be unset', [structOpsMaps], t => {
-  const spec = objectWithMaps('optional')
+  const spec = operations('optional')
   spec.maps.get('optional').flags = 0
   {
     using collection = Collection.load(spec)
@@ -71,7 +68,7 @@ kernelTest('members that no kernel has must be unset', [structOpsMaps], t => {
 })
 
 kernelTest('a struct that no kernel calls is an error', [structOpsMaps], t => {
-  const spec = objectWithMaps('plain')
+  const spec = operations('plain')
   const map = spec.maps.get('plain')
   map.valueTypeId = map.btf!.find('bpf_dummy_ops_state', 'struct')!
   t.throws(() => Collection.load(spec), {
@@ -82,7 +79,7 @@ kernelTest('a struct that no kernel calls is an error', [structOpsMaps], t => {
 })
 
 kernelTest('a program stands for one member of one struct', [structOpsMaps], t => {
-  const spec = objectWithMaps('plain')
+  const spec = operations('plain')
   spec.maps.get('plain').programs!.set('undo_cwnd', 'halve')
   t.throws(() => Collection.load(spec), {
     code: 'ERR_INVALID_SPEC',

@@ -174,7 +174,7 @@ for (const [scenario, output] of Object.entries(endings)) {
   kernelTest(`a process ends by itself: ${scenario}`, [ringBuffers], t => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(processScript), scenario], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 300_000,
       killSignal: 'SIGKILL',
     })
     t.deepEqual({ status, stdout, stderr }, { status: 0, stdout: output, stderr: '' })

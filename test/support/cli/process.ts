@@ -24,7 +24,7 @@ export function runCli(args: readonly string[], options: Pick<SpawnOptions, 'uid
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     ...options,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   })
   return { code: status, signal, stdout, stderr }

@@ -35,6 +35,7 @@ import { allocate, scratch } from '../../../src/syscalls/memory.ts'
 import { type MappingRegion, pageSize, SharedMapping } from '../../../src/syscalls/mmap.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
 import { ioctl, perfEventOpen } from '../../../src/syscalls/perf.ts'
+import { eventually } from '../poll.ts'
 
 const FIONREAD = 0x541b
 
@@ -500,8 +501,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   })
 
   const untilCalled = async (t: ExecutionContext, done: () => boolean): Promise<void> => {
-    for (let i = 0; i < 500 && !done(); i++) await new Promise(resolve => setTimeout(resolve, 5))
-    t.true(done())
+    t.true(await eventually(done))
   }
 
   test('a watcher is called again until its descriptor is drained', async t => {
@@ -608,7 +608,6 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
       syscallEntry()
         .watch(event.fd, () => {})
         .close()
-    await new Promise(resolve => setTimeout(resolve, 20))
-    t.is(countFds(), before)
+    t.true(await eventually(() => countFds() === before), `${countFds()} descriptors, ${before} before`)
   })
 }

@@ -19,6 +19,7 @@ import { syscallEntry } from '../../../src/syscalls/entry.ts'
 import { OwnedFd } from '../../../src/syscalls/fd.ts'
 import { allocate } from '../../../src/syscalls/memory.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
+import { eventually } from '../poll.ts'
 
 /** How a scenario ended. */
 export interface Outcome {
@@ -41,7 +42,7 @@ export function runScenario(
     const child = spawn(process.execPath, [...execArgv, self, name], {
       env: { ...process.env, EBPF_TS_BACKEND: backend, NODE_CHANNEL_FD: undefined, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
+      timeout: 300_000,
       killSignal: 'SIGKILL',
     })
     let stdout = ''
@@ -217,7 +218,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
       await sleep(5)
     }
     event.signal()
-    for (let i = 0; i < 200 && called === 0; i++) await sleep(10)
+    await eventually(() => called > 0)
     console.log(`gc ${typeof globalThis.gc}, called ${called}`)
     process.exit()
   },

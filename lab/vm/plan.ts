@@ -17,6 +17,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'bench-peers/ours': 'the rows of a benchmark do their work',
   'btf/dedup': 'computes with types, of any kernel',
   'cli/run': 'the command line; what it attaches has tests of its own',
+  'cli/verify': 'the command line; what it verifies has tests of its own',
   'collection/refusals': 'no kernel of the matrix lacks what those must lack',
   'lab/kernel-test': 'tests of the tests',
   'lab/stale': 'tests of the tests',

@@ -5,10 +5,9 @@
  * @module
  */
 
-import { commands } from './commands/group.ts'
 import { execute } from './form/execute.ts'
+import { tool } from './tool.ts'
 
-const tool = { name: 'ebpf-ts', summary: 'load, attach, read and measure eBPF programs', commands }
 const { code, written } = await execute(tool, process.argv.slice(2), process)
 process.exitCode = code
 // Output that no reader takes would keep the process alive.

@@ -29,9 +29,9 @@ export class Output {
     this.#colours = this.#isTerminal && !env.NO_COLOR && env.TERM !== 'dumb'
   }
 
-  /** Columns of the terminal; `undefined` when it is a file or a pipe. */
+  /** Columns of the terminal; `undefined` when it does not know, or is a file or a pipe. */
   get columns(): number | undefined {
-    return this.#isTerminal ? this.sink.stream.columns : undefined
+    return (this.#isTerminal && this.sink.stream.columns) || undefined
   }
 
   get #isTerminal(): boolean {

@@ -5,10 +5,10 @@
  */
 
 import { Writable } from 'node:stream'
-import { commands } from '../../../src/cli/commands/group.ts'
 import { execute, type Tool } from '../../../src/cli/form/execute.ts'
 import { Output } from '../../../src/cli/output/output.ts'
 import { Sink, type TextStream } from '../../../src/cli/output/sink.ts'
+import { tool } from '../../../src/cli/tool.ts'
 
 /** A stream that remembers its text, and takes it only when it is allowed to. */
 export class FakeStream extends Writable implements TextStream {
@@ -61,9 +61,6 @@ export interface Executed {
   readonly stdout: string
   readonly stderr: string
 }
-
-/** The tool with its commands. */
-export const tool: Tool = { name: 'ebpf-ts', summary: 'load eBPF programs', commands }
 
 /**
  * Runs a command line in this process.

@@ -39,6 +39,7 @@ test('tables fit a terminal, and nothing is cut in a pipe', t => {
     return stream.text
   }
   t.is(table(), `${'NAME'.padEnd(50 + SHOWN.length)}  N\n${'x'.repeat(50)}${SHOWN}  7\n`)
+  t.is(table(0), table())
   t.is(table(20), `NAME               N\n${'x'.repeat(16)}…  7\n`)
 })
 

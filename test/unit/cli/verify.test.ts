@@ -46,6 +46,35 @@ test('an object that cannot be read is told, and the others are seen to', t => {
   t.like(run('package.json'), { status: 1, stdout: '' })
 })
 
+test('a reader that goes away changes no exit code, and is not an error', t => {
+  for (const [args, code] of [
+    [['inspect', objectPath('core'), '--disassemble'], 0],
+    [['inspect', objectPath('core'), '--json'], 0],
+    [['verify', objectPath('core'), '--btf', 'test/btf/abi.btf'], 1],
+    [['inspect', 'package.json', '--json'], 1],
+    [['--help'], 0],
+  ] as const) {
+    // The reader is gone before anything is written.
+    const command = `{ sleep 0.5; exec ${process.execPath} build/src/cli/main.js ${args.join(' ')}; } | true; echo \${PIPESTATUS[0]}`
+    const { stdout, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' })
+    t.deepEqual([stdout, stderr], [`${code}\n`, ''], args.join(' '))
+  }
+})
+
+test('objects that cannot be read are members of the document, or its error', t => {
+  const some = run('package.json', objectPath('functions'), '--btf', 'test/btf/abi.btf', '--json')
+  t.deepEqual([some.status, some.stderr], [1, ''])
+  const { programs, errors } = JSON.parse(some.stdout) as { programs: object[]; errors: object[] }
+  t.true(programs.length > 0)
+  t.is(errors.length, 1)
+  t.like(errors[0], { file: 'package.json', code: 'ERR_OBJECT_FILE', reason: 'Not an ELF file' })
+  t.like(JSON.parse(run('package.json', '--json').stdout), { error: { code: 'ERR_OBJECT_FILE', offset: 0 } })
+  const none = JSON.parse(run('package.json', '/nowhere', '--json').stdout) as { error: { errors: object[] } }
+  t.like(none.error, { code: 'ERR_OBJECT_FILE', message: 'Cannot read any of the objects' })
+  t.is(none.error.errors.length, 2)
+  t.like(none.error.errors[1], { file: 'nowhere', code: 'ENOENT' })
+})
+
 test('wrong use is told', t => {
   for (const args of [[], ['a', '--json', '--csv'], ['a', '--btf', 'b', '--csv'], ['a', '--attach']]) {
     t.like(run(...args), { status: 2, stdout: '' })

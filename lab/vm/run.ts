@@ -3,8 +3,8 @@
  *
  *     npm run test:vm [-- [--all] [--kernel NAME]... [--jobs GUESTS] [-- AVA ARGUMENTS...]]
  *
- * Each kernel runs what `plan.ts` has for it; `--all`, a chosen kernel or a chosen file run everything. A test that is
- * skipped on every kernel, the host's among them, fails a run of the whole matrix.
+ * Each kernel runs what `plan.ts` has for it; with `--all` or arguments of ava, everything. A test that is skipped on every
+ * kernel, the host's among them, fails a run of the whole matrix.
  *
  * GUESTS is how many run at a time; the default is one per CPU, since a guest keeps little more than one busy.
  * AVA ARGUMENTS may name test files (`test/kernel/maps/create.test.ts`) and options of ava (`--match='*hash*'`).
@@ -67,17 +67,17 @@ function parseOptions(args: readonly string[]): Options {
   })
   const jobs = Number(values.jobs ?? availableParallelism())
   if (!Number.isInteger(jobs) || jobs < 1) throw new RangeError(`--jobs must be a count, not ${values.jobs}`)
-  const whole = values.kernel === undefined && more.length === 0
   const patterns = more.filter(each => !each.startsWith('-'))
   const files = pickFiles(testFiles('build/test/kernel'), patterns)
   const everything: GuestPlan = { files, range: undefined }
-  const declared = whole && values.all !== true ? declaredTests(files) : undefined
+  const planned = values.all !== true && more.length === 0
+  const declared = planned ? declaredTests(files) : undefined
   return {
     kernels: choose(values.kernel),
     jobs,
     avaArguments: more.filter(each => each.startsWith('-')),
     plan: choice => (declared === undefined ? everything : planGuest(choice, kernels, files, declared)),
-    whole,
+    whole: values.kernel === undefined && more.length === 0,
   }
 }
 

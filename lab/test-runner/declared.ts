@@ -6,12 +6,18 @@
 
 import { parseKernelVersion } from '../../src/kernel/version.ts'
 
+/**
+ * Among the needs of a test: it runs on every kernel of the matrix. Such tests compare what the library knows of each version
+ * with the kernel.
+ */
+export const EVERY_KERNEL = 'every kernel'
+
 /** A test of the kernel ring. */
 export interface DeclaredTest {
   /** Name of its file: `'maps/batch'`. */
   readonly file: string
   readonly title: string
-  /** First kernel that has all it needs: `'5.6'`; `undefined` when no version says so. */
+  /** First kernel that has all it needs: `'5.6'`; `undefined` when no version says so; or {@link EVERY_KERNEL}. */
   readonly since: string | undefined
 }
 
@@ -37,8 +43,9 @@ export function parseRange(text: string): VersionRange {
   return { after: after === '' ? undefined : after, upTo }
 }
 
-/** Whether a test that needs a kernel of some version belongs to a range; one that needs none, to the first. */
+/** Whether a test belongs to a range by the first kernel that has what it needs; one that needs none, to the first range. */
 export function inRange(since: string | undefined, { after, upTo }: VersionRange): boolean {
+  if (since === EVERY_KERNEL) return true
   if (since === undefined) return after === undefined
   const { code } = parseKernelVersion(since)
   return (
@@ -46,10 +53,11 @@ export function inRange(since: string | undefined, { after, upTo }: VersionRange
   )
 }
 
-/** The first kernel that has all of some needs: the newest of their first kernels. */
+/** The first kernel that has all of some needs: the newest of their first kernels; or {@link EVERY_KERNEL}. */
 export function sinceOf(
   needs: readonly (string | { readonly since: string | undefined })[],
 ): string | undefined {
+  if (needs.includes(EVERY_KERNEL)) return EVERY_KERNEL
   const versions = needs.flatMap(need =>
     typeof need === 'string' || need.since === undefined ? [] : [need.since],
   )

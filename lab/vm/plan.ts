@@ -2,7 +2,7 @@
  * Which kernel tests run in which guest.
  *
  * What a kernel's version cannot change runs on the host only. What it can runs on the oldest kernel that has all that a test
- * needs, and on the newest. What the CPU can change runs on the other architecture too. An emulated guest is some ten times
+ * needs, and on the newest; what compares the library's tables of first releases with a kernel, on every one. What the CPU can change runs on the other architecture too. An emulated guest is some ten times
  * slower than a machine: everything everywhere (`npm run test:vm -- --all`) is for before a release.
  *
  * @module
@@ -44,6 +44,8 @@ export const ARCHITECTURE_FILES: Readonly<Record<string, string>> = {
   'collection/externs': 'configuration and functions of the kernel',
   'collection/load': 'memory of variables',
   'kernel/facts': 'CPUs, the kernel’s own types',
+  'kernel/since': 'first releases differ',
+  'links/have-hook': 'first releases differ',
   'links/kprobe': 'registers, and functions that can be probed',
   'links/kprobe-multi': 'ftrace',
   'links/ksyscall': 'how system calls pass their arguments',

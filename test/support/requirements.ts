@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { EVERY_KERNEL } from '../../lab/test-runner/declared.ts'
 import { BPF_FS_MAGIC, CAP_NET_ADMIN, CGROUP2_SUPER_MAGIC, TRACEFS_MAGIC } from '../../src/abi/linux.ts'
 import type { Feature, ProbeAnswer } from '../../src/kernel/probes/probe.ts'
 
@@ -19,6 +20,7 @@ export type Requirement =
   | 'cgroup2'
   | 'bpftool'
   | 'strace'
+  | typeof EVERY_KERNEL
 
 /** Where cgroup2 is mounted, alone or beside version 1. */
 const CGROUP2_PATHS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'] as const
@@ -38,6 +40,7 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
   cgroup2: { name: 'a cgroup2 file system', probe: () => (cgroup2Path() === undefined ? 'no' : 'yes') },
   bpftool: { name: 'bpftool', probe: () => hasCommand('bpftool', 'version') },
   strace: { name: 'strace', probe: () => hasCommand('strace', '-V') },
+  [EVERY_KERNEL]: { name: 'a kernel', probe: () => 'yes' },
 }
 
 /** Mount point of cgroup2; `undefined` where there is none. */

@@ -6,7 +6,7 @@ import type { Hook } from '../../../src/programs/sections.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 
 for (const [name, { since, config, feature }] of Object.entries(hooks) as [Hook, HookDefinition][]) {
-  kernelTest(`whether the kernel has the hook ${name}`, [], t => {
+  kernelTest(`whether the kernel has the hook ${name}`, ['every kernel'], t => {
     const answer = haveHook(name)
     const old = !isAtLeast(since)
     if (old) t.not(answer, 'yes')

@@ -1,6 +1,7 @@
 import test from 'ava'
 import {
   type DeclaredTest,
+  EVERY_KERNEL,
   formatRange,
   inRange,
   parseRange,
@@ -54,6 +55,7 @@ test('a test belongs to the oldest kernel that has what it needs', t => {
   t.deepEqual(homes('6.2'), ['6.12'])
   t.deepEqual(homes('6.12'), ['6.12'])
   t.deepEqual(homes('6.13'), [], 'only the newest has it')
+  t.deepEqual(homes(EVERY_KERNEL), ['5.10', '6.1', '6.12'])
 })
 
 test('each kernel runs the files that have a test for it', t => {
@@ -85,6 +87,7 @@ test('a test needs the newest of the kernels that its needs name', t => {
   t.is(sinceOf(['root', ...needs('5.8', '5.18', undefined, '5.4')]), '5.18')
   t.is(sinceOf(['root', ...needs(undefined)]), undefined)
   t.is(sinceOf([]), undefined)
+  t.is(sinceOf([EVERY_KERNEL, ...needs('5.8')]), EVERY_KERNEL)
 })
 
 const all = testFiles('build/test/kernel')

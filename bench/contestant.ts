@@ -11,7 +11,7 @@ import { type Setup, Unavailable, type Work } from './work.ts'
 
 /** Milliseconds of a sweep. */
 const SWEEP = 120
-/** Seconds of a long row, when nobody says otherwise. */
+/** Default seconds of a long row. */
 const SECONDS = 5
 
 /** Speaks the protocol until stdin ends, or answers the one row that the command line asks for. */
@@ -40,7 +40,7 @@ async function answer(
 ): Promise<Answer> {
   try {
     const setup = setups[row]
-    if (setup === undefined) return { row, skip: 'there is no such row' }
+    if (setup === undefined) return { row, skip: 'no such row' }
     const work = opened.get(row) ?? (await setup({ milliseconds: SWEEP, seconds }))
     opened.set(row, work)
     return { row, ...(await work.sweep()) }

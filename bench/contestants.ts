@@ -53,13 +53,13 @@ export function isInstalled({ install, command }: Contestant): boolean {
 /**
  * Ourselves and the peers with these names; all without names.
  *
- * @throws RangeError when there is no such peer
+ * @throws RangeError when a peer is unknown
  */
 export function pickContestants(names: readonly string[]): readonly Contestant[] {
   for (const name of names) {
     if (!contestants.some(each => each.name === name)) {
       throw new RangeError(
-        `There is no peer ${name}; there are ${contestants.map(each => each.name).join(', ')}`,
+        `Unknown peer ${name}: expected one of ${contestants.map(each => each.name).join(', ')}`,
       )
     }
   }

@@ -60,7 +60,7 @@ export interface BenchDocument {
   readonly rows: readonly MeasuredRow[]
 }
 
-/** What a contestant's answers in a row come to: the first that is no sample decides. */
+/** The result of a contestant's answers in a row: the first that is not a sample decides. */
 export function resultOf(answers: readonly Answer[]): Result {
   const samples: Sample[] = []
   for (const answer of answers) {

@@ -44,7 +44,7 @@ const GUEST_TIMEOUT = 3600
 /** The same in a guest. */
 async function runThere(name: string, args: readonly string[]): Promise<number> {
   const choice = kernels.find(each => each.name === name)
-  if (choice === undefined) throw new RangeError(`There is no kernel ${name}`)
+  if (choice === undefined) throw new RangeError(`Unknown kernel ${name}`)
   const quoted = args.map(each => `'${each.replaceAll("'", `'\\''`)}'`)
   const result = await runInGuest(prepareKernel(choice), `node build/bench/main.js ${quoted.join(' ')}`, {
     timeout: GUEST_TIMEOUT,

@@ -35,7 +35,7 @@ export class ContestantProcess implements AsyncDisposable {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-2000)
     })
-    // It may have ended: the missing answer tells.
+    // It may have ended: the answer is missing then.
     this.#child.stdin?.on('error', () => {})
     this.#lines = linesOf(this.#child)[Symbol.asyncIterator]()
   }
@@ -100,6 +100,6 @@ export class ContestantProcess implements AsyncDisposable {
 }
 
 function linesOf({ stdout }: ChildProcess): Interface {
-  if (stdout === null) throw new Error('There is no pipe')
+  if (stdout === null) throw new Error('The contestant has no pipe')
   return createInterface({ input: stdout })
 }

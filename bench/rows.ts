@@ -248,7 +248,9 @@ export function pickRows(patterns: readonly string[]): readonly Row[] {
     const quoted = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
     const matcher = new RegExp(`^${quoted}$`)
     if (!rows.some(({ name }) => matcher.test(name))) {
-      throw new RangeError(`There is no row ${pattern}; there are ${rows.map(({ name }) => name).join(', ')}`)
+      throw new RangeError(
+        `Unknown row ${pattern}: expected one of ${rows.map(({ name }) => name).join(', ')}`,
+      )
     }
     return matcher
   })

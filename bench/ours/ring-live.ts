@@ -96,7 +96,7 @@ const BATCH = 1000
 /** Milliseconds of a piece of work. */
 const PIECE = 1
 
-/** Works in pieces until it is told to stop, and lets the event loop turn between them. */
+/** Works in pieces until stopped, and lets the event loop turn between them. */
 async function work(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const start = now()
@@ -105,7 +105,7 @@ async function work(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Reads until it is told to stop; returns the number of records. */
+/** Reads until stopped; returns the number of records. */
 async function read(ring: RingBuffer, signal: AbortSignal): Promise<number> {
   let records = 0
   for await (const _ of ring.records({ signal })) records++

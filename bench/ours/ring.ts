@@ -210,7 +210,7 @@ const forAwait =
       throw new Error('the loop has ended')
     }
     const consumed = consume()
-    // Whoever waits for a sweep is told.
+    // Wake the waiter of a sweep.
     consumed.catch(() => {})
     return {
       sweep() {

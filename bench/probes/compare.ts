@@ -186,7 +186,7 @@ function formatCost({ median, lowerQuartile, upperQuartile }: Summary): string {
 
 async function compareInGuest(name: string, { rounds, repeat }: Options): Promise<number> {
   const choice = kernels.find(each => each.name === name)
-  if (choice === undefined) throw new RangeError(`There is no kernel ${name}`)
+  if (choice === undefined) throw new RangeError(`Unknown kernel ${name}`)
   const command = `node build/bench/probes/compare.js --built --rounds ${rounds} --repeat ${repeat}`
   const result = await runInGuest(prepareKernel(choice), command, {
     timeout: TIMEOUT,

@@ -105,7 +105,7 @@ static struct bpf_program *find(const char *name)
 	struct bpf_program *program = bpf_object__find_program_by_name(object, name);
 
 	if (!program)
-		die("there is no program %s", name);
+		die("program %s not found", name);
 	return program;
 }
 
@@ -257,7 +257,7 @@ static struct job parse_job(char *text)
 		if (!strcmp(variants[i].name, text))
 			job.variant = &variants[i];
 	if (!job.variant)
-		die("there is no variant %s", text);
+		die("unknown variant %s", text);
 	return job;
 }
 

@@ -48,7 +48,7 @@ export const twinVariants: readonly string[] = [
 export function buildTwin(): void {
   mkdirSync(OUTPUT, { recursive: true })
   const clang = ['clang', 'clang-19'].find(name => spawnSync(name, ['--version']).error === undefined)
-  if (clang === undefined) throw new Error('Cannot build the twin: there is no clang')
+  if (clang === undefined) throw new Error('Cannot build the twin: clang is not installed')
   const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
   const headers = `/usr/include/${machine}-linux-gnu`
   const bpf = ['-O2', '-g', '-target', 'bpf', '-mcpu=v2', `-I${headers}`]

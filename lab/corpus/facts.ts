@@ -1,5 +1,5 @@
 /**
- * What is compared: what an object holds, and what came of loading each of its programs alone.
+ * What is compared: what an object holds, and the result of loading each of its programs alone.
  *
  * @module
  */

@@ -41,7 +41,7 @@ export const known: readonly Known[] = [
   },
   {
     cause:
-      'the type of the records of a ring buffer, by which readers decode them, is no size for the kernel',
+      'the type of the records of a ring buffer, by which readers decode them, gives the kernel no value size',
     matches: ({ about, fields, ours, twins }) =>
       (about === 'map' && fields.join() === 'value' && ours?.type === mapTypes.ringbuf && ours.value === 0) ||
       (about === 'load' &&

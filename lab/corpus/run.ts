@@ -45,7 +45,7 @@ async function checkInGuest(name: string, part: string): Promise<KernelResult> {
   const choice = kernels.find(each => each.name === name)
   if (choice === undefined || choice.arch !== 'x64') {
     const names = kernels.filter(each => each.arch === 'x64').map(each => each.name)
-    throw new RangeError(`There is no kernel ${name} with a twin; there are ${names.join(', ')}`)
+    throw new RangeError(`Kernel ${name} has no twin: expected one of ${names.join(', ')}`)
   }
   const kernel = prepareKernel(choice)
   console.log(`booting ${kernel.release}`)

@@ -21,7 +21,7 @@ const VERSION = join(CACHE, HEADERS_AND_LIBRARIES, 'usr/lib/x86_64-linux-gnu/pkg
  * Compiles it with the host's compiler, but sid's headers and static libraries.
  *
  * @returns the version of libbpf in it
- * @throws Error when there is no C compiler, with what it says
+ * @throws Error when the C compiler is missing or fails, with its output
  */
 export function buildTwin(): string {
   const root = prepareDirectory(HEADERS_AND_LIBRARIES, tree => {

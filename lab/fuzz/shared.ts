@@ -31,7 +31,7 @@ export interface WorkerData {
 export interface Finding {
   readonly input: number
   readonly name: string
-  /** First line tells findings apart. */
+  /** Its first line distinguishes findings. */
   readonly what: string
 }
 

@@ -129,7 +129,7 @@ function choose(names: readonly string[] | undefined): readonly KernelChoice[] {
     const choice = kernels.find(each => each.name === name)
     if (choice === undefined) {
       throw new RangeError(
-        `There is no kernel ${name}; there are ${kernels.map(each => each.name).join(', ')}`,
+        `Unknown kernel ${name}: expected one of ${kernels.map(each => each.name).join(', ')}`,
       )
     }
     return choice

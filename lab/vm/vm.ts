@@ -17,7 +17,7 @@ const usage = 'Usage: npm run vm list | prepare [KERNEL...] | shell KERNEL'
 async function main([command, ...names]: readonly string[]): Promise<number> {
   const unknown = names.find(name => !kernels.some(each => each.name === name))
   if (unknown !== undefined) {
-    console.error(`There is no kernel ${unknown}; there are ${kernels.map(each => each.name).join(', ')}`)
+    console.error(`Unknown kernel ${unknown}: expected one of ${kernels.map(each => each.name).join(', ')}`)
     return 2
   }
   const chosen = kernels.filter(each => names.length === 0 || names.includes(each.name))

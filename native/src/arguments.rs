@@ -27,7 +27,7 @@ pub unsafe fn data(env: Env, info: CallbackInfo) -> *mut c_void {
     data
 }
 
-/// Up to `N` integers, 0 where none was given; `None` when one is no number.
+/// Up to `N` integers, 0 for each absent one; `None` when one is not a number.
 pub unsafe fn numbers<const N: usize>(env: Env, info: CallbackInfo) -> Option<[i64; N]> {
     let (values, count) = values::<N>(env, info);
     let mut numbers = [0; N];

@@ -100,7 +100,7 @@ pub fn map_pages(size: usize) -> i64 {
 }
 
 /// # Safety
-/// `address` and `size` are those of `map_pages`, and nobody uses the pages any more.
+/// `address` and `size` are those of `map_pages`, and the pages are no longer in use.
 pub unsafe fn unmap_pages(address: usize, size: usize) {
     syscall(nr::MUNMAP, [address as i64, size as i64, 0, 0, 0, 0]);
 }

@@ -2,7 +2,7 @@
 //! `syscallAsync`, `addressOf`, `watch` and the operations on a watcher.
 //!
 //! No standard library, no C library, no crates: Node-API and libuv are declared by hand in `node.rs`, and memory
-//! comes in pages from the kernel. There is no global state, so every worker thread can load it.
+//! comes in pages from the kernel. It keeps no global state, so every worker thread can load it.
 
 #![no_std]
 
@@ -17,7 +17,7 @@ mod work;
 use core::ffi::CStr;
 use node::{Callback, Env, Value};
 
-/// A panic is a bug in this file's few hundred lines; there is nobody to tell but the shell.
+/// A panic is a bug in this file's few hundred lines; the process can only abort.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     kernel::exit_group(134)

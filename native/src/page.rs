@@ -3,7 +3,7 @@
 use crate::kernel;
 use core::mem::size_of;
 
-/// Moves a value into fresh pages, followed by `extra` zero bytes; null when there is no memory.
+/// Moves a value into fresh pages, followed by `extra` zero bytes; null when memory is exhausted.
 pub fn allocate<T>(value: T, extra: usize) -> *mut T {
     let address = kernel::map_pages(size_of::<T>() + extra);
     if address < 0 {
@@ -18,7 +18,7 @@ pub fn allocate<T>(value: T, extra: usize) -> *mut T {
 /// Returns the pages of a value.
 ///
 /// # Safety
-/// `place` and `extra` are those of `allocate`, and nobody uses the value any more.
+/// `place` and `extra` are those of `allocate`, and the value is no longer in use.
 pub unsafe fn free<T>(place: *mut T, extra: usize) {
     kernel::unmap_pages(place as usize, size_of::<T>() + extra);
 }

@@ -45,7 +45,7 @@ pub unsafe extern "C" fn syscall_async(env: Env, info: CallbackInfo) -> Value {
         ) == Status::OK
         && node::napi_queue_async_work(env, (*call).work) == Status::OK;
     if !created {
-        // Only while the environment ends, where nobody sees the promise any more.
+        // Only while the environment ends, when the promise can no longer settle.
         page::free(call, 0);
     }
     promise

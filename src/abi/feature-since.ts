@@ -52,7 +52,7 @@ export const featureSince = {
   btfDatasec: '5.2',
   /** BTF of data sections whose names begin with `?`. */
   btfQuestionMark: '6.9',
-  /** BTF that tells global functions from static ones. */
+  /** BTF that distinguishes global functions from static ones. */
   btfGlobalFunc: '5.6',
   /** BTF of floating point numbers. */
   btfFloat: '5.13',

@@ -73,7 +73,7 @@ function relative({ opcode }: Instruction, name: string, distance: number): Part
   if (opcode === CALL) return { src: BPF_PSEUDO_CALL, imm: distance }
   if (opcode === GOTOL) return { imm: distance }
   if (opcode === LDIMM64) return { src: BPF_PSEUDO_FUNC, imm: BigInt.asUintN(32, BigInt(distance)) }
-  if (!isNearJump(opcode)) throw labelError(name, `opcode 0x${opcode.toString(16)} is no jump or call`)
+  if (!isNearJump(opcode)) throw labelError(name, `opcode 0x${opcode.toString(16)} is not a jump or call`)
   if (distance < -0x8000 || distance > 0x7fff) throw labelError(name, `it is ${distance} instructions away`)
   return { offset: distance }
 }

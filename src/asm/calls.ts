@@ -27,7 +27,7 @@ export type MapOrFd = number | { readonly fd: number }
  * Calls a helper: arguments in r1 to r5, result in r0. The helper's name is that of `enum bpf_func_id` without
  * `bpf_`; a number is for helpers that the table does not know.
  *
- * @throws RangeError when the table has no such name, or the number is no positive 32-bit one
+ * @throws RangeError when the table lacks the name, or the number is not a positive 32-bit integer
  */
 export function call(helper: Helper | number): Instruction {
   const number = enumNumber(helpers, helper, 'helper')
@@ -50,7 +50,7 @@ export function callFunction(name: string): Instruction {
  * Calls a function of the kernel (kfunc). Since 5.13.
  *
  * @param btfId BTF id of the function in the BTF of the kernel
- * @throws RangeError when the id is no positive 32-bit number
+ * @throws RangeError when the id is not a positive 32-bit integer
  */
 export function callKfunc(btfId: number): Instruction {
   const imm = integer('callKfunc', 'BTF id', btfId, 1, 0x7fff_ffff)
@@ -64,7 +64,7 @@ export function callKfunc(btfId: number): Instruction {
  */
 export function loadImm64(dst: Register, value: bigint | number): Instruction {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    throw new RangeError(`Cannot build loadImm64: ${value} is no safe integer, pass a bigint`)
+    throw new RangeError(`Cannot build loadImm64: ${value} is not a safe integer, pass a bigint`)
   }
   const imm = BigInt(value)
   if (imm < -(1n << 63n) || imm >= 1n << 64n) {
@@ -87,7 +87,7 @@ export function loadMap(dst: Register, name: string): Instruction {
  * `dst` gets the address `offset` bytes into the first value of an array map: one that exists already, or one
  * by name that is found when the program is loaded. Since 5.2.
  *
- * @throws RangeError when the offset is no unsigned 32-bit number
+ * @throws RangeError when the offset is not an unsigned 32-bit integer
  */
 export function loadMapValue(dst: Register, map: MapOrFd | string, offset = 0): Instruction {
   const within = integer('loadMapValue', 'offset', offset, 0, 0xffff_ffff)

@@ -36,7 +36,7 @@ export interface DisassembleOptions {
 
 /**
  * Text of one instruction, without its symbol and source line: `'r1 = *(u32 *)(r10 - 4)'`. References show the
- * name they stand for. What is no valid instruction is shown as its bytes.
+ * name they stand for. An invalid instruction is shown as its bytes.
  */
 export function disassembleInstruction(instruction: Instruction, options: DisassembleOptions = {}): string {
   return withRelocation(formatInstruction(instruction, options.maps ?? 'fd'), instruction, options)

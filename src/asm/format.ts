@@ -72,7 +72,7 @@ const locked: Partial<Record<AtomicOperation, string>> = { add: '+=', or: '|=', 
 const sizeBits = { b: 8, h: 16, w: 32, dw: 64 } as const
 
 /**
- * Text of an instruction; its bytes when it is none that RFC 9669 or the kernel defines.
+ * Text of an instruction; its bytes when neither RFC 9669 nor the kernel defines it.
  *
  * @param maps what the numbers of maps are
  */

@@ -11,7 +11,7 @@ const FRAME_POINTER = 10
 /**
  * Number of a register that an instruction reads.
  *
- * @throws TypeError when it is no register
+ * @throws TypeError when it is not a register
  */
 export function readable(name: string, register: Register): number {
   if (!(register instanceof Register)) {
@@ -23,7 +23,7 @@ export function readable(name: string, register: Register): number {
 /**
  * Number of a register that an instruction writes.
  *
- * @throws TypeError when it is no register
+ * @throws TypeError when it is not a register
  * @throws RangeError when it is the frame pointer
  */
 export function writable(name: string, register: Register): number {
@@ -35,7 +35,7 @@ export function writable(name: string, register: Register): number {
 /**
  * A 16-bit offset in bytes or instructions.
  *
- * @throws TypeError when it is no integer
+ * @throws TypeError when it is not an integer
  * @throws RangeError when it does not fit
  */
 export function offset16(name: string, offset: number): number {
@@ -45,7 +45,7 @@ export function offset16(name: string, offset: number): number {
 /**
  * An immediate that the machine sign-extends to 64 bits.
  *
- * @throws TypeError when it is no integer
+ * @throws TypeError when it is not an integer
  * @throws RangeError when it does not fit 32 bits as a signed number
  */
 export function signed32(name: string, value: number): number {
@@ -55,7 +55,7 @@ export function signed32(name: string, value: number): number {
 /**
  * An immediate of which only the lowest `bits` matter, so that it may be written signed or unsigned.
  *
- * @throws TypeError when it is no integer
+ * @throws TypeError when it is not an integer
  * @throws RangeError when it does not fit
  */
 export function lowBits(name: string, value: number, bits: 8 | 16 | 32): number {
@@ -65,7 +65,7 @@ export function lowBits(name: string, value: number, bits: 8 | 16 | 32): number 
 /**
  * An integer in a range.
  *
- * @throws TypeError when it is no integer
+ * @throws TypeError when it is not an integer
  * @throws RangeError when it is outside
  */
 export function integer(name: string, what: string, value: number, min: number, max: number): number {
@@ -84,6 +84,7 @@ export function integer(name: string, what: string, value: number, min: number, 
  * @throws TypeError when it has no such name, which the types rule out
  */
 export function pick<T extends string, V>(name: string, table: Readonly<Record<T, V>>, key: T): V {
-  if (!Object.hasOwn(table, key)) throw new TypeError(`Cannot build ${name}: there is no ${String(key)}`)
+  if (!Object.hasOwn(table, key))
+    throw new TypeError(`Cannot build ${name}: ${String(key)} is not one of ${Object.keys(table).join(', ')}`)
   return table[key]
 }

@@ -11,7 +11,7 @@ export class Register {
   /** 0 to 10. */
   readonly number: number
 
-  /** @throws RangeError when there is no such register */
+  /** @throws RangeError when the number is not 0 to 10 */
   constructor(number: number) {
     if (!(Number.isInteger(number) && number >= 0 && number <= 10)) {
       throw new RangeError(`Cannot name register ${number}: registers are 0 to 10`)

@@ -17,7 +17,7 @@ export const hostByteOrder: ByteOrder =
 // A leading U+FEFF is text like any other here, not a mark of the byte order.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Reads the NUL-terminated string at `offset`; the whole rest when there is no NUL. */
+/** Reads the NUL-terminated string at `offset`; the whole rest without a NUL. */
 export function cString(bytes: Uint8Array, offset = 0): string {
   const end = bytes.indexOf(0, offset)
   const part = bytes.subarray(offset, end === -1 ? bytes.length : end)

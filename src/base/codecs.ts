@@ -228,7 +228,7 @@ const scalars: ReadonlyMap<unknown, Scalar> = new Map<unknown, Scalar>([
 ])
 
 /**
- * A number's codec as access to one element of a typed array, for memory that somebody else uses too: what a `DataView`
+ * A number's codec as access to one element of a typed array, for memory that others use too: what a `DataView`
  * reads and writes goes byte by byte until V8 has optimized the code, an element is always accessed at once.
  *
  * @returns `undefined` for other codecs
@@ -238,7 +238,7 @@ export function scalarOf(codec: Codec<unknown>): Scalar | undefined {
 }
 
 /**
- * `char[size]` as text: UTF-8 up to the first NUL, or the whole array when there is none. Bytes that are not UTF-8
+ * `char[size]` as text: UTF-8 up to the first NUL, or the whole array without one. Bytes that are not UTF-8
  * become U+FFFD. It is written with zeros behind it; text without NUL and of exactly `size` bytes fits.
  *
  * @param size number of bytes

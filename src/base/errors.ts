@@ -82,7 +82,7 @@ export interface ObjectFileLocation {
   file?: string | undefined
   /** Section name, such as `'.BTF.ext'`. */
   section?: string | undefined
-  /** Byte offset inside the section, or inside the file when there is no section. */
+  /** Byte offset inside the section, or inside the file when `section` is absent. */
   offset?: number | undefined
 }
 
@@ -92,7 +92,7 @@ export class ObjectFileError extends BpfError {
   readonly file: string | undefined
   /** Section name, such as `'.BTF.ext'`. */
   readonly section: string | undefined
-  /** Byte offset inside the section, or inside the file when there is no section. */
+  /** Byte offset inside the section, or inside the file when `section` is absent. */
   readonly offset: number | undefined
   /** What is wrong, without the place. */
   readonly reason: string

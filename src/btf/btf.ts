@@ -214,7 +214,7 @@ export class Btf {
     return withoutSharing(this.#bytes)
   }
 
-  /** The bytes of the strings that are not in a base, as `bytes`; they end with NUL, unless there are none. */
+  /** The bytes of the strings that are not in a base, as `bytes`; they end with NUL, or are empty. */
   get ownStrings(): Uint8Array {
     return withoutSharing(this.#strings.bytes)
   }
@@ -251,7 +251,7 @@ export class Btf {
   /**
    * The string at an offset of the string section, the strings of the base coming first.
    *
-   * @throws ObjectFileError when there is none
+   * @throws ObjectFileError when it has none
    */
   string(offset: number): string {
     return this.#string(offset, Number.POSITIVE_INFINITY)
@@ -276,7 +276,7 @@ export class Btf {
    * Decodes a type. Large ones are decoded once: hostile types may refer to them from thousands of places. Who wants to
    * change what it gets must copy it.
    *
-   * @throws ObjectFileError when there is no type with this id
+   * @throws ObjectFileError when no type has this id
    */
   type(id: number): BtfType {
     if (id === 0) return { kind: 'void', name: '' }
@@ -310,7 +310,7 @@ export class Btf {
     return this.findAll(name, ...kinds)[0]
   }
 
-  /** Decodes the first type with this kind and name; `undefined` when there is none. */
+  /** Decodes the first type with this kind and name; `undefined` without a match. */
   findType<K extends BtfKind>(kind: K, name: string): BtfTypeOf<K> | undefined {
     const id = this.find(name, kind)
     return id === undefined ? undefined : (this.type(id) as BtfTypeOf<K>)
@@ -331,7 +331,7 @@ export class Btf {
   /**
    * Follows typedefs, `const`, `volatile`, `restrict` and type tags to what lies below.
    *
-   * @returns the id of the first type that is none of these
+   * @returns the id of the first type that is of another kind
    * @throws ObjectFileError when 32 of them follow each other, which means a loop
    */
   resolve(id: number): number {
@@ -412,7 +412,7 @@ export class Btf {
 /** Sizes have 32 bits, also those of arrays of arrays. */
 const MAX_SIZE = 0xffff_ffff
 
-/** Shared memory is that of somebody else: the kernel's own types, where writing would end the process. */
+/** Shared memory belongs to the kernel: writing to its types would end the process. */
 function withoutSharing(bytes: Uint8Array): Uint8Array {
   return bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes
 }
@@ -423,7 +423,7 @@ function toWords(bytes: Uint8Array, byteOrder: ByteOrder): Uint32Array {
   if (!foreign && bytes.byteOffset % 4 === 0) {
     return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   }
-  // Not slice(): that of a Buffer is no copy.
+  // Not slice(), which does not copy a Buffer.
   const copy = new Uint8Array(bytes)
   if (foreign) Buffer.from(copy.buffer).swap32()
   return new Uint32Array(copy.buffer)

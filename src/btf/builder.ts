@@ -48,7 +48,7 @@ export class BtfBuilder {
   readonly #offsets = new Map<string, number>()
   readonly #strings: Uint8Array[] = []
   #stringsLength = 0
-  /** Strings that are not in `#offsets` yet: nobody may ask. */
+  /** Strings that are not in `#offsets` yet, which a look-up may never need. */
   #unread: Uint8Array | undefined
 
   constructor(options: BtfBuilderOptions = {}) {
@@ -105,7 +105,7 @@ export class BtfBuilder {
   /**
    * Puts another type in the place of one that was added.
    *
-   * @throws RangeError when there is none of its own with this id
+   * @throws RangeError when none of its own types has this id
    */
   replace(id: number, type: BtfType): void {
     if (type.kind === 'void') throw new TypeError('Cannot replace a BTF type: void has id 0')
@@ -116,7 +116,7 @@ export class BtfBuilder {
   /**
    * A type as it was added.
    *
-   * @throws RangeError when there is none of its own with this id
+   * @throws RangeError when none of its own types has this id
    */
   type(id: number): BtfType {
     this.#check(id)
@@ -143,7 +143,7 @@ export class BtfBuilder {
     return offset
   }
 
-  /** Offset of a string that types use or `addString` added; `undefined` when there is none. */
+  /** Offset of a string that types use or `addString` added; `undefined` for any other. */
   stringOffset(text: string): number | undefined {
     const unread = this.#unread
     this.#unread = undefined

@@ -1,5 +1,5 @@
 /**
- * Flavours: what follows three underscores in a type's name tells definitions of one kernel type apart.
+ * Flavours: what follows three underscores in a type's name distinguishes definitions of one kernel type.
  *
  * Source: libbpf relo_core.c `bpf_core_essential_name_len`.
  *

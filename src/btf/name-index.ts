@@ -15,7 +15,7 @@ const SEPARATOR = 3
 const MAX_HASHED = 512
 
 /**
- * Where hashes begin: nobody can make a file whose names all are in one bucket without knowing it. What is found does
+ * Where hashes begin: without knowing it, no file can be made whose names all fall into one bucket. What is found does
  * not depend on it.
  */
 const START = Math.floor(Math.random() * 2 ** 32) | 0

@@ -31,7 +31,7 @@ export interface BtfSupport {
   enum64: boolean
 }
 
-/** Greatest offset of a variable: as a member of a struct it is told in bits. */
+/** Greatest offset of a variable: as a member of a struct it is counted in bits. */
 const MAX_OFFSET = 2 ** 29 - 1
 
 /**

@@ -20,7 +20,7 @@ struct task_struct {
 	unsigned int in_execve : 1;
 } __core;
 
-/* What follows three underscores is no part of the name: all of these are `struct task_struct`. */
+/* What follows three underscores is not part of the name: all of these are `struct task_struct`. */
 struct task_struct___missing {
 	int does_not_exist;
 } __core;

@@ -70,7 +70,7 @@ int read_config(void *ctx)
 	return 0;
 }
 
-/* Branches that the configuration rules out are none to the verifier: what is in this one it would refuse. */
+/* Branches that the configuration rules out are dead to the verifier, which would refuse the code in this one. */
 SEC("raw_tp")
 int skip_branch(void *ctx)
 {

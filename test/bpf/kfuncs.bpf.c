@@ -116,7 +116,7 @@ int find_parent(__u64 *ctx)
 	return 0;
 }
 
-/* Looks for a TCP connection that nobody has. Returns 0 if there is one, else the errno of its absence, 2. */
+/* Looks for a TCP connection that does not exist. Returns 0 if it finds one, else the errno of its absence, 2. */
 SEC("?tc")
 int look_up_connection(struct __sk_buff *skb)
 {

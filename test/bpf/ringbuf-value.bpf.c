@@ -16,7 +16,7 @@ struct {
 	__type(value, struct pair);
 } pairs SEC(".maps");
 
-/* Emits { 1, 2 }; returns 1, or 0 when there is no room. */
+/* Emits { 1, 2 }; returns 1, or 0 when the ring is full. */
 SEC("socket")
 int emit_pair(void *ctx)
 {

@@ -27,7 +27,7 @@ void *allocate(unsigned long size)
 	void *memory = calloc(1, size);
 
 	if (!memory)
-		fail("there is no memory");
+		fail("out of memory");
 	return memory;
 }
 
@@ -95,7 +95,7 @@ static void answer_by_name(const char *name, struct row *rows)
 			return;
 		}
 	}
-	print_reason("skip", "there is no such row");
+	print_reason("skip", "no such row");
 	fflush(stdout);
 }
 

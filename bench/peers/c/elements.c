@@ -205,7 +205,7 @@ static double walk_batch(void *state)
 #define WALK(row, work, count) \
 	{ .name = row, .setup = open_walk, .round = work, .operations = count, .parameter = { count } }
 
-/* In C there is no other way with types. */
+/* C has one way, with or without types. */
 const struct row element_rows[] = {
 	ELEMENT("hash-get", get, BPF_MAP_TYPE_HASH, 4, 8),
 	ELEMENT("hash-set", set, BPF_MAP_TYPE_HASH, 4, 8),

@@ -31,7 +31,7 @@ void *section_memory(struct bpf_object *object, const char *section)
 	void *memory;
 
 	if (!map)
-		fail("there is no section %s", section);
+		fail("section %s not found", section);
 	memory = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 	if (memory == MAP_FAILED)
 		fail("cannot map section %s: errno %d", section, errno);

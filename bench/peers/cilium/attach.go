@@ -28,7 +28,7 @@ func traceableFunctions(count int) ([]string, error) {
 	}
 	var names []string
 	for _, line := range lines {
-		// A line without a space has no module. Of weak functions that lost against others there is no symbol.
+		// A line without a space has no module. Weak functions that another one overrides have no symbol.
 		isOwn := seen[line] == 1 && !strings.HasPrefix(line, "__ftrace_invalid_address__")
 		if isOwn && len(names) < count {
 			names = append(names, line)

@@ -12,7 +12,7 @@ import (
 	"os"
 )
 
-// Seconds of a long row, when nobody says otherwise.
+// Default seconds of a long row.
 const defaultSeconds = 5
 
 // object is the path of an object file of the benchmark.

@@ -36,7 +36,7 @@ type request struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// answer is a sample, or why there is none.
+// answer is a sample, or the reason for its absence.
 type answer struct {
 	Row string `json:"row"`
 	*sample
@@ -67,7 +67,7 @@ func (c *contestant) measure(row string, seconds float64) (*sample, error) {
 	if !ok {
 		open, ok := c.setups[row]
 		if !ok {
-			return nil, fmt.Errorf("%w: there is no such row", errUnavailable)
+			return nil, fmt.Errorf("%w: no such row", errUnavailable)
 		}
 		var err error
 		if run, err = open(time.Duration(seconds * float64(time.Second))); err != nil {

@@ -157,7 +157,7 @@ func decode(r *ring, count int) (uint64, error) {
 	return pids, nil
 }
 
-// read copies each record to memory of its own, and waits when there is none.
+// read copies each record to memory of its own, and waits when the ring is empty.
 func read(r *ring, count int) (uint64, error) {
 	numbers := uint64(0)
 	for range count {

@@ -166,7 +166,7 @@ func (r *ring) soaked(elapsed time.Duration, received, torn int) (*sample, error
 	}, nil
 }
 
-// ringLiveRows are those of records that are made while somebody reads.
+// ringLiveRows are the rows of records that are produced while they are read.
 var ringLiveRows = map[string]setup{
 	"ring-latency": latency,
 	"ring-soak":    soak,

@@ -72,7 +72,7 @@ export function aggregate(layout: AggregateLayout): AlignedCodec<BtfStructValue,
         throw new TypeError(`${shown(value)} is not an object`)
       }
       for (const name of Object.keys(value)) {
-        if (!names.has(name)) throw inMember(name, new TypeError('there is no such member'))
+        if (!names.has(name)) throw inMember(name, new TypeError('no such member'))
       }
       if (flexible !== undefined && has(value, flexible.name) && !isEmpty(value[flexible.name])) {
         throw inMember(

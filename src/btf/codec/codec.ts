@@ -58,7 +58,7 @@ const DEFAULT_MAX_VALUES = 1 << 20
  *
  * @param btf where the type is
  * @param typeId any type with a size; a `var` stands for its type, a `datasec` for a struct of its variables
- * @throws ObjectFileError when there is no such type, it has no size, or what it says of itself is impossible: it
+ * @throws ObjectFileError when no type has the id, it has no size, or what it says of itself is impossible: it
  *   contains itself, members lie outside, two have one name; or when it exceeds a limit
  */
 export function btfCodec(btf: Btf, typeId: number, options: BtfCodecOptions = {}): BtfCodec {

@@ -87,7 +87,7 @@ function parseIndexes(text: string): [number, ...number[]] {
   const indexes = text.split(':').map(each => (/^\d{1,10}$/.test(each) ? Number(each) : Number.NaN))
   const [first, ...rest] = indexes
   if (first === undefined || indexes.some(Number.isNaN) || indexes.length > MAX_ACCESS_LENGTH) {
-    throw coreError(`${JSON.stringify(text)} is no access string`)
+    throw coreError(`${JSON.stringify(text)} is not an access string`)
   }
   return [first, ...rest]
 }

@@ -94,7 +94,7 @@ function matchFields(local: CoreAccess, target: CoreAccess): CoreAccess | undefi
       id = next
       continue
     }
-    // The first index counts whole objects of the root type, so there is no array to enter.
+    // The first index counts whole objects of the root type, so no array is entered.
     if (position > 0) {
       const type = btf.type(id)
       if (type.kind !== 'array') return undefined
@@ -111,7 +111,7 @@ function matchFields(local: CoreAccess, target: CoreAccess): CoreAccess | undefi
  * Finds a member by name, also in anonymous structs and unions, and adds it to the access.
  *
  * @param searched types that were searched in vain; without it, nesting could make the search take forever
- * @returns the member's type, or `undefined` when there is none or its type is not compatible
+ * @returns the member's type, or `undefined` when it is absent or its type is not compatible
  */
 function matchMember(
   localBtf: Btf,

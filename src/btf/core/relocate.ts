@@ -2,7 +2,7 @@
  * CO-RE: fits instructions that were compiled against one kernel's types to those of another. Every kind of
  * relocation, every decision as libbpf makes it.
  *
- * A relocation that the kernel cannot satisfy is no error yet, since the program may guard it with
+ * A relocation that the kernel cannot satisfy is not an error yet, since the program may guard it with
  * `bpf_core_field_exists`: its instruction is replaced by a call that the verifier refuses if it is ever reached.
  *
  * Source: libbpf relo_core.c `bpf_core_calc_relo_insn`, `bpf_core_calc_relo`, `bpf_core_patch_insn`.
@@ -33,7 +33,7 @@ export interface CoreFailure {
   readonly kind: CoreRelocationKind
   /** What was asked for, such as `'struct task_struct.no_such_field'`. */
   readonly subject: string
-  /** Why there is no value for it. */
+  /** Why it has no value. */
   readonly reason: string
   /** Line of the access, when the object has line info. */
   readonly source: SourceLine | undefined

@@ -24,7 +24,7 @@ export interface CoreValue {
  * Computes the value of an access.
  *
  * @param access `undefined` when the kernel has no such type, field or enumerator
- * @returns `undefined` when there is no value without the access: the instruction must not be reached then
+ * @returns `undefined` when the value needs the access: the instruction must not be reached then
  */
 export function coreValue(kind: CoreAccess['kind'], access: CoreAccess | undefined): CoreValue | undefined {
   switch (kind) {
@@ -52,7 +52,7 @@ function plain(value: number): CoreValue {
 function enumeratorValue({ btf, steps }: CoreAccess): CoreValue {
   const [step] = steps
   const type = btf.type(step!.typeId)
-  if (type.kind !== 'enum' && type.kind !== 'enum64') throw coreError(`${type.name} is no enum`)
+  if (type.kind !== 'enum' && type.kind !== 'enum64') throw coreError(`${type.name} is not an enum`)
   // The kernel's `enum` without a sign holds 32 bits, which libbpf extends as signed.
   const value = BigInt(type.values[step!.index]!.value)
   return {
@@ -99,7 +99,7 @@ function fieldValue(access: CoreAccess): CoreValue {
   }
 }
 
-/** The smallest naturally aligned integer that holds the whole bitfield; the field itself when it is none. */
+/** The smallest naturally aligned integer that holds the whole bitfield; the field itself when it is not a bitfield. */
 function storage(
   access: CoreAccess,
   typeId: number,

@@ -238,7 +238,7 @@ class DumpNames implements CNames {
           break
       }
     }
-    // A declaration is of the struct of this name, if there is one; of nothing that is no struct.
+    // A declaration is of the struct of this name, if there is one; never of another kind.
     for (const id of ids) {
       const type = btf.type(id)
       if (type.kind !== 'fwd') continue

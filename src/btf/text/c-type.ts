@@ -54,7 +54,7 @@ export function cDeclaration(btf: Btf, id: number, name = '', options: CTextOpti
 
 /**
  * Defines a struct, union, enum or typedef in C, with a semicolon at the end; members keep their offsets, by padding
- * and `packed` where the compiler would choose others. What is none of these is declared.
+ * and `packed` where the compiler would choose others. Everything else is declared.
  *
  * @throws ObjectFileError as {@link cDeclaration}
  */

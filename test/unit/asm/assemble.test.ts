@@ -107,7 +107,7 @@ test('only jumps, calls and loads have a target', t => {
   ] as const) {
     const wrong: Instruction = { ...instruction, reference: { kind: 'label', name: 'out' } }
     t.throws(() => assemble([wrong, label('out', exit())]), {
-      message: `Cannot resolve label "out": opcode 0x${opcode} is no jump or call`,
+      message: `Cannot resolve label "out": opcode 0x${opcode} is not a jump or call`,
     })
   }
 })

@@ -43,7 +43,7 @@ test('rows are picked by patterns', t => {
   )
   t.throws(() => pickRows(['hash']), {
     instanceOf: RangeError,
-    message: /^There is no row hash; there are hash-get, /,
+    message: /^Unknown row hash: expected one of hash-get, /,
   })
   t.throws(() => pickRows(['hash-ge.']), { instanceOf: RangeError })
 })
@@ -56,6 +56,6 @@ test('peers are picked by name, beside ours', t => {
   t.is(pickContestants([]).length, contestants.length)
   t.throws(() => pickContestants(['java']), {
     instanceOf: RangeError,
-    message: /^There is no peer java; there are ours/,
+    message: /^Unknown peer java: expected one of ours/,
   })
 })

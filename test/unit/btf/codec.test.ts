@@ -322,7 +322,7 @@ test('errors of values begin with the path of the member', t => {
   refused({ at: [{}, { x: 65_536 }] }, RangeError, 'at[1].x: 65536 is not an integer from 0 to 65535 (u16)')
   refused({ at: [{ x: '1' }, {}] }, TypeError, 'at[0].x: "1" is not a number')
   refused({ at: [{ name: 'abc' }, {}] }, RangeError, 'at[0].name: "abc" has 3 bytes, more than 2')
-  refused({ at: [{ y: 1 }, {}] }, TypeError, 'at[0].y: there is no such member')
+  refused({ at: [{ y: 1 }, {}] }, TypeError, 'at[0].y: no such member')
   refused({ at: [{}] }, RangeError, 'at: 1 elements instead of 2')
   refused({ at: 5 }, TypeError, 'at: 5 is not an array')
   refused({ at: [{}, 5] }, TypeError, 'at[1]: 5 is not an object')

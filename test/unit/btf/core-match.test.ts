@@ -219,14 +219,14 @@ test('fields of another kind are no match', t => {
 })
 
 const malformed: [Relocation, string][] = [
-  [{ kind: 'field_exists', typeId: 2, access: '' }, '"" is no access string'],
-  [{ kind: 'field_exists', typeId: 2, access: '0:' }, '"0:" is no access string'],
-  [{ kind: 'field_exists', typeId: 2, access: '0:-1' }, '"0:-1" is no access string'],
-  [{ kind: 'field_exists', typeId: 2, access: '0:1x' }, '"0:1x" is no access string'],
-  [{ kind: 'field_exists', typeId: 2, access: '0:12345678901' }, '"0:12345678901" is no access string'],
+  [{ kind: 'field_exists', typeId: 2, access: '' }, '"" is not an access string'],
+  [{ kind: 'field_exists', typeId: 2, access: '0:' }, '"0:" is not an access string'],
+  [{ kind: 'field_exists', typeId: 2, access: '0:-1' }, '"0:-1" is not an access string'],
+  [{ kind: 'field_exists', typeId: 2, access: '0:1x' }, '"0:1x" is not an access string'],
+  [{ kind: 'field_exists', typeId: 2, access: '0:12345678901' }, '"0:12345678901" is not an access string'],
   [
     { kind: 'field_exists', typeId: 2, access: Array(65).fill(0).join(':') },
-    `"${Array(65).fill(0).join(':')}" is no access string`,
+    `"${Array(65).fill(0).join(':')}" is not an access string`,
   ],
   [{ kind: 'field_exists', typeId: 2, access: '0:1' }, 'struct s has no member 1'],
   [{ kind: 'field_exists', typeId: 2, access: '0:0:0' }, 'its access string goes into a int unsigned int'],

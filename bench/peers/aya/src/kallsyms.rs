@@ -22,7 +22,7 @@ fn first() -> Result<Sweep> {
     // The kernel says where it is in another way first: this must not be timed.
     let text = std::fs::read_to_string("/proc/kallsyms")?;
     let line = text.lines().find(|line| line.ends_with(" T vfs_read"));
-    let hexadecimal = line.and_then(|line| line.split(' ').next()).ok_or("there is no vfs_read")?;
+    let hexadecimal = line.and_then(|line| line.split(' ').next()).ok_or("/proc/kallsyms lacks vfs_read")?;
     let vfs_read = u64::from_str_radix(hexadecimal, 16)?;
     if vfs_read == 0 {
         return Err(Unavailable("the kernel hides its addresses".into()).into());

@@ -34,7 +34,7 @@ fn main() -> Result<()> {
         match argument.as_str() {
             "--once" => once = value,
             "--seconds" => seconds = value.map(|text| text.parse()).transpose()?,
-            _ => return Err(format!("there is no argument {argument}").into()),
+            _ => return Err(format!("unknown argument {argument}").into()),
         }
     }
     match once {

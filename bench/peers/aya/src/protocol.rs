@@ -14,7 +14,7 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long a sweep takes, with what is done between the operations.
 const SWEEP: Duration = Duration::from_millis(120);
-/// Seconds of a long row, when nobody says otherwise.
+/// Default seconds of a long row.
 const SECONDS: f64 = 5.0;
 
 /// What a sweep measured.
@@ -91,7 +91,7 @@ impl Contestant {
     fn measure(&mut self, row: &str, seconds: Option<f64>) -> Result<Sample> {
         if !self.opened.contains_key(row) {
             let Some((_, setup)) = self.setups.iter().find(|(name, _)| *name == row) else {
-                return Err(Unavailable("there is no such row".into()).into());
+                return Err(Unavailable("no such row".into()).into());
             };
             let long = Duration::from_secs_f64(seconds.unwrap_or(SECONDS));
             self.opened.insert(row.into(), setup(long)?);

@@ -1,4 +1,4 @@
-//! Rows of records that are made while somebody reads.
+//! Rows of records that are produced while they are read.
 
 use std::{
     array,

@@ -10,47 +10,77 @@ import { structOps } from '../links/hooks/struct-ops/struct-ops.ts'
 import type { Link } from '../links/link.ts'
 import type { BpfMap } from '../maps/map.ts'
 import { Program } from '../programs/program.ts'
-import { RingBuffer } from '../readers/ring-buffer.ts'
+import type { RingRecord } from '../readers/record.ts'
+import type { RecordsOptions } from '../readers/record-stream.ts'
+import { RingBuffer, type RingBufferOptions } from '../readers/ring-buffer.ts'
 import { type Attachments, type AttachOptions, attachAll } from './attach.ts'
 import { Cleanup } from './cleanup.ts'
 import { type CollectionOptions, fillPrograms, type Prepared, prepare } from './load.ts'
-import { Named } from './named.ts'
+import { Named, type NamedTypes } from './named.ts'
+import type {
+  CollectionShape,
+  ShapeMapNames,
+  ShapeMaps,
+  ShapeNames,
+  ShapeRecord,
+  ShapeVariables,
+} from './shape.ts'
 import type { CollectionSpec } from './spec.ts'
 import { type StructOpsImage, structOpsValue } from './struct-ops.ts'
 import { Variable } from './variable.ts'
+import type { VariableSpec } from './variable-spec.ts'
+
+/** A reader that belongs to the collection. */
+interface OwnReader {
+  readonly ring: RingBuffer
+  readonly codec: Codec<unknown, never> | undefined
+}
+
+/** How to read a ring buffer of a collection. */
+export interface CollectionRecordsOptions<T = unknown> extends RecordsOptions {
+  /** Codec of the records. Default: the BTF type that the map's definition names. */
+  codec?: Codec<T, never>
+}
 
 /**
  * The kernel objects of a collection. Closing it closes maps and programs; what is pinned or still attached
  * through a link stays in the kernel.
+ *
+ * @typeParam S its maps, programs and variables, for the compiler; see {@link CollectionShape}
  */
-export class Collection implements Disposable {
+export class Collection<S extends CollectionShape = CollectionShape> implements Disposable {
   /** What it was loaded from. */
-  readonly spec: CollectionSpec
+  readonly spec: CollectionSpec<S>
   /**
-   * Maps by name, data sections by the name of the section (`'.bss'`). They are seen through BTF, where the type of keys
-   * or values is not known as bytes; `bytes()` of a map gives it as bytes.
+   * Maps by name, data sections by the name of the section (`'.bss'`). Keys and values are seen through BTF, as bytes
+   * where their type is not known; `bytes()` of a map gives it as bytes in any case.
    */
-  readonly maps: Named<BpfMap<unknown, unknown>>
+  readonly maps: NamedTypes<ShapeMaps<S>>
   /** Programs by name; those with `autoload: false` are left out. */
-  readonly programs: Named<Program>
+  readonly programs: Named<Program, ShapeNames<S, 'programs'>>
   /** Global variables by name. */
-  readonly variables: Named<Variable>
+  readonly variables: NamedTypes<ShapeVariables<S>>
+  readonly #maps: Named<BpfMap<unknown, unknown>>
   readonly #structOps: ReadonlyMap<string, StructOpsImage>
+  /** The readers of `records`, by name of the map. */
+  readonly #readers = new Map<string, OwnReader>()
   #closed = false
 
-  private constructor(spec: CollectionSpec, prepared: Prepared, programs: Map<string, Program>) {
+  private constructor(spec: CollectionSpec<S>, prepared: Prepared, programs: Map<string, Program>) {
     this.spec = spec
-    this.maps = new Named(
-      'map',
-      [...prepared.maps].map(([name, map]) => [name, map.decoded({ untyped: 'bytes' })] as const),
-    )
-    this.programs = new Named('program', programs)
-    this.variables = new Named('variable')
+    this.#maps = new Named('map')
+    for (const [name, map] of prepared.maps) this.#maps.set(name, map.decoded({ untyped: 'bytes' }))
     this.#structOps = prepared.structOps.images
-    for (const [name, variable] of spec.variables) {
+    const variables = new Named<Variable>('variable')
+    const specs: Named<VariableSpec> = spec.variables
+    for (const [name, variable] of specs) {
       const map = prepared.maps.get(variable.sectionName)
-      if (map !== undefined) this.variables.set(name, new Variable(variable, map))
+      if (map !== undefined) variables.set(name, new Variable(variable, map))
     }
+    // Whoever gives a shape says that the object has it.
+    this.maps = this.#maps as NamedTypes<object> as NamedTypes<ShapeMaps<S>>
+    this.programs = new Named('program', programs)
+    this.variables = variables as NamedTypes<object> as NamedTypes<ShapeVariables<S>>
   }
 
   /**
@@ -61,7 +91,10 @@ export class Collection implements Disposable {
    * @throws NotSupportedError when the kernel lacks something that the object needs
    * @throws BpfError for everything else, such as a missing capability
    */
-  static load(spec: CollectionSpec, options: CollectionOptions = {}): Collection {
+  static load<S extends CollectionShape>(
+    spec: CollectionSpec<S>,
+    options: CollectionOptions<NoInfer<S>> = {},
+  ): Collection<S> {
     using cleanup = new Cleanup()
     const prepared = prepare(spec, options, cleanup)
     const programs = new Map<string, Program>()
@@ -72,7 +105,10 @@ export class Collection implements Disposable {
   }
 
   /** Does what `load` does, with the verifier at work on a worker thread. */
-  static async loadAsync(spec: CollectionSpec, options: CollectionOptions = {}): Promise<Collection> {
+  static async loadAsync<S extends CollectionShape>(
+    spec: CollectionSpec<S>,
+    options: CollectionOptions<NoInfer<S>> = {},
+  ): Promise<Collection<S>> {
     using cleanup = new Cleanup()
     const prepared = prepare(spec, options, cleanup)
     const programs = new Map<string, Program>()
@@ -82,12 +118,12 @@ export class Collection implements Disposable {
     return Collection.#finish(spec, prepared, programs, cleanup)
   }
 
-  static #finish(
-    spec: CollectionSpec,
+  static #finish<S extends CollectionShape>(
+    spec: CollectionSpec<S>,
     prepared: Prepared,
     programs: Map<string, Program>,
     cleanup: Cleanup,
-  ): Collection {
+  ): Collection<S> {
     fillPrograms(spec, prepared.maps, programs)
     const collection = new Collection(spec, prepared, programs)
     cleanup.release()
@@ -107,9 +143,9 @@ export class Collection implements Disposable {
   attach(options: AttachOptions = {}): Attachments {
     this.#check()
     const maps = [...this.#structOps].map(([name, { slots }]) => ({
-      map: this.maps.get(name),
+      map: this.#maps.get(name),
       programs: slots.map(({ program }) => program),
-      attach: () => this.attachStructOps(name),
+      attach: () => this.#attachStructOps(name),
     }))
     return attachAll(this.programs.values(), maps, options)
   }
@@ -118,40 +154,102 @@ export class Collection implements Disposable {
    * Attaches the programs of a `struct_ops` map, by registering its operations (5.6); as `structOps` does.
    *
    * @param name name of the map
-   * @throws BpfError `ERR_INVALID_SPEC` when it is no such map, or one of its programs is not loaded
+   * @throws BpfError `ERR_INVALID_SPEC` when it is another kind of map, or one of its programs is not loaded
    */
-  attachStructOps(name: string): Link {
+  attachStructOps(name: ShapeMapNames<S, 'struct_ops'>): Link {
     this.#check()
-    const map = this.maps.get(name)
+    return this.#attachStructOps(name)
+  }
+
+  #attachStructOps(name: string): Link {
+    const map = this.#maps.get(name)
     const image = this.#structOps.get(name)
     if (image === undefined)
-      throw new BpfError(`Cannot attach map ${name}: it is no struct_ops map`, { code: 'ERR_INVALID_SPEC' })
+      throw new BpfError(`Cannot attach map ${name}: not a struct_ops map`, { code: 'ERR_INVALID_SPEC' })
+    const programs: Named<Program> = this.programs
     const fdOf = (program: string): number | undefined =>
-      this.programs.has(program) ? this.programs.get(program).fd : undefined
+      programs.has(program) ? programs.get(program).fd : undefined
     return structOps(map, structOpsValue(image, fdOf))
   }
 
   /**
-   * A reader of a ring buffer map. Its records decode through the value type of the map's definition.
+   * Iterates over the records of a ring buffer, decoded as the map's definition says; as `RingBuffer.records`. The reader
+   * is the collection's, one for each map: several loops share the records, leaving a loop loses none, and closing the
+   * collection ends them all.
    *
    * @param name name of the map
-   * @param options.codec decodes records, instead of the map's own type
+   * @param options.codec decodes the records instead; the same in all calls for a map
+   * @throws BpfError `ERR_BUSY` when the map is being read with another codec; what `RingBuffer.open` throws
+   *
+   * @example
+   * for await (const { value } of collection.records('events', { signal })) console.log(value)
    */
-  ringBuffer(name: string, options: { codec?: Codec<unknown> } = {}): RingBuffer {
+  records<T>(
+    name: ShapeMapNames<S, 'ringbuf'>,
+    options: CollectionRecordsOptions<T> & { codec: Codec<T, never> },
+  ): AsyncIterableIterator<RingRecord<T>, undefined>
+  records<N extends ShapeMapNames<S, 'ringbuf'>>(
+    name: N,
+    options?: CollectionRecordsOptions,
+  ): AsyncIterableIterator<RingRecord<ShapeRecord<S, N>>, undefined>
+  records(
+    name: string,
+    options: CollectionRecordsOptions = {},
+  ): AsyncIterableIterator<RingRecord<unknown>, undefined> {
     this.#check()
-    return RingBuffer.open(this.maps.get(name), options)
+    const { codec, ...recordsOptions } = options
+    return this.#reader(name, codec).records(recordsOptions)
+  }
+
+  #reader(name: string, codec: Codec<unknown, never> | undefined): RingBuffer {
+    const known = this.#readers.get(name)
+    if (known !== undefined) {
+      if (known.codec === codec) return known.ring
+      throw new BpfError(`Cannot read map ${name}: it is being read with another codec`, { code: 'ERR_BUSY' })
+    }
+    const ring = RingBuffer.open(this.#maps.get(name), codec === undefined ? {} : { codec })
+    this.#readers.set(name, { ring, codec })
+    return ring
+  }
+
+  /**
+   * A reader of one or several ring buffers, which the caller closes: for `drain`, or one loop over several maps. Its
+   * records are decoded as the maps' definitions say. Only one reader of a map may be open at a time.
+   *
+   * @param names name of the map, or names
+   * @param options.codec decodes the records instead
+   */
+  ringBuffer<T>(
+    names: ShapeMapNames<S, 'ringbuf'> | readonly ShapeMapNames<S, 'ringbuf'>[],
+    options: RingBufferOptions<T> & { codec: Codec<T, never> },
+  ): RingBuffer<T>
+  ringBuffer<N extends ShapeMapNames<S, 'ringbuf'>>(
+    names: N | readonly N[],
+    options?: RingBufferOptions,
+  ): RingBuffer<ShapeRecord<S, N>>
+  ringBuffer(names: string | readonly string[], options: RingBufferOptions = {}): RingBuffer {
+    this.#check()
+    const list = typeof names === 'string' ? [names] : names
+    return RingBuffer.open(
+      list.map(name => this.#maps.get(name)),
+      options,
+    )
   }
 
   #check(): void {
     if (this.#closed) throw new BpfError('The collection is closed', { code: 'ERR_CLOSED' })
   }
 
-  /** Closes all maps and programs. Links, readers and pins keep what they need. */
+  /**
+   * Closes all maps and programs, and ends the iterations of `records`. Links, pins and readers of `ringBuffer` keep what
+   * they need.
+   */
   close(): void {
     if (this.#closed) return
     this.#closed = true
     for (const program of this.programs.values()) program.close()
-    for (const map of this.maps.values()) map.close()
+    for (const map of this.#maps.values()) map.close()
+    for (const { ring } of this.#readers.values()) ring.close()
   }
 
   [Symbol.dispose](): void {

@@ -13,10 +13,22 @@ export {
   type SkippedProgram,
 } from './attach.ts'
 export { readBtfFile } from './btf-file.ts'
-export { Collection } from './collection.ts'
+export { Collection, type CollectionRecordsOptions } from './collection.ts'
 export type { Kconfig } from './kconfig.ts'
 export type { CollectionOptions } from './load.ts'
-export { Named } from './named.ts'
+export { Named, type NamedTypes } from './named.ts'
+export type {
+  CollectionShape,
+  MapShape,
+  ProgramShape,
+  ShapeMap,
+  ShapeMapNames,
+  ShapeMaps,
+  ShapeNames,
+  ShapeRecord,
+  ShapeVariableSpecs,
+  ShapeVariables,
+} from './shape.ts'
 export { type CollectionParts, CollectionSpec } from './spec.ts'
 export { Variable } from './variable.ts'
 export { VariableSpec } from './variable-spec.ts'

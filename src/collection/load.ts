@@ -26,18 +26,23 @@ import { readBtfFile } from './btf-file.ts'
 import type { Cleanup } from './cleanup.ts'
 import { type Kconfig, kconfigValues } from './kconfig.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
+import type { CollectionShape, ShapeNames } from './shape.ts'
 import type { CollectionSpec } from './spec.ts'
 import { type StructOpsImage, StructOpsMaps } from './struct-ops.ts'
 
-/** How to load a collection. */
-export interface CollectionOptions {
+/**
+ * How to load a collection.
+ *
+ * @typeParam S shape of the object, for the names of its maps
+ */
+export interface CollectionOptions<S extends CollectionShape = CollectionShape> {
   /** Directory on a bpffs that pins of maps are below: by name, or at a relative `pinPath`. Default: `/sys/fs/bpf`. */
   pinPath?: string
   /**
    * Maps to use instead of creating those of the spec, by name. They stay the caller's: the collection works with a
    * descriptor of its own. Type, sizes and flags must be those of the spec (`ERR_MAP_INCOMPATIBLE`).
    */
-  maps?: Readonly<Record<string, BpfMap<unknown, unknown>>>
+  maps?: { readonly [N in ShapeNames<S, 'maps'>]?: BpfMap<unknown, unknown> }
   /** What the verifier logs of successful loads; as `LoadOptions.logLevel`. */
   logLevel?: number
   /** Bytes of the first log buffer; as `LoadOptions.logSize`. */

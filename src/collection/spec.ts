@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Instruction } from '../asm/instruction.ts'
 import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
 import { fileError } from '../base/errors.ts'
@@ -15,7 +16,8 @@ import { type ObjectOptions, parseObject } from '../elf/object/object.ts'
 import { copyMapSpec, type MapSpec } from '../maps/spec.ts'
 import type { ExternSpec } from '../programs/extern-spec.ts'
 import { copyInstructions, copyProgramSpec, type ProgramSpec } from '../programs/spec.ts'
-import { Named } from './named.ts'
+import { Named, type NamedTypes } from './named.ts'
+import type { CollectionShape, ShapeNames, ShapeVariableSpecs } from './shape.ts'
 import { VariableSpec } from './variable-spec.ts'
 
 /** What a collection consists of; everything may be left out. */
@@ -34,14 +36,18 @@ export interface CollectionParts {
   byteOrder?: ByteOrder
 }
 
-/** The specs of an object: edit them, then `Collection.load`. */
-export class CollectionSpec {
+/**
+ * The specs of an object: edit them, then `Collection.load`.
+ *
+ * @typeParam S its maps, programs and variables, for the compiler; see {@link CollectionShape}
+ */
+export class CollectionSpec<S extends CollectionShape = CollectionShape> {
   /** Programs by name. */
-  readonly programs: Named<ProgramSpec>
+  readonly programs: Named<ProgramSpec, ShapeNames<S, 'programs'>>
   /** Maps by name, data sections by the name of the section. */
-  readonly maps: Named<MapSpec>
+  readonly maps: Named<MapSpec, ShapeNames<S, 'maps'>>
   /** Global variables by name. */
-  readonly variables: Named<VariableSpec>
+  readonly variables: NamedTypes<ShapeVariableSpecs<S>>
   /** Functions that programs call, by name. */
   readonly functions: Named<Instruction[]>
   /** What the kernel is to define, by name: options of its configuration, its variables and functions. */
@@ -53,49 +59,68 @@ export class CollectionSpec {
 
   /** Makes a collection of parts; `parse` and `fromFile` take them from an object. */
   constructor(parts: CollectionParts = {}) {
-    this.programs = new Named('program', parts.programs)
-    this.maps = new Named('map', parts.maps)
-    this.functions = new Named('function', parts.functions)
-    this.externs = new Named('extern', parts.externs)
-    this.variables = new Named('variable')
     this.btf = parts.btf
     this.byteOrder = parts.byteOrder ?? hostByteOrder
+    this.functions = new Named('function', parts.functions)
+    this.externs = new Named('extern', parts.externs)
+    this.programs = new Named('program', parts.programs)
+    this.maps = new Named('map', parts.maps)
+    const maps: Named<MapSpec> = this.maps
+    const variables = new Named<VariableSpec>('variable')
     for (const variable of parts.variables ?? []) {
       // Static variables of several files may share a name: the first one has it.
-      if (this.variables.has(variable.name) || !this.maps.has(variable.sectionName)) continue
-      const map = this.maps.get(variable.sectionName)
-      this.variables.set(variable.name, new VariableSpec(variable, map, this.byteOrder))
+      if (variables.has(variable.name) || !maps.has(variable.sectionName)) continue
+      const map = maps.get(variable.sectionName)
+      variables.set(variable.name, new VariableSpec(variable, map, this.byteOrder))
     }
+    this.variables = variables as NamedTypes<ShapeVariableSpecs<CollectionShape>> as NamedTypes<
+      ShapeVariableSpecs<S>
+    >
   }
 
   /**
    * Reads a compiled object. Works on every operating system.
    *
+   * @typeParam S shape of the object, which is not checked
    * @param bytes an ELF64 relocatable BPF object
    * @param file name for error messages
    * @throws ObjectFileError when it is truncated, malformed, or not a BPF object
    */
-  static parse(bytes: Uint8Array, file?: string, options?: ObjectOptions): CollectionSpec {
-    return new CollectionSpec(parseObject(bytes, file, options))
+  static parse<S extends CollectionShape = CollectionShape>(
+    bytes: Uint8Array,
+    file?: string,
+    options?: ObjectOptions,
+  ): CollectionSpec<S> {
+    return new CollectionSpec<S>(parseObject(bytes, file, options))
   }
 
   /**
    * Reads a compiled object from a file; as `parse`.
    *
+   * @param file a path, or a `file:` URL such as `new URL('./mine.bpf.o', import.meta.url)`
+   * @typeParam S shape of the object, which is not checked
    * @throws BpfError with the errno's name as code when the file cannot be read
+   * @throws TypeError for a URL of another scheme
    */
-  static fromFile(path: string, options?: ObjectOptions): CollectionSpec {
+  static fromFile<S extends CollectionShape = CollectionShape>(
+    file: string | URL,
+    options?: ObjectOptions,
+  ): CollectionSpec<S> {
+    if (file instanceof URL && file.protocol !== 'file:') {
+      throw new TypeError(`Cannot read ${file.href}: not a file: URL`)
+    }
+    const path = file instanceof URL ? fileURLToPath(file) : file
     let bytes: Uint8Array
     try {
       bytes = readFileSync(path)
     } catch (error) {
       throw fileError(`Cannot read ${path}`, error)
     }
-    return CollectionSpec.parse(bytes, basename(path), options)
+    return CollectionSpec.parse<S>(bytes, basename(path), options)
   }
 
   /** A deep copy that can be edited alone. */
-  copy(): CollectionSpec {
+  copy(): CollectionSpec<S> {
     const copy = new CollectionSpec({
       programs: [...this.programs].map(([name, spec]) => [name, copyProgramSpec(spec)] as const),
       maps: [...this.maps].map(([name, spec]) => [name, copyMapSpec(spec)] as const),
@@ -108,6 +133,6 @@ export class CollectionSpec {
       if (copy.maps.has(variable.sectionName))
         copy.variables.set(name, variable.in(copy.maps.get(variable.sectionName)))
     }
-    return copy
+    return copy as CollectionSpec<S>
   }
 }

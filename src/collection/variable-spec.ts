@@ -9,12 +9,18 @@ import type { Codec } from '../base/codec.ts'
 import type { Scalar } from '../base/codecs.ts'
 import { BpfError } from '../base/errors.ts'
 import { btfCodec } from '../btf/codec/codec.ts'
+import type { BtfInput } from '../btf/codec/value.ts'
 import type { DataVariable } from '../elf/object/data.ts'
 import { KCONFIG_SECTION } from '../elf/object/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
 
-/** A global variable: its place in the initial contents of its section's map, which `set` changes. */
-export class VariableSpec {
+/**
+ * A global variable: its place in the initial contents of its section's map, which `set` changes.
+ *
+ * @typeParam T what it reads as; `unknown` without a shape
+ * @typeParam W what can be written
+ */
+export class VariableSpec<T = unknown, W = BtfInput<T>> {
   /** Name in the C source. */
   readonly name: string
   /** Section it lies in, such as `'.rodata'`; also the name of its map. */
@@ -30,7 +36,7 @@ export class VariableSpec {
   readonly #variable: DataVariable
   readonly #map: MapSpec
   readonly #byteOrder: ByteOrder
-  #codec: Codec<unknown> | undefined
+  #codec: Codec<T, W> | undefined
 
   /** @internal */
   constructor(variable: DataVariable, map: MapSpec, byteOrder: ByteOrder) {
@@ -46,8 +52,8 @@ export class VariableSpec {
   }
 
   /** The same variable of a copy of its map. */
-  in(map: MapSpec): VariableSpec {
-    return new VariableSpec(this.#variable, map, this.#byteOrder)
+  in(map: MapSpec): VariableSpec<T, W> {
+    return new VariableSpec<T, W>(this.#variable, map, this.#byteOrder)
   }
 
   /**
@@ -55,7 +61,7 @@ export class VariableSpec {
    *
    * @throws BpfError `ERR_INVALID_SPEC` when the type is larger than the variable
    */
-  get codec(): Codec<unknown> | undefined {
+  get codec(): Codec<T, W> | undefined {
     const { typeId } = this.#variable
     const { btf } = this.#map
     if (typeId === 0 || btf === undefined) return undefined
@@ -66,7 +72,8 @@ export class VariableSpec {
         { code: 'ERR_INVALID_SPEC' },
       )
     }
-    this.#codec ??= btfCodec(btf, typeId)
+    // Whoever gives a shape says that the BTF has these types.
+    this.#codec ??= btfCodec(btf, typeId) as Codec<unknown> as Codec<T, W>
     return this.#codec
   }
 
@@ -82,17 +89,17 @@ export class VariableSpec {
   }
 
   /** The initial value, decoded through BTF; a copy of the bytes when it has no type. */
-  get(): unknown {
-    return this.codec === undefined ? this.bytes.slice() : this.codec.decode(this.#view('read'), 0)
+  get(): T {
+    return this.codec === undefined ? (this.bytes.slice() as T) : this.codec.decode(this.#view('read'), 0)
   }
 
   /**
    * Sets the initial value, encoded through BTF; bytes when it has no type.
    *
    * @throws TypeError or RangeError when the value does not fit the type
-   * @throws BpfError `ERR_READ_ONLY` when the value is the kernel's to tell: give `CollectionOptions.kconfig` instead
+   * @throws BpfError `ERR_READ_ONLY` when the value comes from the kernel's configuration: give `CollectionOptions.kconfig`
    */
-  set(value: unknown): void {
+  set(value: W): void {
     if (this.sectionName === KCONFIG_SECTION) {
       throw new BpfError(
         `Cannot set variable ${this.name}: its value comes from the kernel's configuration; load with the option kconfig`,

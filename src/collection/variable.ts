@@ -8,14 +8,18 @@ import { featureSince } from '../abi/feature-since.ts'
 import type { Codec } from '../base/codec.ts'
 import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../base/codecs.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
+import type { BtfInput } from '../btf/codec/value.ts'
 import type { BpfMap } from '../maps/map.ts'
 import { checkedVariable, encodeVariable, type VariableSpec } from './variable-spec.ts'
 
 /**
  * A live global variable. Access is a plain memory access: no system call, no lock (5.5). Those in an arena (6.9) are
  * copied instead, which takes some system calls.
+ *
+ * @typeParam T what it reads as; `unknown` without a shape
+ * @typeParam W what can be written; `never` for a constant
  */
-export class Variable {
+export class Variable<T = unknown, W = BtfInput<T>> {
   /** Name in the C source. */
   readonly name: string
   /** Section it lies in, such as `'.bss'`; or the arena. */
@@ -27,7 +31,7 @@ export class Variable {
   readonly #offset: number
   readonly #map: BpfMap<unknown, unknown>
   readonly #inArena: boolean
-  readonly #codec: Codec<unknown> | undefined
+  readonly #codec: Codec<T, never> | undefined
   /** For a number in mapped memory. */
   readonly #scalar: Scalar | undefined
   #cell: Cell | undefined
@@ -36,7 +40,7 @@ export class Variable {
   #encoded: DataView<ArrayBuffer> | undefined
 
   /** @internal */
-  constructor(spec: VariableSpec, map: BpfMap<unknown, unknown>) {
+  constructor(spec: VariableSpec<T>, map: BpfMap<unknown, unknown>) {
     this.name = spec.name
     this.sectionName = spec.sectionName
     this.size = spec.size
@@ -61,18 +65,18 @@ export class Variable {
    *
    * @throws NotSupportedError when the kernel cannot map it into memory (before 5.5)
    */
-  get(): unknown {
-    if (this.#scalar !== undefined) return this.#cellOf(this.#scalar)[0]
-    return this.#codec === undefined ? this.bytes.slice() : this.#codec.decode(this.#memory(), 0)
+  get(): T {
+    if (this.#scalar !== undefined) return this.#cellOf(this.#scalar)[0] as T
+    return this.#codec === undefined ? (this.bytes.slice() as T) : this.#codec.decode(this.#memory(), 0)
   }
 
   /**
    * Writes the value, encoded through BTF; bytes when it has no type.
    *
-   * @throws BpfError when the variable is constant
+   * @throws BpfError `ERR_READ_ONLY` when the variable is constant
    * @throws TypeError or RangeError when the value does not fit the type
    */
-  set(value: unknown): void {
+  set(value: W): void {
     if (this.constant) {
       throw new BpfError(`Cannot set variable ${this.name}: it is constant once the collection is loaded`, {
         code: 'ERR_READ_ONLY',

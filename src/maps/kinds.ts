@@ -16,7 +16,16 @@ export type PerCpuMapType = 'percpu_hash' | 'percpu_array' | 'lru_percpu_hash' |
 /** Types whose values are maps. */
 export type MapOfMapsType = 'array_of_maps' | 'hash_of_maps'
 
-/** Types with one value for all CPUs, which is no map. */
+/** Types whose keys are indices from 0 on. */
+export type ArrayMapType =
+  | 'array'
+  | 'percpu_array'
+  | 'prog_array'
+  | 'perf_event_array'
+  | 'cgroup_array'
+  | 'array_of_maps'
+
+/** Types with one value for all CPUs, which is not a map. */
 export type PlainMapType = Exclude<MapType, PerCpuMapType | MapOfMapsType>
 
 type Types = ReadonlySet<MapType | number>
@@ -25,7 +34,7 @@ const perCpu: Types = new Set(['percpu_hash', 'percpu_array', 'lru_percpu_hash',
 const mapsOfMaps: Types = new Set(['array_of_maps', 'hash_of_maps'])
 const keyless: Types = new Set(['queue', 'stack', 'bloom_filter'])
 const withoutElements: Types = new Set(['ringbuf', 'user_ringbuf', 'arena', 'struct_ops'])
-const arrays: Types = new Set([
+const arrays: Types = new Set<ArrayMapType>([
   'array',
   'percpu_array',
   'prog_array',

@@ -13,8 +13,8 @@ export const RECORDS_PER_TURN = 512
 type Result<R> = IteratorResult<R, undefined>
 
 interface Pending<R> {
-  readonly resolve: (result: Result<R>) => void
-  readonly reject: (error: unknown) => void
+  resolve(result: Result<R>): void
+  reject(error: unknown): void
 }
 
 /** The stream that an iterator takes its records from. */

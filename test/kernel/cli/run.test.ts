@@ -217,7 +217,7 @@ kernelTest('with --json a failure is a document, with what was not attached', []
 
 /** Each assignment, and what is said of it. */
 const assignments: readonly (readonly [assignment: string, complaint: RegExp])[] = [
-  ['no_such=1', /There is no variable "no_such"; there are /],
+  ['no_such=1', /No such variable "no_such"; known: /],
   ['=5', /--set needs NAME=VALUE, not "=5"/],
   ['ro_u8', /--set needs NAME=VALUE, not "ro_u8"/],
   ['ro_u8=256', /256/],

@@ -104,7 +104,7 @@ kernelTest('a program that is left out by autoload is not there', [], t => {
   t.throws(() => collection.programs.get('first'), {
     instanceOf: BpfError,
     code: 'ERR_NO_SUCH_NAME',
-    message: 'There is no program "first"; there are second, third, tail, jump',
+    message: 'No such program "first"; known: second, third, tail, jump',
   })
 })
 
@@ -374,7 +374,7 @@ kernelTest('a map that does not fit is not taken', [], t => {
   })
   t.throws(() => loadObject('maps', undefined, { maps: { no_such: map } }), {
     code: 'ERR_NO_SUCH_NAME',
-    message: /^There is no map "no_such"; there are inner_a, /,
+    message: /^No such map "no_such"; known: inner_a, /,
   })
   t.false(map.closed)
 })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { hostByteOrder } from '../../../src/base/bytes.ts'
 import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
@@ -37,6 +38,19 @@ test('a file that is not there, and one that is no object', t => {
   })
 })
 
+test('a file may be given as a URL', t => {
+  const url = pathToFileURL('test/bpf/functions.bpf.o')
+  t.deepEqual(CollectionSpec.fromFile(url), CollectionSpec.fromFile('test/bpf/functions.bpf.o'))
+  t.throws(() => CollectionSpec.fromFile(new URL('file:///no/such.o')), {
+    code: 'ENOENT',
+    message: /^Cannot read \/no\/such\.o: ENOENT/,
+  })
+  t.throws(() => CollectionSpec.fromFile(new URL('https://example.org/a.o')), {
+    instanceOf: TypeError,
+    message: 'Cannot read https://example.org/a.o: not a file: URL',
+  })
+})
+
 test('names that do not exist are named, with those that do', t => {
   const spec = CollectionSpec.fromFile('test/bpf/functions.bpf.o')
   for (const name of ['no', '__proto__', 'constructor', 'toString']) {
@@ -44,14 +58,14 @@ test('names that do not exist are named, with those that do', t => {
     t.throws(() => spec.programs.get(name), {
       instanceOf: BpfError,
       code: 'ERR_NO_SUCH_NAME',
-      message: `There is no program "${name}"; there are first, second, third, tail, jump, optional`,
+      message: `No such program "${name}"; known: first, second, third, tail, jump, optional`,
     })
   }
-  t.throws(() => new CollectionSpec().maps.get('m'), { message: 'There is no map "m"; there are none' })
+  t.throws(() => new CollectionSpec().maps.get('m'), { message: 'No such map "m"; the list is empty' })
   const many = new CollectionSpec({
     programs: Array.from({ length: 23 }, (_, i) => [`p${i}`, { type: 'xdp', instructions: [] }] as const),
   })
-  t.throws(() => many.programs.get('q'), { message: /; there are p0, p1, .*, p19 and 3 more$/ })
+  t.throws(() => many.programs.get('q'), { message: /; known: p0, p1, .*, p19 and 3 more$/ })
 })
 
 test('names that objects inherit can be used', t => {

@@ -2,7 +2,7 @@
 //
 //   twin OBJECT HELPER NAME:REPEAT...
 //
-// OBJECT is twin.bpf.o, HELPER the program of src/bench/helper-elf.ts. It prints a line `tag TAG`, the kernel's hash of
+// OBJECT is twin.bpf.o, HELPER the program of src/bench/helper-file.ts. It prints a line `tag TAG`, the kernel's hash of
 // the body, and for each NAME a line `NAME NANOSECONDS_PER_CALL EXPECTED_HITS COUNTED_HITS`, in the order in which they
 // are given. A failure ends it with exit code 1.
 

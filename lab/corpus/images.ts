@@ -5,15 +5,9 @@
  */
 
 import { ByteReader } from '../../src/base/bytes.ts'
+import { ELF_HEADER_SIZE, ELF_MAGIC, ELFCLASS64, ELFDATA2MSB, EM_BPF } from '../../src/elf/format.ts'
 
-const MAGIC = Buffer.from('\x7fELF', 'latin1')
-const HEADER_SIZE = 64
-/** `e_ident[EI_CLASS]`: 64 bits. */
-const CLASS64 = 2
-/** `e_ident[EI_DATA]`: most significant byte first. */
-const BIG_ENDIAN = 2
-/** `e_machine`: BPF. */
-const EM_BPF = 247
+const MAGIC = Buffer.from(ELF_MAGIC)
 
 /** An object in a file. */
 export interface Image {
@@ -38,8 +32,8 @@ export function bpfImages(file: Uint8Array): Image[] {
 
 /** Size of the BPF object that begins here; `undefined` when none does. */
 function imageSize(bytes: Uint8Array): number | undefined {
-  if (bytes.length < HEADER_SIZE || bytes[4] !== CLASS64) return undefined
-  const header = new ByteReader(bytes, bytes[5] === BIG_ENDIAN ? 'big' : 'little')
+  if (bytes.length < ELF_HEADER_SIZE || bytes[4] !== ELFCLASS64) return undefined
+  const header = new ByteReader(bytes, bytes[5] === ELFDATA2MSB ? 'big' : 'little')
   if (header.u16(18) !== EM_BPF) return undefined
   const size = Number(header.u64(40)) + header.u16(58) * header.u16(60)
   return size <= bytes.length ? size : undefined

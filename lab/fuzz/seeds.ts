@@ -7,7 +7,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteOrder } from '../../src/base/bytes.ts'
-import { ElfFile, type ElfSection, SHF_EXECINSTR, sectionTypes } from '../../src/elf/file.ts'
+import { ElfFile, type ElfSection } from '../../src/elf/file.ts'
+import { SHF_EXECINSTR, sectionTypes } from '../../src/elf/format.ts'
 
 /** A number in a file. */
 export interface Field {

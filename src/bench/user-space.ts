@@ -17,7 +17,7 @@ import type { Link } from '../links/link.ts'
 import type { Program } from '../programs/program.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 import { type HelperArchitecture, type HelperFunction, helperCode, WARM_UP_CALLS } from './helper-code.ts'
-import { helperElf } from './helper-elf.ts'
+import { helperFile } from './helper-file.ts'
 import { programName, type Repeats } from './kernel-space.ts'
 import type { Contender, Sample } from './rounds.ts'
 import { type Need, needOf } from './variants.ts'
@@ -39,7 +39,7 @@ export class Helper implements Disposable {
     this.#functions = code.functions
     this.#directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-bench-'))
     this.path = join(this.#directory, 'helper')
-    writeFileSync(this.path, helperElf(helperArchitecture(), code))
+    writeFileSync(this.path, helperFile(helperArchitecture(), code))
     chmodSync(this.path, 0o755)
   }
 

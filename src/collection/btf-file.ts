@@ -11,9 +11,7 @@ import { basename } from 'node:path'
 import { BpfError, fileError } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
 import { ElfFile } from '../elf/file.ts'
-
-/** First bytes of an ELF file. */
-const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46]
+import { ELF_MAGIC } from '../elf/format.ts'
 
 /**
  * Reads the types of a kernel: raw BTF, as of `/sys/kernel/btf` or BTFHub, or the section `.BTF` of an ELF file such

@@ -9,45 +9,26 @@
 
 import { type ByteOrder, ByteReader } from '../base/bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
+import {
+  ELF_HEADER_SIZE,
+  ELF_MAGIC,
+  ELFCLASS64,
+  ELFDATA2LSB,
+  ELFDATA2MSB,
+  type ElfSymbolType,
+  REL_SIZE,
+  RELA_SIZE,
+  SECTION_HEADER_SIZE,
+  SHN_LORESERVE,
+  SHN_XINDEX,
+  SYMBOL_SIZE,
+  sectionTypes,
+  symbolBindings,
+  symbolTypes,
+  symbolVisibilities,
+} from './format.ts'
 import { completeLimits, type ObjectLimits } from './limits.ts'
 import { StringTable } from './strings.ts'
-
-const ELF_HEADER_SIZE = 64
-const SECTION_HEADER_SIZE = 64
-const SYMBOL_SIZE = 24
-const REL_SIZE = 16
-const RELA_SIZE = 24
-const ELFCLASS64 = 2
-const ELFDATA2LSB = 1
-const ELFDATA2MSB = 2
-/** Section numbers from here on are no sections. */
-const SHN_LORESERVE = 0xff00
-/** The real number is in the header of section 0. */
-const SHN_XINDEX = 0xffff
-
-/** `e_machine` of BPF objects. */
-export const EM_BPF = 247
-/** `e_machine` that names none. */
-export const EM_NONE = 0
-/** `e_type` of relocatable objects, the only kind that compilers make for BPF. */
-export const ET_REL = 1
-
-/** `sh_type` of the sections that matter here. */
-export const sectionTypes = {
-  progbits: 1,
-  symtab: 2,
-  strtab: 3,
-  rela: 4,
-  nobits: 8,
-  rel: 9,
-  dynsym: 11,
-  /** `SHT_GNU_verdef`: names of versions. */
-  versionDefinitions: 0x6ffffffd,
-  /** `SHT_GNU_versym`: version of each dynamic symbol. */
-  versions: 0x6fffffff,
-} as const
-/** `sh_flags` bit of sections with instructions. */
-export const SHF_EXECINSTR = 4
 
 /** A section. */
 export interface ElfSection {
@@ -66,19 +47,9 @@ export interface ElfSection {
   readonly info: number
 }
 
-const symbolTypes: Readonly<Record<number, ElfSymbol['type']>> = {
-  0: 'notype',
-  1: 'object',
-  2: 'func',
-  3: 'section',
-  4: 'file',
-  5: 'common',
-  6: 'tls',
-  /** `STT_GNU_IFUNC`: a function that returns the address of a function. */
-  10: 'ifunc',
-}
-const symbolBindings: readonly ElfSymbol['binding'][] = ['local', 'global', 'weak']
-const visibilities: readonly ElfSymbol['visibility'][] = ['default', 'internal', 'hidden', 'protected']
+const typeNames: Readonly<Record<number, ElfSymbol['type']>> = Object.fromEntries(
+  Object.entries(symbolTypes).map(([name, number]) => [number, name as ElfSymbolType]),
+)
 
 /** A symbol. */
 export interface ElfSymbol {
@@ -138,13 +109,7 @@ export class ElfFile {
     this.#bytes = bytes
     const where = file === undefined ? {} : { file }
     const ident = new ByteReader(bytes, 'little', where)
-    if (
-      bytes.length < 4 ||
-      ident.u8(0) !== 0x7f ||
-      ident.u8(1) !== 0x45 ||
-      ident.u8(2) !== 0x4c ||
-      ident.u8(3) !== 0x46
-    ) {
+    if (bytes.length < ELF_MAGIC.length || ELF_MAGIC.some((byte, at) => ident.u8(at) !== byte)) {
       throw ident.error('Not an ELF file')
     }
     ident.need(0, ELF_HEADER_SIZE, 'ELF header')
@@ -288,9 +253,9 @@ export class ElfFile {
       }
       symbols.push({
         name: nameOffset === 0 ? '' : strings.at(nameOffset),
-        type: symbolTypes[info & 0x0f] ?? 'other',
+        type: typeNames[info & 0x0f] ?? 'other',
         binding: symbolBindings[info >> 4] ?? 'other',
-        visibility: visibilities[reader.u8(at + 5) & 0x03]!,
+        visibility: symbolVisibilities[reader.u8(at + 5) & 0x03]!,
         section,
         value: reader.size(at + 8),
         size: reader.size(at + 16),

@@ -7,7 +7,8 @@
  */
 
 import { ObjectFileError } from '../base/errors.ts'
-import { type ElfFile, type ElfSymbol, sectionTypes } from './file.ts'
+import type { ElfFile, ElfSymbol } from './file.ts'
+import { sectionTypes } from './format.ts'
 import { functionSymbols, splitVersion, type VersionedSymbol } from './functions.ts'
 
 /**

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { type ElfFile, sectionTypes } from './file.ts'
+import type { ElfFile } from './file.ts'
+import { sectionTypes } from './format.ts'
 import { StringTable } from './strings.ts'
 
 /** `vs_index` bit: only for programs that ask for this version. */

@@ -11,7 +11,8 @@ import type { Btf } from '../../btf/btf.ts'
 import { BtfBuilder } from '../../btf/builder.ts'
 import type { BtfDatasec, BtfType } from '../../btf/types.ts'
 import type { MapSpec } from '../../maps/spec.ts'
-import { type ElfFile, type ElfSection, type ElfSymbol, sectionTypes } from '../file.ts'
+import type { ElfFile, ElfSection, ElfSymbol } from '../file.ts'
+import { sectionTypes } from '../format.ts'
 
 /** Where a global variable lies. */
 export interface DataVariable {

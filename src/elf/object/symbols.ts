@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type ElfFile, type ElfSection, type ElfSymbol, SHF_EXECINSTR, sectionTypes } from '../file.ts'
+import type { ElfFile, ElfSection, ElfSymbol } from '../file.ts'
+import { SHF_EXECINSTR, sectionTypes } from '../format.ts'
 
 /** A symbol of a function, under a name that is unique in the object. */
 export interface NamedSymbol {

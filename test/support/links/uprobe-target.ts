@@ -11,8 +11,24 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { SHF_EXECINSTR, sectionTypes } from '../../../src/elf/file.ts'
-import { firstOffset, makeElf, type SymbolRecipe, symbolTable, versionDefinitions } from '../elf/maker.ts'
+import {
+  EM_AARCH64,
+  EM_X86_64,
+  ET_EXEC,
+  PF_R,
+  PF_W,
+  PF_X,
+  SHF_EXECINSTR,
+  sectionTypes,
+} from '../../../src/elf/format.ts'
+import {
+  firstSectionOffset,
+  StringTableBuilder,
+  type SymbolSource,
+  symbolTable,
+  writeElf,
+} from '../../../src/elf/write.ts'
+import { versionDefinitions } from '../elf/files.ts'
 
 /** Calls of each function, in the order in the file; two names may be at different places. */
 const CALLS = [
@@ -25,13 +41,12 @@ const CALLS = [
 ] as const
 
 /** Uprobes refuse writable memory and counters need it, so the file is mapped twice. */
-const MAPPINGS = [
-  { address: 0x40_0000, flags: 5 },
-  { address: 0x60_0000, flags: 6 },
-] as const
-const COUNTER_OFFSET = firstOffset(MAPPINGS.length)
-const COUNTER = MAPPINGS[1].address + COUNTER_OFFSET
-const CODE_OFFSET = COUNTER_OFFSET + 16
+const CODE = { address: 0x40_0000, flags: PF_R | PF_X }
+const DATA = { address: 0x60_0000, flags: PF_R | PF_W }
+const ALIGNMENT = 16
+const COUNTER_OFFSET = firstSectionOffset(2, ALIGNMENT)
+const COUNTER = DATA.address + COUNTER_OFFSET
+const CODE_OFFSET = COUNTER_OFFSET + ALIGNMENT
 
 /** A machine: what the program is made of. */
 interface Machine {
@@ -49,7 +64,7 @@ const word = (value: number): number[] => [...new Uint8Array(Uint32Array.of(valu
 
 const machines: Partial<Record<NodeJS.Architecture, Machine>> = {
   x64: {
-    elf: 62,
+    elf: EM_X86_64,
     // sub $16, %rsp; xor %eax, %eax; xor %edi, %edi; mov %rsp, %rsi; mov $1, %edx; syscall
     wait: [
       ...[0x48, 0x83, 0xec, 0x10, 0x31, 0xc0, 0x31, 0xff],
@@ -62,7 +77,7 @@ const machines: Partial<Record<NodeJS.Architecture, Machine>> = {
     return: [0xc3],
   },
   arm64: {
-    elf: 183,
+    elf: EM_AARCH64,
     // sub sp, sp, #16; mov x8, #63; mov x0, #0; mov x1, sp; mov x2, #1; svc #0
     wait: [0xd10043ff, 0xd28007e8, 0xd2800000, 0x910003e1, 0xd2800022, 0xd4000001].flatMap(word),
     call: distance => word(0x94000000 | ((distance / 4) & 0x3ff_ffff)),
@@ -148,45 +163,49 @@ function makeProgram(machine: Machine): { bytes: Uint8Array; offsets: UprobeTarg
   }
   code.push(...machine.exit, ...CALLS.flatMap(() => body))
 
-  const base = MAPPINGS[0].address
-  const symbols = CALLS.map(
-    ([name], i): SymbolRecipe => ({
-      name,
-      value: base + CODE_OFFSET + starts[i]!,
-      section: 2,
-      binding: name === 'twin' ? 0 : 1,
-    }),
+  const functions = CALLS.map(
+    ([name], i): SymbolSource => ({ name, value: CODE.address + CODE_OFFSET + starts[i]!, section: 2 }),
   )
-  const local = symbolTable(symbols.filter(({ name }) => !name.includes('@')))
-  const exported = symbols.filter(({ name }) => name.includes('@')).map(each => ({ ...each, name: 'gamma' }))
-  const dynamic = symbolTable(exported, ['V1', 'V2'])
-  const { progbits, symtab, strtab, dynsym, versions } = sectionTypes
-  const bytes = makeElf({
+  const strings = new StringTableBuilder()
+  const exported = functions
+    .filter(({ name }) => name.includes('@'))
+    .map(each => ({ ...each, name: 'gamma' }))
+  const dynamic = symbolTable(exported, strings)
+  const versions = versionDefinitions(['V1', 'V2'], strings)
+  const bytes = writeElf({
+    type: ET_EXEC,
     machine: machine.elf,
-    entry: base + CODE_OFFSET,
-    mappings: MAPPINGS,
+    entry: CODE.address + CODE_OFFSET,
+    segments: [CODE, DATA],
     sections: [
-      { name: '.probes', type: progbits, base: MAPPINGS[1].address, bytes: new Uint8Array(2) },
-      { name: '.text', type: progbits, flags: SHF_EXECINSTR, base, bytes: Uint8Array.from(code) },
-      { name: '.symtab', type: symtab, link: '.strtab', bytes: local.table },
-      { name: '.strtab', type: strtab, bytes: local.strings },
-      { name: '.dynsym', type: dynsym, link: '.dynstr', bytes: dynamic.table },
-      { name: '.dynstr', type: strtab, bytes: dynamic.strings },
+      { name: '.probes', base: DATA.address, data: new Uint8Array(2), alignment: ALIGNMENT },
+      {
+        name: '.text',
+        flags: SHF_EXECINSTR,
+        base: CODE.address,
+        data: Uint8Array.from(code),
+        alignment: ALIGNMENT,
+      },
+      { name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', data: dynamic },
+      { name: '.dynstr', type: sectionTypes.strtab, data: strings.build() },
       // Version 2 is hidden, version 3 the default.
       {
         name: '.gnu.version',
-        type: versions,
+        type: sectionTypes.versions,
         link: '.dynsym',
-        bytes: new Uint8Array(Uint16Array.of(0, 0x8002, 3).buffer),
+        data: new Uint8Array(Uint16Array.of(0, 0x8002, 3).buffer),
       },
       {
         name: '.gnu.version_d',
         type: sectionTypes.versionDefinitions,
         link: '.dynstr',
         info: 2,
-        bytes: versionDefinitions(['V1', 'V2'], dynamic.offsetOf),
+        data: versions,
       },
     ],
+    symbols: functions
+      .filter(({ name }) => !name.includes('@'))
+      .map(each => ({ ...each, binding: each.name === 'twin' ? 'local' : 'global' })),
   })
   const at = (name: string): number => CODE_OFFSET + starts[CALLS.findIndex(([each]) => each === name)]!
   const offsets = {

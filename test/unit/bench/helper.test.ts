@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { type HelperArchitecture, helperCode } from '../../../src/bench/helper-code.ts'
-import { helperElf } from '../../../src/bench/helper-elf.ts'
+import { helperFile } from '../../../src/bench/helper-file.ts'
 import { userVariants } from '../../../src/bench/user-space.ts'
 import { ElfFile } from '../../../src/elf/file.ts'
+import { EM_AARCH64, EM_X86_64 } from '../../../src/elf/format.ts'
 import { functionSymbols } from '../../../src/elf/functions.ts'
 import { functionOffset } from '../../../src/elf/symbol-offset.ts'
 
@@ -15,7 +16,7 @@ const CODE_OFFSET = 0x100
 
 for (const architecture of architectures) {
   const code = helperCode(architecture)
-  const elf = (): ElfFile => ElfFile.parse(helperElf(architecture, code))
+  const elf = (): ElfFile => ElfFile.parse(helperFile(architecture, code))
 
   test(`the helper for ${architecture} is an ELF file with a symbol for each function`, t => {
     const functions = [...functionSymbols(elf())].map(({ name, symbol }) => [name, Number(symbol.size)])
@@ -27,10 +28,10 @@ for (const architecture of architectures) {
   })
 
   test(`the code of the helper for ${architecture} lies where its headers say`, t => {
-    const bytes = helperElf(architecture, code)
+    const bytes = helperFile(architecture, code)
     const view = new DataView(bytes.buffer)
     t.is(view.getBigUint64(24, true), BigInt(0x400000 + CODE_OFFSET + code.entry))
-    t.is(view.getUint16(18, true), architecture === 'x64' ? 62 : 183)
+    t.is(view.getUint16(18, true), architecture === 'x64' ? EM_X86_64 : EM_AARCH64)
     t.deepEqual(bytes.subarray(CODE_OFFSET, CODE_OFFSET + code.bytes.length), code.bytes)
     // The one segment that is loaded reaches to the end of the code.
     t.is(view.getBigUint64(64 + 32, true), BigInt(CODE_OFFSET + code.bytes.length))
@@ -78,7 +79,7 @@ nativeTest('the helper calls each function, and prints the time that it took', t
   t.teardown(() => rmSync(directory, { recursive: true }))
   const path = join(directory, 'helper')
   const code = helperCode(architecture)
-  writeFileSync(path, helperElf(architecture, code), { mode: 0o755 })
+  writeFileSync(path, helperFile(architecture, code), { mode: 0o755 })
   for (const index of code.functions.keys()) {
     const run = (count: number): number => {
       const output = execFileSync(path, [String(index), String(count)], { encoding: 'utf8' })

@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
+import { mov } from '../../../src/asm/alu.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
 import type { BtfDatasec, BtfLinkage, BtfType } from '../../../src/btf/types.ts'
 import { allocateKsyms } from '../../../src/elf/object/extern-btf.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
+import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { type ExternSpec, isKconfig } from '../../../src/programs/extern-spec.ts'
 import { BtfMaker } from '../../support/btf/maker.ts'
-import { code, elf, instructions, type TestSymbol } from '../../support/elf/files.ts'
+import { callAt, code } from '../../support/elf/files.ts'
 
 const externs = parseObject(readFileSync('test/bpf/externs.bpf.o'))
 const kfuncs = parseObject(readFileSync('test/bpf/kfuncs.bpf.o'))
@@ -163,8 +169,6 @@ test('BTF without symbols of the kernel stays as it is', t => {
   t.is(allocateKsyms(btf), btf)
 })
 
-const { zero, exit, load64, call } = instructions
-
 /** What an object with one extern `x` is made of; what is left out is as compilers have it. */
 interface Recipe {
   /** Adds the type of the extern. Default: `int`. */
@@ -172,8 +176,8 @@ interface Recipe {
   kind?: 'var' | 'func'
   linkage?: BtfLinkage
   section?: string
-  symbol?: Partial<TestSymbol>
-  code?: readonly bigint[]
+  symbol?: Partial<SymbolSource>
+  code?: readonly Instruction[]
 }
 
 /** The object: a program whose second instruction refers to `x`. */
@@ -184,14 +188,13 @@ function objectWith(recipe: Recipe): Uint8Array {
   const declaration = make.builder.add({ kind, name: 'x', type, linkage })
   const variables = [{ type: declaration, offset: 0, size: 4 }]
   make.builder.add({ kind: 'datasec', name, size: 0, variables })
-  const words = body ?? [zero, load64, 0n, exit]
-  return elf({
-    sections: [
-      code('socket', words, { relocations: [{ offset: 8, symbol: 2 }] }),
-      { name: '.BTF', data: make.builder.build('little') },
-    ],
+  const main = code('socket', body ?? [mov(r0, 0), loadImm64(r1, 0), exit()], {
+    relocations: [{ offset: 8, symbol: 2 }],
+  })
+  return writeElf({
+    sections: [main, { name: '.BTF', data: make.builder.build('little') }],
     symbols: [
-      { name: 'main', section: 1, size: words.length * 8 },
+      { name: 'main', section: 1, size: main.data!.length },
       { name: 'x', section: 0, type: 'notype', ...symbol },
     ],
   })
@@ -207,15 +210,18 @@ test('the hand-made object is one, with a weak symbol too', t => {
 })
 
 test('an extern must be declared by BTF', t => {
-  const symbols: TestSymbol[] = [
+  const symbols: SymbolSource[] = [
     { name: 'main', section: 1, size: 16 },
     { name: 'x', section: 0, type: 'notype' },
   ]
-  t.throws(() => parseObject(elf({ sections: [code('socket', [zero, exit])], symbols }), 'x.o'), {
-    instanceOf: ObjectFileError,
-    message:
-      'Extern x: the object has no BTF that declares it; compile it with -g (x.o, section .symtab, offset 0x30)',
-  })
+  t.throws(
+    () => parseObject(writeElf({ sections: [code('socket', [mov(r0, 0), exit()])], symbols }), 'x.o'),
+    {
+      instanceOf: ObjectFileError,
+      message:
+        'Extern x: the object has no BTF that declares it; compile it with -g (x.o, section .symtab, offset 0x30)',
+    },
+  )
   refuses(t, { symbol: { name: 'y' } }, 'Extern y: no BTF declares it (x.o, section .symtab, offset 0x30)')
   refuses(
     t,
@@ -260,7 +266,7 @@ test('options that would fill the memory are refused', t => {
 
 test('an extern that is no function cannot be called', t => {
   const place = '(x.o, section socket, offset 0x0)'
-  const calling = [zero, call(-1), exit]
+  const calling = [mov(r0, 0), callAt(-1), exit()]
   refuses(t, { code: calling }, `Function main uses x, which is no function, as one ${place}`)
   refuses(
     t,
@@ -270,7 +276,7 @@ test('an extern that is no function cannot be called', t => {
 })
 
 test('a place behind a symbol with a type cannot be referred to', t => {
-  const behind = [zero, load64 | (4n << 32n), 0n, exit]
+  const behind = [mov(r0, 0), loadImm64(r1, 4), exit()]
   const place = '(x.o, section socket, offset 0x0)'
   refuses(t, { code: behind }, `Function main uses x, with an addend, which its kind cannot have ${place}`)
   const option = parseObject(objectWith({ code: behind, section: '.kconfig' }))

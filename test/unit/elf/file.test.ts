@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
+import { exit } from '../../../src/asm/jumps.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
-import { ElfFile, sectionTypes } from '../../../src/elf/file.ts'
-import { code, elf, instructions } from '../../support/elf/files.ts'
+import { ElfFile } from '../../../src/elf/file.ts'
+import { sectionTypes } from '../../../src/elf/format.ts'
+import { writeElf } from '../../../src/elf/write.ts'
+import { code } from '../../support/elf/files.ts'
 
-const { exit } = instructions
 const path = 'test/bpf/functions.bpf.o'
 const real = new Uint8Array(readFileSync(path))
 
 /** A small file: one function that ends at once. */
-const small = elf({
-  sections: [code('socket', [exit])],
+const small = writeElf({
+  sections: [code('socket', [exit()])],
   symbols: [{ name: 'f', section: 1, size: 8 }],
 })
 
@@ -88,7 +90,7 @@ test('each section has its symbols, and a name the first section that has it', t
     )
   }
   const two = [1, 2].map(byte => ({ name: 'same', data: Uint8Array.of(byte) }))
-  const made = ElfFile.parse(elf({ sections: two, symbols: [] }))
+  const made = ElfFile.parse(writeElf({ sections: two, symbols: [] }))
   t.deepEqual([...made.data(made.section('same')!)], [1])
 })
 
@@ -102,7 +104,7 @@ test('contents are views, empty where the file has none', t => {
 test('hand-made files of both byte orders', t => {
   for (const byteOrder of ['little', 'big'] as const) {
     const file = ElfFile.parse(
-      elf({ sections: [{ name: 'a', data: Uint8Array.of(1, 2) }], symbols: [], byteOrder }),
+      writeElf({ sections: [{ name: 'a', data: Uint8Array.of(1, 2) }], symbols: [], byteOrder }),
     )
     t.is(file.byteOrder, byteOrder)
     t.deepEqual([...file.data(file.section('a')!)], [1, 2])
@@ -209,16 +211,22 @@ test('section tables that do not fit are refused', t => {
 })
 
 test('symbols in sections that do not exist are refused', t => {
-  const bytes = elf({ sections: [code('socket', [exit])], symbols: [{ name: 'f', section: 77, size: 8 }] })
+  const bytes = writeElf({
+    sections: [code('socket', [exit()])],
+    symbols: [{ name: 'f', section: 77, size: 8 }],
+  })
   refuses(t, bytes, 'Symbol in section 77 of 5', { section: '.symtab', offset: 24 })
-  const extended = elf({ sections: [code('socket', [exit])], symbols: [{ name: 'f', section: 0xffff }] })
+  const extended = writeElf({
+    sections: [code('socket', [exit()])],
+    symbols: [{ name: 'f', section: 0xffff }],
+  })
   refuses(t, extended, 'Symbol in a section with an extended number', { section: '.symtab', offset: 24 })
 })
 
 test('symbols in no section are kept', t => {
   const file = ElfFile.parse(
-    elf({
-      sections: [code('socket', [exit])],
+    writeElf({
+      sections: [code('socket', [exit()])],
       symbols: [
         { name: 'absolute', section: 0xfff1 },
         { name: 'undefined', section: 0 },
@@ -234,8 +242,8 @@ test('symbols in no section are kept', t => {
 test('relocations of symbols and places that do not exist are refused', t => {
   const relocated = (offset: number, symbol: number): ElfFile =>
     ElfFile.parse(
-      elf({
-        sections: [code('socket', [exit], { relocations: [{ offset, symbol }] })],
+      writeElf({
+        sections: [code('socket', [exit()], { relocations: [{ offset, symbol }] })],
         symbols: [{ name: 'f', section: 1, size: 8 }],
       }),
     )

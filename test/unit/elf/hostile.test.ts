@@ -1,19 +1,23 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { mov } from '../../../src/asm/alu.ts'
+import { call, loadImm64 } from '../../../src/asm/calls.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfMember, BtfType } from '../../../src/btf/types.ts'
-import { sectionTypes } from '../../../src/elf/file.ts'
+import { EM_X86_64, ET_EXEC, sectionTypes } from '../../../src/elf/format.ts'
 import { parseObject } from '../../../src/elf/object/object.ts'
+import { type SectionSource, type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { int, member, struct } from '../../support/btf/types.ts'
-import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf/files.ts'
-
-const { exit, zero, load64, call } = instructions
+import { callAt, code } from '../../support/elf/files.ts'
 
 /** The smallest object with a program. */
-const program: TestSection = code('socket', [zero, exit])
-const main: TestSymbol = { name: 'main', section: 1, size: 16 }
+const program: SectionSource = code('socket', [mov(r0, 0), exit()])
+const main: SymbolSource = { name: 'main', section: 1, size: 16 }
 
 function refuses(t: ExecutionContext, bytes: Uint8Array, message: string): void {
   t.throws(() => parseObject(bytes, 'x.o'), { instanceOf: ObjectFileError, message, code: 'ERR_OBJECT_FILE' })
@@ -82,15 +86,27 @@ for (const path of objects) {
 }
 
 test('the hand-made object is one', t => {
-  const { programs } = parseObject(elf({ sections: [program], symbols: [main] }))
+  const { programs } = parseObject(writeElf({ sections: [program], symbols: [main] }))
   t.deepEqual([...programs.keys()], ['main'])
 })
 
 test('objects for other machines, and other kinds of files, are refused', t => {
   const made = { sections: [program], symbols: [main] }
-  refuses(t, elf({ ...made, machine: 62 }), 'Not a BPF object: it is for x86-64 (x.o, offset 0x12)')
-  refuses(t, elf({ ...made, type: 2 }), 'Not a relocatable object: its type is 2 (x.o, offset 0x10)')
-  refuses(t, elf({ sections: [program] }), 'The object has no symbols (x.o, section .symtab, offset 0x0)')
+  refuses(
+    t,
+    writeElf({ ...made, machine: EM_X86_64 }),
+    'Not a BPF object: it is for x86-64 (x.o, offset 0x12)',
+  )
+  refuses(
+    t,
+    writeElf({ ...made, type: ET_EXEC }),
+    'Not a relocatable object: its type is 2 (x.o, offset 0x10)',
+  )
+  refuses(
+    t,
+    writeElf({ sections: [program] }),
+    'The object has no symbols (x.o, section .symtab, offset 0x0)',
+  )
 })
 
 test('functions that are not made of whole instructions, or end behind their section, are refused', t => {
@@ -102,23 +118,24 @@ test('functions that are not made of whole instructions, or end behind their sec
     [{ size: 0 }, 'of 0 bytes is not made of whole instructions', 0],
     [{ value: 4, size: 8 }, 'of 8 bytes is not made of whole instructions', 4],
   ] as const) {
-    const bytes = elf({ sections: [program], symbols: [{ ...main, ...symbol }] })
+    const bytes = writeElf({ sections: [program], symbols: [{ ...main, ...symbol }] })
     refuses(t, bytes, `Function main ${reason} (x.o, section socket, offset 0x${offset.toString(16)})`)
   }
 })
 
 test('a 64-bit load cut off by the end of its function is refused', t => {
-  const bytes = elf({
-    sections: [code('socket', [zero, load64])],
+  const whole = code('socket', [mov(r0, 0), loadImm64(r1, 0)])
+  const bytes = writeElf({
+    sections: [{ ...whole, data: whole.data!.subarray(0, 16) }],
     symbols: [{ ...main, size: 16 }],
   })
   refuses(t, bytes, '64-bit immediate load without its second slot (x.o, section socket, offset 0x8)')
 })
 
 test('a static program is refused', t => {
-  const helper: TestSymbol = { name: 'helper', section: 2, size: 8 }
-  const bytes = elf({
-    sections: [program, code('.text', [exit])],
+  const helper: SymbolSource = { name: 'helper', section: 2, size: 8 }
+  const bytes = writeElf({
+    sections: [program, code('.text', [exit()])],
     symbols: [{ ...main, binding: 'local' }, helper],
   })
   refuses(t, bytes, 'Program main is static (x.o, section socket, offset 0x0)')
@@ -126,7 +143,7 @@ test('a static program is refused', t => {
 
 test('calls of no function are refused', t => {
   const calling = (distance: number) =>
-    elf({ sections: [code('socket', [call(distance), exit])], symbols: [main] })
+    writeElf({ sections: [code('socket', [callAt(distance), exit()])], symbols: [main] })
   refuses(t, calling(0), 'Call of no function, 0 instructions away (x.o, section socket, offset 0x0)')
   refuses(t, calling(-9), 'Call of no function, -9 instructions away (x.o, section socket, offset 0x0)')
   t.deepEqual(parseObject(calling(-1)).programs.get('main')!.instructions[0]!.reference, {
@@ -137,62 +154,62 @@ test('calls of no function are refused', t => {
 
 const relocated: [
   what: string,
-  words: bigint[],
+  words: Instruction[],
   relocation: { offset: number; symbol: number },
   message: string,
 ][] = [
   [
     'a symbol that does not exist',
-    [load64, 0n, exit],
+    [loadImm64(r1, 0), exit()],
     { offset: 0, symbol: 99 },
     'Relocation of symbol 99, which does not exist (x.o, section .relsocket, offset 0x0)',
   ],
   [
     'the second slot of a load',
-    [load64, 0n, exit],
+    [loadImm64(r1, 0), exit()],
     { offset: 8, symbol: 2 },
     'Relocation of no instruction (x.o, section socket, offset 0x8)',
   ],
   [
     'the middle of an instruction',
-    [load64, 0n, exit],
+    [loadImm64(r1, 0), exit()],
     { offset: 4, symbol: 2 },
     'Relocation of no instruction (x.o, section socket, offset 0x4)',
   ],
   [
     'an instruction that takes none',
-    [zero, exit, exit],
+    [mov(r0, 0), exit(), exit()],
     { offset: 0, symbol: 2 },
     'Relocation against value: opcode 0xb7 cannot be relocated (x.o, section socket, offset 0x0)',
   ],
   [
     'a load of what is neither code, data nor map',
-    [load64, 0n, exit],
+    [loadImm64(r1, 0), exit()],
     { offset: 0, symbol: 3 },
     'Relocation against text: section license holds neither code, data nor maps (x.o, section socket, offset 0x0)',
   ],
   [
     'a call of a variable',
-    [call(-1), exit, exit],
+    [callAt(-1), exit(), exit()],
     { offset: 0, symbol: 2 },
     'Relocation against value: no function at offset 0 (x.o, section socket, offset 0x0)',
   ],
   [
     'a call of a helper',
-    [0x85n, exit, exit],
+    [call(0), exit(), exit()],
     { offset: 0, symbol: 1 },
     'Relocation against main: the call is not one of a BPF function (x.o, section socket, offset 0x0)',
   ],
   [
     'a symbol without a section',
-    [load64, 0n, exit],
+    [loadImm64(r1, 0), exit()],
     { offset: 0, symbol: 4 },
     'Relocation against absolute: the symbol is in no section (x.o, section socket, offset 0x0)',
   ],
 ]
 for (const [what, words, relocation, message] of relocated) {
   test(`relocation of ${what}`, t => {
-    const bytes = elf({
+    const bytes = writeElf({
       sections: [
         code('socket', words, { relocations: [relocation] }),
         { name: '.data', data: new Uint8Array(8) },
@@ -210,8 +227,8 @@ for (const [what, words, relocation, message] of relocated) {
 }
 
 test('variables behind the end of their section, and sections that are too large, are refused', t => {
-  const made = (section: TestSection, symbol: Partial<TestSymbol>) =>
-    elf({
+  const made = (section: SectionSource, symbol: Partial<SymbolSource>) =>
+    writeElf({
       sections: [program, section],
       symbols: [main, { name: 'v', type: 'object', section: 2, ...symbol }],
     })
@@ -228,8 +245,8 @@ test('variables behind the end of their section, and sections that are too large
 })
 
 test('many large sections without bytes are refused together', t => {
-  const huge = (i: number): TestSection => ({ name: `.bss.${i}`, type: sectionTypes.nobits, size: 2 ** 28 })
-  const bytes = elf({
+  const huge = (i: number): SectionSource => ({ name: `.bss.${i}`, type: sectionTypes.nobits, size: 2 ** 28 })
+  const bytes = writeElf({
     sections: [program, ...Array.from({ length: 100 }, (_, i) => huge(i))],
     symbols: [main],
   })
@@ -241,24 +258,15 @@ test('many large sections without bytes are refused together', t => {
 })
 
 test('functions that share their bytes again and again are refused', t => {
-  const long = code(
-    'socket',
-    Array.from({ length: 10_000 }, () => exit),
-  )
+  const long = code('socket', Array.from({ length: 10_000 }, exit))
   const symbols = Array.from({ length: 1000 }, (_, i) => ({ name: `f${i}`, section: 1, size: 80_000 }))
-  refuses(t, elf({ sections: [long], symbols }), 'Functions overlap (x.o, section socket, offset 0x0)')
+  refuses(t, writeElf({ sections: [long], symbols }), 'Functions overlap (x.o, section socket, offset 0x0)')
 })
 
 test('any number of static functions may share a name', t => {
   const count = 30_000
-  const sections = [
-    code('socket', [exit]),
-    code(
-      '.text',
-      Array.from({ length: count }, () => exit),
-    ),
-  ]
-  const symbols: TestSymbol[] = Array.from({ length: count }, (_, i) => ({
+  const sections = [code('socket', [exit()]), code('.text', Array.from({ length: count }, exit))]
+  const symbols: SymbolSource[] = Array.from({ length: count }, (_, i) => ({
     name: 'same',
     binding: 'local',
     section: 2,
@@ -266,7 +274,7 @@ test('any number of static functions may share a name', t => {
     size: 8,
   }))
   const { functions } = parseObject(
-    elf({ sections, symbols: [...symbols, { name: 'main', section: 1, size: 8 }] }),
+    writeElf({ sections, symbols: [...symbols, { name: 'main', section: 1, size: 8 }] }),
   )
   t.is(functions.size, count + 1)
   t.true(functions.has('same') && functions.has('same.1') && functions.has(`same.${count - 1}`))
@@ -275,14 +283,16 @@ test('any number of static functions may share a name', t => {
 test('names that plain objects inherit are names like any other', t => {
   const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
   const { programs, functions, variables, maps } = parseObject(
-    elf({
+    writeElf({
       sections: [
-        code('__proto__', [exit, exit, exit, exit]),
+        code('__proto__', [exit(), exit(), exit(), exit()]),
         { name: '.data.__proto__', data: new Uint8Array(32) },
       ],
       symbols: [
-        ...names.map((name, i): TestSymbol => ({ name, section: 1, value: i * 8, size: 8 })),
-        ...names.map((name, i): TestSymbol => ({ name, type: 'object', section: 2, value: i * 8, size: 8 })),
+        ...names.map((name, i): SymbolSource => ({ name, section: 1, value: i * 8, size: 8 })),
+        ...names.map(
+          (name, i): SymbolSource => ({ name, type: 'object', section: 2, value: i * 8, size: 8 }),
+        ),
       ],
     }),
   )
@@ -301,13 +311,13 @@ test('names that plain objects inherit are names like any other', t => {
 /** An object whose BTF has these types, the variables of `.maps` or `.data` among them. */
 function withBtf(
   types: readonly BtfType[],
-  sections: TestSection[] = [],
-  symbols: TestSymbol[] = [],
+  sections: SectionSource[] = [],
+  symbols: SymbolSource[] = [],
 ): Uint8Array {
   const builder = new BtfBuilder()
   for (const type of types) builder.add(type)
-  const btf: TestSection = { name: '.BTF', data: builder.build('little') }
-  return elf({ sections: [program, ...sections, btf], symbols: [main, ...symbols] })
+  const btf: SectionSource = { name: '.BTF', data: builder.build('little') }
+  return writeElf({ sections: [program, ...sections, btf], symbols: [main, ...symbols] })
 }
 
 /** An object with one map, whose definition has these members; types from id 10 on are the caller's. */
@@ -435,10 +445,10 @@ test('a map of types that refer to themselves is refused', t => {
 })
 
 test('maps without a BTF that says what they are', t => {
-  const section: TestSection = { name: '.maps', data: new Uint8Array(8) }
+  const section: SectionSource = { name: '.maps', data: new Uint8Array(8) }
   refuses(
     t,
-    elf({ sections: [program, section], symbols: [main] }),
+    writeElf({ sections: [program, section], symbols: [main] }),
     'The object has maps, but no BTF that defines them; compile it with -g (x.o, section .maps, offset 0x0)',
   )
   refuses(
@@ -463,8 +473,8 @@ test('variables of a section that the symbols do not have, or have elsewhere', t
       ],
     },
   ]
-  const section: TestSection = { name: '.data', data: new Uint8Array(8) }
-  const v = (value: number): TestSymbol => ({ name: 'v', type: 'object', section: 2, value, size: 4 })
+  const section: SectionSource = { name: '.data', data: new Uint8Array(8) }
+  const v = (value: number): SymbolSource => ({ name: 'v', type: 'object', section: 2, value, size: 4 })
   refuses(t, withBtf(types(4), [section]), 'Variable v has no symbol (x.o, section .data, offset 0x0)')
   refuses(
     t,

@@ -2,13 +2,18 @@
 
 import test from 'ava'
 import { BPF_F_NUMA_NODE } from '../../../src/abi/generated/flags.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0 } from '../../../src/asm/registers.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
+import { EM_NONE, EM_X86_64 } from '../../../src/elf/format.ts'
 import { parseObject } from '../../../src/elf/object/object.ts'
+import { writeElf } from '../../../src/elf/write.ts'
 import { int, member, struct } from '../../support/btf/types.ts'
-import { code, elf, instructions } from '../../support/elf/files.ts'
+import { code } from '../../support/elf/files.ts'
 
-const program = code('socket', [instructions.zero, instructions.exit])
+const program = code('socket', [mov(r0, 0), exit()])
 const main = { name: 'main', section: 1, size: 16 }
 
 /** A map of type 1 with a NUMA node, and flags. */
@@ -26,7 +31,7 @@ function mapWithNode(flags: number): Uint8Array {
     { kind: 'ptr', name: '', type: 7 },
   ]
   for (const type of types) builder.add(type)
-  return elf({
+  return writeElf({
     sections: [
       program,
       { name: '.maps', data: new Uint8Array(24) },
@@ -42,9 +47,9 @@ test('a NUMA node is of no matter without its flag', t => {
 })
 
 test('compilers before LLVM 3.9 named no machine', t => {
-  const object = elf({ sections: [program], symbols: [main], machine: 0 })
+  const object = writeElf({ sections: [program], symbols: [main], machine: EM_NONE })
   t.deepEqual([...parseObject(object).programs.keys()], ['main'])
-  t.throws(() => parseObject(elf({ sections: [program], symbols: [main], machine: 62 })), {
+  t.throws(() => parseObject(writeElf({ sections: [program], symbols: [main], machine: EM_X86_64 })), {
     message: 'Not a BPF object: it is for x86-64 (offset 0x12)',
   })
 })

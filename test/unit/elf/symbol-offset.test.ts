@@ -1,30 +1,28 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { ObjectFileError } from '../../../src/base/errors.ts'
-import { ElfFile, sectionTypes } from '../../../src/elf/file.ts'
+import { ElfFile } from '../../../src/elf/file.ts'
+import { sectionTypes } from '../../../src/elf/format.ts'
 import { functionSymbols } from '../../../src/elf/functions.ts'
 import { functionOffset, functionOffsets, matchingFunctions } from '../../../src/elf/symbol-offset.ts'
 import {
-  firstOffset,
-  makeElf,
-  type SectionRecipe,
-  type SymbolRecipe,
+  firstSectionOffset,
+  type SectionSource,
+  StringTableBuilder,
+  type SymbolSource,
   symbolTable,
-  versionDefinitions,
-} from '../../support/elf/maker.ts'
+  writeElf,
+} from '../../../src/elf/write.ts'
+import { versionDefinitions } from '../../support/elf/files.ts'
 
 /** The only code section of the files here is their first. */
 const TEXT = 1
 const TEXT_SIZE = 0x100
-const TEXT_OFFSET = firstOffset(0)
+const TEXT_OFFSET = firstSectionOffset(0)
 const BASE = 0x40_0000
-const LOCAL = 0
-const WEAK = 2
-const OBJECT = 1
-const IFUNC = 10
 
 /** A function some bytes behind the start of the code. */
-const at = (name: string, offset: number, more: Partial<SymbolRecipe> = {}): SymbolRecipe => ({
+const at = (name: string, offset: number, more: Partial<SymbolSource> = {}): SymbolSource => ({
   name,
   value: BASE + TEXT_OFFSET + offset,
   section: TEXT,
@@ -33,40 +31,42 @@ const at = (name: string, offset: number, more: Partial<SymbolRecipe> = {}): Sym
 
 /** A symbol table, dynamic symbols, and for these the entries of `.gnu.version` and the names of versions 2, 3... */
 interface Tables {
-  symbols?: readonly SymbolRecipe[]
-  dynamic?: readonly SymbolRecipe[]
+  symbols?: readonly SymbolSource[]
+  dynamic?: readonly SymbolSource[]
   versions?: readonly number[]
   definitions?: readonly string[]
 }
 
-function sectionsOf({ symbols, dynamic, versions, definitions = [] }: Tables): SectionRecipe[] {
-  const sections: SectionRecipe[] = [
-    { name: '.text', type: sectionTypes.progbits, base: BASE, bytes: new Uint8Array(TEXT_SIZE) },
+function sectionsOf({ symbols, dynamic, versions, definitions = [] }: Tables): SectionSource[] {
+  const sections: SectionSource[] = [
+    { name: '.text', type: sectionTypes.progbits, base: BASE, data: new Uint8Array(TEXT_SIZE) },
   ]
   if (symbols !== undefined) {
-    const { table, strings } = symbolTable(symbols)
-    sections.push({ name: '.symtab', type: sectionTypes.symtab, link: '.strtab', bytes: table })
-    sections.push({ name: '.strtab', type: sectionTypes.strtab, bytes: strings })
+    const strings = new StringTableBuilder()
+    const data = symbolTable(symbols, strings)
+    sections.push({ name: '.symtab', type: sectionTypes.symtab, link: '.strtab', data })
+    sections.push({ name: '.strtab', type: sectionTypes.strtab, data: strings.build() })
   }
   if (dynamic !== undefined) {
-    const { table, strings, offsetOf } = symbolTable(dynamic, definitions)
-    sections.push({ name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', bytes: table })
-    sections.push({ name: '.dynstr', type: sectionTypes.strtab, bytes: strings })
+    const strings = new StringTableBuilder()
+    const data = symbolTable(dynamic, strings)
+    sections.push({ name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', data })
     if (versions !== undefined) {
-      const bytes = new Uint8Array(Uint16Array.of(0, ...versions).buffer)
-      sections.push({ name: '.gnu.version', type: sectionTypes.versions, link: '.dynsym', bytes })
+      const numbers = new Uint8Array(Uint16Array.of(0, ...versions).buffer)
+      sections.push({ name: '.gnu.version', type: sectionTypes.versions, link: '.dynsym', data: numbers })
       sections.push({
         name: '.gnu.version_d',
         type: sectionTypes.versionDefinitions,
         link: '.dynstr',
-        bytes: versionDefinitions(definitions, offsetOf),
+        data: versionDefinitions(definitions, strings),
       })
     }
+    sections.push({ name: '.dynstr', type: sectionTypes.strtab, data: strings.build() })
   }
   return sections
 }
 
-const parse = (sections: readonly SectionRecipe[]): ElfFile => ElfFile.parse(makeElf({ sections }), 'lib.so')
+const parse = (sections: readonly SectionSource[]): ElfFile => ElfFile.parse(writeElf({ sections }), 'lib.so')
 const file = (tables: Tables): ElfFile => parse(sectionsOf(tables))
 /** Offset of a function from the start of the code. */
 const find = (elf: ElfFile, name: string): number => functionOffset(elf, name) - TEXT_OFFSET
@@ -87,7 +87,7 @@ test('what is not a function of the file is not found', t => {
   const elf = file({
     symbols: [
       at('undefined', 0, { section: 0 }),
-      at('data', 0, { type: OBJECT }),
+      at('data', 0, { type: 'object' }),
       at('absolute', 0, { section: 0xfff1 }),
       at('before', -1),
       at('behind', TEXT_SIZE),
@@ -113,7 +113,7 @@ test('what is not a function of the file is not found', t => {
 test('a function in a section without bytes has no offset', t => {
   const [text, ...rest] = sectionsOf({ symbols: [at('f', 0)] })
   const elf = parse([
-    { ...text!, type: sectionTypes.nobits, bytes: new Uint8Array(0), size: TEXT_SIZE },
+    { ...text!, type: sectionTypes.nobits, data: new Uint8Array(0), size: TEXT_SIZE },
     ...rest,
   ])
   t.throws(() => functionOffset(elf, 'f'), none('f'))
@@ -124,17 +124,17 @@ test('a file without symbols has no functions', t => {
 })
 
 test('a dynamic symbol wins over a local one of the same name', t => {
-  const elf = file({ symbols: [at('f', 0x10, { binding: LOCAL })], dynamic: [at('f', 0x20)] })
+  const elf = file({ symbols: [at('f', 0x10, { binding: 'local' })], dynamic: [at('f', 0x20)] })
   t.is(find(elf, 'f'), 0x20)
 })
 
 test('a strong symbol wins over a weak one', t => {
-  t.is(find(file({ symbols: [at('f', 0x10, { binding: WEAK }), at('f', 0x20)] }), 'f'), 0x20)
-  t.is(find(file({ symbols: [at('f', 0x10, { binding: WEAK })] }), 'f'), 0x10)
+  t.is(find(file({ symbols: [at('f', 0x10, { binding: 'weak' }), at('f', 0x20)] }), 'f'), 0x20)
+  t.is(find(file({ symbols: [at('f', 0x10, { binding: 'weak' })] }), 'f'), 0x10)
 })
 
 test('several symbols of one place are one function, of several places they are ambiguous', t => {
-  const elf = file({ symbols: [at('f', 4), at('f', 4), at('g', 4, { binding: LOCAL }), at('g', 8)] })
+  const elf = file({ symbols: [at('f', 4), at('f', 4), at('g', 4, { binding: 'local' }), at('g', 8)] })
   t.is(find(elf, 'f'), 4)
   t.throws(() => functionOffset(elf, 'g'), {
     instanceOf: ObjectFileError,
@@ -143,7 +143,7 @@ test('several symbols of one place are one function, of several places they are 
 })
 
 test('an indirect function is told from one that does not exist', t => {
-  const elf = file({ dynamic: [at('memcpy', 0, { type: IFUNC })] })
+  const elf = file({ dynamic: [at('memcpy', 0, { type: 'ifunc' })] })
   t.throws(() => functionOffset(elf, 'memcpy'), {
     instanceOf: ObjectFileError,
     message: /^memcpy is an indirect function: .* \(lib\.so\)$/,
@@ -191,7 +191,11 @@ test('versions that the linker wrote into names', t => {
 
 test('a pattern finds every place once, and names hidden versions', t => {
   const elf = file({
-    symbols: [at('static', 0x80, { binding: LOCAL }), at('static', 0x90, { binding: LOCAL }), at('f', 0x20)],
+    symbols: [
+      at('static', 0x80, { binding: 'local' }),
+      at('static', 0x90, { binding: 'local' }),
+      at('f', 0x20),
+    ],
     dynamic: [at('f', 0x10), at('f', 0x20), at('alias', 0x20)],
     versions: [0x8002, 3, 3],
     definitions: ['V1', 'V2'],
@@ -219,9 +223,9 @@ function damaged(
   return parse(
     sections.map(section => {
       if (section.name !== name) return section
-      const bytes = section.bytes.slice(0, size)
-      if (offset !== undefined) new DataView(bytes.buffer).setUint32(offset, value ?? 0, true)
-      return { ...section, bytes }
+      const data = section.data!.slice(0, size)
+      if (offset !== undefined) new DataView(data.buffer).setUint32(offset, value ?? 0, true)
+      return { ...section, data }
     }),
   )
 }
@@ -259,13 +263,16 @@ test('names that overlap absurdly are refused in bounded time', t => {
   const strings = new Uint8Array(SIZE).fill(0x61)
   strings[SIZE - 1] = 0
   // Each symbol's name begins one byte behind that of the one before: all of them together are 22 GB.
-  const { table } = symbolTable(Array.from({ length: 1 << 15 }, () => at('', 0)))
+  const table = symbolTable(
+    Array.from({ length: 1 << 15 }, () => at('', 0)),
+    new StringTableBuilder(),
+  )
   const view = new DataView(table.buffer)
   for (let i = 1; i * 24 < table.length; i++) view.setUint32(i * 24, i, true)
   const sections = [
-    { name: '.text', type: sectionTypes.progbits, bytes: new Uint8Array(TEXT_SIZE) },
-    { name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', bytes: table },
-    { name: '.dynstr', type: sectionTypes.strtab, bytes: strings },
+    { name: '.text', type: sectionTypes.progbits, data: new Uint8Array(TEXT_SIZE) },
+    { name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', data: table },
+    { name: '.dynstr', type: sectionTypes.strtab, data: strings },
   ]
   t.throws(() => functionOffset(parse(sections), 'f'), {
     instanceOf: ObjectFileError,
@@ -274,7 +281,7 @@ test('names that overlap absurdly are refused in bounded time', t => {
 })
 
 test('whatever the bytes, there is an offset in the file or an ObjectFileError', t => {
-  const bytes = makeElf({
+  const bytes = writeElf({
     sections: sectionsOf({
       symbols: [at('g', 0x30)],
       dynamic: [at('f', 0x10), at('f', 0x20)],

@@ -2,7 +2,9 @@
 
 import test from 'ava'
 import { mov } from '../../../src/asm/alu.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
 import { disassemble } from '../../../src/asm/disassemble.ts'
+import { exit } from '../../../src/asm/jumps.ts'
 import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
@@ -12,26 +14,26 @@ import { typesAreCompatible } from '../../../src/btf/core/match.ts'
 import { btfToC } from '../../../src/btf/text/c-dump.ts'
 import type { BtfMember, BtfType } from '../../../src/btf/types.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { sectionTypes } from '../../../src/elf/file.ts'
+import { sectionTypes } from '../../../src/elf/format.ts'
 import { parseObject } from '../../../src/elf/object/object.ts'
+import { type SectionSource, type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { inspectObject } from '../../../src/inspect/inspect.ts'
 import { linkedPrograms } from '../../../src/inspect/linked.ts'
 import { relocate, u32 } from '../../support/btf/core.ts'
 import { extInfo } from '../../support/btf/ext-info.ts'
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
-import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf/files.ts'
+import { callAt, code } from '../../support/elf/files.ts'
 import { growsLinearly } from '../../support/growth.ts'
 
-const { exit, zero, call, load64 } = instructions
-const program: TestSection = code('socket', [zero, exit])
-const main: TestSymbol = { name: 'main', section: 1, size: 16 }
+const program: SectionSource = code('socket', [mov(r0, 0), exit()])
+const main: SymbolSource = { name: 'main', section: 1, size: 16 }
 
 /** `count` things. */
 function many<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
 }
 
-function btfSection(types: readonly BtfType[]): TestSection {
+function btfSection(types: readonly BtfType[]): SectionSource {
   return { name: '.BTF', data: btfOf(types, 'little').bytes }
 }
 
@@ -51,11 +53,11 @@ test('many sections of one name share their line records', t => {
     size => {
       const builder = new BtfBuilder()
       const section = builder.addString('x')
-      const sections = many(size, () => code('x', [exit]))
-      const symbols = sections.map((_, i): TestSymbol => ({ name: `f${i}`, section: i + 1, size: 8 }))
+      const sections = many(size, () => code('x', [exit()]))
+      const symbols = sections.map((_, i): SymbolSource => ({ name: `f${i}`, section: i + 1, size: 8 }))
       const lines = [16, section, size, ...many(size, i => [i * 8, section, section, 1 << 10]).flat()]
       const data = extInfo([[], lines])
-      const bytes = elf({
+      const bytes = writeElf({
         sections: [...sections, { name: '.BTF', data: builder.build('little') }, { name: '.BTF.ext', data }],
         symbols,
       })
@@ -87,7 +89,7 @@ test('many tags are on one map', t => {
           }),
         ),
       ]
-      const bytes = elf({
+      const bytes = writeElf({
         sections: [program, { name: '.maps', data: new Uint8Array(8) }, btfSection(types)],
         symbols: [main, { name: 'm', type: 'object', section: 2, size: 8 }],
       })
@@ -116,7 +118,7 @@ test('many maps are of one large struct', t => {
           variables: many(size, i => ({ type: 7 + i, offset: i * 16, size: 16 })),
         },
       ]
-      const bytes = elf({
+      const bytes = writeElf({
         sections: [program, { name: '.maps', data: new Uint8Array(size * 16) }, btfSection(types)],
         symbols: [main],
       })
@@ -135,7 +137,7 @@ test('maps from before BTF are looked up by names that are flavours of one anoth
         data[i * 20] = 1
         return data
       })
-      const bytes = elf({
+      const bytes = writeElf({
         sections: [
           program,
           { name: 'maps', data },
@@ -145,7 +147,7 @@ test('maps from before BTF are looked up by names that are flavours of one anoth
           main,
           ...many(
             size,
-            (i): TestSymbol => ({
+            (i): SymbolSource => ({
               name: `m___${i}`,
               type: 'object',
               section: 2,
@@ -206,13 +208,13 @@ test('many variables are the same bytes', t => {
   growsLinearly(
     t,
     size => {
-      const bytes = elf({
+      const bytes = writeElf({
         sections: [program, { name: '.data', data: new Uint8Array(size * 100) }],
         symbols: [
           main,
           ...many(
             size,
-            (i): TestSymbol => ({
+            (i): SymbolSource => ({
               name: `v${i}`,
               type: 'object',
               section: 2,
@@ -233,7 +235,7 @@ test('many instructions are of one long line', t => {
     size =>
       disassemble(
         many(size, () => ({
-          ...mov(r0, 0),
+          ...exit(),
           source: { file: 'f'.repeat(size), text: 'x'.repeat(size * 10), line: 1, column: 1 },
         })),
       ).length,
@@ -243,14 +245,14 @@ test('many instructions are of one long line', t => {
 
 test('many programs use the same functions', t => {
   const size = 300
-  const bytes = elf({
+  const bytes = writeElf({
     sections: [
-      ...many(size, i => code(`tp/${i}`, [call(-1), exit], { relocations: [{ offset: 0, symbol: 1 }] })),
-      code('.text', [...many(size, () => zero), exit]),
+      ...many(size, i => code(`tp/${i}`, [callAt(-1), exit()], { relocations: [{ offset: 0, symbol: 1 }] })),
+      code('.text', [...many(size, () => mov(r0, 0)), exit()]),
     ],
     symbols: [
       { name: 'shared', section: size + 1, size: size * 8 + 8 },
-      ...many(size, (i): TestSymbol => ({ name: `p${i}`, section: i + 1, size: 16 })),
+      ...many(size, (i): SymbolSource => ({ name: `p${i}`, section: i + 1, size: 16 })),
     ],
   })
   const spec = CollectionSpec.parse(bytes)
@@ -266,7 +268,7 @@ test('many programs use the same functions', t => {
 test('sections that share their bytes are refused', t => {
   const count = 2000
   const relocations = new Uint8Array(count * 16)
-  const file = elf({
+  const file = writeElf({
     sections: [
       program,
       { name: 'data', data: relocations },
@@ -294,9 +296,9 @@ test('any number of relocations may be of one instruction', t => {
   growsLinearly(
     t,
     size => {
-      const bytes = elf({
+      const bytes = writeElf({
         sections: [
-          code('socket', [load64, 0n, exit], {
+          code('socket', [loadImm64(r1, 0), exit()], {
             relocations: many(size, () => ({ offset: 0, symbol: 2 })),
           }),
           { name: '.data', data: new Uint8Array(8) },
@@ -332,12 +334,12 @@ test('any number of relocations may be of any number of maps', t => {
           variables: many(size, i => ({ type: 8 + i, offset: i * 16, size: 16 })),
         },
       ]
-      const maps: TestSection = {
+      const maps: SectionSource = {
         name: '.maps',
         data: new Uint8Array(size * 16),
         relocations: many(size, i => ({ offset: i * 16 + 8, symbol: 1 })),
       }
-      const bytes = elf({ sections: [program, maps, btfSection(types)], symbols: [main] })
+      const bytes = writeElf({ sections: [program, maps, btfSection(types)], symbols: [main] })
       return () => parseObject(bytes)
     },
     4000,

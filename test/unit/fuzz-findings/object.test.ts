@@ -1,20 +1,23 @@
 import test from 'ava'
+import { mov } from '../../../src/asm/alu.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0 } from '../../../src/asm/registers.ts'
 import { jsonReplacer } from '../../../src/base/codec.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { sanitizeBtf } from '../../../src/btf/sanitize.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { parseObject } from '../../../src/elf/object/object.ts'
+import { type SectionSource, type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { inspectObject } from '../../../src/inspect/inspect.ts'
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
-import { code, elf, instructions, type TestSection, type TestSymbol } from '../../support/elf/files.ts'
+import { code } from '../../support/elf/files.ts'
 
-const { exit, zero } = instructions
-const program: TestSection = code('socket', [zero, exit])
-const main: TestSymbol = { name: 'main', section: 1, size: 16 }
+const program: SectionSource = code('socket', [mov(r0, 0), exit()])
+const main: SymbolSource = { name: 'main', section: 1, size: 16 }
 
 test('errors about names of sections name the file too', t => {
-  const bytes = elf({ sections: [program], symbols: [main] })
+  const bytes = writeElf({ sections: [program], symbols: [main] })
   const view = new DataView(bytes.buffer)
   view.setUint32(Number(view.getBigUint64(40, true)) + 64, 0xffff, true)
   t.throws(() => parseObject(bytes, 'x.o'), {
@@ -32,7 +35,7 @@ test('errors about types that were completed name the file too', t => {
     struct('', 8, member('value', 6, 0)),
     { kind: 'ptr', name: '', type: 2 },
   ]
-  const bytes = elf({
+  const bytes = writeElf({
     sections: [
       program,
       { name: '.maps', data: new Uint8Array(8) },
@@ -48,7 +51,7 @@ test('errors about types that were completed name the file too', t => {
 
 test('a section of BTF without a name is not the first header, which is of no section', t => {
   const types: BtfType[] = [{ kind: 'datasec', name: '', size: 0, variables: [] }]
-  const bytes = elf({
+  const bytes = writeElf({
     sections: [program, { name: '.BTF', data: btfOf(types, 'little').bytes }],
     symbols: [main],
   })
@@ -72,7 +75,7 @@ test('variables too far away for a member of a struct', t => {
 })
 
 test('an object shows no more of its variables than it may', t => {
-  const bytes = elf({
+  const bytes = writeElf({
     sections: [program, { name: '.bss', type: 8, size: 2 ** 28 }, { name: '.data', data: Uint8Array.of(7) }],
     symbols: [
       main,
@@ -91,7 +94,7 @@ test('an object shows no more of its variables than it may', t => {
 })
 
 test('a section that claims 4 GiB without a byte in the file is refused, unless it may', t => {
-  const bytes = elf({
+  const bytes = writeElf({
     sections: [program, { name: '.bss', type: 8, size: 2 ** 32 }],
     symbols: [main],
   })
@@ -119,7 +122,7 @@ test('maps of operations that are the same bytes, or have more members than bits
     },
   ]
   const made = (...shape: [members: number, second: number]): Uint8Array =>
-    elf({
+    writeElf({
       sections: [
         program,
         { name: '.struct_ops', data: new Uint8Array(8) },
@@ -137,13 +140,13 @@ test('maps of operations that are the same bytes, or have more members than bits
 })
 
 test('limits are options', t => {
-  const section = (size: number): TestSection => ({ name: '.bss', type: 8, size })
-  const zeros = elf({ sections: [program, section(4096)], symbols: [main] })
+  const section = (size: number): SectionSource => ({ name: '.bss', type: 8, size })
+  const zeros = writeElf({ sections: [program, section(4096)], symbols: [main] })
   t.is(parseObject(zeros).maps.get('.bss')?.valueSize, 4096)
   t.throws(() => parseObject(zeros, 'x.o', { maxZeroBytes: 4095 }), { instanceOf: ObjectFileError })
 
   const name = 'n'.repeat(1025)
-  const named = elf({ sections: [program], symbols: [{ ...main, name }] })
+  const named = writeElf({ sections: [program], symbols: [{ ...main, name }] })
   t.throws(() => parseObject(named, 'x.o'), {
     instanceOf: ObjectFileError,
     message: 'A name of 1025 bytes is longer than 1024 (x.o, section .strtab, offset 0x1)',
@@ -153,11 +156,14 @@ test('limits are options', t => {
 
 test('names that plain objects inherit change nothing in the document', t => {
   const names = ['__proto__', 'constructor', 'toString']
-  const bytes = elf({
-    sections: [code('__proto__', [exit, exit, exit]), { name: '.data.__proto__', data: new Uint8Array(24) }],
+  const bytes = writeElf({
+    sections: [
+      code('__proto__', [exit(), exit(), exit()]),
+      { name: '.data.__proto__', data: new Uint8Array(24) },
+    ],
     symbols: [
-      ...names.map((name, i): TestSymbol => ({ name, section: 1, value: i * 8, size: 8 })),
-      ...names.map((name, i): TestSymbol => ({ name, type: 'object', section: 2, value: i * 8, size: 8 })),
+      ...names.map((name, i): SymbolSource => ({ name, section: 1, value: i * 8, size: 8 })),
+      ...names.map((name, i): SymbolSource => ({ name, type: 'object', section: 2, value: i * 8, size: 8 })),
     ],
   })
   const document = JSON.parse(JSON.stringify(inspectObject(CollectionSpec.parse(bytes)), jsonReplacer))

@@ -27,7 +27,7 @@ export interface PerfEventScope {
   cpu?: number
 }
 
-/** An open perf event; it is disabled until `enable` if its attributes say so, or a program waits for it. */
+/** An open perf event. It counts from the start, unless its attributes disable it. */
 export class PerfEvent implements Disposable {
   readonly #fd: OwnedFd
   readonly #what: string

@@ -1,6 +1,6 @@
 /**
- * Attaching a program to a perf event. Since 5.15 that gives a link; before, the program hangs on the
- * event's descriptor, and cannot be pinned, listed or given a cookie.
+ * Attaching a program to a perf event. Since Linux 5.15 that gives a link; before, the program hangs on the event's
+ * descriptor, and cannot be pinned, listed or given a cookie.
  *
  * Source: libbpf `bpf_program__attach_perf_event_opts`; kernel/bpf/syscall.c `bpf_perf_link_attach`.
  *

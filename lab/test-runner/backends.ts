@@ -8,7 +8,7 @@
  * @module
  */
 
-import { fileName } from './test-names.ts'
+import { fileName, isNamed } from './test-names.ts'
 
 export const BACKENDS = ['koffi', 'shim'] as const
 export type Backend = (typeof BACKENDS)[number]
@@ -48,8 +48,7 @@ export const ONCE_NAMES: readonly string[] = Object.keys(ONCE)
 
 /** Whether a compiled test file runs with one backend only. */
 export function runsOnce(file: string): boolean {
-  const name = fileName(file)
-  return name in ONCE || name.split('/', 1)[0]! in ONCE
+  return isNamed(fileName(file), ONCE)
 }
 
 /**

@@ -13,6 +13,11 @@ export function fileName(file: string): string {
   return file.replace(/^build\/test\/[^/]*\//, '').replace(/\.test\.js$/, '')
 }
 
+/** Whether a table has a test file, by its name, or its folder. */
+export function isNamed(name: string, table: Readonly<Record<string, string>>): boolean {
+  return name in table || name.split('/', 1)[0]! in table
+}
+
 /** Name of the file that a test is in: `'maps/batch'`. */
 export function fileOf(test: { readonly name: string }): string {
   return test.name.split(SEPARATOR, 1)[0]!

@@ -9,18 +9,17 @@
  */
 
 import { type DeclaredTest, formatRange, inRange, type VersionRange } from '../test-runner/declared.ts'
-import { fileName } from '../test-runner/test-names.ts'
+import { fileName, isNamed } from '../test-runner/test-names.ts'
 import type { KernelChoice } from './kernels.ts'
 
-/** Test files whose results no version of the kernel changes, with the reason. */
+/** Test files, and folders of them, whose results no version of the kernel changes, with the reason. */
 export const HOST_FILES: Readonly<Record<string, string>> = {
   'bench-peers/ours': 'the rows of a benchmark do their work',
   'btf/dedup': 'computes with types, of any kernel',
-  'cli/run': 'the command line; what it attaches has tests of its own',
+  cli: 'the command line, built on what has tests of its own',
   'cli/verify': 'the command line; what it verifies has tests of its own',
   'collection/refusals': 'no kernel of the matrix lacks what those must lack',
-  'lab/kernel-test': 'tests of the tests',
-  'lab/stale': 'tests of the tests',
+  lab: 'tests of the tests',
   'programs/verifier-complex': 'a program that is too large for any kernel',
   'syscalls/koffi': 'the calling convention, which depends on the CPU',
   'syscalls/processes-koffi': 'the ends of processes and workers',
@@ -29,7 +28,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'syscalls/shim': 'the calling convention, which depends on the CPU',
 }
 
-/** Test files whose results no version changes either, but which need what the host may lack: for the newest kernel. */
+/** Test files among those that need what the host may lack: for the newest kernel. */
 export const NEWEST_FILES: Readonly<Record<string, string>> = {
   'bench-peers/attach': 'a row of a benchmark that attaches probes',
   'cli/kprobe': 'the command line; kprobes have tests of their own',
@@ -59,6 +58,11 @@ export const ARCHITECTURE_FILES: Readonly<Record<string, string>> = {
   'symbols/kallsyms': 'addresses',
   'syscalls/koffi': 'the calling convention',
   'syscalls/processes-koffi': 'the calling convention of callbacks',
+}
+
+/** Whether only the host runs a test file. */
+export function isHostFile(name: string): boolean {
+  return !(name in NEWEST_FILES) && isNamed(name, HOST_FILES)
 }
 
 /** What a guest runs. */
@@ -107,9 +111,8 @@ export function planGuest(
   const pick = (wanted: (name: string) => boolean): string[] => files.filter(each => wanted(fileName(each)))
   if (kernel.arch !== arch) return { files: pick(name => name in ARCHITECTURE_FILES), range: undefined }
   const range = rangeOf(kernel, kernels, arch)
-  if (range === undefined) return { files: pick(name => !(name in HOST_FILES)), range: undefined }
+  if (range === undefined) return { files: pick(name => !isHostFile(name)), range: undefined }
   const inside = new Set(tests.filter(({ since }) => inRange(since, range)).map(({ file }) => file))
-  const wanted = (name: string): boolean =>
-    inside.has(name) && !(name in HOST_FILES) && !(name in NEWEST_FILES)
+  const wanted = (name: string): boolean => inside.has(name) && !isHostFile(name) && !(name in NEWEST_FILES)
   return { files: pick(wanted), range: formatRange(range) }
 }

@@ -6,6 +6,7 @@ import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { verifyObject, verifyProgram } from '../../../src/inspect/verify.ts'
 import { haveHelper } from '../../../src/kernel/probes/have-helper.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
+import { runCli } from '../../support/cli/process.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { bloomFilters } from '../../support/maps/features.ts'
 import { objectPath, objectSpec } from '../../support/objects.ts'
@@ -140,13 +141,12 @@ kernelTest('verified programs leave the spec as it is, and nothing in the kernel
 })
 
 kernelTest('ebpf-ts verify prints verdicts, and exits with 1 when a program is refused', [], t => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['build/src/cli/main.js', 'verify', ...args], { encoding: 'utf8' })
+  const run = (...args: string[]) => runCli(['verify', ...args])
   const good = run(objectPath('functions'))
-  t.is(good.status, 0, good.stderr)
+  t.is(good.code, 0, good.stderr)
   t.regex(good.stdout, /^functions\.bpf\.o +second +success +\d+ +\d+ +\d+ +\d+$/m)
   const bad = run(objectPath('broken'), '--csv')
-  t.is(bad.status, 1)
+  t.is(bad.code, 1)
   t.regex(
     bad.stdout,
     /^file_name,prog_name,verdict,duration,total_insns,total_states,peak_states\nbroken\.bpf\.o,valid,success,\d+,2,0,0\nbroken\.bpf\.o,unchecked_lookup,failure,/,

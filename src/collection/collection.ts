@@ -77,7 +77,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
       const map = prepared.maps.get(variable.sectionName)
       if (map !== undefined) variables.set(name, new Variable(variable, map))
     }
-    // Whoever gives a shape says that the object has it.
+    // The shape says that the object has these names and types.
     this.maps = this.#maps as NamedTypes<object> as NamedTypes<ShapeMaps<S>>
     this.programs = new Named('program', programs)
     this.variables = variables as NamedTypes<object> as NamedTypes<ShapeVariables<S>>

@@ -109,7 +109,7 @@ function readConfig(missing: readonly KconfigExtern[], sources: KconfigSources):
     return sources.config()
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
-    // A weak option may be missing, but nobody could tell whether it is.
+    // A weak option may be missing, but only the configuration says whether it is.
     throw kconfigError(missing[0]!, `${error.message}; give its value in the option kconfig`, error)
   }
 }
@@ -118,24 +118,24 @@ function factOf(extern: KconfigExtern, { facts }: KconfigSources): bigint {
   const { name, weak } = extern
   if (Object.hasOwn(facts, name)) return facts[name]!()
   if (weak && name.startsWith(FACT)) return 0n
-  throw kconfigError(extern, `there is no such fact; known are ${Object.keys(facts).join(', ')}`)
+  throw kconfigError(extern, `no such fact; known: ${Object.keys(facts).join(', ')}`)
 }
 
 const TRISTATE: Readonly<Record<string, bigint>> = { n: 0n, y: 1n, m: 2n }
 
-/** A value as a number that fits its extern, which is no string. */
+/** A value as a number that fits its extern, which is not a string. */
 function numberOf(extern: KconfigExtern, value: string | bigint): bigint {
   const { type } = extern
   if (typeof value === 'string' && Object.hasOwn(TRISTATE, value)) {
     if (type === 'tristate' || (type === 'bool' && value !== 'm')) return TRISTATE[value]!
     if (type === 'char') return BigInt(value.charCodeAt(0))
-    throw kconfigError(extern, `its value ${value} is none of type ${type}`)
+    throw kconfigError(extern, `its value ${value} is not of type ${type}`)
   }
   // Of what a configuration has, numbers are only for numbers; a fact may also be a boolean.
   const isBoolean = type === 'bool' && (value === 0n || value === 1n)
   const takes = type === 'int' || type === 'char' || isBoolean
   const number = typeof value === 'bigint' ? value : parseInteger(value)
-  if (number === undefined || !takes) throw kconfigError(extern, `its value ${value} is none of type ${type}`)
+  if (number === undefined || !takes) throw kconfigError(extern, `its value ${value} is not of type ${type}`)
   const bits = extern.size * 8
   const [least, most] = extern.signed
     ? [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n]
@@ -169,7 +169,7 @@ function writeInteger(view: DataView, { offset, size }: KconfigExtern, value: bi
 /** A text without its quotes, cut so that a NUL is left at the end of the extern. */
 function textOf(extern: KconfigExtern, value: string | bigint): Uint8Array {
   if (typeof value !== 'string' || !isQuoted(value)) {
-    throw kconfigError(extern, `its value ${value} is none of type string`)
+    throw kconfigError(extern, `its value ${value} is not of type string`)
   }
   return new TextEncoder().encode(value.slice(1, -1)).subarray(0, extern.size - 1)
 }

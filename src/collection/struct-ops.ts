@@ -61,7 +61,7 @@ export class StructOpsMaps implements Disposable {
    * Fits the maps to the kernel.
    *
    * @throws NotSupportedError when the kernel has no such struct, or lacks a member that a map sets
-   * @throws BpfError `ERR_INVALID_SPEC` when a map names what is no program for it
+   * @throws BpfError `ERR_INVALID_SPEC` when a map names a program that is not for it
    */
   constructor(spec: CollectionSpec) {
     const images = new Map<string, StructOpsImage>()
@@ -160,7 +160,7 @@ class MapFitter {
       const index = type.members.findIndex(({ name }) => name === member.name)
       const target = type.members[index]
       if (target === undefined) {
-        // Older kernels lack members that an object may do without; a program there has nobody to call it.
+        // Older kernels lack members that an object may do without; a program there is never called.
         if (bytes.some(byte => byte !== 0))
           throw this.#unsupported(member, 'which the kernel does not have, and it is not zero')
         continue
@@ -199,7 +199,7 @@ class MapFitter {
 
   /** Notes what a program stands for; several maps may use it for the same. */
   #setMember(members: Map<string, StructOpsMember>, program: string, member: StructOpsMember): void {
-    if (!this.#spec.programs.has(program)) throw this.#invalid(`there is no program ${program}`)
+    if (!this.#spec.programs.has(program)) throw this.#invalid(`no such program: ${program}`)
     if (this.#spec.programs.get(program).type !== 'struct_ops')
       throw this.#invalid(`program ${program} is not of type struct_ops`)
     const known = members.get(program)

@@ -72,7 +72,7 @@ export class VariableSpec<T = unknown, W = BtfInput<T>> {
         { code: 'ERR_INVALID_SPEC' },
       )
     }
-    // Whoever gives a shape says that the BTF has these types.
+    // The shape says that the BTF has these types.
     this.#codec ??= btfCodec(btf, typeId) as Codec<unknown> as Codec<T, W>
     return this.#codec
   }

@@ -19,7 +19,7 @@ interface Pending<R> {
 
 /** The stream that an iterator takes its records from. */
 export interface IteratedStream<R> {
-  /** Copies and consumes the next record; `undefined` when there is none now. */
+  /** Copies and consumes the next record; `undefined` when none can be read now. */
   take(): R | undefined
   /** Gives the space of records that were taken back. */
   settle(): void

@@ -180,7 +180,7 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
     let ready = 0
     let known = 0
     let step = HEADER_SIZE
-    // A whole number also where there is no limit: the loop then needs no floating point.
+    // A whole number also without a limit: the loop then needs no floating point.
     for (let left = Math.min(limit, bytes) | 0; ready < bytes && left > 0; left--) {
       const header = words[dataWord + (((position + ready) & mask) >>> 2)]!
       if (header !== known) {
@@ -227,8 +227,8 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
   }
 
   /**
-   * Copies the oldest record and consumes it; `undefined` when there is none. Space is given back for several records
-   * at a time, at the latest when there is none left; {@link Ring.settle} does so at once.
+   * Copies the oldest record and consumes it; `undefined` when no record is finished. Space is given back for several
+   * records at a time, at the latest with the last one; {@link Ring.settle} does so at once.
    */
   take(): RingRecord<T> | undefined {
     while (this.#found > 0 || this.#find()) {

@@ -59,6 +59,7 @@ is<RingBuffer<number>>()(collection.ringBuffer('plain_events', { codec: u32 }))
 
 // Without either nothing is known.
 is<RingBuffer>()(RingBuffer.open(map))
+is<RingBuffer>()(RingBuffer.open(collection.maps.get('events')))
 for await (const { value } of RingBuffer.open(map).records()) {
   is<unknown>()(value)
   // @ts-expect-error nothing is known of it

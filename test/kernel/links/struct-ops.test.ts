@@ -86,7 +86,7 @@ kernelTest('a program stands for one member of one struct', [structOpsMaps], t =
     message: 'Cannot create map plain: program halve stands for another member already',
   })
   spec.maps.get('plain').programs!.set('undo_cwnd', 'absent')
-  t.throws(() => Collection.load(spec), { message: 'Cannot create map plain: there is no program absent' })
+  t.throws(() => Collection.load(spec), { message: 'Cannot create map plain: no such program: absent' })
 })
 
 kernelTest('each program is verified as the member that it stands for', [structOpsLink], t => {

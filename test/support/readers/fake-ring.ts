@@ -44,7 +44,7 @@ export class FakeRing {
     return this.#view.getBigUint64(0, true)
   }
 
-  /** Moves the consumer position, as nobody but the reader should. */
+  /** Moves the consumer position, as only the reader should. */
   set consumer(position: bigint) {
     this.#view.setBigUint64(0, position, true)
   }

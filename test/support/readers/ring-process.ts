@@ -10,7 +10,7 @@ import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { createRing, outputProgram, run, send } from './ring-programs.ts'
 
 const scenarios: Record<string, () => void | Promise<void>> = {
-  /** Nothing keeps a process alive that has a reader open, and nobody waits. */
+  /** An open reader that is not waited for does not keep its process alive. */
   open() {
     RingBuffer.open(createRing()).records()
   },
@@ -42,7 +42,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
   },
 }
 
-/** What a producer thread is told. */
+/** Orders for a producer thread. */
 export interface ProducerData {
   /** A descriptor of the program; the thread owns it. */
   fd: number

@@ -35,7 +35,7 @@ test('split BTF continues its base', t => {
   t.is(readBtfFile(module.path, kernel).sizeOf(2), 8)
 })
 
-test('what is no BTF is told with the name of the file', t => {
+test('an error about a file that is not BTF names the file', t => {
   t.throws(() => readBtfFile('/nonexistent'), { code: 'ENOENT', message: /^Cannot read \/nonexistent: / })
   using file = temporary(new Uint8Array(32))
   t.throws(() => readBtfFile(file.path), { code: 'ERR_OBJECT_FILE', message: /Not BTF.*kernel\.btf/ })

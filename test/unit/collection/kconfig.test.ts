@@ -51,15 +51,15 @@ for (const [value, of, expected] of [
 }
 
 for (const [value, of, reason] of [
-  ['m', extern('bool', 1), 'its value m is none of type bool'],
-  ['1', extern('bool', 1), 'its value 1 is none of type bool'],
-  ['1', extern('tristate', 4), 'its value 1 is none of type tristate'],
-  ['y', extern('int', 4), 'its value y is none of type int'],
-  ['y', extern('string', 4), 'its value y is none of type string'],
-  ['"y', extern('string', 4), 'its value "y is none of type string'],
-  ['"ab"', extern('int', 4), 'its value "ab" is none of type int'],
-  ['12x', extern('int', 4), 'its value 12x is none of type int'],
-  ['09', extern('int', 4), 'its value 09 is none of type int'],
+  ['m', extern('bool', 1), 'its value m is not of type bool'],
+  ['1', extern('bool', 1), 'its value 1 is not of type bool'],
+  ['1', extern('tristate', 4), 'its value 1 is not of type tristate'],
+  ['y', extern('int', 4), 'its value y is not of type int'],
+  ['y', extern('string', 4), 'its value y is not of type string'],
+  ['"y', extern('string', 4), 'its value "y is not of type string'],
+  ['"ab"', extern('int', 4), 'its value "ab" is not of type int'],
+  ['12x', extern('int', 4), 'its value 12x is not of type int'],
+  ['09', extern('int', 4), 'its value 09 is not of type int'],
   ['256', extern('char', 1), 'its value 256 does not fit unsigned 8 bits'],
   ['-1', extern('char', 1), 'its value -1 does not fit unsigned 8 bits'],
   ['128', extern('char', 1, signed), 'its value 128 does not fit signed 8 bits'],
@@ -126,7 +126,7 @@ test('a missing option is 0 when it is weak, else an error', t => {
   })
 })
 
-test('without a configuration nobody can tell what a weak option is', t => {
+test('without a configuration a weak option is unknown', t => {
   const nowhere = {
     ...kernel(''),
     config: () => {
@@ -154,10 +154,10 @@ test('facts are numbers, unknown ones 0 when they are weak', t => {
   ] as const) {
     t.throws(() => fact(name, { weak }), {
       code: 'ERR_KCONFIG',
-      message: `Cannot set ${name}: there is no such fact; known are LINUX_KERNEL_VERSION`,
+      message: `Cannot set ${name}: no such fact; known: LINUX_KERNEL_VERSION`,
     })
   }
   t.throws(() => fact('LINUX_KERNEL_VERSION', { type: 'bool', size: 1 }), {
-    message: 'Cannot set LINUX_KERNEL_VERSION: its value 396293 is none of type bool',
+    message: 'Cannot set LINUX_KERNEL_VERSION: its value 396293 is not of type bool',
   })
 })

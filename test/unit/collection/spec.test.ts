@@ -26,7 +26,7 @@ test('an object has its programs, maps, variables and functions by name', t => {
   t.is(spec.btf?.findType('func', 'second')?.linkage, 'global')
 })
 
-test('a file that is not there, and one that is no object', t => {
+test('a missing file, and one that is not an object', t => {
   const missing = t.throws(() => CollectionSpec.fromFile('/no/such.o'), {
     instanceOf: BpfError,
     code: 'ENOENT',

@@ -167,7 +167,7 @@ test('closing in the callback ends the drain; the current record is consumed', t
   t.is(fake.consumer, 16n)
 })
 
-test('there is nothing to read when somebody else moved the consumer position', t => {
+test('there is nothing to read when another reader moved the consumer position', t => {
   for (const wrong of [8n, 2n ** 31n, 2n ** 32n - 8192n]) {
     const fake = new FakeRing()
     fake.consumer = wrong

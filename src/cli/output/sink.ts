@@ -1,6 +1,6 @@
 /**
  * Text on its way to standard output or standard error: gathered into large writes, no more than the reader takes when
- * the command waits for it, and dropped without a word when the reader is gone.
+ * the command waits for it, and dropped silently when the reader is gone.
  *
  * @module
  */

@@ -47,7 +47,7 @@ export function layoutTable(
   return [heading, ...spans].map(row => line(columns, row, widths))
 }
 
-/** Widths that fit the terminal; `undefined` when there are none. */
+/** Widths that fit the terminal; `undefined` when no widths do. */
 function fitWidths(
   columns: readonly Column[],
   wanted: readonly number[],

@@ -197,7 +197,7 @@ for (const [what, args, code, stderr] of [
   })
 }
 
-kernelTest('kprobe --help tells the options and the exit codes', [], t => {
+kernelTest('kprobe --help lists the options and the exit codes', [], t => {
   const { code, stdout } = runCli(['kprobe', '--help'])
   t.is(code, 0)
   for (const each of ['--return', '--mode', '--json', 'Exit code']) t.true(stdout.includes(each), each)

@@ -116,7 +116,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-kernelTest('run ends well when nobody reads what it prints', [], async t => {
+kernelTest('run ends with code 0 when its reader goes away', [], async t => {
   const { child, printed, ended } = start(t, PROCESSES)
   t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
   child.stdout.destroy()
@@ -268,7 +268,7 @@ for (const [what, args, complaint] of [
   ['no arguments', [], /OBJECT is missing/],
   ['two objects', ['a.o', 'b.o'], /unexpected argument "b\.o"/],
   ['an unknown option', ['a.o', '--frob'], /--frob/],
-  ['a count that is no number', ['a.o', '--count', 'x'], /--count needs a positive number, not "x"/],
+  ['a count that is not a number', ['a.o', '--count', 'x'], /--count needs a positive number, not "x"/],
   ['a count of nothing', ['a.o', '--count', '0'], /--count needs a positive number, not "0"/],
 ] satisfies [string, string[], RegExp][]) {
   kernelTest(`${what}: wrong use`, [], t => {
@@ -285,7 +285,7 @@ kernelTest('a command must be given, and known', [], t => {
   t.regex(stderr, /^ebpf-ts: unknown command "frob"\n\nUsage: /)
 })
 
-kernelTest('--help tells how to use it', [], t => {
+kernelTest('--help says how to use the tool and the command', [], t => {
   for (const args of [['run', '--help'], ['--help']]) {
     const { status, stdout, stderr } = run(...args)
     t.deepEqual([status, stderr], [0, ''])
@@ -297,14 +297,14 @@ for (const [what, path, message] of [
   ['a file that does not exist', '/no/such', /^ebpf-ts run: Cannot read \/no\/such: ENOENT/],
   ['a directory', 'test/bpf', /^ebpf-ts run: Cannot read test\/bpf: EISDIR/],
   [
-    'a file that is no object',
+    'a file that is not an object',
     'package.json',
     /^ebpf-ts run: Not an ELF file \(package\.json, offset 0x0\)\n$/,
   ],
   ['an object for another machine', process.execPath, /^ebpf-ts run: Not a BPF object/],
   ['an object of the other byte order', 'test/bpf/data.bpfeb.o', /compiled for big-endian machines/],
 ] satisfies [string, string, RegExp][]) {
-  kernelTest(`${what} is told without a stack`, [], t => {
+  kernelTest(`${what} is reported without a stack`, [], t => {
     const { status, stdout, stderr } = run('run', path)
     t.deepEqual([status, stdout], [1, ''])
     t.regex(stderr, message)
@@ -312,7 +312,7 @@ for (const [what, path, message] of [
   })
 }
 
-kernelTest('where the kernel shows no BTF it is told, with what to do', [], t => {
+kernelTest('a kernel without BTF is reported, with what to do', [], t => {
   // Without CAP_SYS_ADMIN the kernel does not give it by its id either. By its path, since a shell may have its own.
   const setpriv = '/usr/bin/setpriv --bounding-set=-sys_admin --inh-caps=-all --'
   const script = `mount -t tmpfs none /sys/kernel/btf && exec ${setpriv} "$0" "$@"`
@@ -328,7 +328,7 @@ kernelTest('where the kernel shows no BTF it is told, with what to do', [], t =>
   )
 })
 
-kernelTest('a user without privileges is told what is missing', [], t => {
+kernelTest('a user without privileges learns what is missing', [], t => {
   // The user must be able to read the program: not every checkout lets others in.
   const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-cli-'))
   t.teardown(() => rmSync(directory, { recursive: true }))

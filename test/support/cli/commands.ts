@@ -30,7 +30,7 @@ export async function allCommands(
   return found
 }
 
-/** Every group by its words, the tool itself too, whose words are none. */
+/** Every group by its words; the tool itself has an empty list of them. */
 export async function allGroups(
   table: CommandTable = commands,
   before: readonly string[] = [],

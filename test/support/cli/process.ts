@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 /** As it is published. */
 const MAIN = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url))
 
-/** What came of a command. */
+/** How a command ended, and what it printed. */
 export interface CliResult {
   code: number | null
   signal: NodeJS.Signals | null
@@ -30,7 +30,7 @@ export function runCli(args: readonly string[], options: Pick<SpawnOptions, 'uid
   return { code: status, signal, stdout, stderr }
 }
 
-/** A command that runs until it is told to stop. */
+/** A command that runs until it is stopped. */
 export interface CliProcess {
   /** The first line of its standard output. */
   readonly firstLine: string

@@ -7,7 +7,7 @@ function run(...args: string[]): { status: number | null; stdout: string; stderr
   return spawnSync(process.execPath, ['build/src/cli/main.js', 'verify', ...args], { encoding: 'utf8' })
 }
 
-test('verify --btf needs no kernel, and tells what fails and where', t => {
+test('verify --btf needs no kernel, and says what fails and where', t => {
   const { stdout, status } = run(objectPath('core'), '--btf', 'test/btf/abi.btf')
   t.is(status, 1)
   t.regex(stdout, /^OBJECT +PROGRAM +RELOCATIONS +FAILING\n/)
@@ -37,7 +37,7 @@ test('types are also taken from an ELF file', t => {
   t.regex(stdout, /^core\.bpf\.o +nesting +4 +0$/m)
 })
 
-test('an object that cannot be read is told, and the others are seen to', t => {
+test('an object that cannot be read is reported, and the others are verified', t => {
   const { status, stdout, stderr } = run('package.json', objectPath('functions'), '--btf', 'test/btf/abi.btf')
   t.is(status, 1)
   t.is(stderr, 'ebpf-ts verify: Not an ELF file (package.json, offset 0x0)\n')
@@ -75,7 +75,7 @@ test('objects that cannot be read are members of the document, or its error', t 
   t.like(none.error.errors[1], { file: 'nowhere', code: 'ENOENT' })
 })
 
-test('wrong use is told', t => {
+test('wrong use has exit code 2, a file that cannot be read 1', t => {
   for (const args of [[], ['a', '--json', '--csv'], ['a', '--btf', 'b', '--csv'], ['a', '--attach']]) {
     t.like(run(...args), { status: 2, stdout: '' })
   }

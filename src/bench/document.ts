@@ -103,7 +103,7 @@ export function measuredProbes(document: Pick<ProbesDocument, 'rows'>): Measured
  *
  * @param text JSON
  * @param name what to call it in errors
- * @throws BpfError `ERR_INVALID_DOCUMENT` when it is no such document
+ * @throws BpfError `ERR_INVALID_DOCUMENT` when it is not such a document
  */
 export function parseProbesDocument(text: string, name: string): ProbesDocument {
   const invalid = (reason: string): BpfError =>

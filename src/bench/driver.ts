@@ -89,7 +89,7 @@ export class Driver implements Disposable {
    * Runs it in one system call.
    *
    * A signal makes the kernel give up a run, and it is repeated: then there were more runs than asked for, and the
-   * counter of runs, not `repeat`, tells how many hits there must be.
+   * counter of runs, not `repeat`, says how many hits to expect.
    *
    * @param repeat how often; more than once has a fixed cost of its own, so few calls with a large number are better
    * @returns mean nanoseconds per call of the target

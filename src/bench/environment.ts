@@ -37,7 +37,7 @@ export interface Environment {
   readonly ftraceEnabled: number | null
   /** Mitigations by vulnerability, as the kernel puts them; without what it is not affected by. */
   readonly mitigations: Readonly<Record<string, string>>
-  /** Functions that ftrace calls somebody at now. */
+  /** Functions that ftrace traces now. */
   readonly enabledFunctions: number | null
   /** Probes that others have on the targets. */
   readonly probesOnTarget: readonly string[]
@@ -159,7 +159,7 @@ export function spoilers(environment: Environment): string[] {
   const { allowedCpus, governor, probesOnTarget, unreadable, mitigations } = environment
   const found: (string | false | null)[] = [
     probesOnTarget.length > 0 &&
-      `somebody else has a probe on the target (${probesOnTarget.join('; ')}): kprobes look cheaper and fentry dearer`,
+      `another process has a probe on the target (${probesOnTarget.join('; ')}): kprobes look cheaper and fentry dearer`,
     environment.lockdown !== null &&
       environment.lockdown !== 'none' &&
       `the kernel is locked down (${environment.lockdown}): it may refuse probes that it has`,

@@ -1,5 +1,5 @@
 /**
- * The kernel's list of kprobes, which tells how each one is reached: three costs hide behind one name.
+ * The kernel's list of kprobes, which shows how each one is reached: one name covers three costs.
  *
  * Source: kernel/kprobes.c `report_probe`; Documentation/trace/kprobes.rst.
  *

@@ -36,7 +36,7 @@ export interface Contender<Scope> {
   readonly measure: (scope: Scope) => Sample | Promise<Sample>
 }
 
-/** What came of a contender: samples of all rounds, or why there are none. */
+/** The outcome of a contender: samples of all rounds, or the reason for their absence. */
 export type Outcome =
   | { readonly name: string; readonly samples: readonly Sample[]; readonly failure?: undefined }
   | { readonly name: string; readonly failure: Failure; readonly samples?: undefined }
@@ -99,7 +99,7 @@ function wrongHits({ hits }: Sample): string | undefined {
   if (hits === undefined || hits.counted === hits.expected) return undefined
   const difference = hits.counted - hits.expected
   return difference > 0
-    ? `the program ran ${difference} times more than the ${hits.expected} expected: somebody else calls the target`
+    ? `the program ran ${difference} times more than the ${hits.expected} expected: another process calls the target`
     : `the program ran ${-difference} times less than the ${hits.expected} expected: the kernel missed hits`
 }
 

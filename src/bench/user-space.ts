@@ -32,7 +32,7 @@ export class Helper implements Disposable {
   /**
    * Writes it to a new directory for temporary files.
    *
-   * @throws NotSupportedError when there is none for this architecture
+   * @throws NotSupportedError when this architecture has none
    */
   constructor() {
     const code = helperCode(helperArchitecture())

@@ -131,7 +131,7 @@ const OPTIMIZE_POLL = 50
  * instructions that it replaces. Source: kernel/kprobes.c `kprobe_optimizer`.
  */
 const OPTIMIZE_TIMEOUT = 3000
-/** Milliseconds after which a kprobe that nobody can look at has most likely been optimized, if it ever is. */
+/** Milliseconds after which a kprobe whose state is hidden has most likely been optimized, if it ever is. */
 const OPTIMIZE_UNSEEN = 500
 /** Milliseconds after which an optimized kprobe that was removed has left nothing in the code. */
 const UNOPTIMIZE_MILLISECONDS = 200

@@ -107,7 +107,7 @@ export class Workload implements Disposable {
    * Lets the kernel count the runs of a program, for a body that does not. It takes time at every run, so nothing may
    * be timed meanwhile.
    *
-   * @param trigger makes the program run, and tells how often it must have
+   * @param trigger makes the program run, and returns how often it must have
    */
   countByKernel(program: Program, trigger: () => number): Hits {
     using _stats = enableStats()

@@ -18,7 +18,7 @@ import { functionSymbols, splitVersion, type VersionedSymbol } from './functions
  * default version rather than hidden ones, a strong symbol rather than a weak one.
  *
  * @param name plain, or with a version: `'pthread_create@GLIBC_2.34'`
- * @throws ObjectFileError when there is none, there are several at different places, or it is an indirect function
+ * @throws ObjectFileError when it is missing, when several lie at different places, or it is an indirect function
  */
 export function functionOffset(elf: ElfFile, name: string): number {
   return functionOffsets(elf, [name])[0]!
@@ -63,7 +63,7 @@ function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol
   if (offset === undefined) {
     const reason = strong.some(({ symbol }) => symbol.type === 'ifunc')
       ? `${name} is an indirect function: what is called is chosen when the program starts; give the offset of that`
-      : `There is no function ${name}`
+      : `Function ${name} not found`
     throw new ObjectFileError(reason, where)
   }
   if (offsets.size > 1) {
@@ -79,7 +79,7 @@ function preferred<T>(list: readonly T[], predicate: (each: T) => boolean): read
   return some.length > 0 ? some : list
 }
 
-/** Symbols have addresses in memory; their section tells how far these are from the file. */
+/** Symbols have addresses in memory; their section says how far these are from the file. */
 function fileOffset(elf: ElfFile, symbol: ElfSymbol): number | undefined {
   const section = elf.sectionOf(symbol)
   if (symbol.type !== 'func' || section === undefined || section.type === sectionTypes.nobits)

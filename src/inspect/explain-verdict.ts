@@ -29,7 +29,7 @@ type Rule = readonly [says: RegExp, means: (match: RegExpExecArray, program: Ref
  *
  * Pure: the log may be of another machine.
  *
- * @returns one sentence without a full stop; `undefined` when the reason is none of those that are known
+ * @returns one sentence without a full stop; `undefined` for an unknown reason
  */
 export function explainVerdict(program: RefusedProgram): string | undefined {
   const { reason, instruction = '' } = summarizeVerifierLog(program.log)

@@ -128,7 +128,7 @@ const VERSION: Inspection['version'] = 1
 export interface Inspection {
   readonly version: 1
   readonly byteOrder: 'little' | 'big'
-  /** License of the programs; `''` when there is none. */
+  /** License of the programs; `''` without one. */
   readonly license: string
   readonly programs: readonly InspectedProgram[]
   readonly maps: readonly InspectedMap[]
@@ -292,7 +292,7 @@ function inspectExtern(extern: ExternSpec, btf: Btf | undefined, types: TypeText
   return { name, kind, weak, declaration: types.declaration(btf, typeId, name) }
 }
 
-/** Types as C, with one limit for each BTF; `null` where there is none, beyond the limit, and for loops. */
+/** Types as C, with one limit for each BTF; `null` where it is unknown, beyond the limit, and for loops. */
 class TypeTexts {
   readonly #maxCharacters: number
   readonly #writers = new Map<Btf, CWriter>()

@@ -45,11 +45,11 @@ export interface Refusal {
   readonly reason: readonly string[]
   /** Source line of the refused instruction: `file:line: text`; `null` when unknown. */
   readonly source: string | null
-  /** The cause in one sentence; `null` when it is none of those that are known. */
+  /** The cause in one sentence; `null` when it is unknown. */
   readonly cause: string | null
   /** The end of the log: what led to the refusal, without statistics. */
   readonly excerpt: readonly string[]
-  /** The verifier's log; `''` when there is none. */
+  /** The verifier's log; `''` when it is empty. */
   readonly log: string
 }
 
@@ -117,7 +117,7 @@ export function verifyProgram(
 
 function load(spec: CollectionSpec, name: string, logLevel: number, options: VerifyOptions): string {
   using collection = Collection.load(spec, { ...options, logLevel })
-  // A struct_ops program for a member that the kernel lacks is left out, and that is no failure.
+  // A struct_ops program for a member that the kernel lacks is left out, which is not a failure.
   return collection.programs.has(name) ? collection.programs.get(name).verifierLog : ''
 }
 
@@ -175,7 +175,7 @@ function ownReason(message: string): string | undefined {
     /^(?:Cannot load (?:program .*?|the object):|Loading program .*? is not supported by this kernel;) ([^\n]+)/.exec(
       message,
     )
-  // The name of an errno in words is no reason.
+  // An errno in words does not explain anything.
   return said === null || /^[A-Z]/.test(said[1]!) ? undefined : said[1]
 }
 

@@ -19,7 +19,7 @@ export interface PermissionFacts {
   lockdown?: string | undefined
   /** Whether this process is in a user namespace other than the initial one. */
   inUserNamespace?: boolean
-  /** Why there is no BPF token for this process, where it needs one. */
+  /** Why this process has no BPF token, where it needs one. */
   noToken?: string | undefined
   /** Whether memory of maps and programs counts against `RLIMIT_MEMLOCK` (before Linux 5.11). */
   countsMemlock?: boolean

@@ -45,7 +45,7 @@ export function tracefsPath(): string {
  * @param group such as `'sched'`
  * @param name such as `'sched_switch'`
  * @throws TypeError when a name is not an identifier
- * @throws BpfError with code `ENOENT` when there is no such event
+ * @throws BpfError with code `ENOENT` when the event does not exist
  */
 export function traceEventId(group: string, name: string): number {
   for (const each of [group, name]) {
@@ -62,6 +62,6 @@ export function traceEventId(group: string, name: string): number {
   } catch (error) {
     const action = `Cannot find trace event ${group}/${name}`
     if (fileErrno(error) !== 'ENOENT') throw fileError(action, error)
-    throw new BpfError(`${action}: there is no such event`, { code: 'ENOENT', cause: error })
+    throw new BpfError(`${action}: no such event`, { code: 'ENOENT', cause: error })
   }
 }

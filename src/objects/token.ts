@@ -75,7 +75,7 @@ export class Token implements TokenHandle, Disposable {
    * environment variable `LIBBPF_BPF_TOKEN_PATH` names, else of `/sys/fs/bpf`, as libbpf does. It is created once for a
    * thread: what the mount delegates later does not count. Since Linux 6.9.
    *
-   * @returns `undefined` when there is no such token, or the variable is empty
+   * @returns `undefined` when the kernel gives none, or the variable is empty
    * @throws BpfError when the variable names a file system and a token of it cannot be created, as `create` does
    */
   static automatic(): Token | undefined {

@@ -44,7 +44,7 @@ function naming(spec: ProgramSpec): { prefix: string; kind: BtfKind } {
   }
 }
 
-/** Number of the expected attach type; 0 when there is none. */
+/** Number of the expected attach type; 0 without one. */
 export function attachTypeOf(spec: ProgramSpec): number {
   return enumNumber(attachTypes, spec.expectedAttachType ?? 0, 'attach type')
 }
@@ -214,7 +214,7 @@ function notFound(spec: ProgramSpec, wanted: string, kind: BtfKind, module: stri
 /** Why BTF does not have a function. */
 function explainMissing(name: string, wanted: string, module: string | undefined): string {
   if (wanted.startsWith('bpf_lsm_'))
-    return 'there is no such LSM hook, or the kernel was built without CONFIG_BPF_LSM'
+    return 'the kernel has no such LSM hook, or was built without CONFIG_BPF_LSM'
   if (module !== undefined && module !== 'vmlinux') {
     if (features.moduleBtf.probe() === 'no') return 'this kernel has no BTF of modules (5.11)'
     if (!moduleHasBtf(module)) return `module ${module} is not loaded, or has no BTF`

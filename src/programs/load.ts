@@ -49,7 +49,7 @@ interface Attempt {
   trueSize: number
 }
 
-/** The steps of a load: yields what to pass to `BPF_PROG_LOAD`, is given what came of it. */
+/** The steps of a load: yields what to pass to `BPF_PROG_LOAD`, is given the result. */
 type LoadSteps = Generator<AttrFields<'prog_load'>, LoadResult, Attempt>
 
 /** Loads a program on this thread. */

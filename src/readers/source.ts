@@ -40,5 +40,5 @@ export interface RecordSource<R, V = R> {
 /** Watches whether a source may have a record. */
 export type Watcher = Pick<FdWatcher, 'start' | 'stop' | 'close'>
 
-/** Makes the watcher of a source. It may be active already, and may call back when there is no record. */
+/** Makes the watcher of a source. It may be active already, and may call back without a record. */
 export type Watch = (onReadable: () => void) => Watcher

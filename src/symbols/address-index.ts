@@ -40,7 +40,7 @@ export class AddressIndex {
 
   /**
    * Where the line starts whose address is the nearest at or before this one; of several with one address the first
-   * in the file. `undefined` when there is none, or its address is 0.
+   * in the file. `undefined` when no symbol is there, or its address is 0.
    *
    * @param high upper half of the address
    * @param low lower half

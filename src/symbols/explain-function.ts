@@ -13,9 +13,9 @@ export type ProbeKind = 'kprobe' | 'kprobe_multi' | 'fentry'
 
 /** What to do about a name that several functions have: each kind of probe takes other things than names. */
 const APART: Readonly<Record<ProbeKind, string>> = {
-  kprobe: 'give an address, or MODULE:NAME where that tells them apart',
+  kprobe: 'give an address, or MODULE:NAME where that distinguishes them',
   kprobe_multi: 'give addresses',
-  fentry: 'give MODULE:NAME where that tells them apart; types do not',
+  fentry: 'give MODULE:NAME where that distinguishes them; types do not',
 }
 
 /** Facts about a function's name; what cannot be read is left empty. */
@@ -66,7 +66,7 @@ export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFac
     const { variants } = facts
     const made =
       variants.length === 0
-        ? 'there is no such function, or the compiler inlined it everywhere, or its module is not loaded'
+        ? 'no such function exists, or the compiler inlined it everywhere, or its module is not loaded'
         : `the compiler inlined it or made other functions of it: ${variants.slice(0, 5).join(', ')}`
     return `the kernel has no symbol ${name}: ${made}`
   }

@@ -108,7 +108,7 @@ export function ambiguousFunctions(): ReadonlySet<string> {
 }
 
 /**
- * What of the lines `NAME SIZE REFERENCES USERS STATE ADDRESS` tells modules apart: neither how often each is used nor
+ * What of the lines `NAME SIZE REFERENCES USERS STATE ADDRESS` distinguishes modules: neither how often each is used nor
  * by whom.
  */
 export function loadedModules(text: string): string {

@@ -94,7 +94,7 @@ export interface AttrWriter {
 /**
  * Writes fields at their places in an arm of the union.
  *
- * @throws RangeError for an unknown field, a number that is no 32-bit integer, a 64-bit value in a 32-bit place
+ * @throws RangeError for an unknown field, a number that is not a 32-bit integer, a 64-bit value in a 32-bit place
  */
 export function writeAttr(writer: AttrWriter, layout: Layout, fields: object): void {
   for (const [name, value] of Object.entries(fields)) {

@@ -16,7 +16,7 @@ export type DebugLog = (format: string, ...args: readonly (string | number)[]) =
  * What prints under `DEBUG=NAMESPACE`, which must be set when the library is imported.
  *
  * @param namespace such as `'ebpf-ts:fd'`
- * @returns `undefined` when nobody listens
+ * @returns `undefined` when the namespace is off
  */
 export function debugLog(namespace: string): DebugLog | undefined {
   if (process.env.DEBUG === undefined) return undefined

@@ -61,7 +61,7 @@ export function takeFd(kernel: Kernel, fd: number): number {
   return taken
 }
 
-/** Gives a descriptor of {@link takeFd} up: the result is nobody's, and outlives this thread. -errno on failure. */
+/** Gives a descriptor of {@link takeFd} up: the result has no owner, and outlives this thread. -errno on failure. */
 export function disownFd(kernel: Kernel, fd: number): number {
   if (isMainThread) return fd
   const free = kernel.syscall(nr.fcntl, fd, F_DUPFD_CLOEXEC, 3)

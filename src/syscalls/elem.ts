@@ -107,7 +107,7 @@ export type BatchCommand =
   | 'map_delete_batch'
 
 /**
- * A batch command (5.6). How many elements were processed, also when it failed, tells {@link batchCount}.
+ * A batch command (5.6). {@link batchCount} is how many elements were processed, also when it failed.
  *
  * @param inBatch address of the position to continue from, 0 to start (lookups)
  * @param outBatch address for the position to continue from next (lookups)

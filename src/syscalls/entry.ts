@@ -54,7 +54,7 @@ function openEntry(wanted: string | undefined): SyscallEntry {
   const shim = openShim()
   if (shim === undefined && wanted === 'shim') {
     throw new BpfError(
-      'Cannot use EBPF_TS_BACKEND=shim: there is no prebuilt shim for this platform (npm run build:native in a clone); unset it to use koffi',
+      'Cannot use EBPF_TS_BACKEND=shim: no prebuilt shim for this platform is installed (npm run build:native in a clone); unset it to use koffi',
       { code: 'ERR_BACKEND' },
     )
   }

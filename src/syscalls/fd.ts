@@ -22,7 +22,7 @@ const leaks = new FinalizationRegistry<{ fd: number; what: string }>(({ fd, what
  * a worker thread is closed when the thread ends.
  *
  * Garbage collection does not close it: what it stands for stays until `close` or the end of the process.
- * `DEBUG=ebpf-ts:fd`, set when the process starts, tells of owners that were lost.
+ * `DEBUG=ebpf-ts:fd`, set when the process starts, reports owners that were lost.
  */
 export class OwnedFd implements Disposable {
   readonly #what: string
@@ -37,7 +37,7 @@ export class OwnedFd implements Disposable {
   /**
    * Takes over a descriptor that a system call has just made. Its number may change: use {@link OwnedFd.fd}.
    *
-   * @param fd the descriptor; nobody else may use or close it any more
+   * @param fd the descriptor; from now on only the owner may use or close it
    * @param what names it in messages: `'map counters'`
    * @throws RangeError when it is negative
    * @throws BpfError when it has to be moved and the process has no descriptor left (`EMFILE`); it is closed then

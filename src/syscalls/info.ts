@@ -12,7 +12,7 @@ import type { NativeMemory } from './memory.ts'
  * `BPF_OBJ_GET_INFO_BY_FD` (4.13): facts about a program, map, link or BTF object.
  *
  * @param fd of the object
- * @param info where to write; its length tells the kernel how much is wanted. What it holds is input too (places for
+ * @param info where to write; its length says how much is wanted. What it holds is input too (places for
  *   arrays), so it is zeros unless the caller means otherwise
  * @returns bytes that this kernel knows, or -errno
  */

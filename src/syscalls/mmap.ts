@@ -49,7 +49,7 @@ export const pageSize: () => number = () => {
   return cachedPageSize
 }
 
-/** mmap(2) refuses a file offset that is not a multiple of the page size, also where there is no file. */
+/** mmap(2) refuses a file offset that is not a multiple of the page size, also without a file. */
 function findPageSize(): number {
   const { syscall } = syscallEntry()
   let size = 4096

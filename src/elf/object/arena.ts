@@ -2,7 +2,7 @@
  * Variables in an arena: those of address space 1 are the first bytes of the only arena of their object.
  *
  * Source: libbpf `init_arena_map_data`, `bpf_program__record_reloc`; of libbpf 1.7 they are the last bytes instead,
- * which is no matter to programs: they know them by name.
+ * which does not matter to programs: they know them by name.
  *
  * @module
  */

@@ -59,7 +59,7 @@ function readDeclared(elf: ElfFile, btf: Btf, symbols: readonly ElfSymbol[]): Ex
     }
     const id = declarations.get(name) ?? fail(': no BTF declares it')
     const declaration = btf.type(id)
-    if (!isDeclaration(declaration)) return fail(': its BTF is no declaration of an extern')
+    if (!isDeclaration(declaration)) return fail(': its BTF does not declare an extern')
     const base = { name, essentialName: essentialName(name), weak: binding === 'weak' }
     const section = sections.get(id)
     const { kind, type } = declaration
@@ -179,7 +179,7 @@ export function kconfigMap(externs: readonly ExternSpec[], btf: Btf | undefined)
 /**
  * Makes references to options references into their map, and checks the others.
  *
- * @throws ObjectFileError when an instruction uses a symbol that is no extern, or in a way that its kind does not allow
+ * @throws ObjectFileError when an instruction uses a symbol that is not an extern, or in a way that its kind does not allow
  */
 export function bindExterns(
   elf: ElfFile,
@@ -206,7 +206,7 @@ function bind(
   extern: ExternSpec | undefined,
 ): string | undefined {
   if (extern === undefined) return 'which nothing defines'
-  if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc') return 'which is no function, as one'
+  if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc') return 'which is not a function, as one'
   if (extern.kind === 'kconfig') instruction.reference = mapValue(extern, addend)
   // What has a type has no address that could be added to.
   else if (extern.typeId !== 0 && addend !== 0) return 'with an addend, which its kind cannot have'

@@ -1,7 +1,7 @@
 /**
  * Maps as they were defined before BTF: variables in section `maps`, or `maps/NAME`, whose bytes are the definition.
  *
- * Every layout begins with the same 32-bit numbers; the size of a definition tells which one it is:
+ * Every layout begins with the same 32-bit numbers; the size of a definition identifies it:
  *
  * | bytes | where from | what follows type, key size, value size, max entries, flags |
  * |---|---|---|
@@ -270,7 +270,7 @@ function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
     const [template] = inner
     if (template === undefined) {
       const wanted = innerPosition === undefined ? `with id ${innerId}` : `at position ${innerPosition}`
-      throw fail(`there is no map ${wanted} for its inner maps`)
+      throw fail(`no map ${wanted} exists for its inner maps`)
     }
     if (holdsMaps(template.spec)) {
       throw fail(`its inner map ${template.spec.name} is a map of maps itself`)

@@ -49,7 +49,7 @@ export function readMaps(
   for (const { type: variableId, offset, size } of sectionType.variables) {
     const variable = btf.type(variableId)
     if (variable.kind !== 'var')
-      throw elf.error(`BTF type ${variableId} of a map is no variable`, section, offset)
+      throw elf.error(`BTF type ${variableId} of a map is not a variable`, section, offset)
     const { name } = variable
     if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
     const type = btf.resolved(variable.type)
@@ -110,7 +110,7 @@ function contentOf(program: string | undefined, map: string | undefined): MapCon
   return map === undefined ? undefined : { map }
 }
 
-/** The list of a key, which is added when there is none. */
+/** The list of a key, which is added when missing. */
 function listIn<K, T>(lists: Map<K, T[]>, key: K): T[] {
   const list = lists.get(key) ?? []
   lists.set(key, list)
@@ -235,7 +235,7 @@ class DefinitionReader {
   /** What a member points to. */
   #pointee(member: BtfMember): number {
     const type = this.#btf.resolved(member.type)
-    if (type.kind !== 'ptr') throw this.#error(`member ${member.name} is no pointer`)
+    if (type.kind !== 'ptr') throw this.#error(`member ${member.name} is not a pointer`)
     return type.type
   }
 
@@ -253,7 +253,7 @@ class DefinitionReader {
       return BigInt.asUintN(64, BigInt(only.value))
     }
     const array = type.kind === 'ptr' ? this.#btf.resolved(type.type) : undefined
-    if (array?.kind !== 'array') throw this.#error(`member ${member.name} is no number`)
+    if (array?.kind !== 'array') throw this.#error(`member ${member.name} is not a number`)
     return BigInt(array.count)
   }
 }

@@ -36,7 +36,7 @@ const TEXT = '.text'
 /** How to read an object file. */
 export interface ObjectOptions extends ObjectLimits {
   /**
-   * Reads what definitions of maps from before BTF say behind their flags, where their size does not tell, or tells
+   * Reads what definitions of maps from before BTF say behind their flags, where their size does not show it, or shows
    * something else than it means.
    */
   legacyMap?: LegacyMapDecoder

@@ -53,7 +53,7 @@ function readSection(elf: ElfFile, section: ElfSection, btf: Btf | undefined): P
   return sectionType.variables.map(({ type: variableId, offset: start }) => {
     const variable = btf.type(variableId)
     if (variable.kind !== 'var')
-      throw elf.error(`BTF type ${variableId} of a map is no variable`, section, start)
+      throw elf.error(`BTF type ${variableId} of a map is not a variable`, section, start)
     const { name } = variable
     const valueTypeId = btf.resolve(variable.type)
     const type = btf.type(valueTypeId)
@@ -103,7 +103,7 @@ function setPrograms(
     const target = elf.sectionOf(symbol)
     const at = symbol.value + elf.reader(section).i32(offset)
     const program = target === undefined ? undefined : symbols.functionAt(target, at)
-    if (program === undefined) throw fail(`is set to ${symbol.name}, which is no program`)
+    if (program === undefined) throw fail(`is set to ${symbol.name}, which is not a program`)
     spec.programs!.set(member.name, program)
   }
 }

@@ -146,7 +146,7 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     featureSince.btfQuestionMark,
     token => tryTypes(token, btf => addSection(btf, '?b')),
   ),
-  /** BTF that tells global functions from static ones. */
+  /** BTF that distinguishes global functions from static ones. */
   btfGlobalFunc: defineFeature('BTF of global functions', featureSince.btfGlobalFunc, token =>
     tryTypes(token, btf => addFunction(btf, 'global')),
   ),
@@ -180,7 +180,7 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     helperSince.probe_read_kernel,
     tryProbeReadKernel,
   ),
-  /** The verifier tells how large its log is. */
+  /** The verifier reports the size of its log. */
   logTrueSize: defineFeature("The size of the verifier's log", featureSince.logTrueSize, tryLogTrueSize),
   /** BPF links. */
   link: defineFeature('A BPF link', featureSince.link, () =>

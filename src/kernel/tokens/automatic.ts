@@ -30,7 +30,7 @@ const tokens = new Map<string, AutomaticToken>()
  * The token of the BPF file system that the environment variable `LIBBPF_BPF_TOKEN_PATH` names, else of `/sys/fs/bpf`.
  * It is created once, and stays open until this thread ends.
  *
- * @returns `undefined` when there is none at `/sys/fs/bpf`, or the variable is empty
+ * @returns `undefined` when `/sys/fs/bpf` gives none, or the variable is empty
  * @throws BpfError when the variable names a file system, and a token of it cannot be created
  */
 export function automaticToken(): AutomaticToken | undefined {
@@ -80,7 +80,7 @@ export function resolveTokenForProbe(option: TokenOptions['token']): TokenHandle
   }
 }
 
-/** Why there is no automatic token; `undefined` when there is one, or none is needed. */
+/** Why the automatic token is missing; `undefined` when it exists, or is not needed. */
 export function whyNoToken(): string | undefined {
   if (inInitialUserNamespace()) return undefined
   const path = process.env[VARIABLE] ?? DEFAULT_BPFFS

@@ -47,7 +47,7 @@ export class EpollEvents {
 /**
  * Duplicates a descriptor that is to be watched. Whether it can be, only epoll knows, and only by trying.
  *
- * @throws BpfError `EPERM` for a regular file, `EBADF` for a descriptor that is none
+ * @throws BpfError `EPERM` for a regular file, `EBADF` for a descriptor that is not open
  */
 export function duplicatePollable(entry: Pick<SyscallEntry, 'syscall' | 'addressOf'>, fd: number): number {
   const epoll = entry.syscall(nr.epoll_create1, O_CLOEXEC)

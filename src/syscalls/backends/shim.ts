@@ -80,7 +80,7 @@ export function openShim(): SyscallEntry | undefined {
 /** Of the interface between the shim and this file: one more for each change of it. */
 const VERSION = 2
 
-/** Keeps the arguments of prepared calls for as long as there is somebody to make them. */
+/** Keeps the arguments of prepared calls for as long as they can be made. */
 const calls = new WeakMap<() => number, Uint32Array>()
 
 /** From here to the root of the package: from `dist/library.js`, or from where its own tests are built to. */

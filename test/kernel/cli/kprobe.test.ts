@@ -144,7 +144,7 @@ kernelTest('kprobe: a function that does not exist is named', [features.kprobe, 
   const remains = watchRemains()
   const { code, stdout, stderr } = runCli(['kprobe', OBJECT, 'no_such_function'])
   t.deepEqual([code, stdout], [1, ''])
-  t.regex(stderr, /^ebpf-ts kprobe: Cannot .*no_such_function.*there is no such function/)
+  t.regex(stderr, /^ebpf-ts kprobe: Cannot .*no_such_function.*no such function exists/)
   t.deepEqual(remains(), [])
 })
 

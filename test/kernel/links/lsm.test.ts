@@ -134,7 +134,7 @@ kernelTest('a hook that does not exist is refused, with the reason', needs, t =>
   t.throws(() => load(recorder, {}, { attachTarget: 'no_such_hook' }), {
     code: 'ENOENT',
     message:
-      /^Cannot load program recorder: the kernel's BTF has no func bpf_lsm_no_such_hook: there is no such LSM hook/,
+      /^Cannot load program recorder: the kernel's BTF has no func bpf_lsm_no_such_hook: the kernel has no such LSM hook/,
   })
 })
 

@@ -81,7 +81,7 @@ kernelTest('a function that does not exist', needs, t => {
   t.throws(() => load(recorder, { attachTarget: 'ebpf_ts_no_such' }), {
     code: 'ENOENT',
     message:
-      /^Cannot load program recorder: the kernel's BTF has no func ebpf_ts_no_such: the kernel has no symbol ebpf_ts_no_such: there is no such function, or the compiler inlined it/,
+      /^Cannot load program recorder: the kernel's BTF has no func ebpf_ts_no_such: the kernel has no symbol ebpf_ts_no_such: no such function exists, or the compiler inlined it/,
   })
 })
 

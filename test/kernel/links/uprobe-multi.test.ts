@@ -297,7 +297,7 @@ kernelTest('arguments that are wrong', [features.uprobe], t => {
   t.throws(attach({ pattern: '' }), { code: 'ERR_INVALID_PATTERN' })
   t.throws(attach({ symbols: ['alpha', 'delta'] }), {
     instanceOf: ObjectFileError,
-    message: `There is no function delta (${path})`,
+    message: `Function delta not found (${path})`,
   })
   t.throws(() => uprobeMulti(counter.program, '/nowhere/x', { pattern: '*' }), { code: 'ENOENT' })
   const script = join(target.directory, 'script')

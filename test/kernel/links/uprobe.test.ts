@@ -432,7 +432,7 @@ kernelTest('files and functions that are not there, or not usable', [uprobes], t
   for (const symbol of ['delta', 'gamma@V3', 'alpha@V1', '', '@V1', 'alph']) {
     t.throws(attach(target.path, symbol), {
       instanceOf: ObjectFileError,
-      message: `There is no function ${symbol} (${target.path})`,
+      message: `Function ${symbol} not found (${target.path})`,
     })
   }
   t.throws(attach(target.path, 'twin'), {

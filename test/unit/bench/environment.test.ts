@@ -72,7 +72,7 @@ test('emulated CPUs are known by their names', t => {
 test('each thing that spoils a result is told, and nothing else is', t => {
   t.deepEqual(spoilers(clean), [])
   const cases = [
-    [{ probesOnTarget: ['kprobe f+0'] }, /somebody else has a probe on the target \(kprobe f\+0\)/],
+    [{ probesOnTarget: ['kprobe f+0'] }, /another process has a probe on the target \(kprobe f\+0\)/],
     [{ lockdown: 'confidentiality' }, /locked down \(confidentiality\): it may refuse probes/],
     [{ unreadable: ['/some/list'] }, /^\/some\/list cannot be read: probes of others/],
     [{ emulated: true, virtualization: 'QEMU TCG' }, /the CPU is emulated/],

@@ -70,7 +70,7 @@ test('hits that are not exactly those expected make a failure of all samples', a
   t.deepEqual(
     outcomes.map(({ failure }) => failure?.reason),
     [
-      'the program ran 3 times more than the 100 expected: somebody else calls the target',
+      'the program ran 3 times more than the 100 expected: another process calls the target',
       'the program ran 1 times less than the 100 expected: the kernel missed hits',
       undefined,
     ],

@@ -226,7 +226,7 @@ test('an extern must be declared by BTF', t => {
   refuses(
     t,
     { linkage: 'global' },
-    'Extern x: its BTF is no declaration of an extern (x.o, section .symtab, offset 0x30)',
+    'Extern x: its BTF does not declare an extern (x.o, section .symtab, offset 0x30)',
   )
 })
 
@@ -267,11 +267,11 @@ test('options that would fill the memory are refused', t => {
 test('an extern that is no function cannot be called', t => {
   const place = '(x.o, section socket, offset 0x0)'
   const calling = [mov(r0, 0), callAt(-1), exit()]
-  refuses(t, { code: calling }, `Function main uses x, which is no function, as one ${place}`)
+  refuses(t, { code: calling }, `Function main uses x, which is not a function, as one ${place}`)
   refuses(
     t,
     { code: calling, section: '.kconfig' },
-    `Function main uses x, which is no function, as one ${place}`,
+    `Function main uses x, which is not a function, as one ${place}`,
   )
 })
 

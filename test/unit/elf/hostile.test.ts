@@ -382,13 +382,18 @@ const oddities: [what: string, members: BtfMember[], types: BtfType[], reason: s
     [{ kind: 'array', name: '', type: 9, indexType: 1, count: 0 }],
     'a map of type hash cannot have these values',
   ],
-  ['with a key that is no pointer', [type, member('key', 1, 64)], [], 'member key is no pointer'],
-  ['with a number that is none', [type, member('max_entries', 9, 64)], [], 'member max_entries is no number'],
+  ['with a key that is no pointer', [type, member('key', 1, 64)], [], 'member key is not a pointer'],
+  [
+    'with a number that is none',
+    [type, member('max_entries', 9, 64)],
+    [],
+    'member max_entries is not a number',
+  ],
   [
     'with a number that is an int',
     [type, member('max_entries', 1, 64)],
     [],
-    'member max_entries is no number',
+    'member max_entries is not a number',
   ],
   [
     'with two numbers in one',

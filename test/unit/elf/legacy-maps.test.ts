@@ -208,7 +208,7 @@ for (const [what, map, at, value, reason] of [
     'outer',
     AT.innerId,
     7,
-    'Map outer: there is no map with id 7 for its inner maps',
+    'Map outer: no map with id 7 exists for its inner maps',
   ],
   ['itself as inner map', 'outer', AT.id, 42, 'Map outer: its inner map outer is a map of maps itself'],
   [
@@ -232,7 +232,7 @@ for (const [what, map, at, value, reason] of [
 
 test('a position that no map has is refused', t => {
   t.throws(() => new EditedObject('legacy-sample').member('outer', 20, 3).parse(), {
-    message: 'Map outer: there is no map at position 3 for its inner maps (it.o, section maps, offset 0x38)',
+    message: 'Map outer: no map at position 3 exists for its inner maps (it.o, section maps, offset 0x38)',
   })
 })
 

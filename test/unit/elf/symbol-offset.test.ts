@@ -72,7 +72,7 @@ const file = (tables: Tables): ElfFile => parse(sectionsOf(tables))
 const find = (elf: ElfFile, name: string): number => functionOffset(elf, name) - TEXT_OFFSET
 const none = (name: string) => ({
   instanceOf: ObjectFileError,
-  message: `There is no function ${name} (lib.so)`,
+  message: `Function ${name} not found (lib.so)`,
 })
 
 test('a function lies as far into the file as into its section', t => {

@@ -4,10 +4,13 @@ import test from 'ava'
 /** For each list of ARCHITECTURE.md, something that was added so: what the placeholders stand for, and its words. */
 const examples: Readonly<Record<string, { names: Record<string, string>; mention: RegExp }>> = {
   command: { names: { GROUP: 'bench', VERB: 'probes' }, mention: /\bprobes\b/ },
+  'feature probe': { names: {}, mention: /\bmmapableMaps\b/ },
+  'info field': { names: {}, mention: /\bmemlock\b/ },
   hook: { names: { FAMILY: 'network', HOOK: 'xdp' }, mention: /\bxdp\b/i },
 }
 
-const lists = [...readFileSync('ARCHITECTURE.md', 'utf8').matchAll(/^To add an? (.*):\n\n((?:\d\. .*\n)+)/gm)]
+const architecture = readFileSync('ARCHITECTURE.md', 'utf8')
+const lists = [...architecture.matchAll(/^To add an? (.*):\n\n((?:\d\. .*\n)+)/gm)]
 
 test('ARCHITECTURE.md has the lists that are followed here', t => {
   t.deepEqual(lists.map(([, what]) => what).sort(), Object.keys(examples).sort())
@@ -25,3 +28,16 @@ for (const [, what = '', items = ''] of lists) {
     }
   })
 }
+
+test('every file that ARCHITECTURE.md names exists', t => {
+  const names = [...architecture.matchAll(/`((?:[a-z][\w-]*\/)+[\w.-]+\.(?:ts|md|mjs))`/g)].map(
+    ([, name]) => name!,
+  )
+  t.true(names.length > 30)
+  t.deepEqual(
+    [...new Set(names)].filter(
+      name => !/[A-Z]{3,}/.test(name) && !existsSync(name) && !existsSync(`src/${name}`),
+    ),
+    [],
+  )
+})

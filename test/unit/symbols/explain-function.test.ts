@@ -12,7 +12,7 @@ test('nothing is in the way of an ordinary function', t => {
 test('a function that does not exist', t => {
   t.is(
     explainByFacts('m:f', 'kprobe', { ...ordinary, modules: [], traceable: false }),
-    'the kernel has no symbol m:f: there is no such function, or the compiler inlined it everywhere, or its module is not loaded',
+    'the kernel has no symbol m:f: no such function exists, or the compiler inlined it everywhere, or its module is not loaded',
   )
 })
 
@@ -25,9 +25,9 @@ test('a function that the compiler made others of names the first five', t => {
 })
 
 for (const [kind, advice] of [
-  ['kprobe', 'give an address, or MODULE:NAME where that tells them apart'],
+  ['kprobe', 'give an address, or MODULE:NAME where that distinguishes them'],
   ['kprobe_multi', 'give addresses'],
-  ['fentry', 'give MODULE:NAME where that tells them apart; types do not'],
+  ['fentry', 'give MODULE:NAME where that distinguishes them; types do not'],
 ] as const) {
   test(`a name of several functions says where they are, and what ${kind} takes instead`, t => {
     t.is(

@@ -74,7 +74,7 @@ export function kprobeMulti(
 
 /**
  * Attaches a `kprobe` program with attach type `trace_kprobe_session` to many functions: it runs at their entry and,
- * unless it returns 1 there, at their return. Since Linux 6.10. Throws as `kprobeMulti` does; there is no fallback.
+ * unless it returns 1 there, at their return. Since Linux 6.10. Throws as `kprobeMulti` does, and never falls back.
  */
 export function kprobeSession(
   program: ProgramHandle,

@@ -28,7 +28,7 @@ export interface FreplaceOptions {
  * Replaces a global function of another program by an `ext` program: the function that it was loaded for (since Linux
  * 5.6), or a like one of any program (since Linux 5.10).
  *
- * @throws BpfError with `EBUSY` when the function is replaced already, or traced; `ENOENT` when there is no such
+ * @throws BpfError with `EBUSY` when the function is replaced already, or traced; `ENOENT` when it has no such
  *   function; `EINVAL` when its arguments or its program's type differ
  */
 export function freplace(program: ProgramHandle, options?: FreplaceOptions): Link {

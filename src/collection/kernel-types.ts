@@ -12,6 +12,7 @@ import { type BtfSupport, sanitizeBtf } from '../btf/sanitize.ts'
 import { allocateKsyms } from '../elf/object/extern-btf.ts'
 import { features } from '../kernel/probes/features.ts'
 import type { Feature } from '../kernel/probes/probe.ts'
+import type { TokenOptions } from '../kernel/tokens/handle.ts'
 import { BtfObject } from '../objects/btf-object.ts'
 import type { LoadedBtf } from '../programs/ext-info.ts'
 import { debugLog } from '../syscalls/debug.ts'
@@ -27,18 +28,26 @@ export interface LoadedTypes extends LoadedBtf, Disposable {
  * Loads the BTF of an object. When the kernel refuses it, loads it with what this kernel does not know replaced.
  *
  * @param code the instructions whose source lines must be in its strings
- * @returns `undefined` when the kernel refuses that too: programs and maps that need types will say so, others do without
+ * @param token as `TokenOptions.token`
+ * @returns the error when the kernel refuses that too: only programs and maps that need types fail without
  */
-export function loadTypes(btf: Btf, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
+export function loadTypes(
+  btf: Btf,
+  code: readonly (readonly Instruction[])[],
+  token: TokenOptions['token'],
+): LoadedTypes | BpfError {
   const complete = allocateKsyms(btf)
-  return (
-    loadBuilt(BtfBuilder.from(complete), code) ??
-    // Asking for each kind of type takes as many system calls as there are kinds, and new kernels know them all.
-    (known(features.btf) ? loadBuilt(sanitizeBtf(complete, support()), code) : undefined)
-  )
+  const loaded = loadBuilt(BtfBuilder.from(complete), code, token)
+  // Asking for each kind of type takes as many system calls as there are kinds, and new kernels know them all.
+  if (!(loaded instanceof BpfError) || !known(features.btf, token)) return loaded
+  return loadBuilt(sanitizeBtf(complete, support(token)), code, token)
 }
 
-function loadBuilt(builder: BtfBuilder, code: readonly (readonly Instruction[])[]): LoadedTypes | undefined {
+function loadBuilt(
+  builder: BtfBuilder,
+  code: readonly (readonly Instruction[])[],
+  token: TokenOptions['token'],
+): LoadedTypes | BpfError {
   for (const instructions of code) {
     for (const { source } of instructions) {
       if (source === undefined) continue
@@ -47,7 +56,7 @@ function loadBuilt(builder: BtfBuilder, code: readonly (readonly Instruction[])[
     }
   }
   try {
-    const object = BtfObject.load(builder.build())
+    const object = BtfObject.load(builder.build(), { token })
     return {
       get fd() {
         return object.fd
@@ -59,23 +68,23 @@ function loadBuilt(builder: BtfBuilder, code: readonly (readonly Instruction[])[
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
     debug?.('the kernel refuses the BTF: %s', error.message)
-    return undefined
+    return error
   }
 }
 
-function support(): BtfSupport {
+function support(token: TokenOptions['token']): BtfSupport {
   return {
-    datasec: known(features.btfDatasec),
-    questionMark: known(features.btfQuestionMark),
-    func: known(features.btfFunc),
-    globalFunc: known(features.btfGlobalFunc),
-    float: known(features.btfFloat),
-    declTag: known(features.btfDeclTag),
-    typeTag: known(features.btfTypeTag),
-    enum64: known(features.btfEnum64),
+    datasec: known(features.btfDatasec, token),
+    questionMark: known(features.btfQuestionMark, token),
+    func: known(features.btfFunc, token),
+    globalFunc: known(features.btfGlobalFunc, token),
+    float: known(features.btfFloat, token),
+    declTag: known(features.btfDeclTag, token),
+    typeTag: known(features.btfTypeTag, token),
+    enum64: known(features.btfEnum64, token),
   }
 }
 
-function known(feature: Feature): boolean {
-  return feature.probe() !== 'no'
+function known(feature: Feature, token: TokenOptions['token']): boolean {
+  return feature.probe(token) !== 'no'
 }

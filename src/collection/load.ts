@@ -7,11 +7,14 @@
  */
 
 import { hostByteOrder } from '../base/bytes.ts'
-import { BpfError } from '../base/errors.ts'
+import { EINVAL } from '../base/errno.ts'
+import { BpfError, withReason } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { CoreTargets } from '../btf/core/relocate.ts'
 import { KCONFIG_SECTION } from '../elf/object/externs.ts'
 import { kernelBtf, moduleBtfs } from '../kernel/btf.ts'
+import { resolveToken } from '../kernel/tokens/automatic.ts'
+import type { TokenOptions } from '../kernel/tokens/handle.ts'
 import { incompatibilities } from '../maps/compatible.ts'
 import { type CreateMapOptions, createdSpec } from '../maps/create.ts'
 import { isMapOfMaps } from '../maps/kinds.ts'
@@ -35,7 +38,7 @@ import { type StructOpsImage, StructOpsMaps } from './struct-ops.ts'
  *
  * @typeParam S shape of the object, for the names of its maps
  */
-export interface CollectionOptions<S extends CollectionShape = CollectionShape> {
+export interface CollectionOptions<S extends CollectionShape = CollectionShape> extends TokenOptions {
   /** Directory on a bpffs that pins of maps are below: by name, or at a relative `pinPath`. Default: `/sys/fs/bpf`. */
   pinPath?: string
   /**
@@ -73,7 +76,10 @@ export interface Prepared {
 }
 
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
-export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanup: Cleanup): Prepared {
+export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup: Cleanup): Prepared {
+  // One token for everything.
+  const token: TokenOptions['token'] = resolveToken(given.token) ?? false
+  const options = { ...given, token }
   // What is in its maps is as foreign as its programs.
   if (spec.byteOrder !== hostByteOrder) {
     throw new BpfError(
@@ -84,18 +90,20 @@ export function prepare(spec: CollectionSpec, options: CollectionOptions, cleanu
   const structOps = cleanup.add(new StructOpsMaps(spec))
   const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
   const prepared = preparePrograms(spec, options, structOps, externs)
-  const types =
+  const loaded =
     spec.btf === undefined
       ? undefined
       : loadTypes(
           spec.btf,
           prepared.map(([, program]) => program.spec.instructions),
+          token,
         )
+  const [types, refusal] = loaded instanceof BpfError ? [undefined, loaded] : [loaded, undefined]
   if (types !== undefined) cleanup.add(types)
-  const maps = createMaps(spec, options, { types, structOps: structOps.images }, cleanup)
+  const maps = createMaps(spec, options, { types, refusal, structOps: structOps.images }, cleanup)
   const { fdArray } = externs
   const programs = prepared.map(([name, program]): Prepared['programs'][number] => {
-    const loadOptions: LoadOptions = { maps: map => maps.get(map) }
+    const loadOptions: LoadOptions = { maps: map => maps.get(map), token }
     const member = structOps.members.get(name)
     if (member !== undefined) loadOptions.structOps = member
     if (fdArray !== undefined) loadOptions.fdArray = fdArray
@@ -155,6 +163,8 @@ function mapSpecs(spec: CollectionSpec, { kconfig, maps = {} }: CollectionOption
 /** What maps need of the kernel's types and of the object's. */
 interface MapTypes {
   readonly types: LoadedTypes | undefined
+  /** Why the kernel does not have the object's types. */
+  readonly refusal: BpfError | undefined
   readonly structOps: ReadonlyMap<string, StructOpsImage>
 }
 
@@ -194,10 +204,11 @@ function takeReplacement(spec: MapSpec, map: BpfMap<unknown, unknown>): BpfMap<u
 function createMap(
   spec: MapSpec,
   options: CollectionOptions,
-  { types, structOps }: MapTypes,
+  { types, refusal, structOps }: MapTypes,
   maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
 ): BpfMap<unknown, unknown> {
   const createOptions: CreateMapOptions = {
+    token: options.token,
     resolve: reference => ('map' in reference ? maps.get(reference.map) : undefined),
   }
   if (types !== undefined && spec.btf !== undefined) createOptions.btfFd = types.fd
@@ -209,10 +220,13 @@ function createMap(
     return BpfMap.create({ ...spec, valueSize: image.value.length, contents: [] }, createOptions)
   }
   // Programs come into their arrays once they are loaded.
-  return BpfMap.create(
-    { ...spec, contents: spec.contents?.filter(each => !isProgram(each)) ?? [] },
-    createOptions,
-  )
+  const contents = spec.contents?.filter(each => !isProgram(each)) ?? []
+  try {
+    return BpfMap.create({ ...spec, contents }, createOptions)
+  } catch (error) {
+    if (refusal === undefined || !(error instanceof BpfError) || error.errno !== EINVAL) throw error
+    throw withReason(error, `the kernel does not have the object's types: ${refusal.message}`)
+  }
 }
 
 type ProgramContent = MapContent & { value: { program: string } }

@@ -14,6 +14,7 @@ import type { Btf } from '../btf/btf.ts'
 import type { BtfKind } from '../btf/types.ts'
 import { kernelBtf } from '../kernel/btf.ts'
 import { features } from '../kernel/probes/features.ts'
+import type { TokenHandle } from '../kernel/tokens/handle.ts'
 import { BtfObject } from '../objects/btf-object.ts'
 import { explainFunction } from '../symbols/explain-function.ts'
 import { splitModule } from '../symbols/kallsyms.ts'
@@ -82,9 +83,10 @@ export function needsTrampoline(spec: ProgramSpec): boolean {
 /**
  * Resolves the attach target of a program. The caller disposes of the result once the program is loaded.
  *
+ * @param token to open the BTF of a target program with, where the kernel lets it
  * @throws BpfError when the kernel has no such function, hook or tracepoint, or it exists twice
  */
-export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
+export function resolveAttachTarget(spec: ProgramSpec, token: TokenHandle | undefined): AttachTarget {
   const name = spec.attachTarget
   if (name === undefined || name === '') {
     throw new BpfError(
@@ -95,7 +97,9 @@ export function resolveAttachTarget(spec: ProgramSpec): AttachTarget {
     )
   }
   requireTargetKind(spec)
-  if (spec.attachProgram !== undefined) return targetInProgram(spec, name, spec.attachProgram.fd)
+  if (spec.attachProgram !== undefined) {
+    return targetInProgram(spec, name, spec.attachProgram.fd, token)
+  }
 
   const { prefix, kind } = naming(spec)
   const [moduleName, symbol] = splitModule(name)
@@ -182,8 +186,13 @@ function findUnique(btf: Btf, name: string, kind: BtfKind, where: string): numbe
   return ids[0]
 }
 
-function targetInProgram(spec: ProgramSpec, name: string, programFd: number): AttachTarget {
-  using btf = BtfObject.ofProgram(programFd)
+function targetInProgram(
+  spec: ProgramSpec,
+  name: string,
+  programFd: number,
+  token: TokenHandle | undefined,
+): AttachTarget {
+  using btf = BtfObject.ofProgram(programFd, { token: token ?? false })
   const btfId = btf.types().find(name, 'func')
   if (btfId === undefined) {
     throw new BpfError(

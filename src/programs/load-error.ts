@@ -9,7 +9,8 @@ import { errnoName } from '../base/errno.ts'
 import { type BpfError, NotSupportedError } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import { features } from '../kernel/probes/features.ts'
-import { needsTrampoline } from './attach-target.ts'
+import type { TokenHandle } from '../kernel/tokens/handle.ts'
+import { needsTrampoline, programTypeOf } from './attach-target.ts'
 import type { PreparedProgram } from './prepare.ts'
 import { describeProgram, type ProgramSpec } from './spec.ts'
 import { VerifierError } from './verifier-error.ts'
@@ -17,23 +18,31 @@ import { formatSourceLine, sourceOfSlot, summarizeVerifierLog } from './verifier
 
 const LOAD_SYSCALL = 'bpf(BPF_PROG_LOAD)'
 
+/** What the kernel got of a program. */
+export interface LoadRequest {
+  readonly instructions: readonly Instruction[]
+  /** Number of the expected attach type. */
+  readonly attachType: number
+  readonly token: TokenHandle | undefined
+}
+
 /**
  * The error of a refused load: a `VerifierError` when the verifier said why.
  *
- * @param instructions as the kernel got them
  * @param result -errno
  * @param log the verifier's; empty when it wrote none
  */
 export function loadError(
   { spec, poisons }: PreparedProgram,
-  instructions: readonly Instruction[],
+  { instructions, attachType, token }: LoadRequest,
   result: number,
   log: string,
 ): BpfError {
   const what = `Cannot load program ${describeProgram(spec)}`
-  const base = failure(what, result, LOAD_SYSCALL)
+  const programType = programTypeOf(spec)
+  const base = failure(what, result, LOAD_SYSCALL, token, { command: 'prog_load', programType, attachType })
   if (log.trim() === '')
-    return needsRefusedTrampoline(spec, base) ? refusedTrampoline(spec, result, base) : base
+    return needsRefusedTrampoline(spec, base, token) ? refusedTrampoline(spec, result, base) : base
 
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
@@ -52,9 +61,13 @@ export function loadError(
  * Whether a program was refused because the kernel has no trampolines: an architecture without them says `ENOTSUPP`, a
  * locked-down kernel `EPERM`, and both say so before the verifier writes a log.
  */
-function needsRefusedTrampoline(spec: ProgramSpec, { code }: BpfError): boolean {
+function needsRefusedTrampoline(
+  spec: ProgramSpec,
+  { code }: BpfError,
+  token: TokenHandle | undefined,
+): boolean {
   if (code !== 'EPERM' && code !== 'ENOTSUPP') return false
-  return needsTrampoline(spec) && features.trampoline.probe() === 'no'
+  return needsTrampoline(spec) && features.trampoline.probe(token ?? false) === 'no'
 }
 
 function refusedTrampoline(spec: ProgramSpec, result: number, cause: BpfError): BpfError {

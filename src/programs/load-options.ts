@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TokenOptions } from '../kernel/tokens/handle.ts'
 import type { LoadedBtf } from './ext-info.ts'
 import type { MapResolver } from './passes/maps.ts'
 
@@ -18,7 +19,7 @@ export interface StructOpsMember {
 }
 
 /** How to load a program. */
-export interface LoadOptions {
+export interface LoadOptions extends TokenOptions {
   /**
    * What the verifier logs of a successful load, as bits: 1 branches, 2 instructions, 4 statistics (Linux 5.2).
    * A refused load is always logged: at this level, else at level 1, else, when the program is too complex or that log

@@ -10,7 +10,10 @@ import { featureSince } from '../abi/feature-since.ts'
 import { attr } from '../abi/generated/layouts.ts'
 import { cString } from '../base/bytes.ts'
 import { errnoName } from '../base/errno.ts'
+import type { BpfError } from '../base/errors.ts'
 import { raiseMemlockLimit } from '../kernel/memlock.ts'
+import { resolveToken } from '../kernel/tokens/automatic.ts'
+import { withToken } from '../kernel/tokens/handle.ts'
 import { isAtLeast } from '../kernel/version.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { attrResult32, bpfUninterrupted, bpfUninterruptedAsync } from '../syscalls/bpf.ts'
@@ -82,9 +85,14 @@ export async function loadProgramAsync(program: PreparedProgram, options: LoadOp
 function* loadSteps(program: PreparedProgram, options: LoadOptions): LoadSteps {
   const { spec } = program
   const instructions = finishProgram(program, options)
+  const token = resolveToken(options.token)
   raiseMemlockLimit()
-  using target = needsAttachTarget(spec) ? resolveAttachTarget(spec) : undefined
-  const fields = loadFields(spec, instructions, options, target)
+  using target = needsAttachTarget(spec) ? resolveAttachTarget(spec, token) : undefined
+  const fields = withToken('prog_load', loadFields(spec, instructions, options, target), token)
+  const refused = (result: number, log: string): BpfError => {
+    const attachType = Number(fields.expected_attach_type)
+    return loadError(program, { instructions, attachType, token }, result, log)
+  }
 
   let logLevel = options.logLevel ?? 0
   let logSize = firstLogSize(options)
@@ -107,10 +115,10 @@ function* loadSteps(program: PreparedProgram, options: LoadOptions): LoadSteps {
         logLevel = LOG_VERDICT
         logSize = FIRST_LOG_SIZE
       } else {
-        throw loadError(program, instructions, result, cString(log.bytes))
+        throw refused(result, cString(log.bytes))
       }
     } else {
-      throw loadError(program, instructions, result, log === undefined ? '' : cString(log.bytes))
+      throw refused(result, log === undefined ? '' : cString(log.bytes))
     }
   }
 }

@@ -114,8 +114,14 @@ function missingAttachType(
       : programType === programTypes.sk_reuseport
         ? attachTypes.sk_reuseport_select
         : 0
-  const hint = given === 0 ? ', which the kernel takes for a program that names none' : ''
-  return missing('attachs', given === 0 ? assumed : given, 'attach type', hint)
+  const number = given === 0 ? assumed : given
+  const isMember = programType === programTypes.struct_ops
+  const hint = isMember
+    ? ', which has the number of the struct_ops member'
+    : given === 0
+      ? ', which the kernel takes for a program that names none'
+      : ''
+  return missing('attachs', number, 'attach type', hint)
 }
 
 /** A mask as the mount option that gives it, such as `'delegate_cmds=map_create:prog_load'`. */

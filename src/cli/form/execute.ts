@@ -123,7 +123,9 @@ async function run(
       stop() {
         if (signal === undefined) {
           signal = stopSignal(out.sink.gone)
-          signal.addEventListener('abort', () => stopped.abort())
+          const stop = (): void => stopped.abort()
+          if (signal.aborted) stop()
+          else signal.addEventListener('abort', stop)
         }
         return signal
       },

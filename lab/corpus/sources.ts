@@ -9,42 +9,20 @@ export const suites = ['bullseye', 'bookworm', 'trixie', 'sid'] as const
 /** One of them. */
 export type Suite = (typeof suites)[number]
 
+const libbpfTools = ['libbpf-tools', 'libxdp1', 'xdp-tools', 'xdp-tests', 'ir-keytable']
+const trixie = [...libbpfTools, 'opensnitch-ebpf-modules', 'systemd']
+
 /** Packages with BPF objects: files of their own, or embedded in programs. */
 export const packages: Readonly<Record<Suite, readonly string[]>> = {
   bullseye: [],
   bookworm: [
-    'libbpf-tools',
-    'libxdp1',
-    'xdp-tools',
-    'xdp-tests',
-    'ir-keytable',
+    ...libbpfTools,
     // Built by clang 7, 9 and 14 for both byte orders, some broken on purpose.
     'golang-github-cilium-ebpf-dev',
     'qemu-system-x86',
   ],
-  trixie: [
-    'libbpf-tools',
-    'libxdp1',
-    'xdp-tools',
-    'xdp-tests',
-    'ir-keytable',
-    'opensnitch-ebpf-modules',
-    'systemd',
-  ],
-  sid: [
-    'libbpf-tools',
-    'libxdp1',
-    'xdp-tools',
-    'xdp-tests',
-    'ir-keytable',
-    'opensnitch-ebpf-modules',
-    'systemd',
-    'udev-hid-bpf',
-    'nsd',
-    'libdtrace2',
-    'rtc-testbench',
-    'bpfilter',
-  ],
+  trixie,
+  sid: [...trixie, 'udev-hid-bpf', 'nsd', 'libdtrace2', 'rtc-testbench', 'bpfilter'],
 }
 
 /** A compiler, and how it is called. */

@@ -156,3 +156,13 @@ export function withReason(error: BpfError, reason: string): BpfError {
   const { code, errno, syscall } = error
   return new BpfError(`${error.message}: ${reason}`, { code, errno, syscall, cause: error })
 }
+
+/** What a function returns; `undefined` when it throws a {@link BpfError}. Other errors are thrown on. */
+export function unlessRefused<T>(call: () => T): T | undefined {
+  try {
+    return call()
+  } catch (error) {
+    if (error instanceof BpfError) return undefined
+    throw error
+  }
+}

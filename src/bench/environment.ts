@@ -4,9 +4,10 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { release, version } from 'node:os'
 import { join } from 'node:path'
+import { readText } from '../kernel/read-text.ts'
 import { TARGET_HELPER, TARGET_KFUNC } from './driver.ts'
 import { parseKprobeList } from './kprobe-list.ts'
 
@@ -66,7 +67,7 @@ const TARGETS: readonly string[] = [TARGET_HELPER, TARGET_KFUNC]
  * @param list lists a directory of them
  */
 export function readEnvironment(
-  read: ReadText = readIfThere,
+  read: ReadText = readText,
   list: (path: string) => readonly string[] = listIfThere,
 ): Environment {
   const cpuinfo = read('/proc/cpuinfo') ?? ''
@@ -206,14 +207,6 @@ function trimmed(text: string | undefined): string | null {
 
 function linesOf(text: string | undefined): string[] | undefined {
   return text?.split('\n').filter(line => line !== '')
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return undefined
-  }
 }
 
 function listIfThere(path: string): readonly string[] {

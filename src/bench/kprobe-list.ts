@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
+import { readText } from '../kernel/read-text.ts'
 
 const PATH = '/sys/kernel/debug/kprobes/list'
 
@@ -51,9 +51,6 @@ export function parseKprobeList(text: string): ListedKprobe[] {
 
 /** The kprobes of the running kernel; `undefined` when debugfs is not mounted or may not be read. */
 export function listKprobes(): ListedKprobe[] | undefined {
-  try {
-    return parseKprobeList(readFileSync(PATH, 'latin1'))
-  } catch {
-    return undefined
-  }
+  const text = readText(PATH)
+  return text === undefined ? undefined : parseKprobeList(text)
 }

@@ -6,7 +6,7 @@
  */
 
 import { hostByteOrder } from '../base/bytes.ts'
-import { BpfError } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { type BtfCodec, btfCodec } from '../btf/codec/codec.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
@@ -43,7 +43,7 @@ export class InitialValues {
     const codec = this.#codec(variable)
     const values = codec?.values ?? 1
     if (variable.size > this.#bytes || values > this.#values) return null
-    const bytes = bytesOf(variable)
+    const bytes = unlessRefused(() => variable.bytes)
     if (bytes === undefined) return null
     this.#bytes -= variable.size
     this.#values -= values
@@ -52,27 +52,13 @@ export class InitialValues {
   }
 
   #codec({ typeId, size }: VariableSpec): BtfCodec | undefined {
-    if (this.#btf === undefined || typeId === 0 || !this.#decodes) return undefined
-    if (!this.#codecs.has(typeId)) this.#codecs.set(typeId, unlessImpossible(this.#btf, typeId))
-    const codec = this.#codecs.get(typeId)
+    const btf = this.#btf
+    if (btf === undefined || typeId === 0 || !this.#decodes) return undefined
+    let codec = this.#codecs.get(typeId)
+    if (codec === undefined && !this.#codecs.has(typeId)) {
+      codec = unlessRefused(() => btfCodec(btf, typeId))
+      this.#codecs.set(typeId, codec)
+    }
     return codec === undefined || codec.size > size ? undefined : codec
-  }
-}
-
-function unlessImpossible(btf: Btf, typeId: number): BtfCodec | undefined {
-  try {
-    return btfCodec(btf, typeId)
-  } catch (error) {
-    if (error instanceof BpfError) return undefined
-    throw error
-  }
-}
-
-function bytesOf(variable: VariableSpec): Uint8Array | undefined {
-  try {
-    return variable.bytes
-  } catch (error) {
-    if (error instanceof BpfError) return undefined
-    throw error
   }
 }

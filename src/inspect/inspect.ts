@@ -8,7 +8,7 @@ import { BPF_F_SLEEPABLE } from '../abi/constants.ts'
 import { coreRelocationKinds, helpers } from '../abi/generated/enums.ts'
 import { enumName } from '../abi/names.ts'
 import { type Instruction, isHelperCall } from '../asm/instruction.ts'
-import { BpfError } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { CWriter } from '../btf/text/c-type.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
@@ -327,11 +327,6 @@ class TypeTexts {
       writer = new CWriter(btf, { maxCharacters: this.#maxCharacters })
       this.#writers.set(btf, writer)
     }
-    try {
-      return write(writer)
-    } catch (error) {
-      if (error instanceof BpfError) return null
-      throw error
-    }
+    return unlessRefused(() => write(writer)) ?? null
   }
 }

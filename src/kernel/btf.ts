@@ -6,7 +6,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { BpfError, NotSupportedError, unlessRefused } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
 import { copyKernelBtf, mapKernelBtf } from './raw-btf.ts'
 
@@ -47,6 +47,11 @@ function readKernelBtf(): Uint8Array {
   throw new NotSupportedError("Reading the kernel's types", undefined, {
     hint: `${SYSFS}/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${name}.btf`,
   })
+}
+
+/** Type id of a function of the kernel itself; `undefined` when the kernel has no such function, or no types. */
+export function kernelFunctionId(name: string): number | undefined {
+  return unlessRefused(() => kernelBtf().find(name, 'func'))
 }
 
 /**

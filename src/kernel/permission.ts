@@ -4,8 +4,8 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { lackedCapabilities } from './capabilities.ts'
+import { readText } from './read-text.ts'
 import { whyNoToken } from './tokens/automatic.ts'
 import { inInitialUserNamespace } from './user-namespace.ts'
 
@@ -65,18 +65,10 @@ export function explainRefusal(facts: PermissionFacts, privileges: string | unde
 /** Reads the facts of this process and kernel. */
 export function permissionFacts(): PermissionFacts {
   return {
-    status: read('/proc/self/status') ?? '',
-    unprivilegedBpfDisabled: read('/proc/sys/kernel/unprivileged_bpf_disabled'),
-    lockdown: read('/sys/kernel/security/lockdown'),
+    status: readText('/proc/self/status') ?? '',
+    unprivilegedBpfDisabled: readText('/proc/sys/kernel/unprivileged_bpf_disabled'),
+    lockdown: readText('/sys/kernel/security/lockdown'),
     inUserNamespace: !inInitialUserNamespace(),
     noToken: whyNoToken(),
-  }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
   }
 }

@@ -8,7 +8,7 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { btfInfo } from '../abi/generated/layouts.ts'
-import { BpfError } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
@@ -61,17 +61,14 @@ export function readRawBtf(fd: number): Uint8Array<ArrayBuffer> {
  * system call. `undefined` where it cannot be had so.
  */
 export function copyKernelBtf(): Uint8Array<ArrayBuffer> | undefined {
-  try {
+  // Where there is no backend it is refused too: the file needs none.
+  return unlessRefused(() => {
     const result = bpf('btf_get_fd_by_id', { btf_id: FIRST_ID })
     if (result < 0) return undefined
     using fd = OwnedFd.adopt(result, 'BTF of the kernel')
     const { name, kernel } = readBtfInfo(fd.fd)
     return kernel && name === 'vmlinux' ? readRawBtf(fd.fd) : undefined
-  } catch (error) {
-    // Such as a missing backend: the file needs none.
-    if (error instanceof BpfError) return undefined
-    throw error
-  }
+  })
 }
 
 /**

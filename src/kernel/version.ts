@@ -4,8 +4,8 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { release, version } from 'node:os'
+import { readText } from './read-text.ts'
 
 /** A kernel version. */
 export interface KernelVersion {
@@ -59,7 +59,7 @@ let cached: KernelVersion | undefined
 export function kernelVersion(): KernelVersion {
   cached ??= upstreamVersion({
     release: release(),
-    ubuntuSignature: readIfThere('/proc/version_signature'),
+    ubuntuSignature: readText('/proc/version_signature'),
     build: version(),
   })
   return cached
@@ -72,12 +72,4 @@ export function kernelVersion(): KernelVersion {
  */
 export function isAtLeast(release: string): boolean {
   return kernelVersion().code >= parseKernelVersion(release).code
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
 }

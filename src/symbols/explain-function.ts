@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BpfError } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 import { type KernelSymbol, KernelSymbols, splitModule } from './kallsyms.ts'
 import { isTraceable, kprobeBlacklist } from './traceable.ts'
 
@@ -32,7 +32,7 @@ export interface FunctionFacts {
 /** What is known of a function. Each fact is read when it is asked for: it may take the kernel a tenth of a second. */
 export function functionFacts(name: string): FunctionFacts {
   const [, plain] = splitModule(name)
-  const symbols = attempt(() => KernelSymbols.read())
+  const symbols = unlessRefused(() => KernelSymbols.read())
   return {
     modules: (symbols?.find(name) ?? []).filter(isFunction).map(({ module }) => module),
     get variants() {
@@ -42,7 +42,7 @@ export function functionFacts(name: string): FunctionFacts {
       return kprobeBlacklist().has(plain)
     },
     get traceable() {
-      return attempt(() => isTraceable(plain))
+      return unlessRefused(() => isTraceable(plain))
     },
   }
 }
@@ -82,13 +82,4 @@ export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFac
     return `${name} cannot be traced: it is marked notrace, or in a section that ftrace leaves alone`
   }
   return undefined
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof BpfError) return undefined
-    throw error
-  }
 }

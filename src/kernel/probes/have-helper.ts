@@ -16,7 +16,7 @@ import {
 import { enumName, enumNumber } from '../../abi/names.ts'
 import { call } from '../../asm/calls.ts'
 import { exit } from '../../asm/jumps.ts'
-import { kernelBtf } from '../btf.ts'
+import { kernelFunctionId } from '../btf.ts'
 import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
 import {
   haveProgramType,
@@ -103,11 +103,6 @@ function callerShape(type: ProgramType): ProgramShape | undefined {
 }
 
 function attachedTo(attachType: AttachType, functionName: string): ProgramShape | undefined {
-  let id: number | undefined
-  try {
-    id = kernelBtf().find(functionName, 'func')
-  } catch {
-    return undefined
-  }
+  const id = kernelFunctionId(functionName)
   return id === undefined ? undefined : { attachType, fields: { attach_btf_id: id } }
 }

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { attachTypes } from '../../abi/generated/enums.ts'
+import { type AttachType, attachTypes } from '../../abi/generated/enums.ts'
 import { EBADF, ENOENT, ESRCH } from '../../base/errno.ts'
+import type { AttrFields } from '../../syscalls/attr.ts'
 import { bpf } from '../../syscalls/bpf.ts'
-import { allocate } from '../../syscalls/memory.ts'
-import { kernelBtf } from '../btf.ts'
+import { allocate, type NativeMemory } from '../../syscalls/memory.ts'
+import { kernelBtf, kernelFunctionId } from '../btf.ts'
 import { answerOf, discard, doNothing, loadCode, type Token } from './experiment.ts'
 import type { ProbeAnswer } from './probe.ts'
 
@@ -26,55 +27,45 @@ export function tryUprobeMulti(
   token: Token,
   attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
 ): ProbeAnswer {
-  return tryLink(
-    () => loadCode(token, 'kprobe', doNothing(), attachType),
-    fd =>
-      bpf('link_create', {
-        prog_fd: fd,
-        attach_type: attachTypes[attachType],
-        uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 },
-      }),
-    // A directory is found unfit after everything else was found good.
-    EBADF,
-  )
+  const fields = { uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 } }
+  // A directory is found unfit after everything else was found good.
+  return tryKprobeLink(token, attachType, fields, EBADF)
 }
 
-/** A symbol that no kernel has. */
-const NO_SYMBOL = new TextEncoder().encode('ebpf_ts_no_such_symbol\0')
+/** A symbol that no kernel has; referenced from here, the collector leaves its memory alone. */
+let noSymbol: NativeMemory | undefined
 
 /** Attaches to a symbol that no kernel has. */
 export function tryKprobeMulti(
   token: Token,
   attachType: 'trace_kprobe_multi' | 'trace_kprobe_session',
 ): ProbeAnswer {
-  const symbol = allocate(NO_SYMBOL.length)
-  symbol.bytes.set(NO_SYMBOL)
-  return tryLink(
-    () => loadCode(token, 'kprobe', doNothing(), attachType),
-    fd =>
-      bpf('link_create', {
-        prog_fd: fd,
-        attach_type: attachTypes[attachType],
-        kprobe_multi: { cnt: 1, syms: BigUint64Array.of(BigInt(symbol.address)) },
-      }),
-    // The look-up of the symbol comes after everything else was found good.
-    ESRCH,
-    ENOENT,
-  )
+  if (noSymbol === undefined) {
+    const name = new TextEncoder().encode('ebpf_ts_no_such_symbol\0')
+    noSymbol = allocate(name.length)
+    noSymbol.bytes.set(name)
+  }
+  const fields = { kprobe_multi: { cnt: 1, syms: BigUint64Array.of(BigInt(noSymbol.address)) } }
+  // The look-up of the symbol comes after everything else was found good.
+  return tryKprobeLink(token, attachType, fields, ESRCH, ENOENT)
 }
 
-/** Type id of a function that the kernel calls only in test runs. */
-function testFunction(): number | undefined {
-  try {
-    return kernelBtf().find('bpf_fentry_test1', 'func')
-  } catch {
-    return undefined
-  }
+function tryKprobeLink(
+  token: Token,
+  attachType: AttachType,
+  fields: AttrFields<'link_create'>,
+  ...yes: number[]
+): ProbeAnswer {
+  return tryLink(
+    () => loadCode(token, 'kprobe', doNothing(), attachType),
+    fd => bpf('link_create', { prog_fd: fd, attach_type: attachTypes[attachType], ...fields }),
+    ...yes,
+  )
 }
 
 /** Attaches to a function that the kernel calls only in test runs. */
 export function tryTracing(token: Token, type: 'trace_fentry' | 'trace_fsession'): ProbeAnswer {
-  const target = testFunction()
+  const target = kernelFunctionId('bpf_fentry_test1')
   if (target === undefined) return 'unknown'
   return tryLink(
     () => loadCode(token, 'tracing', doNothing(), type, { attach_btf_id: target }),
@@ -84,10 +75,7 @@ export function tryTracing(token: Token, type: 'trace_fentry' | 'trace_fsession'
 
 /** Loads a program for a function of the kernel, which makes no trampoline yet. */
 export function tryTrampoline(token: Token): ProbeAnswer {
-  let target: number | undefined
-  try {
-    target = kernelBtf().find('vfs_read', 'func')
-  } catch {}
+  const target = kernelFunctionId('vfs_read')
   if (target === undefined) return 'no'
   const fentry = discard(loadCode(token, 'tracing', doNothing(), 'trace_fentry', { attach_btf_id: target }))
   if (answerOf(fentry) !== 'unknown') return answerOf(fentry)

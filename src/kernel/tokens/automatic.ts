@@ -6,7 +6,7 @@
  * @module
  */
 
-import { BpfError } from '../../base/errors.ts'
+import { BpfError, unlessRefused } from '../../base/errors.ts'
 import type { OwnedFd } from '../../syscalls/fd.ts'
 import { DEFAULT_BPFFS } from '../bpffs.ts'
 import { inInitialUserNamespace } from '../user-namespace.ts'
@@ -72,12 +72,7 @@ export function resolveToken(option: TokenOptions['token']): TokenHandle | undef
 
 /** As {@link resolveToken}, for probes, which do without a token that cannot be created. */
 export function resolveTokenForProbe(option: TokenOptions['token']): TokenHandle | undefined {
-  try {
-    return resolveToken(option)
-  } catch (error) {
-    if (error instanceof BpfError) return undefined
-    throw error
-  }
+  return unlessRefused(() => resolveToken(option))
 }
 
 /** Why the automatic token is missing; `undefined` when it exists, or is not needed. */

@@ -16,12 +16,12 @@ import { kprobeMultiInfo } from '../../support/links/features.ts'
 import {
   attachCookie,
   callTestFunctions,
+  comesToRest,
   functionAddress,
   Recorder,
   type Recording,
   TEST_FUNCTIONS,
 } from '../../support/links/recorder.ts'
-import { eventually } from '../../support/poll.ts'
 import { lacking, since } from '../../support/programs/features.ts'
 
 const cookieInfo = since('6.9', 'Cookies in the info of a kprobe_multi link')
@@ -271,13 +271,7 @@ kernelTest(
     callTestFunctions()
     t.is(recorder.hits, 2)
     opened.close()
-    // The kernel lets go of a removed pin in its own time.
-    const detached = await eventually(() => {
-      recorder.reset()
-      callTestFunctions()
-      return recorder.hits === 0
-    })
-    t.true(detached)
+    t.true(await comesToRest(recorder))
   },
 )
 

@@ -30,6 +30,7 @@ import {
   argument,
   attachCookie,
   callTestFunctions,
+  comesToRest,
   functionAddress,
   functionArgument,
   Recorder,
@@ -336,13 +337,7 @@ kernelTest('a pinned link is opened and listed', trampoline, async t => {
   t.is(opened.info().id, id)
   opened.unpin(path)
   opened.close()
-  // The kernel lets go of a removed pin in its own time.
-  const detached = await eventually(() => {
-    recorder.reset()
-    callTestFunctions()
-    return recorder.hits === 0
-  })
-  t.true(detached)
+  t.true(await comesToRest(recorder))
 })
 
 function linkIds(): number[] {

@@ -13,6 +13,7 @@ import { r0, r1, r2, r3, r6, r7, r10 } from '../../../src/asm/registers.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { Program } from '../../../src/programs/program.ts'
 import type { ProgramSpec } from '../../../src/programs/spec.ts'
+import { eventually } from '../poll.ts'
 
 /** Counters of a recorder; a counter's number is taken modulo this. */
 const COUNTERS = 16
@@ -126,4 +127,13 @@ export function callTestFunctions(): void {
     instructions: [label('main', mov(r0, 0)), exit()],
   })
   program.testRun()
+}
+
+/** Whether calls of the test functions are no longer recorded. The kernel lets go of a removed pin in its own time. */
+export function comesToRest(recorder: Recorder): Promise<boolean> {
+  return eventually(() => {
+    recorder.reset()
+    callTestFunctions()
+    return recorder.hits === 0
+  })
 }

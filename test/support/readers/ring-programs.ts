@@ -84,14 +84,15 @@ export function send(program: Program, data: Uint8Array): boolean {
   return program.testRun({ data: packet }).returnValue === 0
 }
 
+/** `r0 = bpf_ringbuf_reserve(ring, size, 0)`; goes to `exit` when the ring is full. */
+function reserve(ring: BpfMap, size: number): Instruction[] {
+  return [loadMapFd(r1, ring), mov(r2, size), mov(r3, 0), call('ringbuf_reserve'), jeq(r0, 0, 'exit')]
+}
+
 /** A program that reserves a record of 40 bytes and discards it. */
 export function discardProgram(ring: BpfMap): Program {
   return loadFilter('discard', [
-    loadMapFd(r1, ring),
-    mov(r2, 40),
-    mov(r3, 0),
-    call('ringbuf_reserve'),
-    jeq(r0, 0, 'exit'),
+    ...reserve(ring, 40),
     mov(r1, r0),
     mov(r2, 0),
     call('ringbuf_discard'),
@@ -108,11 +109,7 @@ export function run(program: Program, repeat = 1): number {
 /** A program that reserves a record of 8 bytes, takes its time, and submits it with the content 7. */
 export function slowProgram(ring: BpfMap, milliseconds: number): Program {
   return loadFilter('slow', [
-    loadMapFd(r1, ring),
-    mov(r2, 8),
-    mov(r3, 0),
-    call('ringbuf_reserve'),
-    jeq(r0, 0, 'exit'),
+    ...reserve(ring, 8),
     mov(r6, r0),
     call('ktime_get_ns'),
     mov(r7, r0),

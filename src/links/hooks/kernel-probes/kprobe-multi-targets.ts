@@ -9,7 +9,7 @@
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { EINVAL } from '../../../base/errno.ts'
-import { BpfError, withReason } from '../../../base/errors.ts'
+import { BpfError, unlessRefused, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import { KernelSymbols } from '../../../symbols/kallsyms.ts'
@@ -55,7 +55,7 @@ export function duplicateSymbolError(
   symbols: readonly string[] | undefined,
 ): BpfError | undefined {
   if (symbols === undefined) return undefined
-  const ambiguous = attempt(ambiguousFunctions)
+  const ambiguous = unlessRefused(ambiguousFunctions)
   const name = symbols.find(each => ambiguous?.has(each))
   if (name === undefined) return undefined
   const reason = explainFunction(name, 'kprobe_multi') ?? `several functions are called ${name}`
@@ -91,8 +91,8 @@ function fits(program: ProgramHandle, attachType: KprobeMultiAttachType): boolea
 
 /** Names the first target that is at fault, and how many more there are; reads each list of the kernel once. */
 function explainTargets(targets: readonly (string | bigint)[]): string | undefined {
-  const symbols = attempt(() => KernelSymbols.read())
-  const traceable = attempt(traceableFunctions) ?? [...(symbols?.functions() ?? [])]
+  const symbols = unlessRefused(() => KernelSymbols.read())
+  const traceable = unlessRefused(traceableFunctions) ?? [...(symbols?.functions() ?? [])]
   const names = new Set(traceable.map(({ name }) => name))
   const sites = new Set(traceable.map(({ address }) => address))
   const bad = targets.filter(target => {
@@ -114,13 +114,4 @@ function explainAddress(address: bigint, symbols: KernelSymbols | undefined): st
   if (symbol === undefined) return `${targetName(address)} is not the address of a function`
   if (offset === 0) return explainFunction(symbol.name, 'kprobe_multi')
   return `${targetName(address)} is ${symbol.name}+${offset}, not the start of a function`
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof BpfError) return undefined
-    throw error
-  }
 }

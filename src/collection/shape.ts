@@ -4,8 +4,8 @@
  * are `unknown`.
  *
  * A shape says what decoding through BTF gives, and collections read and write through BTF, so the types are true at run
- * time as long as the shape is that of the object. Shapes are written by hand, or generated from the object; a
- * generated one is checked against the object, one that is written by hand is not.
+ * time as long as the shape is that of the object. This is not checked. Without a shape collections do the same: it adds
+ * types, and changes nothing else.
  *
  * @module
  */

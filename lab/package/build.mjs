@@ -1,37 +1,39 @@
 /**
- * Builds what is published, `dist`: declarations, and the JavaScript that `tsc` makes of `src` in few files. Node.js 20
- * takes 0.2 ms for each module that it loads, and the library is some 200 of them.
+ * Builds what is published, `dist`, from what the compiler makes of `src`: its JavaScript and its declarations, put into
+ * few files. Node.js 20 takes 0.2 ms for each module that it loads, and the library is some 250 of them.
  *
- * The common path and the rooms behind it are one file, `dist/library.js`; a door such as `dist/maps/index.js` only
- * names what it exports. The rooms `bench` and `inspect` and each command have files of their own, and so has what all
- * commands share. The code is left as
- * it is but for comments, and a number behind a name that two files have. Source maps lead to `src`.
- *
- * `library.js` exports one object. When V8 compiles a function it compares each global that the function names with
- * the module's exports, one by one: 440 of them took 1 ms of a program's first load.
+ * `storeys.mjs` says which room goes into which file. A door such as `dist/maps/index.js` only names what it exports. The
+ * declarations have the same files; what no door exports, and what is marked `@internal`, is not in them. Source maps lead
+ * to `src`.
  *
  * @module
  */
 
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
+import { dts } from 'rollup-plugin-dts'
+import { oneExport } from './one-export.mjs'
+import { chunkOf, LIBRARY } from './storeys.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
-/** Where `tsconfig.package.json` has the JavaScript written to. */
+/** Where `tsconfig.package.json` has the JavaScript written to, and `tsconfig.json` the declarations. */
 const modules = join(root, 'build/package/')
+const declarations = join(root, 'build/declarations/')
 const dist = join(root, 'dist')
-const LIBRARY = 'library.js'
+const external = [/^node:/, 'debug', 'koffi']
 
-function compile(project) {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
-  const { status, error } = spawnSync(process.execPath, [tsc, '--project', join(root, project)], {
-    stdio: 'inherit',
-  })
-  if (error !== undefined) throw error
+async function compile(project) {
+  const tsc = join(
+    dirname(createRequire(import.meta.url).resolve('@typescript/native/package.json')),
+    'bin/tsc',
+  )
+  const child = spawn(process.execPath, [tsc, '--project', join(root, project)], { stdio: 'inherit' })
+  const [status] = await once(child, 'close')
   if (status !== 0) process.exit(1)
 }
 
@@ -43,44 +45,16 @@ function doors() {
     .map(door => door.default.slice('./dist/'.length, -'.js'.length))
 }
 
-/** Which room a module is in, whatever its folder there: `''` for the files beside the rooms. */
-const roomOf = id => /^(?:([^/]+)\/)?/.exec(id.slice(modules.length))[1] ?? ''
+const inputs = (directory, extension, names) =>
+  Object.fromEntries(names.map(name => [name, `${directory}${name}${extension}`]))
 
-/** `{ a, b as c }` as members of an object. */
-const exported = names => names.replace(/(\S+) as ([^\s,]+)/g, '$2: $1')
-const imported = names => names.replace(/(\S+) as ([^\s,]+)/g, '$1: $2')
-
-/** As `String.replace`, but there must be something to replace. */
-function replaced(code, pattern, by) {
-  if (!pattern.test(code)) throw new Error(`The bundle has no ${pattern}`)
-  return code.replace(pattern, by)
-}
-
-/** Makes the exports of the library members of one object. Lines stay where the source map says that they are. */
-const oneExport = {
-  name: 'one export',
-  renderChunk(code, { fileName, imports }) {
-    if (fileName === LIBRARY) {
-      const opened = replaced(code, /\n\n(?!import )/, '\nexport default (() => {\n')
-      const changed = replaced(opened, /\nexport \{(.*)\};\s*$/, (_, names) => {
-        // Members are what they were when the library was loaded.
-        const variable = names
-          .match(/[^\s,]+(?= as |,|\s*$)/g)
-          .find(name => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b`, 'm').test(code))
-        if (variable !== undefined) throw new Error(`${variable} is exported and changes`)
-        return `\nreturn {${exported(names)}};\n})();\n`
-      })
-      return { code: changed, map: null }
-    }
-    if (!imports.includes(LIBRARY)) return null
-    const line = /^(import|export) (\{.*\}) from ('.*\/library\.js');$/m
-    const changed = replaced(code, line, (_, verb, names, path) => {
-      const declare = verb === 'export' ? 'export const' : 'const'
-      return `import library from ${path}; ${declare} ${imported(names)} = library;`
-    })
-    if (line.test(changed)) throw new Error(`${fileName} has two lines about ${LIBRARY}`)
-    return { code: changed, map: null }
-  },
+/** What both bundles write. */
+const output = {
+  dir: dist,
+  format: 'es',
+  sourcemap: true,
+  hoistTransitiveImports: false,
+  minifyInternalExports: false,
 }
 
 /** What `tsc` has written, with its source maps. */
@@ -89,11 +63,11 @@ const compiled = {
   load: id => ({ code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) }),
 }
 
-async function bundle() {
-  const input = Object.fromEntries([...doors(), 'cli/main'].map(name => [name, `${modules}${name}.js`]))
-  const bundled = await rollup({
-    input,
-    external: [/^node:/, 'debug', 'koffi'],
+async function bundleModules() {
+  const bundle = await rollup({
+    input: inputs(modules, '.js', [...doors(), 'cli/main']),
+    external,
+    // The code is left as it is, but for comments, and a number behind a name that two files have.
     treeshake: false,
     onwarn(warning) {
       // `tsc` asks for `this` in front of each of its helpers, as for a script.
@@ -101,28 +75,41 @@ async function bundle() {
     },
     plugins: [compiled, oneExport],
   })
-  await bundled.write({
-    dir: dist,
-    format: 'es',
-    sourcemap: true,
-    hoistTransitiveImports: false,
-    minifyInternalExports: false,
+  await bundle.write({
+    ...output,
     entryFileNames: '[name].js',
+    // A chunk with a door in it has the door's name. What is left are the lower storeys and the command line, where
+    // commands of two groups may have one name.
     chunkFileNames({ name, facadeModuleId }) {
-      if (name === 'library') return LIBRARY
-      // Commands of two groups may have one name.
+      if (name === LIBRARY) return '[name].js'
       return facadeModuleId === null ? 'cli/[name].js' : facadeModuleId.slice(modules.length)
     },
-    manualChunks(id) {
-      const room = roomOf(id)
-      // What all commands share is one file; each command is one of its own.
-      if (room === 'cli') return /\/cli\/(?:form|output)\//.test(id) ? 'form' : undefined
-      return room === 'bench' || room === 'inspect' ? room : 'library'
-    },
+    manualChunks: id => chunkOf(id.slice(modules.length)),
   })
 }
 
-for (const directory of [dist, modules]) rmSync(directory, { recursive: true, force: true })
-compile('tsconfig.json')
-compile('tsconfig.package.json')
-await bundle()
+async function bundleDeclarations() {
+  const input = inputs(declarations, '.d.ts', doors())
+  const entries = Object.values(input)
+  const bundle = await rollup({
+    input,
+    external,
+    onwarn(warning) {
+      throw new Error(warning.message)
+    },
+    plugins: [dts({ sourcemap: true })],
+  })
+  await bundle.write({
+    ...output,
+    entryFileNames: '[name].d.ts',
+    chunkFileNames: ({ name }) => (name === LIBRARY ? '[name].d.ts' : '[name]/[name].d.ts'),
+    // A door only names what is exported: the plugin loses the source map of one with declarations.
+    manualChunks: id => (entries.includes(id) ? undefined : chunkOf(id.slice(declarations.length))),
+  })
+}
+
+for (const directory of [dist, modules, declarations]) rmSync(directory, { recursive: true, force: true })
+await Promise.all([compile('tsconfig.json'), compile('tsconfig.package.json')])
+await bundleDeclarations()
+// Last, so that its files tell whether all is there.
+await bundleModules()

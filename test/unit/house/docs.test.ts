@@ -27,7 +27,7 @@ test('every TypeScript example of the documentation compiles', t => {
     compilerOptions: { noEmit: true, isolatedDeclarations: false, noUnusedLocals: false },
   }
   writeFileSync(join(DIRECTORY, 'tsconfig.json'), JSON.stringify(config))
-  const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', DIRECTORY], {
+  const tsc = spawnSync(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-p', DIRECTORY], {
     encoding: 'utf8',
   })
   t.is(tsc.stdout, '')

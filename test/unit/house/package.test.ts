@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import test from 'ava'
 
 type Door = Record<string, unknown>
@@ -13,6 +13,10 @@ const doors = Object.entries(exports).flatMap(([subpath, door]) =>
 )
 
 const published = (specifier: string): Promise<Door> => import(specifier)
+
+const { UPPER_ROOMS } = (await import(join(process.cwd(), 'lab/package/storeys.mjs'))) as {
+  UPPER_ROOMS: readonly string[]
+}
 
 /** Files of the package that one of them loads: itself, and what it imports from beside it. */
 function loaded(file: string, seen: Set<string> = new Set()): Set<string> {
@@ -50,6 +54,57 @@ test('the common path is two files, and no door is more than three', t => {
   for (const { file } of doors) t.true(loaded(file).size <= 3, file)
 })
 
+/** Rooms of the files that a file of the package is made of, by its source map. */
+function roomsIn(file: string): string[] {
+  const { sources } = JSON.parse(readFileSync(`${file}.map`, 'utf8')) as { sources: string[] }
+  const paths = sources.map(source => relative('src', join(dirname(file), source)))
+  return [
+    ...new Set(paths.map(path => (path.includes('/') ? path.slice(0, path.indexOf('/')) : 'door'))),
+  ].sort()
+}
+
+/** The rooms of the drawing in ARCHITECTURE.md, from top to bottom: above the line, and below it. */
+function drawnStoreys(): [upper: string[], lower: string[]] {
+  const drawing = /```\n(cli [\s\S]*?)```/.exec(readFileSync('ARCHITECTURE.md', 'utf8'))![1]!
+  const [upper, lower] = drawing.split(/^---.*\n/m)
+  const rooms = (text: string): string[] => [...text.matchAll(/^\w+/gm)].map(([room]) => room)
+  return [rooms(upper!), rooms(lower!)]
+}
+
+test('the chunks of the package are the storeys that ARCHITECTURE.md draws', t => {
+  const [upper, lower] = drawnStoreys()
+  t.deepEqual(UPPER_ROOMS, upper)
+  // What is built above is not in what `import 'ebpf-ts'` loads.
+  t.deepEqual(roomsIn('dist/library.js'), [...lower].sort())
+  t.deepEqual(
+    roomsIn('dist/library.d.ts').filter(room => !lower.includes(room)),
+    [],
+  )
+  for (const room of upper.filter(each => each !== 'cli')) {
+    for (const file of [`dist/${room}/index.js`, `dist/${room}/${room}.d.ts`])
+      t.deepEqual(roomsIn(file), [room], file)
+  }
+})
+
+test('declarations have what doors export, without internals', t => {
+  const declared = readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.d.ts'),
+  )
+  t.deepEqual(
+    declared.sort(),
+    [
+      'library.d.ts',
+      ...UPPER_ROOMS.filter(room => room !== 'cli').map(room => `${room}/${room}.d.ts`),
+      ...doors.map(({ file }) => relative('dist', file).replace(/\.js$/, '.d.ts')),
+    ].sort(),
+  )
+  const text = declared.map(name => readFileSync(join('dist', name), 'utf8')).join('\n')
+  // Debugger is a type of a package that has no types of its own.
+  t.notRegex(text, /@internal|\bDebugger\b|from '(?!\.{1,2}\/|node:)/)
+  t.true(text.includes('interface LoadOptions'))
+  t.false(text.includes('missingKfuncs'))
+})
+
 test('V8 can keep the common path with a byte for each character', t => {
   for (const file of ['dist/library.js', ...loaded('dist/inspect/index.js')])
     t.notRegex(readFileSync(file, 'utf8'), /[^\0-\xff]/, file)
@@ -80,7 +135,13 @@ test('an error of the published library is located as one of its source', t => {
 })
 
 test('the source maps lead to the sources that are published', t => {
-  for (const file of ['dist/library.js', 'dist/bench/index.js', 'dist/cli/main.js']) {
+  for (const file of [
+    'dist/library.js',
+    'dist/library.d.ts',
+    'dist/bench/index.js',
+    'dist/bench/bench.d.ts',
+    'dist/cli/main.js',
+  ]) {
     const { sources } = JSON.parse(readFileSync(`${file}.map`, 'utf8')) as { sources: string[] }
     t.true(sources.length > 0)
     for (const source of sources) {

@@ -1,0 +1,24 @@
+/**
+ * The storeys of the package, as ARCHITECTURE.md draws them: the rooms up to `collection` are one file, which
+ * `import 'ebpf-ts'` loads; each room above is a file of its own, loaded only when it is imported.
+ *
+ * @module
+ */
+
+/** The rooms above the lower storeys, in the order of the drawing. */
+export const UPPER_ROOMS = ['cli', 'inspect', 'bench']
+
+/** Name of the chunk of the lower storeys. */
+export const LIBRARY = 'library'
+
+/**
+ * Chunk of a module: `'library'` or an upper room. Each command of the command line has a file of its own (`undefined`),
+ * and so has what all commands share.
+ *
+ * @param path below `src`, such as `maps/map.js`
+ */
+export function chunkOf(path) {
+  const [room, folder] = path.split('/')
+  if (room === 'cli') return folder === 'form' || folder === 'output' ? 'form' : undefined
+  return UPPER_ROOMS.includes(room) ? room : LIBRARY
+}

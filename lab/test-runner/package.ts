@@ -22,7 +22,7 @@ const SOURCES = [
 ] as const
 
 /** The library by its name, a file of the package, or an example, which imports the library by its name. */
-const USE = /['"`]ebpf-ts(?:\/[\w-]+)?['"`]|\bdist\/|\/examples\//
+const USE = /['"`]ebpf-ts(?:\/[\w-]+)?(?:['"`]|\$\{)|\bdist(?:\/|\$\{)|\/examples\//
 
 /** Files of the project that a source imports, or starts as a worker or a process. */
 const RELATIVE = /(?:\bfrom|\bimport|\bimport\(|new URL\()\s*['"`](\.{1,2}\/[^'"`$]+)['"`]/g

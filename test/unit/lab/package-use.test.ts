@@ -30,6 +30,8 @@ for (const [how, text] of [
   ['imports it', "import { Btf } from 'ebpf-ts/btf'"],
   ['imports it in a line of its own', "import 'ebpf-ts'"],
   ['reads it', "readFileSync('dist/index.js')"],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source of a test
+  ['makes its name', 'import(`ebpf-ts${subpath.slice(1)}`)'],
   ['runs an example', "new URL('../../../examples/a.js', import.meta.url)"],
 ] as const) {
   test(`a test needs the package when it, or what it starts, ${how}`, t => {

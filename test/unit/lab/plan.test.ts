@@ -91,6 +91,7 @@ test('a test needs the newest of the kernels that its needs name', t => {
   t.is(sinceOf([EVERY_KERNEL, ...needs('5.8')]), EVERY_KERNEL)
 })
 
+/** Some of them load the package, `dist/`, and so do those that load them. */
 const all = testFiles('build/test/kernel')
 
 test('the files that the tables name are there', t => {

@@ -2,6 +2,7 @@
 
 import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { F_DUPFD_CLOEXEC } from '../../../src/abi/linux.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
 import { addInt, doNothing } from '../../../src/kernel/probes/experiment.ts'
@@ -111,7 +112,7 @@ function samples(): Samples {
 
 /** A second descriptor of the same file. */
 function duplicate(fd: number): number {
-  return syscallEntry().syscall(nr.fcntl, fd, 1030, 3)
+  return syscallEntry().syscall(nr.fcntl, fd, F_DUPFD_CLOEXEC, 3)
 }
 
 function countFds(): number {

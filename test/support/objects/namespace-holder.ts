@@ -1,6 +1,6 @@
-/** Holds a user namespace, and a context of a BPF file system of it, until its input ends. Prints the descriptor. */
+/** Holds a user namespace, and contexts of BPF file systems of it, until its input ends. Prints their descriptors. */
 
 import { openContext } from './user-namespace.ts'
 
-console.log(openContext())
+console.log(Array.from({ length: Number(process.argv[2]) }, openContext).join(' '))
 process.stdin.resume()

@@ -1,6 +1,6 @@
 /**
- * Processes in a user namespace of their own, and BPF file systems that delegate to it. The mount is made as the kernel
- * wants it: its context is of the namespace, and what it delegates is set, and the mount made, by root outside.
+ * A process in a user namespace of its own, and BPF file systems that delegate to it. A mount is made as the kernel wants
+ * it: its context is of the namespace, and what it delegates is set, and the mount made, by root outside.
  *
  * Source: tools/testing/selftests/bpf/prog_tests/token.c `subtest_userns`.
  *
@@ -9,7 +9,6 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { syscallEntry } from '../../../src/syscalls/entry.ts'
@@ -19,18 +18,20 @@ import { nr } from '../../../src/syscalls/numbers.ts'
 
 /** System calls that only tests need; the same numbers on x64 and arm64. */
 const calls = { move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, pidfd_getfd: 438 } as const
+/** Those with a number for each. */
+const capset = process.arch === 'arm64' ? 91 : 126
 
 const FSCONFIG_SET_STRING = 1
 const FSCONFIG_CMD_CREATE = 6
 const FSMOUNT_CLOEXEC = 1
 const MOVE_MOUNT_F_EMPTY_PATH = 4
 const AT_FDCWD = -100
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
-/** Descriptor that a process in the namespace finds its mount at. */
-const MOUNT_FD = 3
+/** Descriptor that a process in the namespace finds its first mount at. */
+const FIRST_MOUNT = 3
 
 const holder = fileURLToPath(new URL('./namespace-holder.js', import.meta.url))
-const scenarios = fileURLToPath(new URL('./token-process.js', import.meta.url))
 
 const NEW = ['--user', '--map-root-user', '--mount', '--propagation', 'private']
 
@@ -47,50 +48,39 @@ export interface DelegateOptions {
   readonly delegate_attachs?: string
 }
 
-/** How a scenario runs. */
-export interface ScenarioOptions {
-  /** What the file system delegates. Default: nothing. */
-  readonly delegate?: DelegateOptions
-  /** Capabilities that the process goes without, by number. */
-  readonly without?: readonly number[]
-  /** Environment variables, beside those of the test. */
-  readonly env?: Readonly<Record<string, string>>
-}
-
 /**
- * Runs a scenario of `token-process.ts` in a new user namespace, which finds a BPF file system of the namespace at
- * descriptor 3.
+ * Runs a script in a new user namespace. It finds a BPF file system of the namespace for each of `delegate`, at
+ * descriptors from 3 on.
  *
+ * @param args of the script
+ * @param env environment variables, beside those of the test
  * @returns what it prints
  */
 export async function inUserNamespace(
-  scenario: string,
-  { delegate = {}, without = [], env = {} }: ScenarioOptions = {},
-): Promise<Record<string, unknown>> {
-  const namespace = spawn('unshare', [...NEW, process.execPath, holder], {
+  script: string,
+  args: readonly string[],
+  delegate: readonly DelegateOptions[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const namespace = spawn('unshare', [...NEW, process.execPath, holder, String(delegate.length)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
+  const mounts: number[] = []
   try {
     const [line] = (await once(namespace.stdout!, 'data')) as [Buffer]
-    const mount = mountOf(namespace, Number(String(line)), delegate)
-    try {
-      const limits =
-        without.length === 0
-          ? []
-          : ['setpriv', '--bounding-set', without.map(each => `-cap_${each}`).join(',')]
-      const command = [...limits, process.execPath, scenarios, scenario]
-      const enter = ['-t', String(namespace.pid), '--user', '--mount', '--preserve-credentials', ...command]
-      const { stdout, stderr, status } = spawnSync('nsenter', enter, {
-        stdio: ['ignore', 'pipe', 'pipe', mount],
-        encoding: 'utf8',
-        env: { ...process.env, ...env },
-      })
-      if (status !== 0) throw new Error(`Scenario ${scenario} failed: ${stderr}${stdout}`)
-      return JSON.parse(stdout) as Record<string, unknown>
-    } finally {
-      syscallEntry().syscall(nr.close, mount)
-    }
+    const contexts = String(line).trim().split(' ').map(Number)
+    for (const [i, options] of delegate.entries()) mounts.push(mountOf(namespace, contexts[i]!, options))
+    const command = [process.execPath, script, ...args]
+    const enter = ['-t', String(namespace.pid), '--user', '--mount', '--preserve-credentials', ...command]
+    const { stdout, stderr, status } = spawnSync('nsenter', enter, {
+      stdio: ['ignore', 'pipe', 'pipe', ...mounts],
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    })
+    if (status !== 0) throw new Error(`${script} failed: ${stderr}${stdout}`)
+    return stdout
   } finally {
+    for (const mount of mounts) syscallEntry().syscall(nr.close, mount)
     namespace.stdin!.end()
     if (namespace.exitCode === null) await once(namespace, 'exit')
   }
@@ -121,12 +111,40 @@ export function openContext(): number {
   return checked('fsopen', syscallEntry().syscall(calls.fsopen, text('bpf'), 0))
 }
 
-/** Mounts what a process in the namespace found at its descriptor 3. */
-export function mountAt(path: string): void {
-  const [from, to] = [text(''), text(path)]
+/** Path of a file system that this process, in the namespace, found at a descriptor; from 0. */
+export function mountPath(index: number): string {
+  return `/proc/self/fd/${FIRST_MOUNT + index}`
+}
+
+/** Mounts it where others find it. */
+export function mountAt(index: number, path: string): void {
+  const [fd, from, to] = [FIRST_MOUNT + index, text(''), text(path)]
   const { syscall } = syscallEntry()
-  checked('move_mount', syscall(calls.move_mount, MOUNT_FD, from, AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH))
-  closeSync(MOUNT_FD)
+  checked('move_mount', syscall(calls.move_mount, fd, from, AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH))
+}
+
+/** Goes without some capabilities, by number, while something runs on this thread. */
+export function withoutCapabilities<T>(capabilities: readonly number[], act: () => T): T {
+  const every = (1n << 41n) - 1n
+  setEffective(capabilities.reduce((left, bit) => left & ~(1n << BigInt(bit)), every))
+  try {
+    return act()
+  } finally {
+    setEffective(every)
+  }
+}
+
+function setEffective(effective: bigint): void {
+  const permitted = (1n << 41n) - 1n
+  const header = allocate(8)
+  header.view.setUint32(0, LINUX_CAPABILITY_VERSION_3, true)
+  const data = allocate(24)
+  for (const half of [0, 1]) {
+    const word = (mask: bigint): number => Number(BigInt.asUintN(32, mask >> BigInt(32 * half)))
+    data.view.setUint32(half * 12, word(effective), true)
+    data.view.setUint32(half * 12 + 4, word(permitted), true)
+  }
+  checked('capset', syscallEntry().syscall(capset, header.address, data.address))
 }
 
 /** Keeps what system calls read. */

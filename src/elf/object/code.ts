@@ -40,7 +40,7 @@ export function readFunctions(
   let budget = elf.fileSize * elf.limits.maxOverlap
   return sections.flatMap(section => {
     const functions = symbols.functionsIn(section).map(named => {
-      budget -= named.symbol.size
+      budget -= named.size
       if (budget < 0) throw elf.error('Functions overlap', section, named.symbol.value)
       return readFunction(elf, section, named)
     })
@@ -52,8 +52,12 @@ export function readFunctions(
 }
 
 /** Cuts the function of a symbol out of its section. */
-function readFunction(elf: ElfFile, section: ElfSection, { name, symbol }: NamedSymbol): ObjectFunction {
-  const { value: offset, size } = symbol
+function readFunction(
+  elf: ElfFile,
+  section: ElfSection,
+  { name, symbol, size }: NamedSymbol,
+): ObjectFunction {
+  const offset = symbol.value
   const data = elf.data(section)
   if (offset % INSTRUCTION_SIZE !== 0 || size % INSTRUCTION_SIZE !== 0 || size === 0) {
     throw elf.error(`Function ${name} of ${size} bytes is not made of whole instructions`, section, offset)
@@ -67,14 +71,17 @@ function readFunction(elf: ElfFile, section: ElfSection, { name, symbol }: Named
   return { name, section, offset, symbol, instructions }
 }
 
-/** The instructions of all functions by slot of the section; where functions overlap, those of the last one. */
-function instructionsBySlot(functions: readonly ObjectFunction[]): (Instruction | undefined)[] {
-  const bySlot: (Instruction | undefined)[] = []
+/**
+ * The instructions of all functions by slot of the section; where functions overlap, those of the last one. `null` is
+ * the second slot of an instruction.
+ */
+function instructionsBySlot(functions: readonly ObjectFunction[]): (Instruction | null | undefined)[] {
+  const bySlot: (Instruction | null | undefined)[] = []
   for (const { offset, instructions } of functions) {
     let slot = offset / INSTRUCTION_SIZE
     for (const instruction of instructions) {
-      bySlot[slot] = instruction
-      slot += slotCount(instruction)
+      bySlot[slot++] = instruction
+      if (slotCount(instruction) === 2) bySlot[slot++] = null
     }
   }
   return bySlot
@@ -164,8 +171,11 @@ function applyRelocations(
   if (relocations.length === 0) return relocated
   const bySlot = instructionsBySlot(functions)
   for (const relocation of relocations) {
-    const instruction = bySlot[relocation.offset / INSTRUCTION_SIZE]
-    if (instruction === undefined) throw elf.error('Relocation of no instruction', section, relocation.offset)
+    const { offset } = relocation
+    const instruction = bySlot[offset / INSTRUCTION_SIZE]
+    // What linkers leave of a weak function that another one replaces has no symbol, but its relocations.
+    if (instruction === undefined && offset % INSTRUCTION_SIZE === 0) continue
+    if (!instruction) throw elf.error('Relocation of no instruction', section, offset)
     const reference = referenceOf(elf, section, relocation, instruction, symbols)
     instruction.reference = reference
     // What the addend said is in the reference now.

@@ -50,6 +50,8 @@ export function readMaps(
     const variable = btf.type(variableId)
     if (variable.kind !== 'var')
       throw elf.error(`BTF type ${variableId} of a map is not a variable`, section, offset)
+    // Another object defines it; its offset here means nothing.
+    if (variable.linkage === 'extern') continue
     const { name } = variable
     if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
     const type = btf.resolved(variable.type)

@@ -30,8 +30,11 @@ import { fillTailCalls } from './tail-calls.ts'
 
 /** Bytes of a license that count: libbpf takes no more. */
 const MAX_LICENSE = 63
-/** Functions without a section of their own are called by programs. */
-const TEXT = '.text'
+/**
+ * Sections of functions that programs call: `.text`, and those that compilers split it into (`.text.unlikely`, with
+ * `-ffunction-sections` `.text.NAME`).
+ */
+const SUBPROGRAMS = /^\.text(?:\.|$)/
 
 /** How to read an object file. */
 export interface ObjectOptions extends ObjectLimits {
@@ -178,11 +181,9 @@ function readPrograms(
   { license, version, btf }: Pick<ObjectFile, 'license' | 'version' | 'btf'>,
 ): Map<string, ProgramSpec> {
   const programs = new Map<string, ProgramSpec>()
-  // A single function is the program, wherever it is; beside others, those in .text are called by them.
-  const single = functions.length === 1
-  for (const { name, section, symbol, offset, instructions } of functions) {
-    if (section.name === TEXT && !single) continue
-    if (symbol.binding === 'local') throw elf.error(`Program ${name} is static`, section, offset)
+  for (const { name, section, symbol, instructions } of functions) {
+    // Static functions are called by programs, wherever they are.
+    if (SUBPROGRAMS.test(section.name) || symbol.binding === 'local') continue
     const { definition, target, optional } = parseSectionName(section.name)
     const spec: ProgramSpec = {
       name,

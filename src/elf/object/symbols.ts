@@ -11,6 +11,8 @@ import { SHF_EXECINSTR, sectionTypes } from '../format.ts'
 export interface NamedSymbol {
   readonly name: string
   readonly symbol: ElfSymbol
+  /** Bytes of the function: those of the symbol, or up to the next function when the symbol has no size. */
+  readonly size: number
 }
 
 /** Sections of global variables. libbpf: `bpf_object__elf_collect`. */
@@ -21,6 +23,27 @@ const ARENA = '.addr_space.1'
 export const MAPS_SECTION = '.maps'
 /** Sections of maps as they were before BTF. */
 const LEGACY_MAPS = /^maps(?:\/|$)/
+
+interface FoundFunction extends Pick<NamedSymbol, 'symbol' | 'size'> {
+  readonly section: ElfSection
+}
+
+/** Whether an offset lies in one of some symbols that have a size, or where one without begins. */
+function coverage(symbols: readonly ElfSymbol[]): (offset: number) => boolean {
+  const sorted = [...symbols].sort((a, b) => a.value - b.value)
+  /** Greatest end of the symbols up to each. */
+  const ends: number[] = []
+  for (const { value, size } of sorted) ends.push(Math.max(ends.at(-1) ?? 0, value + Math.max(size, 1)))
+  return offset => {
+    let [low, high] = [0, sorted.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (sorted[middle]!.value <= offset) low = middle + 1
+      else high = middle
+    }
+    return low > 0 && offset < ends[low - 1]!
+  }
+}
 
 /** Finds what lies where. */
 export class ObjectSymbols {
@@ -33,22 +56,52 @@ export class ObjectSymbols {
     const taken = new Set<string>()
     /** The last number that was put behind each name. */
     const numbers = new Map<string, number>()
+    const found = this.#findFunctions(elf)
     // Global names are unique as they are; static functions of several files may share theirs.
-    const byBinding = (local: boolean): ElfSymbol[] =>
-      elf.symbols.filter(each => each.type === 'func' && (each.binding === 'local') === local)
-    for (const symbol of [...byBinding(false), ...byBinding(true)]) {
-      const section = elf.sectionOf(symbol)
-      if (section === undefined || !this.isCode(section)) continue
+    const byBinding = (local: boolean): FoundFunction[] =>
+      found.filter(({ symbol }) => (symbol.binding === 'local') === local)
+    for (const { section, symbol, size } of [...byBinding(false), ...byBinding(true)]) {
       let name = symbol.name
       let number = numbers.get(name) ?? 0
       while (taken.has(name)) name = `${symbol.name}.${++number}`
       taken.add(name)
       numbers.set(symbol.name, number)
-      this.#add(section, { name, symbol })
+      this.#add(section, { name, symbol, size })
     }
     for (const functions of this.#functions.values())
       functions.sort((a, b) => a.symbol.value - b.symbol.value)
     this.#findMaps(elf)
+  }
+
+  /**
+   * The functions of all code sections, in the order of the symbol table. Compilers before LLVM 8 and assembly without
+   * `.type` give functions neither type nor size: each global name outside of other functions begins one. Local names
+   * without a type are labels.
+   */
+  #findFunctions(elf: ElfFile): FoundFunction[] {
+    const functions: FoundFunction[] = []
+    for (const section of elf.sections) {
+      if (!this.isCode(section)) continue
+      const named = elf.symbolsIn(section).filter(each => each.name !== '')
+      const typed = named.filter(({ type }) => type === 'func')
+      const isCovered = coverage(typed)
+      const untyped = named.filter(
+        ({ type, binding, value }) =>
+          type === 'notype' && (binding === 'global' || binding === 'weak') && !isCovered(value),
+      )
+      const own = untyped.length === 0 ? typed : [...typed, ...untyped]
+      const starts = own.some(({ size }) => size === 0)
+        ? [...new Set(own.map(({ value }) => value))].sort((a, b) => a - b)
+        : []
+      const nextStart = new Map(starts.map((start, index) => [start, starts[index + 1] ?? section.size]))
+      for (const symbol of own) {
+        const size =
+          symbol.size === 0 ? Math.max(0, nextStart.get(symbol.value)! - symbol.value) : symbol.size
+        functions.push({ section, symbol, size })
+      }
+    }
+    const order = new Map(elf.symbols.map((symbol, index) => [symbol, index]))
+    return functions.sort((a, b) => order.get(a.symbol)! - order.get(b.symbol)!)
   }
 
   #findMaps(elf: ElfFile): void {

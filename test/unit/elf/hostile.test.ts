@@ -116,7 +116,7 @@ test('functions that are not made of whole instructions, or end behind their sec
     [{ value: 8, size: 16 }, 'of 16 bytes does not end within its section', 8],
     [{ value: 2 ** 52, size: 8 }, 'of 8 bytes does not end within its section', 2 ** 52],
     [{ size: 12 }, 'of 12 bytes is not made of whole instructions', 0],
-    [{ size: 0 }, 'of 0 bytes is not made of whole instructions', 0],
+    [{ value: 16, size: 0 }, 'of 0 bytes is not made of whole instructions', 16],
     [{ value: 4, size: 8 }, 'of 8 bytes is not made of whole instructions', 4],
   ] as const) {
     const bytes = writeElf({ sections: [program], symbols: [{ ...main, ...symbol }] })
@@ -131,15 +131,6 @@ test('a 64-bit load cut off by the end of its function is refused', t => {
     symbols: [{ ...main, size: 16 }],
   })
   refuses(t, bytes, '64-bit immediate load without its second slot (x.o, section socket, offset 0x8)')
-})
-
-test('a static program is refused', t => {
-  const helper: SymbolSource = { name: 'helper', section: 2, size: 8 }
-  const bytes = writeElf({
-    sections: [program, code('.text', [exit()])],
-    symbols: [{ ...main, binding: 'local' }, helper],
-  })
-  refuses(t, bytes, 'Program main is static (x.o, section socket, offset 0x0)')
 })
 
 test('calls of no function are refused', t => {

@@ -1,0 +1,146 @@
+/** Which symbols are functions, and which functions are programs. */
+
+import test from 'ava'
+import { mov } from '../../../src/asm/alu.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
+import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0, r1 } from '../../../src/asm/registers.ts'
+import { R_BPF_64_32 } from '../../../src/elf/format.ts'
+import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
+import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
+import { callAt, code } from '../../support/elf/files.ts'
+
+const returns = (value: number): Instruction[] => [mov(r0, value), exit()]
+
+/** Names of functions with the bytes that they have. */
+function sizes({ functions }: Pick<ObjectFile, 'functions'>): [string, number][] {
+  return [...functions].map(([name, body]) => [name, body.length * 8])
+}
+
+const untyped = (name: string, section: number, more: Partial<SymbolSource> = {}): SymbolSource => ({
+  name,
+  section,
+  type: 'notype',
+  ...more,
+})
+
+test('global names without a type are functions, up to the next one', t => {
+  const object = parseObject(
+    writeElf({
+      sections: [
+        code('socket', [...returns(1), ...returns(2), mov(r0, 3), ...returns(3)]),
+        code('xdp', returns(4)),
+      ],
+      symbols: [
+        untyped('LBB0_1', 1, { binding: 'local', value: 8 }),
+        untyped('first', 1),
+        untyped('third', 1, { value: 32, binding: 'weak' }),
+        untyped('second', 1, { value: 16 }),
+        untyped('alone', 2),
+      ],
+    }),
+  )
+  t.deepEqual(sizes(object), [
+    ['first', 16],
+    ['second', 16],
+    ['third', 24],
+    ['alone', 16],
+  ])
+  t.deepEqual([...object.programs.keys()], ['first', 'second', 'third', 'alone'])
+})
+
+test('a global name within a function is a label', t => {
+  const object = parseObject(
+    writeElf({
+      sections: [code('socket', [...returns(1), ...returns(2)])],
+      symbols: [
+        { name: 'main', section: 1, size: 16 },
+        untyped('same', 1),
+        untyped('inside', 1, { value: 8 }),
+        untyped('after', 1, { value: 16 }),
+      ],
+    }),
+  )
+  t.deepEqual(sizes(object), [
+    ['main', 16],
+    ['after', 16],
+  ])
+})
+
+test('a function with a type and no size ends where the next begins', t => {
+  const object = parseObject(
+    writeElf({
+      sections: [code('socket', [...returns(1), ...returns(2)])],
+      symbols: [
+        { name: 'first', section: 1 },
+        { name: 'second', section: 1, value: 16 },
+      ],
+    }),
+  )
+  t.deepEqual(sizes(object), [
+    ['first', 16],
+    ['second', 16],
+  ])
+})
+
+test('static functions in the section of a program are called by it', t => {
+  const { programs } = parseObject(
+    writeElf({
+      sections: [code('socket', [callAt(1), exit(), ...returns(2)])],
+      symbols: [
+        { name: 'helper', section: 1, value: 16, size: 16, binding: 'local' },
+        { name: 'main', section: 1, size: 16 },
+      ],
+    }),
+  )
+  t.deepEqual([...programs.keys()], ['main'])
+  t.deepEqual(programs.get('main')!.instructions[0]!.reference, { kind: 'call', name: 'helper' })
+})
+
+for (const section of ['.text', '.text.unlikely', '.text.helper']) {
+  test(`functions of ${section} are called by programs`, t => {
+    const { programs, functions } = parseObject(
+      writeElf({
+        sections: [
+          code('socket', [callAt(-1), exit()], {
+            relocations: [{ offset: 0, symbol: 1, type: R_BPF_64_32 }],
+          }),
+          code(section, returns(1)),
+        ],
+        symbols: [
+          { name: 'helper', section: 2, size: 16 },
+          { name: 'main', section: 1, size: 16 },
+        ],
+      }),
+    )
+    t.deepEqual([...programs.keys()], ['main'])
+    t.deepEqual(programs.get('main')!.instructions[0]!.reference, { kind: 'call', name: 'helper' })
+    t.true(functions.has('helper'))
+  })
+}
+
+test('a lone function of .text is a library, not a program', t => {
+  const { programs, functions } = parseObject(
+    writeElf({ sections: [code('.text', returns(1))], symbols: [{ name: 'helper', section: 1, size: 16 }] }),
+  )
+  t.is(programs.size, 0)
+  t.deepEqual([...functions.keys()], ['helper'])
+})
+
+test('relocations of what a linker left of a weak function are ignored', t => {
+  const dead = [loadImm64(r1, 0), exit()]
+  const object = parseObject(
+    writeElf({
+      sections: [
+        code('socket', [...returns(1), ...dead], { relocations: [{ offset: 16, symbol: 2 }] }),
+        { name: '.data', data: new Uint8Array(8) },
+      ],
+      symbols: [
+        { name: 'main', section: 1, size: 16 },
+        { name: 'value', type: 'object', section: 2, size: 8 },
+      ],
+    }),
+  )
+  t.deepEqual(sizes(object), [['main', 16]])
+})

@@ -14,6 +14,8 @@ import { OwnedFd } from '../syscalls/fd.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
 
+/** More than the longest name of a module. Source: include/linux/module.h `MODULE_NAME_LEN`. */
+const NAME_SIZE = 64
 /** Id of vmlinux, unless a program or map came before the kernel read its own types. */
 const FIRST_ID = 1
 
@@ -39,7 +41,7 @@ export function readBtfInfo(fd: number): BtfObjectInfo {
   const named = reader.knows(btfInfo.name)
   return {
     id: reader.u32(btfInfo.id),
-    name: named ? reader.string(btfInfo.name, btfInfo.name_len) : '',
+    name: named ? reader.string(btfInfo.name, btfInfo.name_len, NAME_SIZE) : '',
     kernel: reader.u32(btfInfo.kernel_btf) !== 0,
     size: reader.u32(btfInfo.btf_size),
   }

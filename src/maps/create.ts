@@ -86,7 +86,7 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
   }
 }
 
-/** Opens the pin of a map; `undefined` when there is none. */
+/** Opens the pin of a map; `undefined` when nothing is pinned there. */
 function openCompatible(spec: MapSpec, path: string, options: CreateMapOptions): MapHandle | undefined {
   let fd: OwnedFd
   try {
@@ -172,7 +172,7 @@ export function freezeMap(handle: MapHandle): void {
 /**
  * The spec as it is created on this machine: defaults of its type filled in.
  *
- * @throws RangeError for an unknown type, or a size that is no 32-bit number
+ * @throws RangeError for an unknown type, or a size that is not a 32-bit number
  */
 export function createdSpec(spec: MapSpec): MapSpec {
   const type = enumName(mapTypes, enumNumber(mapTypes, spec.type, 'map type'))
@@ -336,7 +336,7 @@ const storages: ReadonlySet<MapType | number> = new Set([
   'cgrp_storage',
 ])
 
-/** What is wrong with a spec that the kernel calls invalid or too big; `undefined` when it is none of the usual. */
+/** What is wrong with a spec that the kernel calls invalid or too big; `undefined` when it is none of the usual mistakes. */
 function reasonOf(spec: MapSpec, options: CreateMapOptions): string | undefined {
   const { type } = spec
   const [keySize, valueSize, maxEntries, flags] = [

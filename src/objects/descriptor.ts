@@ -1,8 +1,8 @@
 /**
  * Descriptors and ids that come from a caller, checked before anything is done with them.
  *
- * The kernel's info command does not tell what a descriptor refers to: given a program where a map is expected, it
- * writes the facts of the program. procfs does tell.
+ * The kernel's info command does not say what a descriptor refers to: given a program where a map is expected, it writes
+ * the facts of the program. procfs does.
  *
  * @module
  */

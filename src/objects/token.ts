@@ -92,7 +92,7 @@ export class Token implements TokenHandle, Disposable {
    */
   static fromFd(fd: number): Token {
     const owned = adoptFd(fd, 'BPF token')
-    // The info command cannot tell: it writes the facts of whatever it is given. Without procfs any descriptor passes.
+    // The info command writes the facts of whatever it is given, fdinfo has names. Without procfs any descriptor passes.
     const fdinfo = readFdinfo(owned.fd)
     if (fdinfo.size === 0 || parseDelegations(fdinfo) !== undefined) return new Token(owned, undefined)
     const found = describeFd(owned.fd)

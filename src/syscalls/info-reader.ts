@@ -78,12 +78,13 @@ export class InfoReader {
    *
    * @param pointer offset of the field with the address
    * @param length offset of the field with the bytes of the buffer
+   * @param size bytes that the text has at most, with its NUL. Default: those of a path
    */
-  string(pointer: number, length: number): string {
-    const name = allocate(NAME_SIZE)
+  string(pointer: number, length: number, size: number = NAME_SIZE): string {
+    const name = allocate(size)
     this.read(view => {
       view.setBigUint64(pointer, BigInt(name.address), true)
-      view.setUint32(length, NAME_SIZE, true)
+      view.setUint32(length, size, true)
     })
     return cString(name.bytes)
   }

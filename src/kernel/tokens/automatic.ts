@@ -6,7 +6,7 @@
  * @module
  */
 
-import { BpfError, unlessRefused } from '../../base/errors.ts'
+import { BpfError, NotSupportedError, unlessRefused } from '../../base/errors.ts'
 import type { OwnedFd } from '../../syscalls/fd.ts'
 import { DEFAULT_BPFFS } from '../bpffs.ts'
 import { inInitialUserNamespace } from '../user-namespace.ts'
@@ -26,6 +26,9 @@ export interface AutomaticToken extends TokenHandle {
 /** Tokens that were created, by path. */
 const tokens = new Map<string, AutomaticToken>()
 
+/** Whether the kernel was found to have no tokens: then it is not asked at each load. */
+let unsupported = false
+
 /**
  * The token of the BPF file system that the environment variable `LIBBPF_BPF_TOKEN_PATH` names, else of `/sys/fs/bpf`.
  * It is created once, and stays open until this thread ends.
@@ -35,7 +38,8 @@ const tokens = new Map<string, AutomaticToken>()
  */
 export function automaticToken(): AutomaticToken | undefined {
   const named = process.env[VARIABLE]
-  if (named === '' || (named === undefined && inInitialUserNamespace())) return undefined
+  if (named === '') return undefined
+  if (named === undefined && (inInitialUserNamespace() || unsupported)) return undefined
   const path = named ?? DEFAULT_BPFFS
   const known = tokens.get(path)
   if (known !== undefined) return known
@@ -43,6 +47,7 @@ export function automaticToken(): AutomaticToken | undefined {
   try {
     owner = createToken(path)
   } catch (error) {
+    unsupported = error instanceof NotSupportedError
     if (named === undefined && error instanceof BpfError) return undefined
     throw error
   }

@@ -25,7 +25,7 @@ test('reports have signatures with the first sentence of their comments, and no 
   const programs = api.reports.get('programs.md')!
   t.true(
     programs.includes(
-      '\n/** How to load a program. */\nexport interface LoadOptions {\n  logLevel?: number\n',
+      '\n/** How to load a program. */\nexport interface LoadOptions extends TokenOptions {\n  logLevel?: number\n',
     ),
   )
   t.false(programs.includes('missingKfuncs'))

@@ -14,6 +14,7 @@ import { Btf } from '../../src/btf/btf.ts'
 import type { BtfEnum, BtfStruct } from '../../src/btf/types.ts'
 import { withBlock } from './block.ts'
 import { hooksTable } from './hooks-table.ts'
+import { mapsTable } from './maps-table.ts'
 
 /** BTF that holds just what is generated from, taken from the newest kernel of the matrix. */
 export const ABI_BTF = 'test/btf/abi.btf'
@@ -211,8 +212,13 @@ function key(name: string): string {
 
 /** Documents with generated parts, and these parts. */
 export function generateDocuments(): Map<string, string> {
-  const links = 'docs/links.md'
-  return new Map([[links, withBlock(readFileSync(links, 'utf8'), 'hooks', hooksTable())]])
+  const parts = [
+    ['docs/links.md', 'hooks', hooksTable()],
+    ['docs/maps.md', 'maps', mapsTable()],
+  ] as const
+  return new Map(
+    parts.map(([path, name, table]) => [path, withBlock(readFileSync(path, 'utf8'), name, table)] as const),
+  )
 }
 
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file:').href) {

@@ -16,8 +16,9 @@ import { kernelBtf, moduleBtfs } from '../kernel/btf.ts'
 import { resolveToken } from '../kernel/tokens/automatic.ts'
 import type { TokenOptions } from '../kernel/tokens/handle.ts'
 import { incompatibilities } from '../maps/compatible.ts'
-import { type CreateMapOptions, createdSpec } from '../maps/create.ts'
-import { isMapOfMaps } from '../maps/kinds.ts'
+import { createdSpec } from '../maps/create/created-spec.ts'
+import type { CreateMapOptions } from '../maps/create/options.ts'
+import { mapKind } from '../maps/kinds.ts'
 import { BpfMap } from '../maps/map.ts'
 import type { MapContent, MapSpec } from '../maps/spec.ts'
 import { isKconfig } from '../programs/extern-spec.ts'
@@ -178,9 +179,7 @@ function createMaps(
   const given = options.maps ?? {}
   for (const name of Object.keys(given)) spec.maps.get(name)
   // Maps of maps come last: their contents are the other maps.
-  const ordered = mapSpecs(spec, options).sort(
-    ([, a], [, b]) => Number(isMapOfMaps(a.type)) - Number(isMapOfMaps(b.type)),
-  )
+  const ordered = mapSpecs(spec, options).sort(([, a], [, b]) => Number(hasMaps(a)) - Number(hasMaps(b)))
   for (const [name, map] of ordered) {
     if (map.autocreate === false) continue
     const replacement = Object.hasOwn(given, name) ? given[name] : undefined
@@ -190,6 +189,10 @@ function createMaps(
   }
   // Back in the order of the spec.
   return new Map([...spec.maps.keys()].flatMap(name => (maps.has(name) ? [[name, maps.get(name)!]] : [])))
+}
+
+function hasMaps({ type }: MapSpec): boolean {
+  return mapKind(type).values === 'map'
 }
 
 /** A handle of our own for a map that the caller gave: programs were compiled for its sizes, so it must have them. */

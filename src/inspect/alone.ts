@@ -8,21 +8,11 @@
  * @module
  */
 
-import { type AttachType, mapTypes, type ProgramType } from '../abi/generated/enums.ts'
-import { enumName } from '../abi/names.ts'
+import type { AttachType, ProgramType } from '../abi/generated/enums.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { CollectionSpec } from '../collection/spec.ts'
+import { mapKind } from '../maps/kinds.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
-
-/** Maps that have as many elements as there are objects that they hang on. */
-const SIZELESS: readonly (string | number)[] = [
-  'sk_storage',
-  'task_storage',
-  'inode_storage',
-  'cgroup_storage',
-  'cgrp_storage',
-  'struct_ops',
-]
 
 /** What a program is whose first parameter points to a struct; the most common one, where several share it. */
 const BY_CONTEXT: Readonly<Record<string, readonly [type: ProgramType, attachType?: AttachType]>> = {
@@ -70,8 +60,8 @@ export function aloneSpec(spec: CollectionSpec, name: string): CollectionSpec {
     delete map.pinning
     delete map.pinPath
     for (const [member, each] of map.programs ?? []) if (each !== name) map.programs?.delete(member)
-    const type = enumName(mapTypes, typeof map.type === 'number' ? map.type : mapTypes[map.type])
-    if ((map.maxEntries ?? 0) === 0 && !SIZELESS.includes(type)) map.maxEntries = 1
+    const { capacity } = mapKind(map.type)
+    if ((map.maxEntries ?? 0) === 0 && capacity !== 'objects') map.maxEntries = 1
   }
   if (program.type === 'ext') standIn(program, program.btf ?? spec.btf)
   return copy

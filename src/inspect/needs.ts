@@ -35,6 +35,7 @@ import {
   SOURCE_MASK,
   sources,
 } from '../asm/opcodes.ts'
+import { mapKind } from '../maps/kinds.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import type { ExternSpec } from '../programs/extern-spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
@@ -88,8 +89,8 @@ export function mapNeeds(spec: MapSpec): KernelNeed[] {
   const flags = spec.flags ?? 0
   if ((flags & BPF_F_RDONLY_PROG) !== 0)
     needs.push({ what: 'a map that programs only read', since: featureSince.readOnlyMaps })
-  // The loader does without it for global data.
-  if ((flags & BPF_F_MMAPABLE) !== 0 && !spec.name.startsWith('.') && type !== 'arena')
+  // The loader does without it for global data; and an arena always has it.
+  if ((flags & BPF_F_MMAPABLE) !== 0 && !spec.name.startsWith('.') && mapKind(spec.type).mappable === true)
     needs.push({ what: 'a map in the memory of a process', since: featureSince.mmapableMaps })
   if ((flags & BPF_F_INNER_MAP) !== 0)
     needs.push({ what: 'inner maps of different sizes', since: featureSince.innerMapFlag })

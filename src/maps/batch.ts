@@ -11,7 +11,6 @@ import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
 import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
 import type { MapHandle } from './handle.ts'
-import { batchesSince } from './kinds.ts'
 import { describeMap, mapError, unsupported } from './map-error.ts'
 
 /**
@@ -26,7 +25,7 @@ export function* readBatches<K, V>(
   size: number | undefined,
 ): Generator<[K, V][], undefined> {
   const { handle, keyCodec, valueCodec } = elements
-  const { facts, valueBytes } = handle
+  const { facts, mapKind, valueBytes } = handle
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 0xffffffff)) {
     throw new RangeError(`Cannot read batches of ${describeMap(facts)}: ${size} is no number of elements`)
   }
@@ -46,7 +45,7 @@ export function* readBatches<K, V>(
   }
   if (step.value === true) return
   const what = command === 'map_lookup_batch' ? 'Batch lookup' : 'Batch lookup and delete'
-  throw unsupported(facts, what, batchesSince(facts.type), step.value, `BPF_${command.toUpperCase()}`)
+  throw unsupported(facts, what, mapKind.batchesSince, step.value, `BPF_${command.toUpperCase()}`)
 }
 
 /** Writes elements, new ones and such that exist; returns how many. Source: the kernel takes no mode but `BPF_F_LOCK`. */
@@ -56,7 +55,7 @@ export function setBatch<KI, VI>(
   options: LookupOptions | undefined,
 ): number {
   const { handle } = elements
-  const { facts, valueBytes } = handle
+  const { facts, mapKind, valueBytes } = handle
   const flags = lookupFlags(options)
   const size = chunkSizeFor(handle, entries)
   const { keys, values } = allocateChunk(handle, size)
@@ -70,7 +69,7 @@ export function setBatch<KI, VI>(
       const done = written + processed(filled)
       const command = 'BPF_MAP_UPDATE_BATCH'
       if (done === 0 && hasNoBatch(result)) {
-        throw unsupported(facts, 'Batch update', batchesSince(facts.type), result, command)
+        throw unsupported(facts, 'Batch update', mapKind.batchesSince, result, command)
       }
       throw mapError(facts, `set more than ${done} elements in`, result, command)
     }
@@ -92,7 +91,7 @@ export function deleteBatch<KI>(
   keysToDelete: Iterable<KI>,
 ): number {
   const { handle } = elements
-  const { facts } = handle
+  const { facts, mapKind } = handle
   const size = chunkSizeFor(handle, keysToDelete)
   const { keys } = allocateChunk(handle, size)
   let deleted = 0
@@ -108,7 +107,7 @@ export function deleteBatch<KI>(
       if (result < 0 && result !== -ENOENT) {
         const command = 'BPF_MAP_DELETE_BATCH'
         if (deleted === 0 && hasNoBatch(result)) {
-          throw unsupported(facts, 'Batch delete', batchesSince(facts.type), result, command)
+          throw unsupported(facts, 'Batch delete', mapKind.batchesSince, result, command)
         }
         throw mapError(facts, `delete more than ${deleted} elements from`, result, command)
       }

@@ -11,7 +11,6 @@ import { BpfError } from '../base/errors.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import type { MapHandle } from './handle.ts'
-import { walksBuckets } from './kinds.ts'
 import { describeMap, mapError } from './map-error.ts'
 
 /** Keys and values one behind the other; valid until the next chunk is asked for. */
@@ -68,10 +67,10 @@ export function* chunks(
   command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
   size: number,
 ): Generator<Chunk, true | number> {
-  const { facts } = handle
+  const { facts, mapKind } = handle
   // The cursor is a key in generic batches, and the number of a hash bucket in those of hashes.
   const cursor = allocate(Math.max(4, facts.keySize))
-  const limit = walksBuckets(facts.type) ? Number.POSITIVE_INFINITY : stepLimit(handle)
+  const limit = mapKind.batches === 'buckets' ? Number.POSITIVE_INFINITY : stepLimit(handle)
   let memory = allocateChunk(handle, size)
   let started = false
   let steps = 0

@@ -7,7 +7,7 @@
 import { Elements } from './element.ts'
 import type { MapHandle } from './handle.ts'
 import { walk } from './iterate.ts'
-import { hasFixedElements, isKeyless } from './kinds.ts'
+import { pop } from './kinds/queue.ts'
 import { describeMap } from './map-error.ts'
 import { byteView } from './views.ts'
 
@@ -17,18 +17,19 @@ import { byteView } from './views.ts'
  * @throws TypeError for a Bloom filter, and for a map without elements
  */
 export function clearMap(handle: MapHandle): void {
-  const { facts, valueBytes } = handle
-  if (facts.type === 'bloom_filter') {
+  const { facts, mapKind, valueBytes } = handle
+  if (mapKind.elements === 'filter') {
     throw new TypeError(`Cannot clear ${describeMap(facts)}: a Bloom filter does not forget`)
   }
   const elements = new Elements(handle, byteView(handle))
-  if (isKeyless(facts.type)) {
-    for (let left = facts.maxEntries; left > 0 && elements.pop() !== undefined; left--);
+  if (mapKind.elements === 'queue') {
+    for (let left = facts.maxEntries; left > 0 && pop(elements) !== undefined; left--);
     return
   }
+  const deletes = mapKind.operations.includes('delete')
   const zeros = new Uint8Array(valueBytes)
   for (const key of walk(handle, (keys, offset) => elements.keyCodec.decode(keys, offset), false)) {
-    if (hasFixedElements(facts.type)) elements.set(key, zeros)
-    else elements.delete(key)
+    if (deletes) elements.delete(key)
+    else elements.set(key, zeros)
   }
 }

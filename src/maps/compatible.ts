@@ -7,13 +7,10 @@
  */
 
 import { mapTypes } from '../abi/generated/enums.ts'
-import { BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { enumNumber } from '../abi/names.ts'
 import type { MapInfo } from './info.ts'
+import { mapKind } from './kinds.ts'
 import type { MapSpec } from './spec.ts'
-
-/** The kernel sets `BPF_F_RDONLY_PROG` on these by itself. Source: kernel/bpf/devmap.c `dev_map_alloc_check`. */
-const madeReadOnly: readonly number[] = [mapTypes.devmap, mapTypes.devmap_hash]
 
 /**
  * Compares a spec with a map. Names may differ: the kernel cuts them.
@@ -31,12 +28,12 @@ export function incompatibilities(
     if (found !== wanted) differences.push(`${what} ${found} is not ${wanted}`)
   }
   const type = enumNumber(mapTypes, spec.type, 'map type')
-  const ignored = madeReadOnly.includes(type) ? BPF_F_RDONLY_PROG : 0
+  const { addedFlags = 0 } = mapKind(type)
   if (enumNumber(mapTypes, info.type, 'map type') !== type) compare('type', info.type, spec.type)
   compare('key size', info.keySize, spec.keySize ?? 0)
   compare('value size', info.valueSize, spec.valueSize ?? 0)
   compare('max entries', info.maxEntries, spec.maxEntries ?? 0)
-  compare('flags', hex(info.flags & ~ignored), hex((spec.flags ?? 0) & ~ignored))
+  compare('flags', hex(info.flags & ~addedFlags), hex((spec.flags ?? 0) & ~addedFlags))
   compare('map extra', info.mapExtra, spec.mapExtra ?? 0n)
   return differences
 }

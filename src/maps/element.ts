@@ -21,7 +21,8 @@ import {
   mapUpdateElem,
 } from '../syscalls/elem.ts'
 import type { MapHandle } from './handle.ts'
-import { isKeyless, lookupAndDeleteSince, takesDescriptors } from './kinds.ts'
+import { type DescriptorOwner, encodeDescriptor, isDescriptorOwner } from './kinds/descriptors.ts'
+import { isKeyless } from './kinds.ts'
 import { argumentError, mapError, unsupported, wrongKind } from './map-error.ts'
 import type { MapView } from './views.ts'
 
@@ -40,11 +41,6 @@ export interface MapUpdateOptions {
 export interface LookupOptions {
   /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
   lock?: boolean
-}
-
-/** Anything that owns a descriptor, such as a program, a map or a socket: what maps of descriptors are given. */
-export interface DescriptorOwner {
-  readonly fd: number
 }
 
 const modes: Readonly<Record<UpdateMode, number>> = { any: BPF_ANY, no_exist: BPF_NOEXIST, exist: BPF_EXIST }
@@ -69,15 +65,16 @@ export class Elements<K, V, KI = K, VI = V> {
   readonly handle: MapHandle
   readonly keyCodec: Codec<K, KI>
   readonly valueCodec: Codec<V, VI>
-  readonly #bloom: boolean
+  readonly #filter: boolean
   readonly #descriptors: boolean
 
   constructor(handle: MapHandle, { keys, values }: MapView<K, V, KI, VI>) {
     this.handle = handle
     this.keyCodec = keys
     this.valueCodec = values
-    this.#bloom = handle.facts.type === 'bloom_filter'
-    this.#descriptors = takesDescriptors(handle.facts.type)
+    const { elements, values: taken } = handle.mapKind
+    this.#filter = elements === 'filter'
+    this.#descriptors = taken === 'map' || taken === 'descriptor'
   }
 
   /** `undefined` when there is no such key. */
@@ -96,9 +93,9 @@ export class Elements<K, V, KI = K, VI = V> {
     const { fd, slots } = this.handle
     const number = fd.fd
     // The element of a Bloom filter is its value: there is no key, and the address 0 says so.
-    const place = this.#bloom ? slots.value : slots.key
+    const place = this.#filter ? slots.value : slots.key
     this.encodeKey(key, place.view, 0, 'look up in')
-    const result = mapLookupElem(number, this.#bloom ? 0 : slots.key.address, slots.value.address, 0)
+    const result = mapLookupElem(number, this.#filter ? 0 : slots.key.address, slots.value.address, 0)
     if (result === 0) return true
     if (result === -ENOENT) return false
     throw this.#refused('look up in', result, 'BPF_MAP_LOOKUP_ELEM')
@@ -128,7 +125,7 @@ export class Elements<K, V, KI = K, VI = V> {
 
   /** Reads and deletes an element at once; `undefined` when there is no such key. */
   getAndDelete(key: KI, options?: LookupOptions): V | undefined {
-    const { fd, slots, facts } = this.handle
+    const { fd, slots, facts, mapKind } = this.handle
     const number = fd.fd
     this.encodeKey(key, slots.key.view, 0, 'get and delete in')
     const result = mapLookupAndDeleteElem(
@@ -141,8 +138,8 @@ export class Elements<K, V, KI = K, VI = V> {
     if (result === -ENOENT) return undefined
     const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || result === -EINVAL
     const command = 'BPF_MAP_LOOKUP_AND_DELETE_ELEM'
-    if (lacking && !isKeyless(facts.type)) {
-      throw unsupported(facts, 'Lookup and delete', lookupAndDeleteSince(facts.type), result, command)
+    if (lacking && !isKeyless(mapKind)) {
+      throw unsupported(facts, 'Lookup and delete', mapKind.lookupAndDeleteSince, result, command)
     }
     throw this.#refused('get and delete in', result, command)
   }
@@ -158,34 +155,6 @@ export class Elements<K, V, KI = K, VI = V> {
     throw this.#refused('find the next key of', result, 'BPF_MAP_GET_NEXT_KEY')
   }
 
-  /** Adds an element to a queue, stack or Bloom filter. */
-  push(value: VI, options?: UpdateMode | MapUpdateOptions): void {
-    const { fd, slots } = this.#keyless('push to')
-    const number = fd.fd
-    const flags = updateFlags(options)
-    this.encodeValue(value, slots.value.view, 0, 'push to')
-    const result = mapUpdateElem(number, 0, slots.value.address, flags)
-    if (result < 0) throw mapError(this.handle.facts, 'push to', result, 'BPF_MAP_UPDATE_ELEM')
-  }
-
-  /** Takes the next element off a queue or stack; `undefined` when it is empty. */
-  pop(): V | undefined {
-    const { fd, slots } = this.#queue('pop from')
-    const result = mapLookupAndDeleteElem(fd.fd, 0, slots.value.address, 0)
-    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
-    if (result === -ENOENT) return undefined
-    throw mapError(this.handle.facts, 'pop from', result, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM')
-  }
-
-  /** Reads the next element of a queue or stack; `undefined` when it is empty. */
-  peek(): V | undefined {
-    const { fd, slots } = this.#queue('peek into')
-    const result = mapLookupElem(fd.fd, 0, slots.value.address, 0)
-    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
-    if (result === -ENOENT) return undefined
-    throw mapError(this.handle.facts, 'peek into', result, 'BPF_MAP_LOOKUP_ELEM')
-  }
-
   /**
    * Writes a value where a command will read it. Maps of descriptors take anything with an `fd`.
    *
@@ -193,17 +162,12 @@ export class Elements<K, V, KI = K, VI = V> {
    */
   encodeValue(value: VI | DescriptorOwner, view: DataView, offset: number, verb: string): void {
     try {
-      if (this.#descriptors && isDescriptorOwner(value)) this.#encodeDescriptor(value.fd, view, offset)
-      else this.valueCodec.encode(value as VI, view, offset)
+      if (this.#descriptors && isDescriptorOwner(value)) {
+        encodeDescriptor(value.fd, view, offset, this.handle.facts.valueSize)
+      } else this.valueCodec.encode(value as VI, view, offset)
     } catch (error) {
       throw argumentError(this.handle.facts, verb, error)
     }
-  }
-
-  /** Values of socket maps may have 8 bytes, and the memory may hold the cookie of a socket that was looked up. */
-  #encodeDescriptor(fd: number, view: DataView, offset: number): void {
-    view.setUint32(offset, fd, true)
-    for (let at = 4; at < this.handle.facts.valueSize; at++) view.setUint8(offset + at, 0)
   }
 
   /**
@@ -219,22 +183,8 @@ export class Elements<K, V, KI = K, VI = V> {
     }
   }
 
-  #keyless(verb: string): MapHandle {
-    if (!isKeyless(this.handle.facts.type)) throw wrongKind(this.handle.facts, verb)
-    return this.handle
-  }
-
-  #queue(verb: string): MapHandle {
-    if (this.#bloom) throw wrongKind(this.handle.facts, verb)
-    return this.#keyless(verb)
-  }
-
   #refused(verb: string, result: number, command: string): Error {
-    const { facts } = this.handle
-    return isKeyless(facts.type) ? wrongKind(facts, verb) : mapError(facts, verb, result, command)
+    const { facts, mapKind } = this.handle
+    return isKeyless(mapKind) ? wrongKind(facts, verb) : mapError(facts, verb, result, command)
   }
-}
-
-function isDescriptorOwner(value: unknown): value is DescriptorOwner {
-  return typeof value === 'object' && value !== null && 'fd' in value && typeof value.fd === 'number'
 }

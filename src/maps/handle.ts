@@ -9,8 +9,8 @@ import { possibleCpus } from '../kernel/cpus.ts'
 import { ObjectHandle } from '../objects/handle.ts'
 import type { OwnedFd } from '../syscalls/fd.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
-import { isPerCpu } from './kinds.ts'
-import { perCpuStride } from './per-cpu.ts'
+import { perCpuStride } from './kinds/per-cpu.ts'
+import { type MapKind, mapKind } from './kinds.ts'
 import type { MapSpec } from './spec.ts'
 
 /** What does not change while a map exists. */
@@ -42,6 +42,8 @@ export interface Slots {
 /** A map's descriptor and facts. Views of one map share it. */
 export class MapHandle extends ObjectHandle {
   readonly facts: MapFacts
+  /** What there is to know of its type. */
+  readonly mapKind: MapKind
   /** What it was created from. */
   readonly spec: MapSpec | undefined
   /** Whether batch lookups work; `undefined` until one was tried. */
@@ -53,13 +55,14 @@ export class MapHandle extends ObjectHandle {
   constructor(fd: OwnedFd, facts: MapFacts, { spec, id }: { spec?: MapSpec | undefined; id?: number } = {}) {
     super('map', fd, id)
     this.facts = facts
+    this.mapKind = mapKind(facts.type)
     this.spec = spec
   }
 
   /** Bytes that the kernel copies for a value: in per-CPU maps those of all possible CPUs. */
   get valueBytes(): number {
-    const { type, valueSize } = this.facts
-    return isPerCpu(type) ? perCpuStride(valueSize) * possibleCpus() : valueSize
+    const { valueSize } = this.facts
+    return this.mapKind.values === 'per_cpu' ? perCpuStride(valueSize) * possibleCpus() : valueSize
   }
 
   /** Memory for one key and value; allocated at the first use, since ring buffers never need it. */

@@ -15,7 +15,6 @@ import { mapGetNextKey, mapLookupElem } from '../syscalls/elem.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit } from './chunks.ts'
 import type { MapHandle } from './handle.ts'
-import { hasBatches, hasNoElements, isKeyless } from './kinds.ts'
 import { mapError, wrongKind } from './map-error.ts'
 
 /** Makes what the iteration yields from an element in memory. */
@@ -37,8 +36,7 @@ export interface MapWalk<T> extends IteratorObject<T, undefined>, Disposable {
  * @throws BpfError (from `next`) `ERR_ITERATION_ABORTED` when it changes so fast that no end is reached
  */
 export function walk<T>(handle: MapHandle, emit: Emit<T>, withValues: boolean): MapWalk<T> {
-  const { type } = handle.facts
-  if (isKeyless(type) || hasNoElements(type)) throw wrongKind(handle.facts, 'iterate')
+  if (handle.mapKind.elements !== 'keyed') throw wrongKind(handle.facts, 'iterate')
   return new Walk(handle, emit, withValues)
 }
 
@@ -67,7 +65,7 @@ class Walk<T> implements MapWalk<T> {
     this.#handle = handle
     this.#emit = emit
     this.#withValues = withValues
-    if (hasBatches(handle.facts.type) && handle.batchLookups !== false) {
+    if (handle.mapKind.batches !== undefined && handle.batchLookups !== false) {
       this.#chunks = chunks(handle, 'map_lookup_batch', defaultChunkSize(handle))
     } else this.#keyByKey = walkKeys(handle, emit, withValues)
   }

@@ -1,20 +1,33 @@
 /**
- * What the types of maps have in common and where they differ, as far as user space notices.
+ * The table of map kinds: what the types of maps have in common and where they differ, as far as user space notices.
+ * Creating maps, elements, iteration, feature probes and the table in `docs/maps.md` read it. Pure.
  *
- * Source: kernel/bpf/syscall.c `bpf_map_value_size`, `map_lookup_elem`, `map_update_elem`; `.map_*` operations of
- * kernel/bpf/{arraymap,hashtab,queue_stack_maps,bloom_filter,lpm_trie}.c.
+ * Source: `map_alloc_check`, `map_check_btf` and the other operations of kernel/bpf/{arraymap,hashtab,devmap,cpumap,
+ * queue_stack_maps,bloom_filter,lpm_trie,local_storage,bpf_local_storage,ringbuf,arena,stackmap,reuseport_array}.c,
+ * net/core/sock_map.c, net/xdp/xskmap.c; kernel/bpf/syscall.c `map_lookup_elem`; libbpf `bpf_object__create_map`.
  *
  * @module
  */
 
 import { featureSince } from '../abi/feature-since.ts'
-import type { MapType } from '../abi/generated/enums.ts'
+import { type MapType, mapTypes } from '../abi/generated/enums.ts'
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
+import { enumName } from '../abi/names.ts'
+import type { LinuxRelease } from '../abi/since.ts'
 
 /** Types whose values exist once per possible CPU. */
-export type PerCpuMapType = 'percpu_hash' | 'percpu_array' | 'lru_percpu_hash' | 'percpu_cgroup_storage'
+export type PerCpuMapType =
+  | 'percpu_hash'
+  | 'percpu_array'
+  | 'lru_percpu_hash'
+  | 'percpu_cgroup_storage'
+  | 'percpu_cgroup_storage_deprecated'
 
 /** Types whose values are maps. */
 export type MapOfMapsType = 'array_of_maps' | 'hash_of_maps'
+
+/** Types with one value for all CPUs, which is not a map. */
+export type PlainMapType = Exclude<MapType, PerCpuMapType | MapOfMapsType>
 
 /** Types whose keys are indices from 0 on. */
 export type ArrayMapType =
@@ -24,129 +37,245 @@ export type ArrayMapType =
   | 'perf_event_array'
   | 'cgroup_array'
   | 'array_of_maps'
+  | 'stack_trace'
+  | 'devmap'
+  | 'cpumap'
+  | 'xskmap'
+  | 'sockmap'
+  | 'reuseport_sockarray'
+  | 'insn_array'
 
-/** Types with one value for all CPUs, which is not a map. */
-export type PlainMapType = Exclude<MapType, PerCpuMapType | MapOfMapsType>
+/** Sizes that the kernel takes: one, one of several, or any from `least` on. */
+export type MapSize = number | readonly [first: number, ...others: number[]] | { readonly least: number }
 
-type Types = ReadonlySet<MapType | number>
+/** Something that user space does with an element. */
+export type MapOperation = 'get' | 'set' | 'delete' | 'keys' | 'push' | 'pop' | 'peek' | 'has'
 
-const perCpu: Types = new Set(['percpu_hash', 'percpu_array', 'lru_percpu_hash', 'percpu_cgroup_storage'])
-const mapsOfMaps: Types = new Set(['array_of_maps', 'hash_of_maps'])
-const keyless: Types = new Set(['queue', 'stack', 'bloom_filter'])
-const withoutElements: Types = new Set(['ringbuf', 'user_ringbuf', 'arena', 'struct_ops'])
-const arrays: Types = new Set<ArrayMapType>([
-  'array',
-  'percpu_array',
-  'prog_array',
-  'perf_event_array',
-  'cgroup_array',
-  'array_of_maps',
-])
-const fixedArrays: Types = new Set(['array', 'percpu_array'])
-const descriptors: Types = new Set([
-  'prog_array',
-  'perf_event_array',
-  'cgroup_array',
-  'array_of_maps',
-  'hash_of_maps',
-  'sockmap',
-  'sockhash',
-  'xskmap',
-  'reuseport_sockarray',
-])
-const batched: Types = new Set([
-  'hash',
-  'lru_hash',
-  'percpu_hash',
-  'lru_percpu_hash',
-  'array',
-  'percpu_array',
-])
-const hashes: Types = new Set(['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash'])
-
-/** Whether each possible CPU has its own value. */
-export function isPerCpu(type: MapType | number): boolean {
-  return perCpu.has(type)
+/** What there is to know of a map type. */
+export interface MapKind {
+  /**
+   * How user space reaches its elements: by key; in their order, as those of a queue; by asking whether one is there; or
+   * not by system calls.
+   */
+  readonly elements: 'keyed' | 'queue' | 'filter' | 'none'
+  /** What a value is: bytes, those of each possible CPU, a map, or what a descriptor stands for. */
+  readonly values: 'bytes' | 'per_cpu' | 'map' | 'descriptor'
+  /** Whether keys are numbers below `maxEntries`. */
+  readonly indexed: boolean
+  /**
+   * What system calls do with its elements, by the names of the methods; `keys` is what iteration needs. Where elements
+   * cannot be deleted, their values can be set to zeros.
+   */
+  readonly operations: readonly MapOperation[]
+  /** Bytes of a key. */
+  readonly keySize: MapSize
+  /** Bytes of a value; of one CPU's value where each has its own. */
+  readonly valueSize: MapSize
+  /**
+   * What `maxEntries` counts: elements, of which there may be no more than CPUs; bytes or pages of memory; nothing, where
+   * each kernel object of a kind has an element, or where this is not known.
+   */
+  readonly capacity: 'elements' | 'cpus' | 'bytes' | 'pages' | 'objects' | 'unknown'
+  /** Whether its values can be mapped into the memory of a process (`BPF_F_MMAPABLE`). Default: no. */
+  readonly mappable?: boolean
+  /** Flags that it cannot be created without. */
+  readonly requiredFlags?: number
+  /** Flags that the kernel adds. */
+  readonly addedFlags?: number
+  /** Whether it takes BTF types of keys and values. */
+  readonly btf: 'needed' | 'accepted' | 'refused'
+  /** Whether its value is of a type of the kernel's BTF. */
+  readonly kernelType?: boolean
+  /**
+   * How iteration reads many elements with one system call (Linux 5.6): whole hash buckets, each copied under its lock, so
+   * that nothing comes twice; or from key to key. Default: not at all. The generic batch lookup gives up with `EINTR` on
+   * types that can have holes, such as maps of maps; and it goes on from the last key that it gave, so that deleting this
+   * one would lead back to the start of an LPM trie.
+   */
+  readonly batches?: 'buckets' | 'keys'
+  /** First release with batch commands; `undefined` where none is known. Arrays cannot delete by batches. */
+  readonly batchesSince?: LinuxRelease
+  /** First release that looks up and deletes an element with a key at once; `undefined` where none does. */
+  readonly lookupAndDeleteSince?: LinuxRelease
 }
 
-/** Whether values are maps. */
-export function isMapOfMaps(type: MapType | number): boolean {
-  return mapsOfMaps.has(type)
+const ANY: MapSize = { least: 1 }
+
+const keyed = {
+  elements: 'keyed',
+  values: 'bytes',
+  indexed: false,
+  keySize: ANY,
+  valueSize: ANY,
+  operations: ['get', 'set', 'delete', 'keys'],
+  capacity: 'elements',
+  btf: 'accepted',
+} as const
+
+const hash = {
+  ...keyed,
+  batches: 'buckets',
+  batchesSince: featureSince.mapBatch,
+  lookupAndDeleteSince: featureSince.hashLookupAndDelete,
+} as const
+
+const indexed = { ...keyed, indexed: true, keySize: 4 } as const
+
+/** Every index always has a value. */
+const fixed = { ...indexed, operations: ['get', 'set', 'keys'] } as const
+
+/** An index or an interface of the network, and what it leads to, perhaps with a program. */
+const redirect = { ...keyed, keySize: 4, valueSize: [4, 8], btf: 'refused' } as const
+
+const descriptors = { ...indexed, values: 'descriptor', valueSize: 4, btf: 'refused' } as const
+
+const writeOnly = ['set', 'delete', 'keys'] as const
+
+const mapsOfMaps = {
+  ...keyed,
+  values: 'map',
+  valueSize: 4,
+  btf: 'refused',
+  batchesSince: featureSince.mapOfMapsBatch,
+} as const
+
+/** Keys are `struct bpf_cgroup_storage_key`; since Linux 5.9 the id of a control group does as well. */
+const cgroupStorage = {
+  ...keyed,
+  keySize: [16, 8],
+  operations: ['get', 'set', 'keys'],
+  capacity: 'objects',
+} as const
+
+/** Each object has one element, whose key is a descriptor of the object. */
+const localStorage = {
+  ...keyed,
+  keySize: 4,
+  operations: ['get', 'set', 'delete'],
+  capacity: 'objects',
+  requiredFlags: BPF_F_NO_PREALLOC,
+  btf: 'needed',
+} as const
+
+const queue = {
+  ...keyed,
+  elements: 'queue',
+  keySize: 0,
+  operations: ['push', 'pop', 'peek'],
+  btf: 'refused',
+} as const
+
+const ring = {
+  ...keyed,
+  elements: 'none',
+  keySize: 0,
+  valueSize: 0,
+  operations: [],
+  capacity: 'bytes',
+  btf: 'refused',
+} as const
+
+/** Of a type that is not known, nothing is refused. */
+const unknown = { ...keyed, keySize: { least: 0 }, valueSize: { least: 0 }, capacity: 'unknown' } as const
+
+/** A kind, which agrees with what the type system knows of the type. */
+type KindOf<T extends MapType> = MapKind & {
+  readonly values: T extends PerCpuMapType
+    ? 'per_cpu'
+    : T extends MapOfMapsType
+      ? 'map'
+      : 'bytes' | 'descriptor'
+  readonly indexed: T extends ArrayMapType ? true : false
 }
 
-/** Whether elements have no keys: queue, stack, Bloom filter. */
-export function isKeyless(type: MapType | number): boolean {
-  return keyless.has(type)
-}
-
-/** Whether user space reaches no elements by system calls, as in a ring buffer. */
-export function hasNoElements(type: MapType | number): boolean {
-  return withoutElements.has(type)
-}
-
-/** Whether keys are indices below `maxEntries`. */
-export function isArray(type: MapType | number): boolean {
-  return arrays.has(type)
-}
-
-/** Whether every index always has a value, so that elements cannot be deleted. */
-export function hasFixedElements(type: MapType | number): boolean {
-  return fixedArrays.has(type)
-}
-
-/** Whether values are set by file descriptor. */
-export function takesDescriptors(type: MapType | number): boolean {
-  return descriptors.has(type)
+/** Every map type that the library knows, in the order of their numbers. */
+export const mapKinds: { readonly [T in MapType]: KindOf<T> } = {
+  unspec: unknown,
+  hash,
+  array: { ...fixed, mappable: true, batches: 'keys', batchesSince: featureSince.mapBatch },
+  prog_array: { ...descriptors, btf: 'accepted' },
+  perf_event_array: { ...descriptors, operations: writeOnly, capacity: 'cpus' },
+  percpu_hash: { ...hash, values: 'per_cpu' },
+  percpu_array: {
+    ...fixed,
+    values: 'per_cpu',
+    batches: 'keys',
+    batchesSince: featureSince.perCpuArrayBatch,
+  },
+  // Programs set its elements.
+  stack_trace: {
+    ...indexed,
+    valueSize: { least: 8 },
+    operations: ['get', 'delete', 'keys'],
+    btf: 'refused',
+  },
+  cgroup_array: { ...descriptors, operations: writeOnly },
+  lru_hash: hash,
+  lru_percpu_hash: { ...hash, values: 'per_cpu' },
+  lpm_trie: {
+    ...keyed,
+    keySize: { least: 5 },
+    requiredFlags: BPF_F_NO_PREALLOC,
+    batchesSince: featureSince.lpmTrieBatch,
+  },
+  array_of_maps: { ...mapsOfMaps, indexed: true, keySize: 4 },
+  hash_of_maps: mapsOfMaps,
+  devmap: { ...redirect, indexed: true, addedFlags: BPF_F_RDONLY_PROG },
+  sockmap: { ...redirect, indexed: true, values: 'descriptor' },
+  cpumap: { ...redirect, indexed: true, capacity: 'cpus' },
+  xskmap: { ...descriptors, operations: writeOnly },
+  sockhash: { ...redirect, keySize: ANY, values: 'descriptor' },
+  cgroup_storage_deprecated: cgroupStorage,
+  cgroup_storage: cgroupStorage,
+  reuseport_sockarray: { ...descriptors, valueSize: [4, 8], btf: 'accepted' },
+  percpu_cgroup_storage_deprecated: { ...cgroupStorage, values: 'per_cpu' },
+  percpu_cgroup_storage: { ...cgroupStorage, values: 'per_cpu' },
+  queue,
+  stack: queue,
+  sk_storage: localStorage,
+  devmap_hash: { ...redirect, addedFlags: BPF_F_RDONLY_PROG },
+  // One element, which only programs and the link of the operations read.
+  struct_ops: { ...keyed, elements: 'none', keySize: 4, operations: [], kernelType: true },
+  ringbuf: ring,
+  inode_storage: localStorage,
+  task_storage: localStorage,
+  bloom_filter: { ...queue, elements: 'filter', operations: ['push', 'has'], btf: 'accepted' },
+  user_ringbuf: ring,
+  cgrp_storage: localStorage,
+  arena: { ...ring, capacity: 'pages', requiredFlags: BPF_F_MMAPABLE },
+  // Values are `struct bpf_insn_array_value`.
+  insn_array: { ...fixed, valueSize: 16 },
+  rhash: { ...keyed, requiredFlags: BPF_F_NO_PREALLOC },
 }
 
 /**
- * Whether iteration may use batches (5.6). The generic batch lookup gives up with `EINTR` on types that can have
- * holes, which is why maps of maps are not among them; and it goes on from the last key that it gave, so that deleting
- * this one would lead back to the start of an LPM trie.
+ * The kind of a map type; for one that the tables do not know, a kind that refuses nothing.
+ *
+ * @param type a name or a number
  */
-export function hasBatches(type: MapType | number): boolean {
-  return batched.has(type)
+export function mapKind(type: MapType | number): MapKind {
+  const name = typeof type === 'number' ? enumName(mapTypes, type) : type
+  return typeof name === 'string' && Object.hasOwn(mapKinds, name) ? mapKinds[name] : unknown
 }
 
-/** Whether a batch lookup walks hash buckets: each is copied under its lock, so nothing comes twice. */
-export function walksBuckets(type: MapType | number): boolean {
-  return hashes.has(type)
+/** Whether elements have no keys: those of queues, stacks and Bloom filters. */
+export function isKeyless({ elements }: MapKind): boolean {
+  return elements === 'queue' || elements === 'filter'
 }
 
-/**
- * First kernel with batch commands for a type; `undefined` where none is known. Arrays cannot delete by batches.
- */
-export function batchesSince(type: MapType | number): string | undefined {
-  if (hashes.has(type) || type === 'array') return featureSince.mapBatch
-  if (type === 'percpu_array') return featureSince.perCpuArrayBatch
-  if (type === 'lpm_trie') return featureSince.lpmTrieBatch
-  return mapsOfMaps.has(type) ? featureSince.mapOfMapsBatch : undefined
+/** The size that a map has when its spec leaves it out; `undefined` where it must be given. */
+export function usualSize(size: MapSize): number | undefined {
+  if (typeof size === 'number') return size
+  return 'least' in size ? undefined : size[0]
 }
 
-/** First kernel that looks up and deletes at once in maps with keys; `undefined` where none does. */
-export function lookupAndDeleteSince(type: MapType | number): string | undefined {
-  return hashes.has(type) ? featureSince.hashLookupAndDelete : undefined
+/** A small size that the kernel takes; 4 bytes where they do. */
+export function smallSize(size: MapSize): number {
+  return typeof size === 'object' && 'least' in size ? Math.max(size.least, 4) : usualSize(size)!
 }
 
-/** Types that know no BTF of keys and values. Source: libbpf `bpf_object__create_map`. */
-const withoutBtf: Types = new Set([
-  'perf_event_array',
-  'cgroup_array',
-  'stack_trace',
-  'array_of_maps',
-  'hash_of_maps',
-  'devmap',
-  'devmap_hash',
-  'cpumap',
-  'xskmap',
-  'sockmap',
-  'sockhash',
-  'queue',
-  'stack',
-  'arena',
-])
-
-/** Whether the kernel accepts BTF types of key and value. */
-export function acceptsBtf(type: MapType | number): boolean {
-  return !withoutBtf.has(type)
+/** Whether the kernel takes a size, as far as is known. */
+export function isSize(size: MapSize, bytes: number): boolean {
+  if (typeof size === 'number') return bytes === size
+  return 'least' in size ? bytes >= size.least : size.includes(bytes)
 }

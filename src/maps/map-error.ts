@@ -11,7 +11,7 @@ import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
 import { isAtLeast } from '../kernel/version.ts'
 import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
-import { hasFixedElements, isArray, isKeyless } from './kinds.ts'
+import { type MapKind, mapKind } from './kinds.ts'
 
 /** Name of a map in messages: `'map counters'`; maps may have none. */
 export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
@@ -57,12 +57,12 @@ function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string
     case ENOENT:
       return 'there is no such key'
     case E2BIG:
-      return isArray(type)
+      return mapKind(type).indexed
         ? `the index is not below ${maxEntries}`
         : `the map is full with ${maxEntries} elements`
     case EINVAL:
-      if (command.includes('DELETE') && hasFixedElements(type))
-        return `elements of an ${type} cannot be deleted`
+      if (command.includes('DELETE') && !mapKind(type).operations.includes('delete'))
+        return `elements of a map of type ${type} cannot be deleted`
       return undefined
     case EOPNOTSUPP:
     case ENOTSUPP:
@@ -92,14 +92,17 @@ export function unsupported(
   })
 }
 
+/** What to do instead of an operation that maps of a kind do not have. */
+const WAYS: Readonly<Record<MapKind['elements'], (facts: MapFacts) => string>> = {
+  keyed: ({ type }) => `a map of type ${type} has no such operation`,
+  queue: ({ type }) => `a ${type} has no keys; use push, peek and pop`,
+  filter: () => 'a Bloom filter has no keys; use push and has',
+  none: ({ type }) => `a map of type ${type} has no such operation`,
+}
+
 /** An operation that maps of this type do not have. */
 export function wrongKind(facts: MapFacts, verb: string): TypeError {
-  const hint = isKeyless(facts.type)
-    ? facts.type === 'bloom_filter'
-      ? 'a Bloom filter has no keys; use push and has'
-      : `a ${facts.type} has no keys; use push, peek and pop`
-    : `a map of type ${facts.type} has no such operation`
-  return new TypeError(`Cannot ${verb} ${describeMap(facts)}: ${hint}`)
+  return new TypeError(`Cannot ${verb} ${describeMap(facts)}: ${WAYS[mapKind(facts.type).elements](facts)}`)
 }
 
 /** Puts the map before what a codec says about a wrong argument; other errors pass through. */

@@ -10,24 +10,22 @@ import type { BtfInput } from '../btf/codec/value.ts'
 import { Opener } from '../objects/opener.ts'
 import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
 import type { OwnedFd } from '../syscalls/fd.ts'
-import { type ArenaMemory, arenaMemory, shareArena } from './arena.ts'
 import { deleteBatch, readBatches, setBatch } from './batch.ts'
 import { clearMap } from './clear.ts'
-import { type CreateMapOptions, createMap, freezeMap } from './create.ts'
-import {
-  type DescriptorOwner,
-  Elements,
-  type LookupOptions,
-  type MapUpdateOptions,
-  type UpdateMode,
-} from './element.ts'
+import { createMap, freezeMap } from './create/create.ts'
+import type { CreateMapOptions } from './create/options.ts'
+import { Elements, type LookupOptions, type MapUpdateOptions, type UpdateMode } from './element.ts'
 import { MapHandle } from './handle.ts'
 import { type MapInfo, readMapInfo } from './info.ts'
 import { type MapWalk, walk } from './iterate.ts'
-import { isPerCpu, type MapOfMapsType, type PerCpuMapType, type PlainMapType } from './kinds.ts'
+import { type ArenaMemory, arenaMemory, shareArena } from './kinds/arena.ts'
+import { type MapMemory, mapMemory } from './kinds/array-memory.ts'
+import type { DescriptorOwner } from './kinds/descriptors.ts'
+import { innerMapCodec } from './kinds/map-of-maps.ts'
+import { perCpuStride } from './kinds/per-cpu.ts'
+import { peek, pop, push } from './kinds/queue.ts'
+import type { MapOfMapsType, PerCpuMapType, PlainMapType } from './kinds.ts'
 import { describeMap } from './map-error.ts'
-import { type MapMemory, mapMemory } from './memory.ts'
-import { perCpuStride } from './per-cpu.ts'
 import { noKey } from './raw.ts'
 import type { MapSpec } from './spec.ts'
 import { byteView, type DecodedOptions, decodedView, type MapView, rawView } from './views.ts'
@@ -257,9 +255,9 @@ export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements D
   }
 
   #see(): Elements<K, V, KI, VI> {
-    const { facts, valueBytes } = this.#handle
+    const { facts, mapKind, valueBytes } = this.#handle
     const view = this.#view()
-    this.#checkCodec('key', view.keys.size, facts.type === 'bloom_filter' ? facts.valueSize : facts.keySize)
+    this.#checkCodec('key', view.keys.size, mapKind.elements === 'filter' ? facts.valueSize : facts.keySize)
     this.#checkCodec('value', view.values.size, valueBytes)
     this.#seen = new Elements(this.#handle, view)
     return this.#seen
@@ -267,9 +265,9 @@ export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements D
 
   #checkCodec(what: 'key' | 'value', size: number, needed: number): void {
     if (size === needed) return
-    const { facts } = this.#handle
+    const { facts, mapKind } = this.#handle
     const forgotten =
-      what === 'value' && isPerCpu(facts.type) && perCpuStride(size) === perCpuStride(facts.valueSize)
+      what === 'value' && mapKind.values === 'per_cpu' && perCpuStride(size) === perCpuStride(facts.valueSize)
     const hint = forgotten ? '; wrap it in perCpu()' : ''
     throw new RangeError(
       `Cannot type ${describeMap(facts)}: the ${what} codec has ${size} bytes, the map needs ${needed}${hint}`,
@@ -325,18 +323,18 @@ export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements D
    * @throws BpfError `E2BIG` when it is full
    */
   push(value: VI, options?: UpdateMode | MapUpdateOptions): this {
-    this.#elements().push(value, options)
+    push(this.#elements(), value, options)
     return this
   }
 
   /** Takes an element off: the oldest of a queue, the latest of a stack; `undefined` when it is empty (4.20). */
   pop(): V | undefined {
-    return this.#elements().pop()
+    return pop(this.#elements())
   }
 
   /** Reads the element that `pop` would take; `undefined` when it is empty (4.20). */
   peek(): V | undefined {
-    return this.#elements().peek()
+    return peek(this.#elements())
   }
 
   /** The keys. {@link BpfMap.entries} says what happens when the map changes meanwhile, and what is thrown. */
@@ -469,15 +467,8 @@ export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements D
   }
 }
 
-/**
- * Values of maps of maps. Encodes the descriptor of a map; decodes the id that the kernel gives back to a new handle,
- * which the caller closes.
- */
-export const innerMap: Codec<BpfMap<Uint8Array, unknown>, BpfMap<unknown, unknown>> = {
-  size: 4,
-  decode: (view, offset) => BpfMap.fromId(view.getUint32(offset, true)),
-  encode(value, view, offset) {
-    if (!(value instanceof BpfMap)) throw new TypeError('the value must be a BpfMap')
-    view.setUint32(offset, value.fd, true)
-  },
-}
+/** Values of maps of maps. */
+const innerMap = innerMapCodec(
+  id => BpfMap.fromId(id),
+  (value): value is BpfMap<unknown, unknown> => value instanceof BpfMap,
+)

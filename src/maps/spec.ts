@@ -21,9 +21,12 @@ export interface MapSpec {
   name: string
   /** Map type, or its number when the tables do not know it yet. */
   type: MapType | number
-  /** Bytes of a key; 0 where the type has none. */
+  /** Bytes of a key; 0 where the type has none. Default: the size that the type demands. */
   keySize?: number
-  /** Bytes of a value; of one CPU's value in a per-CPU map; 0 where the type has none. */
+  /**
+   * Bytes of a value; of one CPU's value in a per-CPU map; 0 where the type has none. Default: the size that the type
+   * demands, the smaller one where it takes two.
+   */
   valueSize?: number
   /** Greatest number of elements; for a ring buffer its size in bytes. */
   maxEntries?: number

@@ -8,9 +8,8 @@ import type { Codec } from '../base/codec.ts'
 import { u32 } from '../base/codecs.ts'
 import { btfCodec } from '../btf/codec/codec.ts'
 import { type ElementTypes, elementTypes, noBtf } from './element-types.ts'
-import type { MapFacts, MapHandle } from './handle.ts'
-import { isArray, isKeyless, isMapOfMaps, isPerCpu } from './kinds.ts'
-import { perCpu } from './per-cpu.ts'
+import type { MapHandle } from './handle.ts'
+import { perCpu } from './kinds/per-cpu.ts'
 import { noKey, RawBytes } from './raw.ts'
 import type { MapSpec } from './spec.ts'
 
@@ -30,8 +29,8 @@ export interface DecodedOptions {
 }
 
 /** Keys and values as system calls pass them. The value of a per-CPU map has those of all possible CPUs in a row. */
-export function byteView({ facts, valueBytes }: MapHandle): MapView<Uint8Array, Uint8Array> {
-  return { keys: keyBytes(facts), values: new RawBytes(valueBytes, 'value') }
+export function byteView(handle: MapHandle): MapView<Uint8Array, Uint8Array> {
+  return { keys: keyBytes(handle), values: new RawBytes(handle.valueBytes, 'value') }
 }
 
 /**
@@ -39,8 +38,8 @@ export function byteView({ facts, valueBytes }: MapHandle): MapView<Uint8Array, 
  *
  * @param inner codec of the values of a map of maps
  */
-export function rawView({ facts }: MapHandle, inner: Codec<unknown>): MapView<Uint8Array, unknown> {
-  return { keys: keyBytes(facts), values: isMapOfMaps(facts.type) ? inner : valueBytesOf(facts) }
+export function rawView(handle: MapHandle, inner: Codec<unknown>): MapView<Uint8Array, unknown> {
+  return { keys: keyBytes(handle), values: handle.mapKind.values === 'map' ? inner : valueBytesOf(handle) }
 }
 
 /**
@@ -57,50 +56,51 @@ export function decodedView(
   options: DecodedOptions,
   spec: MapSpec | undefined = handle.spec,
 ): MapView<unknown, unknown> {
-  const { facts } = handle
+  const { facts, mapKind } = handle
   const { untyped = 'throw' } = options
   const types = elementTypes(handle, spec)
   if (types === undefined && untyped === 'throw') throw noBtf(facts, 'it was created without BTF')
-  const values = isMapOfMaps(facts.type)
-    ? innerOf(spec?.innerMap, options)
-    : decodedValues(facts, types, untyped)
+  const values =
+    mapKind.values === 'map' ? innerOf(spec?.innerMap, options) : decodedValues(handle, types, untyped)
   // The element of a Bloom filter takes the place of a key in `has`.
-  return { keys: facts.type === 'bloom_filter' ? values : decodedKeys(facts, types, untyped), values }
+  return { keys: mapKind.elements === 'filter' ? values : decodedKeys(handle, types, untyped), values }
 }
 
 function decodedKeys(
-  facts: MapFacts,
+  handle: MapHandle,
   types: ElementTypes | undefined,
   untyped: 'throw' | 'bytes',
 ): Codec<unknown> {
-  if (isKeyless(facts.type)) return noKey
+  const { facts, mapKind } = handle
+  if (mapKind.elements === 'queue') return noKey
   if (types !== undefined && types.keyTypeId !== 0) return btfCodec(types.btf, types.keyTypeId)
   // Definitions by size alone leave the type of an index open, which the kernel does not.
-  if (isArray(facts.type)) return u32
+  if (mapKind.indexed) return u32
   if (untyped === 'throw') throw noBtf(facts, 'the type of its keys is not known')
-  return keyBytes(facts)
+  return keyBytes(handle)
 }
 
 function decodedValues(
-  facts: MapFacts,
+  handle: MapHandle,
   types: ElementTypes | undefined,
   untyped: 'throw' | 'bytes',
 ): Codec<unknown> {
   if (types !== undefined && types.valueTypeId !== 0) {
     const codec = btfCodec(types.btf, types.valueTypeId)
-    return isPerCpu(facts.type) ? perCpu(codec) : codec
+    return handle.mapKind.values === 'per_cpu' ? perCpu(codec) : codec
   }
-  if (untyped === 'throw') throw noBtf(facts, 'the type of its values is not known')
-  return valueBytesOf(facts)
+  if (untyped === 'throw') throw noBtf(handle.facts, 'the type of its values is not known')
+  return valueBytesOf(handle)
 }
 
-function keyBytes({ type, keySize, valueSize }: MapFacts): Codec<Uint8Array> {
+function keyBytes({ facts, mapKind }: MapHandle): Codec<Uint8Array> {
   // The element of a Bloom filter takes the place of a key in `has`.
-  const bloom = type === 'bloom_filter'
-  return new RawBytes(bloom ? valueSize : keySize, bloom ? 'value' : 'key')
+  return mapKind.elements === 'filter'
+    ? new RawBytes(facts.valueSize, 'value')
+    : new RawBytes(facts.keySize, 'key')
 }
 
-function valueBytesOf({ type, valueSize }: MapFacts): Codec<unknown> {
-  const single = new RawBytes(valueSize, 'value')
-  return isPerCpu(type) ? perCpu(single) : single
+function valueBytesOf({ facts, mapKind }: MapHandle): Codec<unknown> {
+  const single = new RawBytes(facts.valueSize, 'value')
+  return mapKind.values === 'per_cpu' ? perCpu(single) : single
 }

@@ -21,6 +21,7 @@ import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName } from '../../abi/names.ts'
 import { cString } from '../../base/bytes.ts'
 import type { Btf } from '../../btf/btf.ts'
+import { mapKind } from '../../maps/kinds.ts'
 import { copyMapSpec, isPathStep, type MapSpec } from '../../maps/spec.ts'
 import type { ElfFile, ElfSection } from '../file.ts'
 import type { ObjectSymbols } from './symbols.ts'
@@ -296,5 +297,5 @@ function indexKey({ byteOrder }: ElfFile, index: number): Uint8Array {
 }
 
 function holdsMaps({ type }: Pick<MapSpec, 'type'>): boolean {
-  return type === 'array_of_maps' || type === 'hash_of_maps'
+  return mapKind(type).values === 'map'
 }

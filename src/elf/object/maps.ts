@@ -14,6 +14,7 @@ import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName } from '../../abi/names.ts'
 import type { Btf } from '../../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../../btf/types.ts'
+import { mapKind } from '../../maps/kinds.ts'
 import type { MapContent, MapSpec } from '../../maps/spec.ts'
 import type { ElfFile, ElfSection } from '../file.ts'
 import type { ObjectSymbols } from './symbols.ts'
@@ -225,8 +226,7 @@ class DefinitionReader {
     const array = this.#btf.resolved(member.type)
     const pointer = array.kind === 'array' ? this.#btf.resolved(array.type) : undefined
     const element = pointer?.kind === 'ptr' ? this.#btf.resolved(pointer.type) : undefined
-    const ofMaps = spec.type === 'array_of_maps' || spec.type === 'hash_of_maps'
-    if (ofMaps && element?.kind === 'struct') {
+    if (mapKind(spec.type).values === 'map' && element?.kind === 'struct') {
       spec.innerMap = { ...this.read(element, true).spec, name: `${this.#name}.inner` }
     } else if (!(spec.type === 'prog_array' && element?.kind === 'func_proto')) {
       throw this.#error(`a map of type ${spec.type} cannot have these values`)
@@ -261,5 +261,5 @@ class DefinitionReader {
 }
 
 function isRingBuffer({ type }: MapSpec): boolean {
-  return type === 'ringbuf' || type === 'user_ringbuf'
+  return mapKind(type).capacity === 'bytes'
 }

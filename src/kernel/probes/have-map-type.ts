@@ -7,42 +7,13 @@
  */
 
 import { type MapType, mapTypes } from '../../abi/generated/enums.ts'
-import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../../abi/generated/flags.ts'
 import { enumName, enumNumber } from '../../abi/names.ts'
 import { ENOTSUPP } from '../../base/errno.ts'
+import { type MapKind, mapKind, smallSize } from '../../maps/kinds.ts'
 import type { AttrFields } from '../../syscalls/attr.ts'
 import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
 import { addInt, answerOf, discard, loadTypes, makeMap, tryMap } from './experiment.ts'
 import { Answers, type ProbeAnswer } from './probe.ts'
-
-/** `bpf_map_create` as the type wants it; key and value of 4 bytes and one element where nothing else is said. */
-const shapes: Readonly<Partial<Record<MapType, AttrFields<'map_create'>>>> = {
-  stack_trace: { value_size: 8 },
-  lpm_trie: { key_size: 8, value_size: 8, map_flags: BPF_F_NO_PREALLOC },
-  // `struct bpf_cgroup_storage_key`.
-  cgroup_storage: { key_size: 16, value_size: 8, max_entries: 0 },
-  percpu_cgroup_storage: { key_size: 16, value_size: 8, max_entries: 0 },
-  queue: { key_size: 0 },
-  stack: { key_size: 0 },
-  bloom_filter: { key_size: 0 },
-  // Whole pages, and a power of two, whatever the size of a page.
-  ringbuf: { key_size: 0, value_size: 0, max_entries: 1 << 16 },
-  user_ringbuf: { key_size: 0, value_size: 0, max_entries: 1 << 16 },
-  // No type of this number is a struct of operations: the kernel looks it up and says ENOTSUPP.
-  struct_ops: { btf_vmlinux_value_type_id: 1 },
-  arena: { key_size: 0, value_size: 0, map_flags: BPF_F_MMAPABLE },
-  // `struct bpf_insn_array_value`.
-  insn_array: { value_size: 16 },
-  rhash: { map_flags: BPF_F_NO_PREALLOC },
-}
-
-/** Maps that hang on kernel objects; the kernel wants to know the types of their keys and values. */
-const LOCAL_STORAGE: readonly (MapType | number)[] = [
-  'sk_storage',
-  'inode_storage',
-  'task_storage',
-  'cgrp_storage',
-]
 
 const answers = new Answers<number>()
 
@@ -60,33 +31,52 @@ export function haveMapType(type: MapType | number, options: TokenOptions = {}):
 
 function probe(token: TokenHandle | undefined, type: MapType | number, number: number): ProbeAnswer {
   if (number === mapTypes.unspec) return 'no'
-  if (LOCAL_STORAGE.includes(type)) return probeLocalStorage(token, number)
-  if (type === 'array_of_maps' || type === 'hash_of_maps') return probeMapOfMaps(token, number)
-  const shape = Object.hasOwn(shapes, type) ? shapes[type as MapType] : undefined
-  const result = tryMap(token, number, shape)
-  if (type === 'struct_ops' && result === -ENOTSUPP) return 'yes'
-  return answerOf(result)
+  const kind = mapKind(type)
+  if (kind.values === 'map') return probeMapOfMaps(token, number, kind)
+  if (kind.btf === 'needed') return probeTyped(token, number, kind)
+  if (kind.kernelType === true) return probeKernelType(token, number, kind)
+  return answerOf(tryMap(token, number, smallMap(kind)))
 }
 
-function probeLocalStorage(token: TokenHandle | undefined, type: number): ProbeAnswer {
+/** What `max_entries` may be; bytes are whole pages, and a power of two, whatever the size of a page. */
+const FEW: Readonly<Record<MapKind['capacity'], number>> = {
+  elements: 1,
+  cpus: 1,
+  bytes: 1 << 16,
+  pages: 1,
+  objects: 0,
+  unknown: 1,
+}
+
+/** The fields of a small map of a kind. */
+function smallMap({ keySize, valueSize, capacity, requiredFlags = 0 }: MapKind): AttrFields<'map_create'> {
+  return {
+    key_size: smallSize(keySize),
+    value_size: smallSize(valueSize),
+    max_entries: FEW[capacity],
+    map_flags: requiredFlags,
+  }
+}
+
+function probeTyped(token: TokenHandle | undefined, type: number, kind: MapKind): ProbeAnswer {
   const btf = loadTypes(token, addInt)
   // Kernels without BTF have none of these maps.
   if (btf < 0) return answerOf(btf)
-  const result = tryMap(token, type, {
-    max_entries: 0,
-    map_flags: BPF_F_NO_PREALLOC,
-    btf_fd: btf,
-    btf_key_type_id: 1,
-    btf_value_type_id: 1,
-  })
+  const types = { btf_fd: btf, btf_key_type_id: 1, btf_value_type_id: 1 }
+  const result = tryMap(token, type, { ...smallMap(kind), ...types })
   discard(btf)
   return answerOf(result)
 }
 
-function probeMapOfMaps(token: TokenHandle | undefined, type: number): ProbeAnswer {
+/** Type 1 is not the value of such a map: a kernel that has them looks it up, and says `ENOTSUPP`. */
+function probeKernelType(token: TokenHandle | undefined, type: number, kind: MapKind): ProbeAnswer {
+  return answerOf(tryMap(token, type, { ...smallMap(kind), btf_vmlinux_value_type_id: 1 }), ENOTSUPP)
+}
+
+function probeMapOfMaps(token: TokenHandle | undefined, type: number, kind: MapKind): ProbeAnswer {
   const inner = makeMap(token, 'hash')
   if (inner < 0) return answerOf(inner)
-  const result = tryMap(token, type, { inner_map_fd: inner })
+  const result = tryMap(token, type, { ...smallMap(kind), inner_map_fd: inner })
   discard(inner)
   return answerOf(result)
 }

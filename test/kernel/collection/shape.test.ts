@@ -3,7 +3,7 @@ import { u64 } from '../../../src/base/codecs.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
-import { lpmKey } from '../../../src/maps/lpm-key.ts'
+import { lpmKey } from '../../../src/maps/kinds/lpm-trie.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { loadObject, objectPath, runOnce } from '../../support/objects.ts'
 

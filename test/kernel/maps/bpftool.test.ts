@@ -1,7 +1,7 @@
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
+import { perCpu } from '../../../src/maps/kinds/per-cpu.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
-import { perCpu } from '../../../src/maps/per-cpu.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { bpftool } from '../../support/bpftool.ts'

@@ -2,7 +2,7 @@ import { BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE } from '../../../src/abi/generated/f
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
-import type { CreateMapOptions } from '../../../src/maps/create.ts'
+import type { CreateMapOptions } from '../../../src/maps/create/options.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
@@ -16,9 +16,9 @@ const refused: readonly (readonly [change: Partial<MapSpec>, reason: string])[] 
   [{ maxEntries: 0 }, 'maxEntries is 0'],
   [{ keySize: 0 }, 'the key size is 0'],
   [{ valueSize: 0 }, 'the value size is 0'],
-  [{ type: 'array', keySize: 8 }, 'keys of an array have 4 bytes, not 8'],
-  [{ type: 'queue' }, 'a queue has no keys, but the key size is 4'],
-  [{ type: 'hash_of_maps', innerMap: inner }, 'values of a map of maps have 4 bytes, not 8'],
+  [{ type: 'array', keySize: 8 }, 'keys of a map of type array have 4 bytes, not 8'],
+  [{ type: 'queue' }, 'a map of type queue has no keys, but the key size is 4'],
+  [{ type: 'hash_of_maps', innerMap: inner }, 'values of a map of type hash_of_maps have 4 bytes, not 8'],
   [{ type: 'lpm_trie', keySize: 8 }, 'a map of type lpm_trie needs the flag BPF_F_NO_PREALLOC'],
   [{ type: 'task_storage', maxEntries: 0 }, 'a map of type task_storage needs the flag BPF_F_NO_PREALLOC'],
   [{ type: 'task_storage', flags: BPF_F_NO_PREALLOC }, 'a map of type task_storage has no maxEntries'],
@@ -26,7 +26,7 @@ const refused: readonly (readonly [change: Partial<MapSpec>, reason: string])[] 
     { type: 'task_storage', maxEntries: 0, flags: BPF_F_NO_PREALLOC },
     'a map of type task_storage needs BTF of its key and value',
   ],
-  [{ type: 'ringbuf', maxEntries: pageSize() }, 'a ring buffer has neither key size nor value size'],
+  [{ type: 'ringbuf', maxEntries: pageSize() }, 'a map of type ringbuf has no keys, but the key size is 4'],
   [
     { type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: pageSize() * 3 },
     `the size of a ring buffer, ${pageSize() * 3}, must be a power of 2 and a multiple of the page size ${pageSize()}`,

@@ -2,9 +2,9 @@ import { BPF_F_NO_PREALLOC } from '../../../src/abi/generated/flags.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
-import { lpmKey } from '../../../src/maps/lpm-key.ts'
+import { lpmKey } from '../../../src/maps/kinds/lpm-trie.ts'
+import { perCpu } from '../../../src/maps/kinds/per-cpu.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
-import { perCpu } from '../../../src/maps/per-cpu.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { hashLookupAndDelete, socketMaps } from '../../support/maps/features.ts'
@@ -59,7 +59,7 @@ kernelTest('every element of an array exists from the start, and stays', [], t =
   t.throws(() => map.delete(3), {
     instanceOf: BpfError,
     code: 'EINVAL',
-    message: 'Cannot delete from map counters: elements of an array cannot be deleted (EINVAL)',
+    message: 'Cannot delete from map counters: elements of a map of type array cannot be deleted (EINVAL)',
   })
 })
 

@@ -6,6 +6,7 @@ const examples: Readonly<Record<string, { names: Record<string, string>; mention
   command: { names: { GROUP: 'bench', VERB: 'probes' }, mention: /\bprobes\b/ },
   'feature probe': { names: {}, mention: /\bmmapableMaps\b/ },
   'info field': { names: {}, mention: /\bmemlock\b/ },
+  'map kind': { names: { KIND: 'arena' }, mention: /\barena\b/i },
   hook: { names: { FAMILY: 'network', HOOK: 'xdp' }, mention: /\bxdp\b/i },
 }
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { u8 } from '../../../src/base/codecs.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
-import { perCpu } from '../../../src/maps/per-cpu.ts'
+import { perCpu } from '../../../src/maps/kinds/per-cpu.ts'
 
 const codec = perCpu(u8)
 

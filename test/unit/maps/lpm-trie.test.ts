@@ -1,5 +1,5 @@
 import test from 'ava'
-import { lpmKey } from '../../../src/maps/lpm-key.ts'
+import { lpmKey } from '../../../src/maps/kinds/lpm-trie.ts'
 
 test('a key is the prefix length and the data', t => {
   t.deepEqual([...lpmKey(24, Uint8Array.of(10, 0, 1, 0))], [24, 0, 0, 0, 10, 0, 1, 0])

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { hostByteOrder } from '../base/bytes.ts'
+import { hostByteOrder } from '../../base/bytes.ts'
 
 /** Bytes of the prefix length, before the data. */
 const HEADER = 4

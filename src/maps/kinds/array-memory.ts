@@ -6,11 +6,11 @@
  * @module
  */
 
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
-import { BpfError } from '../base/errors.ts'
-import { type MappingRegion, pageSize, SharedMapping } from '../syscalls/mmap.ts'
-import type { MapHandle } from './handle.ts'
-import { describeMap } from './map-error.ts'
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
+import { BpfError } from '../../base/errors.ts'
+import { type MappingRegion, pageSize, SharedMapping } from '../../syscalls/mmap.ts'
+import type { MapHandle } from '../handle.ts'
+import { describeMap } from '../map-error.ts'
 
 /**
  * The values of an array, one every `stride` bytes. Once the map is closed it reads zeros, and so does every view
@@ -77,8 +77,8 @@ export class MapMemory {
  * @throws BpfError when the kernel refuses
  */
 export function mapMemory(handle: MapHandle): MapMemory | undefined {
-  const { facts } = handle
-  if (facts.type !== 'array' || (facts.flags & BPF_F_MMAPABLE) === 0) return undefined
+  const { facts, mapKind } = handle
+  if (mapKind.mappable !== true || (facts.flags & BPF_F_MMAPABLE) === 0) return undefined
   const stride = Math.ceil(facts.valueSize / 8) * 8
   const size = stride * facts.maxEntries
   const length = Math.ceil(size / pageSize()) * pageSize()

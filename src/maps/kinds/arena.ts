@@ -10,11 +10,11 @@
  * @module
  */
 
-import { BpfError, withAction } from '../base/errors.ts'
-import { MappedRange } from '../syscalls/mapped-range.ts'
-import { pageSize } from '../syscalls/mmap.ts'
-import type { MapHandle } from './handle.ts'
-import { describeMap } from './map-error.ts'
+import { BpfError, withAction } from '../../base/errors.ts'
+import { MappedRange } from '../../syscalls/mapped-range.ts'
+import { pageSize } from '../../syscalls/mmap.ts'
+import type { MapHandle } from '../handle.ts'
+import { describeMap } from '../map-error.ts'
 
 /** The memory of an arena. Nothing keeps programs from writing while it is read. */
 export class ArenaMemory {
@@ -65,7 +65,8 @@ export function arenaMemory(handle: MapHandle): ArenaMemory {
   const memory = memories.get(handle)
   if (memory !== undefined) return memory
   const action = `Cannot reach the memory of ${describeMap(handle.facts)}`
-  if (handle.facts.type !== 'arena') throw new TypeError(`${action}: it is of type ${handle.facts.type}`)
+  if (handle.mapKind.capacity !== 'pages')
+    throw new TypeError(`${action}: it is of type ${handle.facts.type}`)
   throw new BpfError(`${action}: only the handle that created it knows its addresses`, {
     code: 'ERR_NOT_MAPPED',
   })

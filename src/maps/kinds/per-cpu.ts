@@ -6,8 +6,8 @@
  * @module
  */
 
-import { type Codec, inMember } from '../base/codec.ts'
-import { possibleCpus } from '../kernel/cpus.ts'
+import { type Codec, inMember } from '../../base/codec.ts'
+import { possibleCpus } from '../../kernel/cpus.ts'
 
 /** Bytes from one CPU's value to the next. */
 export function perCpuStride(valueSize: number): number {

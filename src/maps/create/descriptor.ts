@@ -1,0 +1,96 @@
+/**
+ * `BPF_MAP_CREATE`: from a complete spec to a descriptor.
+ *
+ * Source: kernel/bpf/syscall.c `map_create`; libbpf `bpf_object__create_map`.
+ *
+ * @module
+ */
+
+import { mapTypes } from '../../abi/generated/enums.ts'
+import { BPF_F_MMAPABLE } from '../../abi/generated/flags.ts'
+import { enumNumber } from '../../abi/names.ts'
+import { EINVAL } from '../../base/errno.ts'
+import { raiseMemlockLimit } from '../../kernel/memlock.ts'
+import { features } from '../../kernel/probes/features.ts'
+import { resolveToken } from '../../kernel/tokens/automatic.ts'
+import { type TokenHandle, withToken } from '../../kernel/tokens/handle.ts'
+import { objectName } from '../../objects/object-name.ts'
+import type { AttrFields } from '../../syscalls/attr.ts'
+import { bpf } from '../../syscalls/bpf.ts'
+import { createTemplate } from '../kinds/map-of-maps.ts'
+import { kernelValueFields } from '../kinds/struct-ops.ts'
+import { mapKind } from '../kinds.ts'
+import type { MapSpec } from '../spec.ts'
+import { createdSpec } from './created-spec.ts'
+import { createError } from './error.ts'
+import type { CreateMapOptions } from './options.ts'
+
+/**
+ * Creates a map; the caller owns the new descriptor.
+ *
+ * @param spec as `createdSpec` completes it; loses flags that the kernel does not know and the map can do without
+ */
+export function createDescriptor(spec: MapSpec, options: CreateMapOptions): number {
+  const { btfFd, kernelValue } = options
+  const token = resolveToken(options.token)
+  const needsTemplate = mapKind(spec.type).values === 'map' && options.innerMapFd === undefined
+  using template = needsTemplate
+    ? createTemplate(spec, inner => createDescriptor(createdSpec(inner), { token: token ?? false }))
+    : undefined
+  const fields: AttrFields<'map_create'> = {
+    map_type: enumNumber(mapTypes, spec.type, 'map type'),
+    key_size: spec.keySize,
+    value_size: spec.valueSize,
+    max_entries: spec.maxEntries,
+    map_flags: spec.flags,
+    map_name: objectName(spec.name),
+    numa_node: spec.numaNode,
+    map_ifindex: spec.ifindex,
+    map_extra: spec.mapExtra,
+    inner_map_fd: options.innerMapFd ?? template?.fd,
+  }
+  raiseMemlockLimit()
+  const result =
+    kernelValue === undefined
+      ? createTyped(spec, fields, btfFd, token)
+      : mapCreate(kernelValueFields(fields, kernelValue, btfFd), token)
+  if (result < 0) throw createError(spec, result, options, token)
+  return result
+}
+
+function mapCreate(fields: AttrFields<'map_create'>, token: TokenHandle | undefined): number {
+  return bpf('map_create', withToken('map_create', fields, token))
+}
+
+/** Creates with BTF where the spec has some, and without when the kernel refuses: only the types are lost. */
+function createTyped(
+  spec: MapSpec,
+  fields: AttrFields<'map_create'>,
+  btfFd: number | undefined,
+  token: TokenHandle | undefined,
+): number {
+  const { keyTypeId = 0, valueTypeId = 0 } = spec
+  const hasTypes = keyTypeId !== 0 || valueTypeId !== 0
+  if (btfFd === undefined || !hasTypes || mapKind(spec.type).btf === 'refused') {
+    return createMapped(spec, fields, token)
+  }
+  const types = { btf_fd: btfFd, btf_key_type_id: keyTypeId, btf_value_type_id: valueTypeId }
+  const typed = createMapped(spec, { ...fields, ...types }, token)
+  if (typed >= 0) return typed
+  const untyped = createMapped(spec, fields, token)
+  // When neither works, what was wrong with the complete request says more.
+  return untyped >= 0 ? untyped : typed
+}
+
+/** Creates without `BPF_F_MMAPABLE` on kernels before 5.5: the values are then reached by system calls only. */
+function createMapped(
+  spec: MapSpec,
+  fields: AttrFields<'map_create'>,
+  token: TokenHandle | undefined,
+): number {
+  const result = mapCreate(fields, token)
+  const mapped = mapKind(spec.type).mappable === true && (spec.flags! & BPF_F_MMAPABLE) !== 0
+  if (result !== -EINVAL || !mapped || features.mmapableMaps.probe(token) !== 'no') return result
+  spec.flags = (spec.flags! & ~BPF_F_MMAPABLE) >>> 0
+  return mapCreate({ ...fields, map_flags: spec.flags }, token)
+}

@@ -76,7 +76,8 @@ export interface InspectedMap {
   readonly maxEntries: number
   readonly flags: number
   readonly mapExtra: bigint
-  readonly pinning: 'none' | 'by_name'
+  /** A number has a meaning only for the loader that the object was made for. */
+  readonly pinning: 'none' | 'by_name' | number
   readonly pinPath: string | null
   readonly key: InspectedType | null
   readonly value: InspectedType | null

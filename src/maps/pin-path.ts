@@ -18,13 +18,20 @@ const DEFAULT_PIN_PATH = '/sys/fs/bpf'
  * Path of the pin that a spec asks for; `undefined` when it asks for none.
  *
  * @param root directory that pins are below, as `CreateMapOptions.pinPath`
- * @throws BpfError `ERR_INVALID_SPEC` when the name, or a relative `pinPath`, is no path below the directory
+ * @throws BpfError `ERR_INVALID_SPEC` when the name, or a relative `pinPath`, is no path below the directory, and for
+ *   a pinning that is a number
  */
 export function pinPathOf(spec: MapSpec, root: string = DEFAULT_PIN_PATH): string | undefined {
   const { name, pinning, pinPath } = spec
   if (pinning === 'none') return undefined
   if (pinPath?.startsWith('/') === true && !pinPath.includes('\0')) return posix.resolve(pinPath)
   const relative = pinPath ?? (pinning === 'by_name' ? name : undefined)
+  if (typeof pinning === 'number' && pinPath === undefined) {
+    throw new BpfError(
+      `Cannot create map ${JSON.stringify(name)}: its pinning is ${pinning}, whose meaning only the loader that the object was made for knows. Set its pinning to 'none' or 'by_name', or its pinPath`,
+      { code: 'ERR_INVALID_SPEC' },
+    )
+  }
   if (relative === undefined) return undefined
   const steps = pinPath === undefined ? [name] : pinPath.split('/')
   if (!steps.every(isPathStep)) {

@@ -44,8 +44,11 @@ export interface MapSpec {
   contents?: MapContent[]
   /** Whether user space loses write access once `contents` are in (`BPF_MAP_FREEZE`, 5.2). */
   freeze?: boolean
-  /** `'by_name'`: reuse or create a pin named like the map below the pin path. */
-  pinning?: 'none' | 'by_name'
+  /**
+   * `'by_name'`: reuse or create a pin named like the map below the pin path. A number is what the object says to a
+   * loader of its own: such a map is created once this is set to what it means, or `pinPath` is set.
+   */
+  pinning?: 'none' | 'by_name' | number
   /**
    * Where on a bpffs to reuse or create a pin, instead of by name; unless absolute, below the pin path. With
    * `pinning: 'none'` there is no pin all the same.

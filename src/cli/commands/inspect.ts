@@ -117,6 +117,7 @@ function mapLines(map: InspectedMap): string[] {
   if (map.mapExtra !== 0n) facts.push(`extra 0x${map.mapExtra.toString(16)}`)
   if (map.pinPath !== null) facts.push(`pinned at ${map.pinPath}`)
   else if (map.pinning === 'by_name') facts.push('pinned by name')
+  else if (map.pinning !== 'none') facts.push(`pinning ${map.pinning}`)
   if (map.frozen) facts.push('frozen')
   if (!map.autocreate) facts.push('not created by default')
   if (map.contents > 0) facts.push(counted(map.contents, 'initial element'))

@@ -6,7 +6,8 @@
  * | bytes | where from | what follows type, key size, value size, max entries, flags |
  * |---|---|---|
  * | 20 | libbpf before 1.0, `struct bpf_map_def` | nothing; shorter ones, from 16 bytes, have no flags |
- * | 28 | the kernel's samples/bpf | `inner_map_idx`, `numa_node` |
+ * | 28 | the kernel's samples/bpf, where the map holds maps or has a NUMA node | `inner_map_idx`, `numa_node` |
+ * | 28 | aya (Rust), iproute2 before 4.15 | `id`, `pinning` |
  * | 36 | iproute2, `struct bpf_elf_map` | `id`, `pinning`, `inner_id`, `inner_idx` |
  * | 280 | gobpf | `pinning`, `namespace[256]` |
  *
@@ -200,17 +201,22 @@ type Layout = (
   fail: (reason: string) => Error,
 ) => LegacyMapMembers | undefined
 
-const layouts: Readonly<Record<number, Layout>> = { 28: readKernelSample, 36: readIproute2, 280: readGobpf }
+const layouts: Readonly<Record<number, Layout>> = { 28: readShort, 36: readIproute2, 280: readGobpf }
 
-/** Maps refer to each other by position. Others use these 28 bytes for `id` and `pinning`. */
-function readKernelSample({ numbers }: LegacyMapDefinition): LegacyMapMembers | undefined {
-  const [type = 0, , , , flags = 0, innerPosition = 0, numaNode = 0] = numbers
-  const members: LegacyMapMembers = {}
-  if (holdsMaps({ type: enumName(mapTypes, type) })) members.innerPosition = innerPosition
-  else if (innerPosition !== 0) return undefined
-  if ((flags & BPF_F_NUMA_NODE) !== 0) members.numaNode = numaNode
-  else if (numaNode !== 0) return undefined
-  return members
+/**
+ * Two layouts have 28 bytes. Those of the kernel's samples use theirs in maps of maps, which refer to their inner map by
+ * position, and in maps with a NUMA node; in all other maps both numbers are 0.
+ */
+function readShort(
+  { name, numbers }: LegacyMapDefinition,
+  fail: (reason: string) => Error,
+): LegacyMapMembers {
+  const [type = 0, , , , flags = 0, first = 0, second = 0] = numbers
+  const hasNode = (flags & BPF_F_NUMA_NODE) !== 0
+  if (holdsMaps({ type: enumName(mapTypes, type) }))
+    return { innerPosition: first, ...(hasNode && { numaNode: second }) }
+  if (hasNode) return { numaNode: second }
+  return { ...(first !== 0 && { id: first }), ...(second !== 0 && pinningOf(name, second, fail)) }
 }
 
 /** Numbers of 0 mean none. Without the hash of the object's file, what is pinned for the object is pinned by name. */
@@ -223,16 +229,25 @@ function readIproute2(
   if (id !== 0) members.id = id
   if (innerId !== 0) members.innerId = innerId
   else if (id !== 0 && innerIndex !== NO_INDEX) members.innerIndex = innerIndex
+  return { ...members, ...pinningOf(name, pinning, fail) }
+}
+
+/** What a number says of pinning: as iproute2 has them, the first two as libbpf and aya too. */
+function pinningOf(
+  name: string,
+  pinning: number,
+  fail: (reason: string) => Error,
+): Pick<MapSpec, 'pinning' | 'pinPath'> {
   switch (pinning) {
     case 0:
-      return { ...members, pinning: 'none' }
+      return { pinning: 'none' }
     case 1:
-      return { ...members, pinning: 'by_name' }
+      return { pinning: 'by_name' }
     case 2:
       if (!isPathStep(name)) throw fail(`it cannot be pinned as ${JSON.stringify(name)}`)
-      return { ...members, pinPath: `tc/globals/${name}` }
+      return { pinPath: `tc/globals/${name}` }
     default:
-      throw fail(`unknown pinning ${pinning}`)
+      return { pinning }
   }
 }
 
@@ -242,7 +257,7 @@ function readGobpf(
 ): LegacyMapMembers {
   const pinning = numbers[5] ?? 0
   if (pinning === 0) return { pinning: 'none' }
-  if (pinning !== 2) throw fail(`unknown pinning ${pinning}`)
+  if (pinning !== 2) return { pinning }
   const namespace = cString(bytes.subarray(24))
   if (!namespace.split('/').every(isPathStep))
     throw fail(`it cannot be pinned in namespace ${JSON.stringify(namespace)}`)

@@ -214,10 +214,11 @@ class DefinitionReader {
     return size
   }
 
-  #pinning(member: BtfMember, inner: boolean): 'none' | 'by_name' {
+  #pinning(member: BtfMember, inner: boolean): NonNullable<MapSpec['pinning']> {
     const value = this.#number(member)
     if (inner && value !== 0) throw this.#error('an inner map cannot be pinned')
-    if (value > PIN_BY_NAME) throw this.#error(`unknown pinning ${value}`)
+    // Other loaders have numbers of their own.
+    if (value > PIN_BY_NAME) return value
     return value === PIN_BY_NAME ? 'by_name' : 'none'
   }
 

@@ -409,13 +409,17 @@ const oddities: [what: string, members: BtfMember[], types: BtfType[], reason: s
     [{ kind: 'enum64', name: '', size: 8, signed: false, values: [{ name: 'a', value: 1n << 32n }] }],
     'max_entries 4294967296 is not a 32-bit number',
   ],
-  ['with unknown pinning', [type, member('pinning', 8, 64)], [], 'unknown pinning 8'],
 ]
 for (const [what, members, types, reason] of oddities) {
   test(`a map ${what} is refused`, t => {
     refuses(t, withMap(members, types), `Map m: ${reason} (x.o, section .maps, offset 0x0)`)
   })
 }
+
+test('a map keeps the number of a pinning that another loader knows', t => {
+  const { maps } = parseObject(withMap([type, member('pinning', 8, 64)], []))
+  t.is(maps.get('m')!.pinning, 8)
+})
 
 test('a map of types that refer to themselves is refused', t => {
   const loop: BtfType = { kind: 'typedef', name: 'loop', type: 10 }

@@ -31,6 +31,16 @@ for (const pinPath of ['', '..', 'a/../../b', './a', 'a//b', 'a/', 'a\0', '/a\0'
   })
 }
 
+test('a pinning that only another loader knows must be set before the map is created', t => {
+  t.throws(() => pinPathOf(map({ pinning: 16 })), {
+    instanceOf: BpfError,
+    code: 'ERR_INVALID_SPEC',
+    message:
+      /^Cannot create map "m": its pinning is 16, .*Set its pinning to 'none' or 'by_name', or its pinPath$/,
+  })
+  t.is(pinPathOf(map({ pinning: 16, pinPath: 'a' })), '/sys/fs/bpf/a')
+})
+
 test('whatever the name, the pin is in the directory', t => {
   const step = fc.oneof(fc.constantFrom('..', '.', '/', '', '\0', 'a', '\\', '~'), fc.string())
   fc.assert(

@@ -47,6 +47,11 @@ export interface CollectionOptions<S extends CollectionShape = CollectionShape> 
    * descriptor of its own. Type, sizes and flags must be those of the spec (`ERR_MAP_INCOMPATIBLE`).
    */
   maps?: { readonly [N in ShapeNames<S, 'maps'>]?: BpfMap<unknown, unknown> }
+  /**
+   * Addresses of symbols that the object uses and does not define, by name: these are not looked up in the kernel.
+   * Functions are defined in `CollectionSpec.functions`.
+   */
+  externs?: Readonly<Record<string, number | bigint>>
   /** What the verifier logs of successful loads; as `LoadOptions.logLevel`. */
   logLevel?: number
   /** Bytes of the first log buffer; as `LoadOptions.logSize`. */
@@ -89,7 +94,9 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
     )
   }
   const structOps = cleanup.add(new StructOpsMaps(spec))
-  const externs = cleanup.add(new KernelExterns(spec.externs, spec.btf))
+  const externs = cleanup.add(
+    new KernelExterns(spec.externs, spec.btf, undefined, definedExterns(spec, options)),
+  )
   const prepared = preparePrograms(spec, options, structOps, externs)
   const loaded =
     spec.btf === undefined
@@ -114,6 +121,25 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
     return [name, program, loadOptions]
   })
   return { maps, programs, types, externs, structOps }
+}
+
+/** The addresses that the caller gives symbols of the object. */
+function definedExterns(spec: CollectionSpec, { externs = {} }: CollectionOptions): Map<string, bigint> {
+  return new Map(
+    Object.entries(externs).map(([name, address]) => {
+      spec.externs.get(name)
+      return [name, addressOf(name, address)]
+    }),
+  )
+}
+
+function addressOf(name: string, address: number | bigint): bigint {
+  if (typeof address === 'number' && !Number.isSafeInteger(address))
+    throw new RangeError(`Extern ${name}: ${address} is not a safe integer`)
+  const wide = BigInt(address)
+  if (BigInt.asUintN(64, wide) !== wide)
+    throw new RangeError(`Extern ${name}: ${address} is not a 64-bit number`)
+  return wide
 }
 
 /** Runs each program that is to be loaded through the passes that need no maps. */

@@ -57,6 +57,8 @@ export const PF_R = 4
 
 /** Section numbers from here on are not sections. */
 export const SHN_LORESERVE = 0xff00
+/** Section number of symbols that a linker is to give a place: variables that C declares without `extern`. */
+export const SHN_COMMON = 0xfff2
 /** The real number is in the header of section 0. */
 export const SHN_XINDEX = 0xffff
 

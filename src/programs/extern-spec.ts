@@ -1,5 +1,5 @@
 /**
- * Description of what an object leaves to the kernel to define. Pure.
+ * Description of what an object leaves to the kernel, or to its user, to define. Pure.
  *
  * Source: libbpf `struct extern_desc`.
  *
@@ -48,8 +48,20 @@ export interface KfuncExtern extends ExternBase {
   readonly typeId: number
 }
 
-/** Something that the kernel defines. */
-export type ExternSpec = KconfigExtern | KsymExtern | KfuncExtern
+/**
+ * A symbol that neither the object nor the kernel defines. Programs that use it are not loaded, unless the caller defines
+ * it: as a function of the collection's spec, or by `CollectionOptions.externs`.
+ */
+export interface UndefinedExtern extends ExternBase {
+  readonly kind: 'undefined'
+  /** 0: nothing is known of its type. */
+  readonly typeId: 0
+  /** Why, as in "Cannot load program x: ...". */
+  readonly reason: string
+}
+
+/** Something that the object uses and does not define. */
+export type ExternSpec = KconfigExtern | KsymExtern | KfuncExtern | UndefinedExtern
 
 /** Whether an extern is an option of the configuration. */
 export function isKconfig(extern: ExternSpec): extern is KconfigExtern {

@@ -8,6 +8,7 @@ export type {
   KconfigType,
   KfuncExtern,
   KsymExtern,
+  UndefinedExtern,
 } from './extern-spec.ts'
 export type { ProgramInfo } from './info.ts'
 export type { LoadOptions } from './load-options.ts'

@@ -12,7 +12,8 @@ import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '.
 import { CALL, LDIMM64 } from '../../asm/opcodes.ts'
 import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../../btf/ext.ts'
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../file.ts'
-import type { NamedSymbol, ObjectSymbols } from './symbols.ts'
+import { SHN_COMMON } from '../format.ts'
+import { JUMP_TABLES, type NamedSymbol, type ObjectSymbols } from './symbols.ts'
 
 /** A function of an object file. */
 export interface ObjectFunction {
@@ -197,7 +198,8 @@ function referenceOf(
   const fail = (reason: string): Error => elf.error(`Relocation against ${named}: ${reason}`, section, offset)
   if (opcode !== LDIMM64 && opcode !== CALL) throw fail(`opcode 0x${opcode.toString(16)} cannot be relocated`)
   const target = elf.sectionOf(symbol)
-  if (symbol.section === 0) return { kind: 'extern', name: symbol.name, addend: addendOf(instruction) }
+  if (symbol.section === 0 || symbol.section === SHN_COMMON)
+    return { kind: 'extern', name: symbol.name, addend: addendOf(instruction) }
   if (target === undefined) throw fail('the symbol is in no section')
 
   if (opcode === CALL) {
@@ -210,6 +212,7 @@ function referenceOf(
     }
   }
   const at = symbol.value + addendOf(instruction)
+  if (target.name === JUMP_TABLES) return { kind: 'extern', name: JUMP_TABLES, addend: at }
   if (symbols.isCode(target)) {
     return {
       kind: 'function',

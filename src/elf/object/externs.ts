@@ -20,10 +20,13 @@ import {
   type KconfigExtern,
   type KfuncExtern,
   type KsymExtern,
+  type UndefinedExtern,
 } from '../../programs/extern-spec.ts'
 import type { ElfFile, ElfSymbol } from '../file.ts'
+import { SHN_COMMON } from '../format.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
+import { JUMP_TABLES, MAPS_SECTION } from './symbols.ts'
 
 /** Section of options of the kernel's configuration, and the name of their map. */
 export const KCONFIG_SECTION = '.kconfig'
@@ -32,47 +35,61 @@ export const KSYMS_SECTION = '.ksyms'
 
 /**
  * Reads the externs of an object, in libbpf's order: options of the configuration by alignment, size and name, then
- * symbols by name.
+ * symbols by name. What nothing defines is one too: only programs that use it cannot be loaded.
  *
  * @param btf as the compiler left it; `undefined` when the object has none
- * @throws ObjectFileError when an extern is of no section or type that a kernel could fill
+ * @throws ObjectFileError when an option of the configuration has a type that options do not have
  */
 export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
-  const symbols = elf.symbols.filter(isExtern)
-  if (symbols.length === 0) return []
-  if (btf === undefined) {
-    const [first] = symbols
-    const reason = `Extern ${first!.name}: the object has no BTF that declares it; compile it with -g`
-    throw elf.symbolError(reason, first!)
+  const tables = elf.section(JUMP_TABLES)
+  const undefinedOnes = tables === undefined ? [] : [undefinedExtern(tables.name, JUMP_TABLE_REASON, false)]
+  const symbols: ElfSymbol[] = []
+  for (const symbol of elf.symbols) {
+    const { name, binding } = symbol
+    if (symbol.section === SHN_COMMON && name !== '')
+      undefinedOnes.push(undefinedExtern(name, `${name} has no place in the object; ${COMMON}`, false))
+    else if (!isExtern(symbol)) continue
+    else if (btf === undefined)
+      undefinedOnes.push(undefinedExtern(name, `nothing defines ${name}; ${NO_BTF}`, binding === 'weak'))
+    else symbols.push(symbol)
   }
-  return readDeclared(elf, btf, symbols)
+  const declared = btf === undefined ? [] : readDeclared(elf, btf, symbols)
+  return [...declared, ...undefinedOnes]
+}
+
+const JUMP_TABLE_REASON = `it uses a jump table (${JUMP_TABLES}, Linux 6.19), which this library does not load; compile it with -fno-jump-tables`
+const COMMON = 'compile it with -fno-common'
+const NO_BTF = 'if the kernel does, compile the object with -g, so that BTF declares it'
+
+function undefinedExtern(name: string, reason: string, weak: boolean): UndefinedExtern {
+  return { kind: 'undefined', name, essentialName: essentialName(name), weak, typeId: 0, reason }
 }
 
 function readDeclared(elf: ElfFile, btf: Btf, symbols: readonly ElfSymbol[]): ExternSpec[] {
   const { declarations, sections } = readDeclarations(btf)
   const options: (Omit<KconfigExtern, 'offset'> & { align: number })[] = []
-  const others: (KsymExtern | KfuncExtern)[] = []
+  const others: (KsymExtern | KfuncExtern | UndefinedExtern)[] = []
   for (const symbol of symbols) {
     const { name, binding } = symbol
-    const fail = (reason: string): never => {
-      throw elf.symbolError(`Extern ${name}${reason}`, symbol)
+    const weak = binding === 'weak'
+    const id = declarations.get(name)
+    const declaration = id === undefined ? undefined : btf.type(id)
+    const section = id === undefined ? undefined : sections.get(id)
+    const unknown = whyUndefined(name, declaration, section)
+    if (unknown !== undefined || declaration === undefined || !isDeclaration(declaration)) {
+      others.push(undefinedExtern(name, unknown ?? `nothing defines ${name}`, weak))
+      continue
     }
-    const id = declarations.get(name) ?? fail(': no BTF declares it')
-    const declaration = btf.type(id)
-    if (!isDeclaration(declaration)) return fail(': its BTF does not declare an extern')
-    const base = { name, essentialName: essentialName(name), weak: binding === 'weak' }
-    const section = sections.get(id)
+    const base = { name, essentialName: essentialName(name), weak }
     const { kind, type } = declaration
     if (section === KSYMS_SECTION) {
       others.push({ ...base, kind: kind === 'func' ? 'kfunc' : 'ksym', typeId: btf.resolve(type) })
-    } else if (section === KCONFIG_SECTION) {
-      const value = kind === 'var' ? kconfigValue(btf, type) : undefined
-      if (value === undefined) return fail(': options of the configuration have no such type')
-      options.push({ ...base, kind: 'kconfig', typeId: type, ...value })
-    } else {
-      const place = section === undefined ? 'no section' : `section ${section}`
-      fail(` is in ${place}: the kernel defines only those of ${KCONFIG_SECTION} and ${KSYMS_SECTION}`)
+      continue
     }
+    const value = kind === 'var' ? kconfigValue(btf, type) : undefined
+    if (value === undefined)
+      throw elf.symbolError(`Extern ${name}: options of the configuration have no such type`, symbol)
+    options.push({ ...base, kind: 'kconfig', typeId: type, ...value })
   }
   options.sort((a, b) => b.align - a.align || a.size - b.size || byName(a, b))
   let end = 0
@@ -87,6 +104,19 @@ function readDeclared(elf: ElfFile, btf: Btf, symbols: readonly ElfSymbol[]): Ex
     return { ...option, offset }
   })
   return [...placed, ...others.sort(byName)]
+}
+
+/** Why a symbol is not one of the kernel's; `undefined` when it is. */
+function whyUndefined(
+  name: string,
+  declaration: BtfType | undefined,
+  section: string | undefined,
+): string | undefined {
+  if (declaration === undefined) return `nothing defines ${name}, and no BTF declares it`
+  if (!isDeclaration(declaration)) return `nothing defines ${name}, and its BTF does not declare an extern`
+  if (section === KSYMS_SECTION || section === KCONFIG_SECTION) return undefined
+  if (section === MAPS_SECTION) return `map ${name} is defined in another object: link the two`
+  return `nothing defines ${name}: link the object that does, or declare it with __ksym or __kconfig when the kernel does`
 }
 
 /** libbpf: `sym_is_extern`. */
@@ -206,6 +236,7 @@ function bind(
   extern: ExternSpec | undefined,
 ): string | undefined {
   if (extern === undefined) return 'which nothing defines'
+  if (extern.kind === 'undefined') return undefined
   if (instruction.opcode !== LDIMM64 && extern.kind !== 'kfunc') return 'which is not a function, as one'
   if (extern.kind === 'kconfig') instruction.reference = mapValue(extern, addend)
   // What has a type has no address that could be added to.

@@ -21,6 +21,8 @@ const DATA = /^\.(?:rodata|data|bss)(?:\..*)?$/
 const ARENA = '.addr_space.1'
 /** Section of BTF-defined maps. */
 export const MAPS_SECTION = '.maps'
+/** Section of tables of offsets of instructions, which `gotox` jumps through. LLVM 22. */
+export const JUMP_TABLES = '.jumptables'
 /** Sections of maps as they were before BTF. */
 const LEGACY_MAPS = /^maps(?:\/|$)/
 
@@ -53,7 +55,8 @@ export class ObjectSymbols {
   readonly #legacyMaps = new Map<ElfSection, ElfSymbol[]>()
 
   constructor(elf: ElfFile) {
-    const taken = new Set<string>()
+    // A static function must not take the place of an extern of another file.
+    const taken = new Set(elf.symbols.flatMap(({ name, section }) => (section === 0 ? [name] : [])))
     /** The last number that was put behind each name. */
     const numbers = new Map<string, number>()
     const found = this.#findFunctions(elf)

@@ -6,7 +6,8 @@
  * @module
  */
 
-import type { Instruction } from '../../asm/instruction.ts'
+import type { Instruction, Reference } from '../../asm/instruction.ts'
+import { CALL } from '../../asm/opcodes.ts'
 import { BpfError } from '../../base/errors.ts'
 
 /** What this pass needs to know. */
@@ -16,6 +17,8 @@ export interface FunctionContext {
 }
 
 /**
+ * Calls of what the object does not define go to the function of that name, when the caller adds one.
+ *
  * Appends every function that is called or whose address is taken, each once, in the order of the first use; what a
  * function uses comes right after it.
  *
@@ -32,8 +35,10 @@ export function linkFunctions(
   for (const { symbol } of main) if (symbol !== undefined) present.add(symbol)
   // The bodies being read, innermost last; not the call stack, which a long chain of functions would overflow.
   const open = [{ body: main, next: 0 }]
+  let definesExterns = false
   for (let reading = open.at(-1); reading !== undefined; reading = open.at(-1)) {
-    const used = nextFunction(reading)
+    const used = nextFunction(reading, functions)
+    definesExterns ||= used !== undefined && reading.body[reading.next - 1]!.reference?.kind === 'extern'
     if (used === undefined) {
       open.pop()
     } else if (!present.has(used)) {
@@ -44,15 +49,35 @@ export function linkFunctions(
       open.push({ body, next: 0 })
     }
   }
-  return linked ?? main
+  const result = linked ?? main
+  if (!definesExterns) return result
+  return result.map(each =>
+    isDefinedCall(each, functions)
+      ? { ...each, reference: { kind: 'call', name: each.reference.name } as const }
+      : each,
+  )
+}
+
+/** Whether an instruction calls an extern that is among the functions: the caller defines it. */
+function isDefinedCall(
+  instruction: Instruction,
+  functions: ReadonlyMap<string, unknown>,
+): instruction is Instruction & { reference: Reference } {
+  const { opcode, reference } = instruction
+  return reference?.kind === 'extern' && opcode === CALL && functions.has(reference.name)
 }
 
 /** Name of the next function that a body uses; `undefined` at its end. */
-function nextFunction(reading: { body: readonly Instruction[]; next: number }): string | undefined {
+function nextFunction(
+  reading: { body: readonly Instruction[]; next: number },
+  functions: ReadonlyMap<string, unknown>,
+): string | undefined {
   const { body } = reading
   while (reading.next < body.length) {
-    const { reference } = body[reading.next++]!
+    const instruction = body[reading.next++]!
+    const { reference } = instruction
     if (reference?.kind === 'call' || reference?.kind === 'function') return reference.name
+    if (isDefinedCall(instruction, functions)) return instruction.reference.name
   }
   return undefined
 }

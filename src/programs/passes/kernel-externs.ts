@@ -39,6 +39,7 @@ export class KernelExterns implements Disposable {
   readonly #externs: ReadonlyMap<string, ExternSpec>
   readonly #indexes: ReadonlyMap<string, number>
   readonly #btf: Btf | undefined
+  readonly #defined: ReadonlyMap<string, bigint>
   readonly #readSymbols: () => KernelSymbols
   readonly #found = new Map<string, FoundExtern>()
   /** Modules that have called functions; instructions say which by its place, from 1. */
@@ -49,12 +50,15 @@ export class KernelExterns implements Disposable {
   /**
    * @param btf the object's, which the types of the externs are in
    * @param readSymbols default: reads those of the running kernel
+   * @param defined addresses that the caller gives symbols, by name: the kernel is not asked for these
    */
   constructor(
     externs: ReadonlyMap<string, ExternSpec>,
     btf: Btf | undefined,
     readSymbols: () => KernelSymbols = () => KernelSymbols.read(),
+    defined: ReadonlyMap<string, bigint> = new Map(),
   ) {
+    this.#defined = defined
     this.#externs = externs
     this.#indexes = new Map([...externs.keys()].map((name, index) => [name, index]))
     this.#btf = btf
@@ -93,7 +97,10 @@ export class KernelExterns implements Disposable {
   }
 
   #search(name: string): FoundExtern {
+    const address = this.#defined.get(name)
+    if (address !== undefined) return { address }
     const extern = this.#externs.get(name)
+    if (extern?.kind === 'undefined') return weakOr(extern, extern.reason)
     if (extern === undefined || extern.kind === 'kconfig') throw unresolved(`nothing defines ${name}`)
     if (extern.kind === 'kfunc') return this.#findTyped(extern, extern.essentialName, 'func')
     return extern.typeId === 0 ? this.#findAddress(extern) : this.#findTyped(extern, name, 'var')

@@ -8,6 +8,7 @@ import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
 import type { BtfDatasec, BtfLinkage, BtfType } from '../../../src/btf/types.ts'
+import { SHN_COMMON } from '../../../src/elf/format.ts'
 import { allocateKsyms } from '../../../src/elf/object/extern-btf.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
 import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
@@ -209,33 +210,71 @@ test('the hand-made object is one, with a weak symbol too', t => {
   t.like(parseObject(objectWith({ symbol: { binding: 'weak' } })).externs.get('x'), { weak: true })
 })
 
-test('an extern must be declared by BTF', t => {
+/** Why the program of an object cannot be loaded. */
+function reasonOf(bytes: Uint8Array, name = 'x'): string | undefined {
+  const extern = parseObject(bytes, 'x.o').externs.get(name)
+  return extern?.kind === 'undefined' ? extern.reason : undefined
+}
+
+test('an extern that nothing defines is kept, with the reason', t => {
   const symbols: SymbolSource[] = [
     { name: 'main', section: 1, size: 16 },
     { name: 'x', section: 0, type: 'notype' },
   ]
-  t.throws(
-    () => parseObject(writeElf({ sections: [code('socket', [mov(r0, 0), exit()])], symbols }), 'x.o'),
-    {
-      instanceOf: ObjectFileError,
-      message:
-        'Extern x: the object has no BTF that declares it; compile it with -g (x.o, section .symtab, offset 0x30)',
-    },
+  const plain = writeElf({ sections: [code('socket', [mov(r0, 0), exit()])], symbols })
+  t.is(
+    reasonOf(plain),
+    'nothing defines x; if the kernel does, compile the object with -g, so that BTF declares it',
   )
-  refuses(t, { symbol: { name: 'y' } }, 'Extern y: no BTF declares it (x.o, section .symtab, offset 0x30)')
-  refuses(
-    t,
-    { linkage: 'global' },
-    'Extern x: its BTF does not declare an extern (x.o, section .symtab, offset 0x30)',
+  t.is(reasonOf(objectWith({ symbol: { name: 'y' } }), 'y'), 'nothing defines y, and no BTF declares it')
+  t.is(
+    reasonOf(objectWith({ linkage: 'global' })),
+    'nothing defines x, and its BTF does not declare an extern',
   )
+  t.is(
+    reasonOf(objectWith({ section: '.data' })),
+    'nothing defines x: link the object that does, or declare it with __ksym or __kconfig when the kernel does',
+  )
+  t.is(reasonOf(objectWith({ section: '.maps' })), 'map x is defined in another object: link the two')
+  t.deepEqual([...parseObject(objectWith({ section: '.maps' })).maps.keys()], [])
+  t.like(parseObject(objectWith({ section: '.data', symbol: { binding: 'weak' } })).externs.get('x'), {
+    kind: 'undefined',
+    weak: true,
+  })
 })
 
-test('an extern must be of a section that the kernel fills', t => {
-  refuses(
-    t,
-    { section: '.data' },
-    'Extern x is in section .data: the kernel defines only those of .kconfig and .ksyms (x.o, section .symtab, offset 0x30)',
+test('a variable without a place in the object is an extern with a reason', t => {
+  const bytes = objectWith({ symbol: { section: SHN_COMMON, type: 'object', size: 4, value: 4 } })
+  t.is(reasonOf(bytes), 'x has no place in the object; compile it with -fno-common')
+  t.deepEqual(parseObject(bytes).programs.get('main')!.instructions[1]!.reference, {
+    kind: 'extern',
+    name: 'x',
+    addend: 0,
+  })
+})
+
+test('a jump table is an extern with a reason', t => {
+  const bytes = writeElf({
+    sections: [
+      code('socket', [mov(r0, 0), loadImm64(r1, 8), { ...exit(), opcode: 0x0d, dst: 1 }, exit()], {
+        relocations: [{ offset: 8, symbol: 2 }],
+      }),
+      { name: '.jumptables', data: new Uint8Array(16) },
+    ],
+    symbols: [
+      { name: 'main', section: 1, size: 40 },
+      { name: 'BPF.JT.0.0', type: 'object', binding: 'local', section: 2, size: 16 },
+    ],
+  })
+  t.is(
+    reasonOf(bytes, '.jumptables'),
+    'it uses a jump table (.jumptables, Linux 6.19), which this library does not load; compile it with -fno-jump-tables',
   )
+  t.deepEqual(parseObject(bytes).programs.get('main')!.instructions[1]!.reference, {
+    kind: 'extern',
+    name: '.jumptables',
+    addend: 8,
+  })
 })
 
 test('an option must have a type that options have', t => {

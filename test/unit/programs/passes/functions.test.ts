@@ -83,3 +83,21 @@ test('a chain of any length, and a function of any length, are linked', t => {
   t.is(linked.length, 2 + 50_000 * 2 + 500_001)
   t.deepEqual(order(linked).slice(-2), ['f49999', 'f50000'])
 })
+
+test('the caller defines a function that the object leaves open', t => {
+  const extern = (name: string): Instruction => ({
+    ...callFunction(name),
+    reference: { kind: 'extern', name, addend: 0 },
+  })
+  const main = [{ ...extern('mine'), symbol: 'main' }, extern('theirs'), exit()]
+  const linked = linkFunctions(main, { functions: named(calls('mine', 'other'), calls('other')) })
+  t.deepEqual(order(linked), ['main', 'mine', 'other'])
+  t.deepEqual(
+    linked.slice(0, 2).map(({ reference }) => reference),
+    [
+      { kind: 'call', name: 'mine' },
+      { kind: 'extern', name: 'theirs', addend: 0 },
+    ],
+  )
+  t.is(main[0]!.reference!.kind, 'extern')
+})

@@ -91,3 +91,26 @@ test('a program without externs is given back', t => {
   const program = [loadImm64(r1, 0)]
   t.is(resolveExterns(program, { externs, poisons: new Poisons() }), program)
 })
+
+test('what nothing defines has the reason, and the address that the caller gives it', t => {
+  const x: ExternSpec = {
+    kind: 'undefined',
+    name: 'x',
+    essentialName: 'x',
+    weak: false,
+    typeId: 0,
+    reason: 'nothing defines x',
+  }
+  const noSymbols = (): never => t.fail() as never
+  const of = (extern: ExternSpec): Map<string, ExternSpec> => new Map([['x', extern]])
+  using externs = new KernelExterns(of(x), undefined, noSymbols)
+  t.throws(() => externs.find('x'), {
+    instanceOf: BpfError,
+    code: 'ERR_UNRESOLVED',
+    message: 'nothing defines x',
+  })
+  using weak = new KernelExterns(of({ ...x, weak: true }), undefined, noSymbols)
+  t.deepEqual(weak.find('x'), { missing: 'nothing defines x' })
+  using defined = new KernelExterns(of(x), undefined, noSymbols, new Map([['x', 5n]]))
+  t.deepEqual(defined.find('x'), { address: 5n })
+})

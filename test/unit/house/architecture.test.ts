@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import test from 'ava'
 import {
   importCircles,
@@ -9,6 +10,8 @@ import {
 
 /** Lines that a file has at most. */
 const MAX_LINES = 500
+/** Files that lie directly in a folder at most. */
+const MAX_FILES = 20
 
 const pure = ['base', 'abi', 'asm', 'btf', 'spec', 'elf']
 const specs = ['base', 'abi', 'asm', 'btf', 'spec']
@@ -245,6 +248,15 @@ test('circles of imports are found', t => {
     ['a', 'b', 'c'],
     ['g'],
   ])
+})
+
+test(`folders have at most ${MAX_FILES} files`, t => {
+  const counts = new Map<string, number>()
+  for (const { path } of sources) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
+  t.deepEqual(
+    [...counts].filter(([, count]) => count > MAX_FILES),
+    [],
+  )
 })
 
 test('every room but the command line has a public door, which only re-exports', t => {

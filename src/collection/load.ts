@@ -83,6 +83,11 @@ export interface Prepared {
 
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
 export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup: Cleanup): Prepared {
+  if (spec.programs.size === 0 && spec.noPrograms !== undefined) {
+    throw new BpfError(`Cannot load the object: it has no programs: ${spec.noPrograms}`, {
+      code: 'ERR_INVALID_SPEC',
+    })
+  }
   // One token for everything.
   const token: TokenOptions['token'] = resolveToken(given.token) ?? false
   const options = { ...given, token }

@@ -28,7 +28,9 @@ export interface CollectionParts {
   variables?: Iterable<DataVariable>
   /** Functions that programs may call. */
   functions?: Iterable<readonly [string, Instruction[]]>
-  /** What the kernel is to define; their types are in `btf`. */
+  /** Why there are no programs, where there should be some. */
+  noPrograms?: string | undefined
+  /** What the kernel, or the caller, is to define; their types are in `btf`. */
   externs?: Iterable<readonly [string, ExternSpec]>
   /** Types of programs and maps. */
   btf?: Btf | undefined
@@ -50,7 +52,12 @@ export class CollectionSpec<S extends CollectionShape = CollectionShape> {
   readonly variables: NamedTypes<ShapeVariableSpecs<S>>
   /** Functions that programs call, by name. */
   readonly functions: Named<Instruction[]>
-  /** What the kernel is to define, by name: options of its configuration, its variables and functions. */
+  /**
+   * Why the code of the object yields no program, as in "the object has no programs: ..."; `undefined` when it does. A
+   * collection with this reason and without programs does not load.
+   */
+  readonly noPrograms: string | undefined
+  /** What the object does not define, by name: options of the kernel's configuration, its variables and functions. */
   readonly externs: Named<ExternSpec>
   /** Types of the programs and maps; `undefined` when the object has none. */
   readonly btf: Btf | undefined
@@ -61,6 +68,7 @@ export class CollectionSpec<S extends CollectionShape = CollectionShape> {
   constructor(parts: CollectionParts = {}) {
     this.btf = parts.btf
     this.byteOrder = parts.byteOrder ?? hostByteOrder
+    this.noPrograms = parts.noPrograms
     this.functions = new Named('function', parts.functions)
     this.externs = new Named('extern', parts.externs)
     this.programs = new Named('program', parts.programs)
@@ -125,6 +133,7 @@ export class CollectionSpec<S extends CollectionShape = CollectionShape> {
       programs: [...this.programs].map(([name, spec]) => [name, copyProgramSpec(spec)] as const),
       maps: [...this.maps].map(([name, spec]) => [name, copyMapSpec(spec)] as const),
       functions: [...this.functions].map(([name, body]) => [name, copyInstructions(body)] as const),
+      noPrograms: this.noPrograms,
       externs: this.externs,
       btf: this.btf,
       byteOrder: this.byteOrder,

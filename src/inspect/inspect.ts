@@ -132,6 +132,8 @@ export interface Inspection {
   /** License of the programs; `''` without one. */
   readonly license: string
   readonly programs: readonly InspectedProgram[]
+  /** Why the code of the object yields no program; `null` when it does, or the object has no code. */
+  readonly noPrograms: string | null
   readonly maps: readonly InspectedMap[]
   readonly variables: readonly InspectedVariable[]
   readonly externs: readonly InspectedExtern[]
@@ -168,6 +170,7 @@ export function inspectObject(spec: CollectionSpec, options: InspectOptions = {}
     byteOrder: spec.byteOrder,
     license: [...spec.programs.values()][0]?.license ?? '',
     programs,
+    noPrograms: spec.noPrograms ?? null,
     maps,
     variables: [...spec.variables.values()].map(each => ({
       ...inspectVariable(each, spec.btf, types),

@@ -104,6 +104,9 @@ export function verifyProgram(
     const log = load(alone, name, STATISTICS, options)
     return { ...about, verdict: 'success', statistics: parseStatistics(log), refusal: null }
   } catch (error) {
+    // What an object says of itself can be of a type or range that nothing has.
+    if (error instanceof TypeError || error instanceof RangeError)
+      return { ...about, verdict: 'failure', statistics: null, refusal: invalidSpec(error) }
     if (!(error instanceof BpfError)) throw error
     const detailed = error instanceof VerifierError ? withDetails(alone, name, options, error) : error
     const statistics = error instanceof VerifierError ? parseStatistics(error.log) : null
@@ -167,6 +170,12 @@ function otherRefusal({ code, message }: BpfError, spec: CollectionSpec, type: s
     cause: missingType(spec, type) ?? ownReason(message) ?? null,
     ...none,
   }
+}
+
+/** A spec that cannot be loaded anywhere. */
+function invalidSpec({ message }: Error): Refusal {
+  const none = { reason: [], source: null, excerpt: [], log: '' }
+  return { byVerifier: false, code: 'ERR_INVALID_SPEC', message, cause: null, ...none }
 }
 
 /** What the library says itself, without what it is about: that stands beside it. */

@@ -41,13 +41,15 @@ export const command: Command = defineCommand({
     { line: 'tool.bpf.o', does: 'show what is in it' },
     { line: 'tool.bpf.o --disassemble', does: 'show its instructions' },
   ],
-  exit: { done: 'done', failed: 'when the object cannot be read' },
-  run({ positionals: [path], values, json, out }) {
+  exit: { done: 'done', failed: 'when the object cannot be read, or its code yields no program' },
+  run({ positionals: [path], values, json, out, notes, name }) {
     const spec = CollectionSpec.fromFile(path)
     if (json) out.document(inspectObject(spec))
     else if (values.disassemble) writeListing(out, spec)
     else writeSummary(out, inspectObject(spec))
-    return 0
+    if (spec.noPrograms === undefined) return 0
+    if (!json) notes.line(`${name}: ${path} has no programs: ${spec.noPrograms}`)
+    return 1
   },
 })
 

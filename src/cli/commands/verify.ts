@@ -47,16 +47,16 @@ export const command: Command = defineCommand({
   ],
   exit: {
     done: 'done',
-    failed: 'when a program is refused, a relocation fails or an object cannot be read',
+    failed: 'when a program is refused, a relocation fails, or an object cannot be read or has no programs',
   },
   run({ positionals: [paths], values, json, out, notes, name }) {
     // Read first: without the types there is nothing to do.
     const kernel = values.btf === undefined ? undefined : readBtfFile(values.btf)
     const { objects, errors } = readObjects(paths)
-    if (!json) for (const { error } of errors) writeFailure(notes, name, error)
-    if (objects.length === 0) {
-      if (json) throw unreadable(errors)
-      return 1
+    // Errors of objects stand before the results of the others; when there are no results, they are the failure.
+    const report = (failures: readonly ObjectError[], results: readonly unknown[]): void => {
+      if (!json) for (const { error } of failures) writeFailure(notes, name, error)
+      else if (results.length === 0 && failures.length > 0) throw unreadable(failures)
     }
     const documentOf = (programs: readonly unknown[]): unknown => ({
       version: VERSION,
@@ -65,17 +65,17 @@ export const command: Command = defineCommand({
     })
     let failed: boolean
     if (kernel === undefined) {
-      const verdicts = objects.flatMap(([file, spec]) =>
-        Array.from(verifyObject(spec), verdict => ({ file, ...verdict })),
-      )
+      const verdicts = resultsOf(objects, errors, verifyObject)
+      report(errors, verdicts)
       if (json) out.document(documentOf(verdicts.map(withoutLog)))
       else if (values.csv) out.csv(veristatRecords(verdicts))
-      else writeVerdicts(out, verdicts)
+      else if (verdicts.length > 0) writeVerdicts(out, verdicts)
       failed = verdicts.some(({ verdict }) => verdict === 'failure')
     } else {
-      const runs = objects.flatMap(([file, spec]) => dryRunCore(spec, kernel).map(run => ({ file, ...run })))
+      const runs = resultsOf(objects, errors, spec => dryRunCore(spec, kernel))
+      report(errors, runs)
       if (json) out.document(documentOf(runs.map(dryRunDocument)))
-      else writeDryRuns(out, runs)
+      else if (runs.length > 0) writeDryRuns(out, runs)
       failed = runs.some(({ failures, error }) => failures.length > 0 || error !== null)
     }
     return failed || errors.length > 0 ? 1 : 0
@@ -85,40 +85,63 @@ export const command: Command = defineCommand({
 type FileVerdict = ProgramVerdict & { readonly file: string }
 type FileDryRun = CoreDryRun & { readonly file: string }
 
-/** An object that cannot be read. */
-interface ReadError {
+/** An object that yields no results. */
+interface ObjectError {
   readonly file: string
-  readonly error: BpfError
+  readonly error: unknown
 }
 
 /** Reads objects, with their names. One that cannot be read does not keep the others from being read. */
 function readObjects(paths: readonly string[]): {
   objects: [file: string, spec: CollectionSpec][]
-  errors: ReadError[]
+  errors: ObjectError[]
 } {
   const objects: [string, CollectionSpec][] = []
-  const errors: ReadError[] = []
+  const errors: ObjectError[] = []
   for (const path of paths) {
     try {
-      objects.push([basename(path), CollectionSpec.fromFile(path)])
+      const spec = CollectionSpec.fromFile(path)
+      if (spec.programs.size === 0) throw withoutPrograms(basename(path), spec)
+      objects.push([basename(path), spec])
     } catch (error) {
-      if (!(error instanceof BpfError)) throw error
       errors.push({ file: basename(path), error })
     }
   }
   return { objects, errors }
 }
 
-/** What to throw when no object can be read. */
-function unreadable(errors: readonly ReadError[]): Error {
+/** The results of all objects. An error about one does not take those of the others with it. */
+function resultsOf<T>(
+  objects: readonly [file: string, spec: CollectionSpec][],
+  errors: ObjectError[],
+  resultsFor: (spec: CollectionSpec) => Iterable<T>,
+): (T & { readonly file: string })[] {
+  const results: (T & { readonly file: string })[] = []
+  for (const [file, spec] of objects) {
+    try {
+      for (const result of resultsFor(spec)) results.push({ file, ...result })
+    } catch (error) {
+      errors.push({ file, error })
+    }
+  }
+  return results
+}
+
+function withoutPrograms(file: string, { noPrograms }: CollectionSpec): Error {
+  const reason = noPrograms ?? 'it has no code'
+  return new BpfError(`${file} has no programs: ${reason}`, { code: 'ERR_INVALID_SPEC' })
+}
+
+/** What to throw when no object has a result. */
+function unreadable(errors: readonly ObjectError[]): unknown {
   const [first] = errors
   if (errors.length === 1) return first!.error
-  return new CommandFailure(first!.error.code, 'Cannot read any of the objects', {
+  return new CommandFailure(failureFacts(first!.error).code, 'Cannot verify any of the objects', {
     errors: errorDocuments(errors),
   })
 }
 
-function errorDocuments(errors: readonly ReadError[]): unknown[] {
+function errorDocuments(errors: readonly ObjectError[]): unknown[] {
   return errors.map(({ file, error }) => ({ ...failureFacts(error), file }))
 }
 

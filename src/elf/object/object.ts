@@ -24,6 +24,7 @@ import { placeKconfig } from './extern-btf.ts'
 import { bindExterns, kconfigMap, kconfigVariables, readExterns } from './externs.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
+import { whyNoPrograms } from './no-programs.ts'
 import { readStructOps } from './struct-ops.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
 import { fillTailCalls } from './tail-calls.ts'
@@ -55,7 +56,9 @@ export interface ObjectFile {
   readonly variables: DataVariable[]
   /** Functions that programs may call, by name. */
   readonly functions: Map<string, Instruction[]>
-  /** What the kernel is to define, by name. */
+  /** Why the code of the object yields no program; `undefined` when it does, or the object has no code. */
+  readonly noPrograms: string | undefined
+  /** What the object does not define itself, by name. */
   readonly externs: Map<string, ExternSpec>
   /** `undefined` when the object has none. */
   readonly btf: Btf | undefined
@@ -124,6 +127,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
       ...kconfigVariables(externs),
     ],
     functions: new Map(functions.map(each => [each.name, each.instructions])),
+    noPrograms: programs.size === 0 ? whyNoPrograms(code, functions) : undefined,
     externs: new Map(externs.map(each => [each.name, each])),
     btf,
     license,

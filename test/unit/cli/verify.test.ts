@@ -1,5 +1,11 @@
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
+import { exit } from '../../../src/asm/jumps.ts'
+import { writeElf } from '../../../src/elf/write.ts'
+import { code } from '../../support/elf/files.ts'
 import { objectPath } from '../../support/objects.ts'
 
 /** Runs `ebpf-ts verify`. */
@@ -46,6 +52,26 @@ test('an object that cannot be read is reported, and the others are verified', t
   t.like(run('package.json'), { status: 1, stdout: '' })
 })
 
+test('an object without programs says why, and the others are verified', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'verify-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const library = join(directory, 'library.o')
+  const symbols = [{ name: 'helper', section: 1, size: 8 }]
+  writeFileSync(library, writeElf({ sections: [code('.text', [exit()])], symbols }))
+  const reason =
+    'its functions (helper) are in section .text, for programs to call; SEC("...") makes a function a program'
+  const { status, stdout, stderr } = run(library, objectPath('functions'), '--btf', 'test/btf/abi.btf')
+  t.is(status, 1)
+  t.is(stderr, `ebpf-ts verify: library.o has no programs: ${reason}\n`)
+  t.regex(stdout, /^functions\.bpf\.o +first +0 +0$/m)
+  t.like(run(library), { status: 1, stdout: '', stderr })
+  const inspected = spawnSync(process.execPath, ['build/src/cli/main.js', 'inspect', library], {
+    encoding: 'utf8',
+  })
+  t.is(inspected.status, 1)
+  t.is(inspected.stderr, `ebpf-ts inspect: ${library} has no programs: ${reason}\n`)
+})
+
 test('a reader that goes away changes no exit code, and is not an error', t => {
   for (const [args, code] of [
     [['inspect', objectPath('core'), '--disassemble'], 0],
@@ -70,7 +96,7 @@ test('objects that cannot be read are members of the document, or its error', t 
   t.like(errors[0], { file: 'package.json', code: 'ERR_OBJECT_FILE', reason: 'Not an ELF file' })
   t.like(JSON.parse(run('package.json', '--json').stdout), { error: { code: 'ERR_OBJECT_FILE', offset: 0 } })
   const none = JSON.parse(run('package.json', '/nowhere', '--json').stdout) as { error: { errors: object[] } }
-  t.like(none.error, { code: 'ERR_OBJECT_FILE', message: 'Cannot read any of the objects' })
+  t.like(none.error, { code: 'ERR_OBJECT_FILE', message: 'Cannot verify any of the objects' })
   t.is(none.error.errors.length, 2)
   t.like(none.error.errors[1], { file: 'nowhere', code: 'ENOENT' })
 })

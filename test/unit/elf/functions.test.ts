@@ -6,9 +6,13 @@ import { loadImm64 } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0, r1 } from '../../../src/asm/registers.ts'
+import { BpfError } from '../../../src/base/errors.ts'
+import { Collection } from '../../../src/collection/collection.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { R_BPF_64_32 } from '../../../src/elf/format.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
 import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
+import { inspectObject } from '../../../src/inspect/inspect.ts'
 import { callAt, code } from '../../support/elf/files.ts'
 
 const returns = (value: number): Instruction[] => [mov(r0, value), exit()]
@@ -127,6 +131,43 @@ test('a lone function of .text is a library, not a program', t => {
   t.is(programs.size, 0)
   t.deepEqual([...functions.keys()], ['helper'])
 })
+
+const reasons: [what: string, symbols: SymbolSource[], section: string, reason: string | undefined][] = [
+  [
+    'without functions',
+    [untyped('LBB0_1', 1, { binding: 'local' })],
+    'xdp',
+    'no symbol names a function in its code (xdp)',
+  ],
+  [
+    'of static functions',
+    [{ name: 'a', section: 1, size: 8, binding: 'local' }],
+    'xdp',
+    'its functions (a) are static, for programs to call; a program is a global function',
+  ],
+  [
+    'of subprograms',
+    [0, 8, 16, 24].map(value => ({ name: `f${value}`, section: 1, value, size: 8 })),
+    '.text',
+    'its functions (f0, f8, f16 and 1 more) are in section .text, for programs to call; SEC("...") makes a function a program',
+  ],
+  ['with a program', [{ name: 'main', section: 1, size: 8 }], 'xdp', undefined],
+]
+for (const [what, symbols, section, reason] of reasons) {
+  test(`code ${what} yields programs, or a reason`, t => {
+    const sections = [code(section, [exit(), exit(), exit(), exit()])]
+    const spec = CollectionSpec.parse(writeElf({ sections, symbols }))
+    t.is(spec.noPrograms, reason)
+    t.is(inspectObject(spec).noPrograms, reason ?? null)
+    t.is(spec.copy().noPrograms, reason)
+    if (reason === undefined) return
+    t.throws(() => Collection.load(spec), {
+      instanceOf: BpfError,
+      code: 'ERR_INVALID_SPEC',
+      message: `Cannot load the object: it has no programs: ${reason}`,
+    })
+  })
+}
 
 test('relocations of what a linker left of a weak function are ignored', t => {
   const dead = [loadImm64(r1, 0), exit()]

@@ -7,16 +7,17 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { statfsSync } from 'node:fs'
 import { constants } from 'node:os'
+import { BPF_FS_MAGIC, TRACEFS_MAGIC } from '../../src/abi/linux.ts'
 
 /** Set in the environment of the program that was started again inside the namespace. */
 const INSIDE = 'EBPF_TS_TEST_NAMESPACE'
 
 const UNSHARE = ['--mount', '--propagation', 'private'] as const
 
-/** File systems that kernel tests use. Magic numbers: include/uapi/linux/magic.h. */
+/** File systems that kernel tests use. */
 const FILE_SYSTEMS = [
-  { type: 'bpf', path: '/sys/fs/bpf', magic: 0xcafe4a11 },
-  { type: 'tracefs', path: '/sys/kernel/tracing', magic: 0x74726163 },
+  { type: 'bpf', path: '/sys/fs/bpf', magic: BPF_FS_MAGIC },
+  { type: 'tracefs', path: '/sys/kernel/tracing', magic: TRACEFS_MAGIC },
 ] as const
 
 /**

@@ -13,7 +13,7 @@ import type { ExecutionContext, TestFn } from 'ava'
 import { mapTypes } from '../../../src/abi/generated/enums.ts'
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../../src/abi/generated/flags.ts'
 import { attr, mapInfo } from '../../../src/abi/generated/layouts.ts'
-import { F_GETFD, FD_CLOEXEC } from '../../../src/abi/linux.ts'
+import { F_GETFD, FD_CLOEXEC, O_CLOEXEC, O_NONBLOCK } from '../../../src/abi/linux.ts'
 import { EBADF, EEXIST, EINVAL, ENOENT, errnoName, errnos } from '../../../src/base/errno.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import type { AttrFields } from '../../../src/syscalls/attr.ts'
@@ -60,7 +60,7 @@ function arrayMap(fields: AttrFields<'map_create'> = {}): OwnedFd {
 }
 
 function eventFd(): OwnedFd {
-  return OwnedFd.adopt(syscallEntry().syscall(nr.eventfd2, 0, 0o2004000), 'event')
+  return OwnedFd.adopt(syscallEntry().syscall(nr.eventfd2, 0, O_CLOEXEC | O_NONBLOCK), 'event')
 }
 
 function signal(fd: number): void {
@@ -159,7 +159,7 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
   test('an asynchronous call lets the event loop run', async t => {
     using event = eventFd()
     const { syscall, syscallAsync } = syscallEntry()
-    const epoll = OwnedFd.adopt(syscall(nr.epoll_create1, 0o2000000), 'epoll')
+    const epoll = OwnedFd.adopt(syscall(nr.epoll_create1, O_CLOEXEC), 'epoll')
     const events = allocate(16)
     let ticks = 0
     const timer = setInterval(() => ticks++, 5)

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { mapTypes } from '../../../src/abi/generated/enums.ts'
-import { F_GETFD, RLIMIT_NOFILE } from '../../../src/abi/linux.ts'
+import { F_GETFD, O_CLOEXEC, O_NONBLOCK, RLIMIT_NOFILE } from '../../../src/abi/linux.ts'
 import { features } from '../../../src/kernel/probes/features.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { mapLookupElem } from '../../../src/syscalls/elem.ts'
@@ -76,7 +76,7 @@ function openFds(): string[] {
 /** An eventfd that is readable from `signal` until `drain`. */
 function eventFd(): { fd: number; signal(): void; drain(): void } {
   const { syscall } = syscallEntry()
-  const fd = syscall(nr.eventfd2, 0, 0o2004000)
+  const fd = syscall(nr.eventfd2, 0, O_CLOEXEC | O_NONBLOCK)
   const one = allocate(8)
   one.bytes[0] = 1
   const out = allocate(8)
@@ -336,7 +336,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
   },
   'worker calls': () => {
     const { syscallAsync } = syscallEntry()
-    const nobody = OwnedFd.adopt(syscallEntry().syscall(nr.epoll_create1, 0o2000000), 'epoll')
+    const nobody = OwnedFd.adopt(syscallEntry().syscall(nr.epoll_create1, O_CLOEXEC), 'epoll')
     const event = allocate(16)
     for (let i = 0; i < 8; i++) void syscallAsync(nr.epoll_pwait, nobody.fd, event.address, 1, 150)
     setTimeout(() => post('calling'), 20)

@@ -12,13 +12,13 @@ import { F_GETFD } from '../abi/linux.ts'
 import type { BpfErrorCode } from '../base/error-codes.ts'
 import { BpfError } from '../base/errors.ts'
 import { printable } from '../base/text.ts'
+import { FD_RANGE, isFd } from '../syscalls/descriptor.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { systemError } from '../syscalls/errno.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { nr } from '../syscalls/numbers.ts'
 import { kinds, type ObjectKind } from './kinds.ts'
 
-const MOST_FD = 0x7fff_ffff
 const MOST_ID = 0xffff_ffff
 
 const kindOfFile: ReadonlyMap<string, ObjectKind> = new Map(
@@ -47,8 +47,7 @@ export function objectKind(fd: number): ObjectKind | (string & {}) | undefined {
  * @throws RangeError when it is not an integer from 0 to 2^31 - 1
  */
 export function checkFd(fd: number, action: string): void {
-  if (Number.isInteger(fd) && fd >= 0 && fd <= MOST_FD) return
-  throw new RangeError(`${action}: a descriptor is an integer from 0 to ${MOST_FD}`)
+  if (!isFd(fd)) throw new RangeError(`${action}: ${FD_RANGE}`)
 }
 
 /**

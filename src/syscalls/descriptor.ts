@@ -17,6 +17,17 @@ import { nr } from './numbers.ts'
 
 type Kernel = Pick<SyscallEntry, 'syscall'>
 
+/** The most that a descriptor can be: the kernel has them in an `int`. */
+const MOST = 0x7fff_ffff
+
+/** What a descriptor is, for errors about a number that cannot be one. */
+export const FD_RANGE: string = `a descriptor is an integer from 0 to ${MOST}`
+
+/** Whether a number can be a descriptor, as {@link FD_RANGE} says. */
+export function isFd(fd: number): boolean {
+  return Number.isInteger(fd) && fd >= 0 && fd <= MOST
+}
+
 /**
  * Duplicates a descriptor onto a new one that ends with this thread, or with the process on the main thread.
  *

@@ -6,7 +6,7 @@
 
 import { closedError } from '../base/errors.ts'
 import { debugLog } from './debug.ts'
-import { closeFd, disownFd, duplicateFd, takeFd } from './descriptor.ts'
+import { closeFd, disownFd, duplicateFd, FD_RANGE, isFd, takeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 
@@ -39,12 +39,11 @@ export class OwnedFd implements Disposable {
    *
    * @param fd the descriptor; from now on only the owner may use or close it
    * @param what names it in messages: `'map counters'`
-   * @throws RangeError when it is negative
+   * @throws RangeError when it cannot be a descriptor
    * @throws BpfError when it has to be moved and the process has no descriptor left (`EMFILE`); it is closed then
    */
   static adopt(fd: number, what: string): OwnedFd {
-    if (!Number.isInteger(fd) || fd < 0)
-      throw new RangeError(`Cannot adopt ${what}: ${fd} is not a descriptor`)
+    if (!isFd(fd)) throw new RangeError(`Cannot adopt ${fd} as ${what}: ${FD_RANGE}`)
     const taken = takeFd(syscallEntry(), fd)
     if (taken < 0) throw systemError(`Cannot adopt ${what}`, taken, 'fcntl(F_DUPFD_CLOEXEC)')
     return new OwnedFd(taken, what)

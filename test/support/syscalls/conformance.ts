@@ -387,11 +387,13 @@ export function conformance(ava: TestFn, backend: SyscallEntry['backend']): void
     t.is(syscallEntry().syscall(nr.close, fd), 0)
   })
 
-  test('a negative number is not adopted', t => {
-    t.throws(() => OwnedFd.adopt(-1, 'map'), {
-      instanceOf: RangeError,
-      message: 'Cannot adopt map: -1 is not a descriptor',
-    })
+  test('a number that cannot be a descriptor is not adopted', t => {
+    for (const fd of [-1, 1.5, 2 ** 31, 2 ** 32]) {
+      t.throws(() => OwnedFd.adopt(fd, 'map'), {
+        instanceOf: RangeError,
+        message: `Cannot adopt ${fd} as map: a descriptor is an integer from 0 to 2147483647`,
+      })
+    }
   })
 
   const mapped = (map: OwnedFd, region: Partial<MappingRegion> = {}): SharedMapping =>

@@ -85,7 +85,7 @@ export class ElfFile {
   readonly sections: readonly ElfSection[]
   /** All symbols of the symbol table; the index is the symbol's number. */
   readonly symbols: readonly ElfSymbol[]
-  /** What bounds the memory and time of reading it. */
+  /** @internal What bounds the memory and time of reading it. */
   readonly limits: Required<ObjectLimits>
   readonly #bytes: Uint8Array
   // Indexes, made when they are needed: files may have as many sections as bytes allow.
@@ -169,7 +169,11 @@ export class ElfFile {
     return new ByteReader(this.data(section), this.byteOrder, where)
   }
 
-  /** An error about a place in a section; about its start, when no other place is to blame. */
+  /**
+   * An error about a place in a section; about its start, when no other place is to blame.
+   *
+   * @internal
+   */
   error(reason: string, section: Pick<ElfSection, 'name'>, offset = 0): ObjectFileError {
     return new ObjectFileError(reason, {
       section: section.name,
@@ -178,12 +182,20 @@ export class ElfFile {
     })
   }
 
-  /** An error about a field of the file's header. */
+  /**
+   * An error about a field of the file's header.
+   *
+   * @internal
+   */
   headerError(reason: string, offset: number): ObjectFileError {
     return new ObjectFileError(reason, { offset, ...(this.file === undefined ? {} : { file: this.file }) })
   }
 
-  /** An error about a symbol of the symbol table. */
+  /**
+   * An error about a symbol of the symbol table.
+   *
+   * @internal
+   */
   symbolError(reason: string, symbol: ElfSymbol): ObjectFileError {
     const table = this.sections.find(each => each.type === sectionTypes.symtab)
     return this.error(reason, table ?? { name: '.symtab' }, this.symbols.indexOf(symbol) * SYMBOL_SIZE)

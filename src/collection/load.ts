@@ -48,6 +48,11 @@ export interface CollectionOptions<S extends CollectionShape = CollectionShape> 
    */
   maps?: { readonly [N in ShapeNames<S, 'maps'>]?: BpfMap<unknown, unknown> }
   /**
+   * Maps that inner maps are like, by the name of the map of maps: for those that the object does not describe. Default:
+   * `innerMap` of the spec.
+   */
+  innerMaps?: { readonly [N in ShapeNames<S, 'maps'>]?: BpfMap<unknown, unknown> }
+  /**
    * Addresses of symbols that the object uses and does not define, by name: these are not looked up in the kernel.
    * Functions are defined in `CollectionSpec.functions`.
    */
@@ -208,14 +213,16 @@ function createMaps(
 ): Map<string, BpfMap<unknown, unknown>> {
   const maps = new Map<string, BpfMap<unknown, unknown>>()
   const given = options.maps ?? {}
-  for (const name of Object.keys(given)) spec.maps.get(name)
+  for (const name of [...Object.keys(given), ...Object.keys(options.innerMaps ?? {})]) spec.maps.get(name)
   // Maps of maps come last: their contents are the other maps.
   const ordered = mapSpecs(spec, options).sort(([, a], [, b]) => Number(hasMaps(a)) - Number(hasMaps(b)))
   for (const [name, map] of ordered) {
     if (map.autocreate === false) continue
     const replacement = Object.hasOwn(given, name) ? given[name] : undefined
     const handle =
-      replacement === undefined ? createMap(map, options, types, maps) : takeReplacement(map, replacement)
+      replacement === undefined
+        ? createMap([name, map], options, types, maps)
+        : takeReplacement(map, replacement)
     maps.set(name, cleanup.add(handle))
   }
   // Back in the order of the spec.
@@ -236,7 +243,7 @@ function takeReplacement(spec: MapSpec, map: BpfMap<unknown, unknown>): BpfMap<u
 }
 
 function createMap(
-  spec: MapSpec,
+  [name, spec]: readonly [name: string, spec: MapSpec],
   options: CollectionOptions,
   { types, refusal, structOps }: MapTypes,
   maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
@@ -247,6 +254,9 @@ function createMap(
   }
   if (types !== undefined && spec.btf !== undefined) createOptions.btfFd = types.fd
   if (options.pinPath !== undefined) createOptions.pinPath = options.pinPath
+  const { innerMaps = {} } = options
+  const template = Object.hasOwn(innerMaps, name) ? innerMaps[name] : undefined
+  if (template !== undefined) createOptions.innerMapFd = template.fd
   const image = structOps.get(spec.name)
   if (image !== undefined) {
     createOptions.kernelValue = image

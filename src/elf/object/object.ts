@@ -25,6 +25,7 @@ import { bindExterns, kconfigMap, kconfigVariables, readExterns } from './extern
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
 import { whyNoPrograms } from './no-programs.ts'
+import { findPointers } from './pointers.ts'
 import { readStructOps } from './struct-ops.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
 import { fillTailCalls } from './tail-calls.ts'
@@ -113,6 +114,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
   const code = elf.sections.filter(each => each.size > 0 && symbols.isCode(each))
   const functions = readFunctions(elf, code, symbols, info)
   bindExterns(elf, functions, externs)
+  const pointers = findPointers(elf, symbols, functions)
   const inArena = placeInArena(elf, btf, symbols, { maps, functions })
   const license = readLicense(elf)
   const version = readVersion(elf)
@@ -128,7 +130,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
     ],
     functions: new Map(functions.map(each => [each.name, each.instructions])),
     noPrograms: programs.size === 0 ? whyNoPrograms(code, functions) : undefined,
-    externs: new Map(externs.map(each => [each.name, each])),
+    externs: new Map([...externs, ...pointers].map(each => [each.name, each])),
     btf,
     license,
     version,

@@ -7,6 +7,7 @@
  */
 
 import type { Codec } from '../../base/codec.ts'
+import { BpfError } from '../../base/errors.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
 import { describeMap } from '../map-error.ts'
 import type { MapSpec } from '../spec.ts'
@@ -16,12 +17,15 @@ import type { DescriptorOwner } from './descriptors.ts'
  * The template of a map of maps, held only until the map is created.
  *
  * @param create creates the template
- * @throws TypeError when the spec has no template
+ * @throws BpfError `ERR_INVALID_SPEC` when the spec has no template
  */
 export function createTemplate(spec: MapSpec, create: (template: MapSpec) => number): OwnedFd {
   const { innerMap } = spec
   if (innerMap === undefined) {
-    throw new TypeError(`Cannot create ${describeMap(spec)}: a map of maps needs innerMap or innerMapFd`)
+    throw new BpfError(
+      `Cannot create ${describeMap(spec)}: nothing says what its inner maps are. Set innerMap of its spec, or give a map that they are like (innerMaps of a collection, innerMapFd of one map)`,
+      { code: 'ERR_INVALID_SPEC' },
+    )
   }
   return OwnedFd.adopt(create(innerMap), describeMap(innerMap))
 }

@@ -28,6 +28,23 @@ kernelTest('a legacy map of maps has a template, and is filled by hand', [], t =
   t.is(maps.get('on_node').typed(u32, u32).get(1), 1)
 })
 
+kernelTest('the caller gives a map that inner maps are like', [], t => {
+  const spec = objectSpec('legacy-sample')
+  const outer = spec.maps.get('outer')
+  delete outer.innerMap
+  t.throws(() => Collection.load(spec), {
+    code: 'ERR_INVALID_SPEC',
+    message: /^Cannot create map outer: nothing says what its inner maps are\. /,
+  })
+  using like = BpfMap.create(spec.maps.get('inner'))
+  using collection = Collection.load(spec, { innerMaps: { outer: like } })
+  const { maps, programs } = collection
+  maps.get('inner').typed(u32, u64).set(1, 123n)
+  maps.get('outer').set(Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0), maps.get('inner'))
+  t.is(runOnce(programs.get('read_inner')), 123)
+  t.throws(() => Collection.load(spec, { innerMaps: { outre: like } }), { code: 'ERR_NO_SUCH_NAME' })
+})
+
 kernelTest('maps of iproute2 are pinned where they say, and found there by the next load', [], t => {
   using bpffs = temporaryBpffs()
   const load = (): Collection => loadObject('legacy-iproute2', undefined, { pinPath: bpffs.path })

@@ -1,4 +1,5 @@
 import { u32, u64 } from '../../../src/base/codecs.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
@@ -85,7 +86,8 @@ kernelTest('the template may be a map that exists', [], t => {
 
 kernelTest('a map of maps needs a template', [], t => {
   t.throws(() => BpfMap.create({ name: 'outer', type: 'hash_of_maps', keySize: 4, maxEntries: 1 }), {
-    instanceOf: TypeError,
-    message: 'Cannot create map outer: a map of maps needs innerMap or innerMapFd',
+    instanceOf: BpfError,
+    code: 'ERR_INVALID_SPEC',
+    message: /^Cannot create map outer: nothing says what its inner maps are\. /,
   })
 })

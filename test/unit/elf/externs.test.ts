@@ -277,6 +277,45 @@ test('a jump table is an extern with a reason', t => {
   })
 })
 
+test('a variable with a pointer in it is an extern with a reason where a program uses it', t => {
+  const load = (offset: number): Instruction => loadImm64(r1, offset)
+  const bytes = writeElf({
+    sections: [
+      code('socket', [load(8), exit(), load(0), load(24), load(32), exit()], {
+        relocations: [0, 24, 40, 56].map(offset => ({ offset, symbol: 5 })),
+      }),
+      {
+        name: '.data',
+        data: new Uint8Array(48),
+        relocations: [16, 40].map(offset => ({ offset, symbol: 6 })),
+      },
+      { name: '.rodata.str1.1', data: new Uint8Array(4) },
+    ],
+    symbols: [
+      { name: 'bad', section: 1, size: 24 },
+      { name: 'good', section: 1, value: 24, size: 56 },
+      { name: 'table', type: 'object', binding: 'local', section: 2, value: 8, size: 16 },
+      { name: 'count', type: 'object', section: 2, value: 0, size: 8 },
+      { name: '', type: 'section', binding: 'local', section: 2 },
+      { name: '', type: 'section', binding: 'local', section: 3 },
+    ],
+  })
+  t.is(
+    reasonOf(bytes, '.data+8'),
+    'variable table of section .data holds a pointer to .rodata.str1.1, which has no address in the kernel; let the program choose, with an array of values or a switch',
+  )
+  // Where no symbol says what ends where, any pointer behind it counts.
+  t.regex(reasonOf(bytes, '.data+24')!, /^variable at 24 of section \.data holds a pointer to /)
+  t.is(reasonOf(bytes, '.data+0'), undefined)
+  const { programs } = parseObject(bytes)
+  t.deepEqual(programs.get('bad')!.instructions[0]!.reference, { kind: 'extern', name: '.data+8', addend: 0 })
+  t.deepEqual(programs.get('good')!.instructions[0]!.reference, {
+    kind: 'map_value',
+    name: '.data',
+    offset: 0,
+  })
+})
+
 test('an option must have a type that options have', t => {
   const message =
     'Extern x: options of the configuration have no such type (x.o, section .symtab, offset 0x30)'

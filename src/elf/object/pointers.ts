@@ -1,0 +1,86 @@
+/**
+ * Pointers in variables, such as tables of strings or functions. Nothing gives them addresses that a program could use,
+ * neither libbpf nor the kernel: programs that use such a variable are not loaded.
+ *
+ * Source: libbpf `bpf_object__elf_collect`, which skips the relocations of data sections.
+ *
+ * @module
+ */
+
+import type { UndefinedExtern } from '../../programs/extern-spec.ts'
+import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../file.ts'
+import type { ObjectFunction } from './code.ts'
+import type { ObjectSymbols } from './symbols.ts'
+
+/** What lies in a section, in order. */
+interface Contents {
+  readonly section: ElfSection
+  readonly variables: readonly ElfSymbol[]
+  readonly pointers: readonly ElfRelocation[]
+}
+
+/**
+ * Turns references to variables with pointers in them into references to externs that nothing defines.
+ *
+ * @returns these externs
+ */
+export function findPointers(
+  elf: ElfFile,
+  symbols: ObjectSymbols,
+  functions: readonly ObjectFunction[],
+): UndefinedExtern[] {
+  const sections = new Map<string, Contents>()
+  for (const section of elf.sections) {
+    if (section.size === 0 || !(symbols.isData(section) || symbols.isArena(section))) continue
+    const pointers = elf.relocations(section).sort((a, b) => a.offset - b.offset)
+    if (pointers.length === 0) continue
+    const variables = elf
+      .symbolsIn(section)
+      .filter(({ type }) => type === 'object')
+      .sort((a, b) => a.value - b.value)
+    sections.set(section.name, { section, variables, pointers })
+  }
+  const found = new Map<string, UndefinedExtern>()
+  if (sections.size === 0) return []
+  for (const { instructions } of functions) {
+    for (const instruction of instructions) {
+      const { reference } = instruction
+      if (reference?.kind !== 'map_value') continue
+      const contents = sections.get(reference.name)
+      const reason = contents && whyUnusable(elf, contents, reference.offset)
+      if (reason === undefined) continue
+      const name = `${reference.name}+${reference.offset}`
+      found.set(name, { kind: 'undefined', name, essentialName: name, weak: false, typeId: 0, reason })
+      instruction.reference = { kind: 'extern', name, addend: 0 }
+    }
+  }
+  return [...found.values()]
+}
+
+/** Why the variable at an offset cannot be used; `undefined` when no pointer is in it. */
+function whyUnusable(
+  elf: ElfFile,
+  { section, variables, pointers }: Contents,
+  offset: number,
+): string | undefined {
+  const last = variables[countUpTo(variables, offset, each => each.value) - 1]
+  const owner = last !== undefined && offset < last.value + last.size ? last : undefined
+  // Without a symbol it is not known where the variable ends.
+  const [start, end] = owner === undefined ? [offset, section.size] : [owner.value, owner.value + owner.size]
+  const pointer = pointers[countUpTo(pointers, start - 1, each => each.offset)]
+  if (pointer === undefined || pointer.offset >= end) return undefined
+  const { symbol } = pointer
+  const target = symbol.name === '' ? (elf.sectionOf(symbol)?.name ?? 'nothing') : symbol.name
+  return `variable ${owner?.name ?? `at ${offset}`} of section ${section.name} holds a pointer to ${target}, which has no address in the kernel; let the program choose, with an array of values or a switch`
+}
+
+/** How many elements, in the order of their offsets, begin at an offset or before it. */
+function countUpTo<T>(sorted: readonly T[], offset: number, offsetOf: (each: T) => number): number {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (offsetOf(sorted[middle]!) <= offset) low = middle + 1
+    else high = middle
+  }
+  return low
+}

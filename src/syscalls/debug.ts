@@ -5,9 +5,10 @@
  * @module
  */
 
-import { createRequire } from 'node:module'
-import type { Debugger } from 'debug'
+import { format } from 'node:util'
+import type { Debug } from 'debug'
 import { printable } from '../base/text.ts'
+import { loadFromPackage } from './packages.ts'
 
 /** Prints a message; `%s` and `%d` stand for the arguments. Control characters in them are escaped. */
 export type DebugLog = (format: string, ...args: readonly (string | number)[]) => void
@@ -20,9 +21,31 @@ export type DebugLog = (format: string, ...args: readonly (string | number)[]) =
  */
 export function debugLog(namespace: string): DebugLog | undefined {
   if (process.env.DEBUG === undefined) return undefined
-  const createDebug: (namespace: string) => Debugger = createRequire(import.meta.url)('debug')
+  createDebug ??= loadDebug()
   const debug = createDebug(namespace)
   if (!debug.enabled) return undefined
   return (format, ...args) =>
     debug(format, ...args.map(each => (typeof each === 'string' ? printable(each) : each)))
+}
+
+let createDebug: Debug | undefined
+
+/**
+ * Loads `debug` with an environment of ours. Its own for Node.js tries to load `supports-color`, which it does not depend
+ * on: wherever that is found, it would run.
+ */
+function loadDebug(): Debug {
+  const setup = loadFromPackage('debug', 'src/common.js') as (environment: object) => Debug
+  return setup({
+    colors: [0],
+    useColors: () => false,
+    load: () => process.env.DEBUG,
+    save() {},
+    destroy() {},
+    // As `debug` prints where the output is not a terminal.
+    formatArgs(this: { namespace: string }, args: [string, ...unknown[]]) {
+      args[0] = `${new Date().toISOString()} ${this.namespace} ${args[0]}`
+    },
+    log: (...args: unknown[]) => process.stderr.write(`${format(...args)}\n`),
+  })
 }

@@ -1,7 +1,7 @@
 /**
  * The one way into the kernel: one of two backends, chosen at the first call, per thread.
  *
- * The shim (`native/`) is taken where its prebuilt file is present, else koffi. `EBPF_TS_BACKEND=koffi` or
+ * The shim (`native/`) is taken where its prebuilt file is in this package or named by `EBPF_TS_SHIM`, else koffi. `EBPF_TS_BACKEND=koffi` or
  * `shim` in the environment forces one. Importing this file loads nothing native.
  *
  * @module
@@ -54,7 +54,7 @@ function openEntry(wanted: string | undefined): SyscallEntry {
   const shim = openShim()
   if (shim === undefined && wanted === 'shim') {
     throw new BpfError(
-      'Cannot use EBPF_TS_BACKEND=shim: no prebuilt shim for this platform is installed (npm run build:native in a clone); unset it to use koffi',
+      'Cannot use EBPF_TS_BACKEND=shim: this package has no prebuilt shim for this platform (npm run build:native in a clone, or EBPF_TS_SHIM=/absolute/path.node); unset it to use koffi',
       { code: 'ERR_BACKEND' },
     )
   }

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import { BpfError } from '../../base/errors.ts'
 import { CALL_WORDS } from '../numbers.ts'
+import { findPackage, loadFromPackage } from '../packages.ts'
 import type { SyscallEntry } from './syscall-entry.ts'
 import { EpollLoop } from './watch-epoll.ts'
 import { PollWatcher } from './watch-poll.ts'
@@ -87,7 +87,15 @@ export function openKoffi(): SyscallEntry {
 
 function loadKoffi(): typeof import('koffi') {
   try {
-    return createRequire(import.meta.url)('koffi')
+    const folder = findPackage('koffi')
+    if (folder === undefined) throw new Error('it is in none of the node_modules folders above this package')
+    // koffi looks for its binary as `require` does, in global folders too when the package with it is missing. This other
+    // entry looks only beside itself, for one that was built there.
+    const binary = findPackage(`@koromix/koffi-${process.platform}-${process.arch}`, folder)
+    return loadFromPackage(
+      'koffi',
+      binary === undefined ? 'indirect.cjs' : 'index.cjs',
+    ) as typeof import('koffi')
   } catch (cause) {
     throw new BpfError('Cannot load koffi: it, or its binary for this platform, is not installed', {
       code: 'ERR_BACKEND',

@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BpfError, closedError } from '../../base/errors.ts'
 import { CALL_WORDS } from '../numbers.ts'
@@ -86,20 +86,26 @@ const calls = new WeakMap<() => number, Uint32Array>()
 /** From here to the root of the package: from `dist/library.js`, or from where its own tests are built to. */
 const ROOT = import.meta.url.includes('/build/src/syscalls/') ? '../../../..' : '..'
 
-/** The file built in this package, or that of an installed package; with either name of the C library, as it uses none. */
+/**
+ * The file that the environment names, or else the one in this package, with either name of the C library, as it uses
+ * none. No other package is searched for one: whoever can install a package above this one, or name a folder in the
+ * environment, would have root run it.
+ *
+ * @throws BpfError `ERR_BACKEND` when the environment names no file by its absolute path
+ */
 function findShim(): string | undefined {
+  const named = process.env.EBPF_TS_SHIM
+  if (named !== undefined && named !== '') {
+    if (isAbsolute(named) && existsSync(named)) return named
+    const reason = isAbsolute(named) ? 'the file does not exist' : 'it is not an absolute path'
+    throw new BpfError(`Cannot load the native shim EBPF_TS_SHIM=${named}: ${reason}`, {
+      code: 'ERR_BACKEND',
+    })
+  }
   const platforms = ['gnu', 'musl'].map(libc => `linux-${process.arch}-${libc}`)
   for (const platform of platforms) {
     const url = new URL(`${ROOT}/native/shim.${platform}.node`, import.meta.url)
     if (existsSync(url)) return fileURLToPath(url)
-  }
-  const { resolve } = createRequire(import.meta.url)
-  for (const platform of platforms) {
-    try {
-      return resolve(`@ebpf-ts/shim-${platform}`)
-    } catch {
-      // Not there: the next.
-    }
   }
   return undefined
 }

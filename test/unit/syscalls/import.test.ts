@@ -57,7 +57,7 @@ test('a shim that is asked for and absent is missed at the first call', t => {
     name: 'BpfError',
     code: 'ERR_BACKEND',
     message:
-      'Cannot use EBPF_TS_BACKEND=shim: no prebuilt shim for this platform is installed (npm run build:native in a clone); unset it to use koffi',
+      'Cannot use EBPF_TS_BACKEND=shim: this package has no prebuilt shim for this platform (npm run build:native in a clone, or EBPF_TS_SHIM=/absolute/path.node); unset it to use koffi',
   })
 })
 

@@ -1,10 +1,11 @@
 /**
- * What a benchmark found, as it is written to JSON and read back: every sample, and the machine it was taken on. Pure.
+ * What a benchmark found, as it is written to JSON and read back: every sample, and the machine it was taken on.
  *
  * @module
  */
 
 import { BpfError } from '../base/errors.ts'
+import { readRegularFile } from '../kernel/read-file.ts'
 import type { BodyName } from './bodies.ts'
 import type { Environment } from './environment.ts'
 import type { Hits } from './rounds.ts'
@@ -122,6 +123,19 @@ export function parseProbesDocument(text: string, name: string): ProbesDocument 
   const wrong = misfit(value)
   if (wrong !== undefined) throw invalid(`${wrong} is missing or of the wrong kind`)
   return parsed as ProbesDocument
+}
+
+/** Bytes that a document may have: a million samples have twenty million. */
+const MAX_SIZE = 64 << 20
+
+/**
+ * Reads a document that `ebpf-ts bench probes --json` wrote.
+ *
+ * @throws BpfError with the errno's name as code when the file cannot be read, `ERR_NOT_A_FILE` when it is not a regular
+ *   file, `EFBIG` when it is larger than 64 MiB, `ERR_INVALID_DOCUMENT` when it is something else
+ */
+export function readProbesDocument(path: string): ProbesDocument {
+  return parseProbesDocument(readRegularFile(path, MAX_SIZE).toString('utf8'), path)
 }
 
 /** The first part that readers of a document count on and that is not there. */

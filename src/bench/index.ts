@@ -15,6 +15,7 @@ export {
   type ProbesDocument,
   parseProbesDocument,
   type Row,
+  readProbesDocument,
   type Settings,
   type Space,
   type UnmeasuredRow,

@@ -4,21 +4,23 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Instruction } from '../asm/instruction.ts'
 import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
-import { fileError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { DataVariable } from '../elf/object/data.ts'
 import { type ObjectOptions, parseObject } from '../elf/object/object.ts'
+import { readRegularFile } from '../kernel/read-file.ts'
 import { copyMapSpec, type MapSpec } from '../maps/spec.ts'
 import type { ExternSpec } from '../programs/extern-spec.ts'
 import { copyInstructions, copyProgramSpec, type ProgramSpec } from '../programs/spec.ts'
 import { Named, type NamedTypes } from './named.ts'
 import type { CollectionShape, ShapeNames, ShapeVariableSpecs } from './shape.ts'
 import { VariableSpec } from './variable-spec.ts'
+
+/** Bytes that an object file may have; compilers write some megabytes at most, with debug information. */
+const MAX_OBJECT_SIZE = 512 << 20
 
 /** What a collection consists of; everything may be left out. */
 export interface CollectionParts {
@@ -107,7 +109,8 @@ export class CollectionSpec<S extends CollectionShape = CollectionShape> {
    *
    * @param file a path, or a `file:` URL such as `new URL('./mine.bpf.o', import.meta.url)`
    * @typeParam S shape of the object, which is not checked
-   * @throws BpfError with the errno's name as code when the file cannot be read
+   * @throws BpfError with the errno's name as code when the file cannot be read, `ERR_NOT_A_FILE` when it is not a regular
+   *   file, `EFBIG` when it is larger than 512 MiB
    * @throws TypeError for a URL of another scheme
    */
   static fromFile<S extends CollectionShape = CollectionShape>(
@@ -118,13 +121,7 @@ export class CollectionSpec<S extends CollectionShape = CollectionShape> {
       throw new TypeError(`Cannot read ${file.href}: not a file: URL`)
     }
     const path = file instanceof URL ? fileURLToPath(file) : file
-    let bytes: Uint8Array
-    try {
-      bytes = readFileSync(path)
-    } catch (error) {
-      throw fileError(`Cannot read ${path}`, error)
-    }
-    return CollectionSpec.parse<S>(bytes, basename(path), options)
+    return CollectionSpec.parse<S>(readRegularFile(path, MAX_OBJECT_SIZE), basename(path), options)
   }
 
   /** A deep copy that can be edited alone. */

@@ -6,18 +6,17 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { gunzipSync } from 'node:zlib'
 import { helperSince } from '../abi/helper-since.ts'
 import { call } from '../asm/calls.ts'
 import { exit } from '../asm/jumps.ts'
-import { fileErrno } from '../base/errno.ts'
-import { BpfError, fileError } from '../base/errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { answerOf, discard, loadCode } from './probes/experiment.ts'
 import { defineFeature, type Feature } from './probes/probe.ts'
+import { readRegularFile } from './read-file.ts'
 
-/** Bytes that a configuration may unpack to; they have some hundred thousand. */
+/** Bytes that a configuration may have, and unpack to; they have some hundred thousand. */
 const MAX_SIZE = 16 << 20
 const GZIP_MAGIC = [0x1f, 0x8b] as const
 
@@ -60,10 +59,10 @@ export function kernelConfig(paths: readonly string[] = defaultPaths()): Map<str
   for (const path of paths) {
     let bytes: Buffer
     try {
-      bytes = readFileSync(path)
+      bytes = readRegularFile(path, MAX_SIZE, `Cannot read the kernel's configuration: ${path}`)
     } catch (error) {
-      if (fileErrno(error) === 'ENOENT') continue
-      throw fileError(`Cannot read the kernel's configuration: ${path}`, error)
+      if (error instanceof BpfError && error.code === 'ENOENT') continue
+      throw error
     }
     return parseKconfig(unpacked(bytes, path).toString('utf8'))
   }

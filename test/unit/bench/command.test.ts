@@ -77,5 +77,5 @@ test('files that are no documents, or are not there, have exit code 1', t => {
   )
   const missing = bench('probes', '--compare', `${path}.gone`, path!)
   t.is(missing.status, 1)
-  t.regex(missing.stderr, /^ebpf-ts bench probes: ENOENT: no such file or directory/)
+  t.regex(missing.stderr, /^ebpf-ts bench probes: Cannot read .*: ENOENT: no such file or directory/)
 })

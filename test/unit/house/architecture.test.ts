@@ -205,10 +205,33 @@ test('packages that are imported are dependencies', t => {
 test('koffi and the shim are each loaded in one file', t => {
   const loading = (pattern: RegExp): string[] =>
     sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path)
-  t.deepEqual(loading(/\b(?:from|import|require)\b\s*\(?\s*'koffi'/), ['syscalls/backends/koffi.ts'])
+  t.deepEqual(loading(/\b(?:from|import|require|loadFromPackage)\b\s*\(?\s*'koffi'/), [
+    'syscalls/backends/koffi.ts',
+  ])
   t.deepEqual(loading(/\.node\b['"`]/), ['syscalls/backends/shim.ts'])
-  const requiring = ['syscalls/backends/koffi.ts', 'syscalls/backends/shim.ts', 'syscalls/debug.ts']
+  // `require` and `import` of a name search folders that anyone may own.
+  const requiring = ['syscalls/backends/shim.ts', 'syscalls/packages.ts']
   t.deepEqual(loading(/\bcreateRequire\(|\bprocess\.dlopen\(/), requiring)
+  t.deepEqual(loading(/\bloadFromPackage\(\s*'/), ['syscalls/backends/koffi.ts', 'syscalls/debug.ts'])
+})
+
+test('files that callers name are read in one place', t => {
+  // These read files of the kernel, or of this package.
+  const own = [
+    'bench/variants.ts',
+    'cli/commands/version.ts',
+    'kernel/btf.ts',
+    'kernel/cpus.ts',
+    'kernel/fdinfo.ts',
+    'kernel/pmu.ts',
+    'kernel/read-text.ts',
+    'kernel/tokens/create.ts',
+    'kernel/tracefs.ts',
+    'links/hooks/perf-event/probe-event.ts',
+    'symbols/traceable.ts',
+  ]
+  const reading = sources.filter(({ text }) => /\breadFile(?:Sync)?\(|\bcreateReadStream\(/.test(text))
+  t.deepEqual(reading.map(({ path }) => path).sort(), own)
 })
 
 test('hot paths do not log', t => {

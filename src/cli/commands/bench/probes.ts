@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import {
   ATTACH_COUNTS,
   benchProbes,
@@ -15,7 +15,7 @@ import {
   listVariants,
   measuredProbes,
   type ProbesDocument,
-  parseProbesDocument,
+  readProbesDocument,
   spoilers,
 } from '../../../bench/index.ts'
 import { type Command, defineCommand, type Invocation } from '../../form/command.ts'
@@ -75,7 +75,7 @@ export const command: Command = defineCommand({
       return measure(invocation)
     }
     if (first === undefined || second === undefined) throw new UsageError('--compare needs two files')
-    out.text(formatComparison(readDocument(first), readDocument(second)))
+    out.text(formatComparison(readProbesDocument(first), readProbesDocument(second)))
     return 0
   },
 })
@@ -119,10 +119,6 @@ async function measure({
   const measured = measuredProbes(document).length > 0
   if (svg !== undefined && measured) writeFileSync(svg, chartSvg(document))
   return measured && document.rows.every(({ status }) => status !== 'failed') ? 0 : 1
-}
-
-function readDocument(path: string): ProbesDocument {
-  return parseProbesDocument(readFileSync(path, 'utf8'), path)
 }
 
 function variants(placeholder: string, help: string): Option<readonly string[] | undefined> {

@@ -6,11 +6,12 @@
  * @module
  */
 
-import { accessSync, constants, readFileSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileErrno } from '../../../base/errno.ts'
 import { BpfError, fileError } from '../../../base/errors.ts'
 import { ElfFile } from '../../../elf/file.ts'
+import { MAX_FILE_SIZE, readRegularFile } from '../../../kernel/read-file.ts'
 
 const LIBRARY = /\.so(?:$|\.)/
 const LIBRARY_DIRECTORIES = ['/usr/lib64', '/usr/lib', '/lib64', '/lib']
@@ -80,7 +81,7 @@ export function fileSize(path: string): number {
  */
 export function readBinary(path: string): ElfFile {
   return ElfFile.parse(
-    explain(path, () => readFileSync(path)),
+    explain(path, () => readRegularFile(path, MAX_FILE_SIZE)),
     path,
   )
 }
@@ -89,8 +90,10 @@ function explain<T>(path: string, access: () => T): T {
   try {
     return access()
   } catch (error) {
-    const code = fileErrno(error)
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw fileError(`Cannot read ${path}`, error)
+    const code = error instanceof BpfError ? error.code : fileErrno(error)
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+      throw error instanceof BpfError ? error : fileError(`Cannot read ${path}`, error)
+    }
     throw new BpfError(`File ${path} does not exist`, { code, cause: error })
   }
 }

@@ -1,0 +1,74 @@
+/**
+ * Files that callers name: objects, BTF, programs with symbols, configurations. The one place that reads them.
+ *
+ * @module
+ */
+
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import { BpfError, fileError } from '../base/errors.ts'
+
+/** Bytes that are read in one call, as many as a buffer and a read may have on every system: 2 GiB less one page. */
+export const MAX_FILE_SIZE: number = 2 ** 31 - 4096
+
+/** Bytes of the first buffer for a file of procfs or sysfs, whose size is not known before it is read. */
+const FIRST_SIZE = 64 << 10
+
+/**
+ * Reads a regular file whole. Devices, FIFOs and sockets, which may never end or never begin, are refused without being
+ * opened; what takes the place of a file in that moment is opened without waiting, and refused too.
+ *
+ * @param maxSize greatest number of bytes
+ * @param action what fails, for messages. Default: `'Cannot read PATH'`
+ * @throws BpfError with the errno's name as code when it cannot be read, `ERR_NOT_A_FILE` when it is not a regular file,
+ *   `EFBIG` when it is larger than `maxSize`
+ */
+export function readRegularFile(
+  path: string,
+  maxSize: number,
+  action = `Cannot read ${path}`,
+): Buffer<ArrayBuffer> {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found !== undefined) requireRegular(found, action)
+    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
+    try {
+      const stats = fstatSync(fd)
+      requireRegular(stats, action)
+      return readAll(fd, stats.isFile() ? stats.size : 0, maxSize, action)
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    if (error instanceof BpfError) throw error
+    throw fileError(action, error)
+  }
+}
+
+function requireRegular(stats: Stats, action: string): void {
+  // Reading a directory fails with its own error.
+  if (stats.isFile() || stats.isDirectory()) return
+  const kind = stats.isFIFO() ? 'a FIFO' : stats.isSocket() ? 'a socket' : 'a device'
+  throw new BpfError(`${action}: ${kind}, not a regular file`, { code: 'ERR_NOT_A_FILE' })
+}
+
+/** Reads to the end, wherever that is: a file may grow, and those of procfs say that they are empty. */
+function readAll(fd: number, size: number, maxSize: number, action: string): Buffer<ArrayBuffer> {
+  if (size > maxSize) throw tooLarge(action, `${size} bytes`, maxSize)
+  // One byte more than expected shows the end without another buffer.
+  let buffer = Buffer.allocUnsafeSlow(Math.min(size > 0 ? size + 1 : FIRST_SIZE, maxSize + 1))
+  let length = 0
+  for (;;) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null)
+    if (count === 0) return buffer.subarray(0, length)
+    length += count
+    if (length > maxSize) throw tooLarge(action, 'it', maxSize)
+    if (length < buffer.length) continue
+    const larger = Buffer.allocUnsafeSlow(Math.min(2 * buffer.length, maxSize + 1))
+    buffer.copy(larger, 0, 0, length)
+    buffer = larger
+  }
+}
+
+function tooLarge(action: string, what: string, maxSize: number): BpfError {
+  return new BpfError(`${action}: ${what} exceeds the limit of ${maxSize} bytes`, { code: 'EFBIG' })
+}

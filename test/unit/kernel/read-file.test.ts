@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { BpfError } from '../../../src/base/errors.ts'
+import { readProbesDocument } from '../../../src/bench/document.ts'
+import { readBtfFile } from '../../../src/collection/btf-file.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { kernelConfig } from '../../../src/kernel/kconfig.ts'
+import { MAX_FILE_SIZE, readRegularFile } from '../../../src/kernel/read-file.ts'
+import { readBinary } from '../../../src/links/hooks/user-probes/binary.ts'
+
+function temporary(): { path: string; [Symbol.dispose](): void } {
+  const path = mkdtempSync(join(tmpdir(), 'read-file-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
+}
+
+/** Everything that reads a file which the caller names. */
+const readers: Readonly<Record<string, (path: string) => unknown>> = {
+  'CollectionSpec.fromFile': path => CollectionSpec.fromFile(path),
+  readBtfFile: path => readBtfFile(path),
+  kernelConfig: path => kernelConfig([path]),
+  readBinary,
+  readProbesDocument,
+}
+
+for (const [name, read] of Object.entries(readers)) {
+  test(`${name} reads nothing that may never end or never begin`, async t => {
+    using directory = temporary()
+    const fifo = join(directory.path, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const link = join(directory.path, 'link')
+    symlinkSync('/dev/zero', link)
+    const socket = join(directory.path, 'socket')
+    const server = createServer()
+    await new Promise<void>(resolve => server.listen(socket, resolve))
+    for (const [path, kind] of [
+      [fifo, 'a FIFO'],
+      ['/dev/zero', 'a device'],
+      [link, 'a device'],
+      [socket, 'a socket'],
+    ] as const) {
+      t.throws(() => read(path), {
+        instanceOf: BpfError,
+        code: 'ERR_NOT_A_FILE',
+        message: new RegExp(`^Cannot read .*${path}: ${kind}, not a regular file$`),
+      })
+    }
+    server.close()
+  })
+
+  test(`${name} has a limit, and says it`, t => {
+    using directory = temporary()
+    const path = join(directory.path, 'sparse')
+    writeFileSync(path, '')
+    truncateSync(path, 2 ** 40)
+    t.throws(() => read(path), {
+      instanceOf: BpfError,
+      code: 'EFBIG',
+      message: /: 1099511627776 bytes exceeds the limit of \d+ bytes$/,
+    })
+  })
+}
+
+test('a file is read to its end, whatever size it says it has', t => {
+  using directory = temporary()
+  const path = join(directory.path, 'file')
+  for (const size of [0, 1, 65_535, 65_536, 65_537, 1_000_000]) {
+    const bytes = Buffer.alloc(size, 7)
+    writeFileSync(path, bytes)
+    t.deepEqual(readRegularFile(path, MAX_FILE_SIZE), bytes)
+    if (size > 0) t.throws(() => readRegularFile(path, size - 1), { code: 'EFBIG' })
+    t.is(readRegularFile(path, size).length, size)
+  }
+})
+
+if (existsSync('/proc/cpuinfo')) {
+  test('the limit holds for files of procfs too, whose size is 0', t => {
+    t.true(readRegularFile('/proc/cpuinfo', 1 << 24).length > 100)
+    t.throws(() => readRegularFile('/proc/cpuinfo', 100), {
+      code: 'EFBIG',
+      message: 'Cannot read /proc/cpuinfo: it exceeds the limit of 100 bytes',
+    })
+  })
+}
+
+test('a file that cannot be read has the error of the system', t => {
+  using directory = temporary()
+  t.throws(() => readRegularFile(directory.path, 100), { instanceOf: BpfError, code: 'EISDIR' })
+  t.throws(() => readRegularFile(join(directory.path, 'none'), 100), { instanceOf: BpfError, code: 'ENOENT' })
+  appendFileSync(join(directory.path, 'file'), 'x')
+  t.throws(() => readRegularFile(join(directory.path, 'file', 'x'), 100), { code: 'ENOTDIR' })
+})

@@ -9,6 +9,14 @@
 // linux/fcntl.h, asm-generic/fcntl.h
 /** `open`, `dup3`: close on exec. Flags of the same meaning for other calls have its value. */
 export const O_CLOEXEC = 0o2000000
+/** `open`: a descriptor that only names a file. Since Linux 2.6.39. */
+export const O_PATH = 0o10000000
+/** `openat` and its kin: paths begin at the current directory. */
+export const AT_FDCWD = -100
+/** `fstatat`: of a symbolic link itself. */
+export const AT_SYMLINK_NOFOLLOW = 0x100
+/** `unlinkat`: remove a directory. */
+export const AT_REMOVEDIR = 0x200
 /** `open`, `eventfd2`: never block. */
 export const O_NONBLOCK = 0o4000
 /** `fcntl`: read the flags of a descriptor. */

@@ -39,8 +39,13 @@ export class Helper implements Disposable {
     this.#functions = code.functions
     this.#directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-bench-'))
     this.path = join(this.#directory, 'helper')
-    writeFileSync(this.path, helperFile(helperArchitecture(), code))
-    chmodSync(this.path, 0o755)
+    try {
+      writeFileSync(this.path, helperFile(helperArchitecture(), code))
+      chmodSync(this.path, 0o755)
+    } catch (error) {
+      this[Symbol.dispose]()
+      throw error
+    }
   }
 
   /**

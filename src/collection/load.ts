@@ -221,7 +221,7 @@ function createMaps(
     const replacement = Object.hasOwn(given, name) ? given[name] : undefined
     const handle =
       replacement === undefined
-        ? createMap([name, map], options, types, maps)
+        ? createMap([name, map], options, types, maps, cleanup)
         : takeReplacement(map, replacement)
     maps.set(name, cleanup.add(handle))
   }
@@ -247,6 +247,7 @@ function createMap(
   options: CollectionOptions,
   { types, refusal, structOps }: MapTypes,
   maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
+  cleanup: Cleanup,
 ): BpfMap<unknown, unknown> {
   const createOptions: CreateMapOptions = {
     token: options.token,
@@ -257,16 +258,18 @@ function createMap(
   const { innerMaps = {} } = options
   const template = Object.hasOwn(innerMaps, name) ? innerMaps[name] : undefined
   if (template !== undefined) createOptions.innerMapFd = template.fd
+  // Before the map itself: its descriptor is free again when the pin is taken back, which needs one.
+  const onPin = (made: Disposable): void => void cleanup.add(made)
   const image = structOps.get(spec.name)
   if (image !== undefined) {
     createOptions.kernelValue = image
     // Its value needs the programs, and registers them.
-    return BpfMap.create({ ...spec, valueSize: image.value.length, contents: [] }, createOptions)
+    return BpfMap.createStep({ ...spec, valueSize: image.value.length, contents: [] }, createOptions, onPin)
   }
   // Programs come into their arrays once they are loaded.
   const contents = spec.contents?.filter(each => !isProgram(each)) ?? []
   try {
-    return BpfMap.create({ ...spec, contents }, createOptions)
+    return BpfMap.createStep({ ...spec, contents }, createOptions, onPin)
   } catch (error) {
     if (refusal === undefined || !(error instanceof BpfError) || error.errno !== EINVAL) throw error
     throw withReason(error, `the kernel does not have the object's types: ${refusal.message}`)

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { statfsSync } from 'node:fs'
 import { BPF_FS_MAGIC } from '../abi/linux.ts'
 import { BpfError } from '../base/errors.ts'
+import { Directory } from '../syscalls/directory.ts'
 import { systemError } from '../syscalls/errno.ts'
 
 /** Where a BPF file system is mounted unless the caller says otherwise. */
@@ -19,7 +19,25 @@ export const DEFAULT_BPFFS = '/sys/fs/bpf'
  * @throws BpfError `ERR_NOT_BPFFS` when it is on another one, an errno's name when it cannot be reached
  */
 export function requireBpffs(directory: string, action: string): void {
-  if (inFileSystem(action, () => statfsSync(directory).type) === BPF_FS_MAGIC) return
+  openBpffs(directory, action).close()
+}
+
+/**
+ * Opens a directory of a BPF file system. What is then done in the directory is done on that file system, also when
+ * another process renames directories above.
+ *
+ * @param action what needs it: `'Cannot unpin /tmp/x'`
+ * @throws BpfError `ERR_NOT_BPFFS` when it is on another file system, an errno's name when it cannot be reached
+ */
+export function openBpffs(directory: string, action: string): Directory {
+  const opened = Directory.open(directory, action)
+  try {
+    if (opened.fileSystem(action) === BPF_FS_MAGIC) return opened
+  } catch (error) {
+    opened.close()
+    throw error
+  }
+  opened.close()
   throw new BpfError(
     `${action}: ${directory} is not on a BPF file system (mount one with: mount -t bpf bpf ${DEFAULT_BPFFS})`,
     { code: 'ERR_NOT_BPFFS' },

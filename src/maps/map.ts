@@ -87,6 +87,21 @@ export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements D
   }
 
   /**
+   * As `create`, for one step of several.
+   *
+   * @param onPin is given what takes a new pin back, with the directories that were made for it
+   *
+   * @internal
+   */
+  static createStep(
+    spec: MapSpec,
+    options: CreateMapOptions,
+    onPin: (made: Disposable) => void,
+  ): BpfMap<Uint8Array, unknown> {
+    return BpfMap.#raw(createMap(spec, options, onPin))
+  }
+
+  /**
    * Takes over a file descriptor of a map; `close` will close it. Since Linux 4.13.
    *
    * @throws RangeError when it is not an integer from 0 to 2^31 - 1

@@ -7,6 +7,7 @@
 import type { OwnedFd } from '../syscalls/fd.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
 import { kinds, type ObjectKind } from './kinds.ts'
+import type { MadePin } from './made-pin.ts'
 import { type PinOptions, pinObject } from './pin.ts'
 
 /** One kernel object, held by its descriptor. */
@@ -36,10 +37,11 @@ export class ObjectHandle implements Disposable {
    * Pins the object at a path on a bpffs. Since Linux 4.4; links since 5.7; BTF cannot be pinned.
    *
    * @param what names the object in messages: `'map counters'`
+   * @returns takes back what was made, for a later step that fails
    * @throws BpfError `EEXIST` when the path is taken, `ERR_NOT_BPFFS` when it is not on a bpffs
    */
-  pin(path: string, what: string, options: PinOptions = {}): void {
-    pinObject(this.fd.fd, path, what, options)
+  pin(path: string, what: string, options: PinOptions = {}): MadePin {
+    return pinObject(this.fd.fd, path, what, options)
   }
 
   /** Closes the descriptor. Idempotent. */

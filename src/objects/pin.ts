@@ -6,16 +6,17 @@
  * @module
  */
 
-import { existsSync, mkdirSync, unlinkSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/generated/flags.ts'
 import { ENOENT } from '../base/errno.ts'
-import { inFileSystem, requireBpffs } from '../kernel/bpffs.ts'
+import { openBpffs, requireBpffs } from '../kernel/bpffs.ts'
 import { failure } from '../kernel/failure.ts'
 import { bpf } from '../syscalls/bpf.ts'
+import { systemError } from '../syscalls/errno.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { requireKind } from './descriptor.ts'
 import { kinds, type ObjectKind } from './kinds.ts'
+import { MadePin, makeDirectories } from './made-pin.ts'
 
 /** How to pin. */
 export interface PinOptions {
@@ -37,15 +38,25 @@ export interface OpenPinOptions {
  * @param fd of the object
  * @param path of the pin, which must not exist, on a bpffs
  * @param what names the object in messages: `'map counters'`
+ * @returns takes back what was made: disposing of it is for a later step that fails
  * @throws BpfError `EEXIST` when the path is taken, `ERR_NOT_BPFFS` when it is not on a bpffs
  */
-export function pinObject(fd: number, path: string, what: string, options: PinOptions = {}): void {
+export function pinObject(fd: number, path: string, what: string, options: PinOptions = {}): MadePin {
   const action = `Cannot pin ${what} at ${path}`
-  const directory = dirname(path)
-  if (options.parents === true) makeDirectory(directory, action)
-  requireBpffs(directory, action)
-  const result = bpf('obj_pin', { pathname: path, bpf_fd: fd })
-  if (result < 0) throw failure(action, result, 'bpf(BPF_OBJ_PIN)')
+  const made = new MadePin()
+  // Directories are made step by step, where `..` would lead out of those that are there already.
+  const pathname = options.parents === true ? resolve(path) : path
+  try {
+    if (options.parents === true) makeDirectories(dirname(pathname), action, made)
+    using directory = openBpffs(dirname(pathname), action)
+    const result = bpf('obj_pin', { pathname, bpf_fd: fd })
+    if (result < 0) throw failure(action, result, 'bpf(BPF_OBJ_PIN)')
+    made.add(directory, pathname, 'file')
+    return made
+  } catch (error) {
+    made[Symbol.dispose]()
+    throw error
+  }
 }
 
 /**
@@ -55,9 +66,10 @@ export function pinObject(fd: number, path: string, what: string, options: PinOp
  */
 export function unpinPath(path: string): void {
   const action = `Cannot unpin ${path}`
-  // A wrong path must not remove an ordinary file.
-  requireBpffs(dirname(path), action)
-  inFileSystem(action, () => unlinkSync(path))
+  // The directory by descriptor: a wrong path, or one that is renamed meanwhile, must not remove an ordinary file.
+  using directory = openBpffs(dirname(path), action)
+  const result = directory.remove(basename(path), 'file')
+  if (result < 0) throw systemError(action, result, 'unlinkat')
 }
 
 /**
@@ -85,12 +97,4 @@ export function getPinned(path: string, kind: ObjectKind, options: OpenPinOption
     owned.close()
     throw error
   }
-}
-
-/** Makes a directory on a bpffs. Elsewhere Node.js may try for ever: sysfs answers ENOENT below what exists. */
-function makeDirectory(directory: string, action: string): void {
-  let existing = directory
-  while (!existsSync(existing)) existing = dirname(existing)
-  requireBpffs(existing, action)
-  inFileSystem(action, () => mkdirSync(directory, { recursive: true, mode: 0o700 }))
 }

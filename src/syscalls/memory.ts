@@ -30,6 +30,22 @@ export function allocate(size: number): NativeMemory {
   return { bytes: new Uint8Array(buffer, 0, size), view: new DataView(buffer, 0, size), address }
 }
 
+/**
+ * A string as the kernel reads it: UTF-8 with a NUL behind it.
+ *
+ * @throws RangeError when it contains a NUL
+ */
+export function nativeString(text: string): NativeMemory {
+  if (text.includes('\0'))
+    throw new RangeError(`Cannot pass ${JSON.stringify(text)} to the kernel: it contains a NUL`)
+  const bytes = utf8.encode(`${text}\0`)
+  const memory = allocate(bytes.length)
+  memory.bytes.set(bytes)
+  return memory
+}
+
+const utf8 = new TextEncoder()
+
 let scratchMemory: NativeMemory | undefined
 
 /**

@@ -29,8 +29,14 @@ import type { CreateMapOptions } from './options.ts'
 /**
  * Creates a map with its contents, or opens its pin when the spec asks for one and it is there. On failure nothing
  * stays behind.
+ *
+ * @param onPin is given what takes a new pin back, for a later step that fails
  */
-export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
+export function createMap(
+  spec: MapSpec,
+  options: CreateMapOptions,
+  onPin?: (made: Disposable) => void,
+): MapHandle {
   const complete = createdSpec(spec)
   const path = pinPathOf(spec, options.pinPath)
   if (path === undefined) return createFilled(complete, options)
@@ -38,7 +44,8 @@ export function createMap(spec: MapSpec, options: CreateMapOptions): MapHandle {
   if (existing !== undefined) return existing
   const handle = createFilled(complete, options)
   try {
-    handle.pin(path, describeMap(handle.facts), { parents: true })
+    const made = handle.pin(path, describeMap(handle.facts), { parents: true })
+    onPin?.(made)
     return handle
   } catch (error) {
     handle.close()

@@ -1,5 +1,7 @@
-import { rmdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
@@ -139,4 +141,52 @@ kernelTest('a map that cannot be pinned by name does not stay', [], t => {
     code: 'ERR_NOT_BPFFS',
     message: /^Cannot pin map sums at /,
   })
+})
+
+kernelTest('a pin that fails leaves no directories', [], t => {
+  using bpffs = temporaryBpffs()
+  using map = BpfMap.create(sums)
+  for (const name of ['a/b/no.dots', 'a/b/c.d/e', 'a/../b/no.dots']) {
+    t.throws(() => map.pin(`${bpffs.path}/${name}`, { parents: true }), {
+      instanceOf: BpfError,
+      code: 'EPERM',
+    })
+    t.deepEqual(readdirSync(bpffs.path), [])
+  }
+})
+
+kernelTest('removing a pin removes no ordinary file, though a directory above is exchanged', [], async t => {
+  using bpffs = temporaryBpffs()
+  const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-unpin-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const victim = join(directory, 'pin')
+  // What another user may do below a directory of theirs, as fast as they can.
+  const exchange = `
+    const { renameSync, symlinkSync } = require('node:fs')
+    const [directory, bpffs] = process.argv.slice(1)
+    for (const end = Date.now() + 20_000; Date.now() < end; )
+      for (const target of [directory, bpffs]) {
+        symlinkSync(target, directory + '/new')
+        renameSync(directory + '/new', directory + '/link')
+      }`
+  symlinkSync(bpffs.path, `${directory}/link`)
+  const other = spawn(process.execPath, ['-e', exchange, directory, bpffs.path], { stdio: 'ignore' })
+  t.teardown(() => other.kill('SIGKILL'))
+  using map = BpfMap.create(sums)
+  writeFileSync(victim, 'not a pin')
+  const outcomes = new Set<string>()
+  for (let i = 0; i < 20_000; i++) {
+    try {
+      map.unpin(`${directory}/link/pin`)
+      outcomes.add('removed')
+    } catch (error) {
+      outcomes.add((error as BpfError).code)
+    }
+    if (outcomes.has('removed')) break
+  }
+  const ended = new Promise(resolve => other.once('exit', resolve))
+  other.kill('SIGKILL')
+  await ended
+  t.true(existsSync(victim))
+  t.deepEqual([...outcomes].sort(), ['ENOENT', 'ERR_NOT_BPFFS'])
 })

@@ -10,6 +10,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { AT_FDCWD } from '../../../src/abi/linux.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { syscallEntry } from '../../../src/syscalls/entry.ts'
 import { systemError } from '../../../src/syscalls/errno.ts'
@@ -25,7 +26,6 @@ const FSCONFIG_SET_STRING = 1
 const FSCONFIG_CMD_CREATE = 6
 const FSMOUNT_CLOEXEC = 1
 const MOVE_MOUNT_F_EMPTY_PATH = 4
-const AT_FDCWD = -100
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 /** Descriptor that a process in the namespace finds its first mount at. */

@@ -14,9 +14,10 @@ import { BpfError, withReason } from '../../../base/errors.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
+import { nativeString } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
-import { attachProbe, nativeString, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
+import { attachProbe, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
 import { splitOffset } from '../section-target.ts'
 
 /** How to attach a kprobe. */

@@ -16,7 +16,7 @@ import { NotSupportedError } from '../../../base/errors.ts'
 import { PerfEvent, type PerfEventFields, type PerfEventScope } from '../../../kernel/perf-event.ts'
 import { type ProbePmu, probePmu } from '../../../kernel/pmu.ts'
 import { features } from '../../../kernel/probes/features.ts'
-import { allocate, type NativeMemory } from '../../../syscalls/memory.ts'
+import type { NativeMemory } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { attachPerfEvent } from './perf-event-link.ts'
 import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'
@@ -115,12 +115,4 @@ function openTraceEvent(request: ProbeRequest): { event: PerfEvent; held: Dispos
 /** An event of all processes is opened on one CPU, which stands for all; that of one process on none. */
 function scopeOf({ pid }: ProbeRequest): PerfEventScope {
   return { pid, cpu: pid === -1 ? 0 : -1 }
-}
-
-/** A string in memory that the kernel can read. */
-export function nativeString(text: string): NativeMemory {
-  const bytes = new TextEncoder().encode(`${text}\0`)
-  const memory = allocate(bytes.length)
-  memory.bytes.set(bytes)
-  return memory
 }

@@ -44,8 +44,18 @@ export function structOps(
 ): Link {
   const what = `the operations of map ${map.name}`
   const linked = (map.info().flags & BPF_F_LINK) !== 0
+  if (!linked) {
+    // First what can fail: operations that are registered stay so.
+    const own = map.clone()
+    try {
+      setValue(own, value, what, linked)
+      return new StructOpsRegistration(own)
+    } catch (error) {
+      own.close()
+      throw error
+    }
+  }
   setValue(map, value, what, linked)
-  if (!linked) return new StructOpsRegistration(map.clone())
   return new StructOpsLink(createLink(what, { map_fd: map.fd, attach_type: attachTypes.struct_ops }))
 }
 

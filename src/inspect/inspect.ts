@@ -55,7 +55,7 @@ export interface InspectedProgram {
   readonly flags: number
   /** 8-byte slots of the program with its subprograms, before CO-RE. */
   readonly instructions: number
-  /** Functions that it calls or takes the address of, in the order in which they are linked. */
+  /** Functions that it calls or takes the address of, and its exception callback, in the order in which they are linked. */
   readonly subprograms: readonly string[]
   /** Helpers that it calls, with `bpf_`, in the order of their numbers. */
   readonly helpers: readonly string[]
@@ -198,6 +198,7 @@ function inspectProgram(
   decided: ReadonlyMap<string, boolean>,
 ): InspectedProgram {
   const flags = program.flags ?? 0
+  const exceptionCallback = program.exceptionCallback === undefined ? [] : [program.exceptionCallback]
   return {
     name: program.name ?? '',
     section: program.sectionName ?? null,
@@ -209,7 +210,7 @@ function inspectProgram(
     sleepable: (flags & BPF_F_SLEEPABLE) !== 0,
     flags,
     instructions: slotsOf(linked),
-    subprograms: referenced(linked, 'call', 'function'),
+    subprograms: [...new Set([...referenced(linked, 'call', 'function'), ...exceptionCallback])],
     helpers: helpersOf(linked),
     maps: referenced(linked, 'map', 'map_value'),
     externs: referenced(linked, 'extern'),

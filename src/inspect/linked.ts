@@ -53,7 +53,12 @@ export function* linkedPrograms(spec: CollectionSpec, options: JoinOptions = {})
 
 function linked(spec: CollectionSpec, program: ProgramSpec): readonly Instruction[] {
   try {
-    return linkPasses(program.instructions, { functions: spec.functions, poisons: new Poisons() })
+    const { instructions, exceptionCallback } = program
+    return linkPasses(instructions, {
+      functions: spec.functions,
+      exceptionCallback,
+      poisons: new Poisons(),
+    })
   } catch (error) {
     if (error instanceof BpfError && error.code === 'ERR_UNRESOLVED') return program.instructions
     throw error

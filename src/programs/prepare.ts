@@ -34,7 +34,8 @@ export function prepareProgram(
   const btf = spec.btf ?? context.btf
   const instructions = forLoading(spec, () => {
     checkLoadable(spec)
-    return preparePasses(spec.instructions, { ...context, btf, poisons })
+    const { exceptionCallback } = spec
+    return preparePasses(spec.instructions, { ...context, btf, poisons, exceptionCallback })
   })
   // Whoever edits one of the two does not change the other.
   const own = instructions === spec.instructions ? [...instructions] : (instructions as Instruction[])

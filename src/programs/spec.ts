@@ -22,6 +22,8 @@ export interface ProgramSpec {
    * collection is loaded.
    */
   instructions: Instruction[]
+  /** Name of the function that runs when the program throws, when it is not in `instructions`. Since Linux 6.7. */
+  exceptionCallback?: string
   /** License; GPL-only helpers need one that the kernel counts as GPL compatible. Default: `''`. */
   license?: string
   /** Name of the section it came from, with `?` and target, such as `'fentry/vfs_read'`. */

@@ -126,19 +126,24 @@ function readSection(maps: Map<string, LegacyMap>, { elf, section, btf, symbols,
   }
 }
 
-/** Cuts a section into definitions. What lies between them must be padding. */
+/**
+ * Cuts a section into definitions. What lies between them must be padding, or definitions without a symbol: linkers leave
+ * those of weak maps that another one replaces.
+ */
 function* cutSection(
   elf: ElfFile,
   section: ElfSection,
   symbols: ObjectSymbols,
 ): Generator<{ name: string; offset: number; bytes: Uint8Array }> {
   const data = elf.reader(section).slice(0, section.size, 'maps')
+  const own = symbols.legacyMapsIn(section)
   let end = 0
   const checkPadding = (until: number): void => {
+    const isDefinition = until - end >= MIN_SIZE && (until - end) % 4 === 0
+    if (own.length > 0 && isDefinition) return
     if (data.subarray(end, until).some(byte => byte !== 0))
       throw elf.error('Bytes that belong to no map', section, end)
   }
-  const own = symbols.legacyMapsIn(section)
   for (const [index, { name, value: offset, size: known }] of own.entries()) {
     const limit = own[index + 1]?.value ?? section.size
     // Symbols from assembly may have no size; then the definitions share the section.

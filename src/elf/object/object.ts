@@ -20,6 +20,7 @@ import { MAX_NAME_LENGTH, type ObjectLimits } from '../limits.ts'
 import { placeInArena } from './arena.ts'
 import { type ObjectFunction, readFunctions } from './code.ts'
 import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables } from './data.ts'
+import { readExceptionCallbacks } from './exception-callbacks.ts'
 import { placeKconfig } from './extern-btf.ts'
 import { bindExterns, kconfigMap, kconfigVariables, readExterns } from './externs.ts'
 import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
@@ -187,6 +188,7 @@ function readPrograms(
   { license, version, btf }: Pick<ObjectFile, 'license' | 'version' | 'btf'>,
 ): Map<string, ProgramSpec> {
   const programs = new Map<string, ProgramSpec>()
+  const exceptionCallbacks = readExceptionCallbacks(btf)
   for (const { name, section, symbol, instructions } of functions) {
     // Static functions are called by programs, wherever they are.
     if (SUBPROGRAMS.test(section.name) || symbol.binding === 'local') continue
@@ -205,6 +207,8 @@ function readPrograms(
     if (target !== '') spec.attachTarget = target
     if (version !== undefined) spec.kernelVersion = version
     if (btf !== undefined) spec.btf = btf
+    const exceptionCallback = exceptionCallbacks.get(name)
+    if (exceptionCallback !== undefined) spec.exceptionCallback = exceptionCallback
     programs.set(name, spec)
   }
   return programs

@@ -14,6 +14,8 @@ import { BpfError } from '../../base/errors.ts'
 export interface FunctionContext {
   /** Functions that programs may call, by name. Default: the program has all that it calls. */
   readonly functions?: ReadonlyMap<string, readonly Instruction[]> | undefined
+  /** Name of the function that runs when the program throws: it is appended last. Default: none. */
+  readonly exceptionCallback?: string | undefined
 }
 
 /**
@@ -27,7 +29,7 @@ export interface FunctionContext {
  */
 export function linkFunctions(
   main: readonly Instruction[],
-  { functions }: FunctionContext,
+  { functions, exceptionCallback }: FunctionContext,
 ): readonly Instruction[] {
   if (functions === undefined) return main
   let linked: Instruction[] | undefined
@@ -35,18 +37,23 @@ export function linkFunctions(
   for (const { symbol } of main) if (symbol !== undefined) present.add(symbol)
   // The bodies being read, innermost last; not the call stack, which a long chain of functions would overflow.
   const open = [{ body: main, next: 0 }]
+  const append = (name: string): void => {
+    const body = find(functions, name)
+    present.add(name)
+    linked ??= [...main]
+    for (const instruction of body) linked.push(instruction)
+    open.push({ body, next: 0 })
+  }
   let definesExterns = false
   for (let reading = open.at(-1); reading !== undefined; reading = open.at(-1)) {
     const used = nextFunction(reading, functions)
     definesExterns ||= used !== undefined && reading.body[reading.next - 1]!.reference?.kind === 'extern'
     if (used === undefined) {
       open.pop()
+      const isLast = open.length === 0 && exceptionCallback !== undefined
+      if (isLast && !present.has(exceptionCallback)) append(exceptionCallback)
     } else if (!present.has(used)) {
-      const body = find(functions, used)
-      present.add(used)
-      linked ??= [...main]
-      for (const instruction of body) linked.push(instruction)
-      open.push({ body, next: 0 })
+      append(used)
     }
   }
   const result = linked ?? main

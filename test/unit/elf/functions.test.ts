@@ -13,6 +13,7 @@ import { R_BPF_64_32 } from '../../../src/elf/format.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
 import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { inspectObject } from '../../../src/inspect/inspect.ts'
+import { BtfMaker } from '../../support/btf/maker.ts'
 import { callAt, code } from '../../support/elf/files.ts'
 
 const returns = (value: number): Instruction[] => [mov(r0, value), exit()]
@@ -168,6 +169,30 @@ for (const [what, symbols, section, reason] of reasons) {
     })
   })
 }
+
+test('a tag of a program names its exception callback', t => {
+  const make = new BtfMaker()
+  const proto = make.builder.add({ kind: 'func_proto', name: '', type: 0, params: [] })
+  const main = make.builder.add({ kind: 'func', name: 'main', type: proto, linkage: 'global' })
+  const tag = { kind: 'decl_tag', type: main, component: -1, attribute: false } as const
+  make.builder.add({ ...tag, name: 'other:thing' })
+  make.builder.add({ ...tag, name: 'exception_callback:thrown' })
+  const spec = CollectionSpec.parse(
+    writeElf({
+      sections: [
+        code('socket', returns(1)),
+        code('.text', returns(2)),
+        { name: '.BTF', data: make.builder.build('little') },
+      ],
+      symbols: [
+        { name: 'main', section: 1, size: 16 },
+        { name: 'thrown', section: 2, size: 16 },
+      ],
+    }),
+  )
+  t.is(spec.programs.get('main').exceptionCallback, 'thrown')
+  t.deepEqual(inspectObject(spec).programs[0]!.subprograms, ['thrown'])
+})
 
 test('relocations of what a linker left of a weak function are ignored', t => {
   const dead = [loadImm64(r1, 0), exit()]

@@ -230,6 +230,22 @@ for (const [what, numbers, pinning, pinPath] of [
   })
 }
 
+test('a definition without a symbol, as linkers leave it of a weak map, is ignored', t => {
+  const numbers = Uint32Array.from([1, 4, 8, 16, 0, 2, 4, 8, 1, 0])
+  const linked = (size: number): Uint8Array =>
+    writeElf({
+      sections: [code('socket', [exit()]), { name: 'maps', data: new Uint8Array(numbers.buffer, 0, size) }],
+      symbols: [
+        { name: 'main', section: 1, size: 8 },
+        { name: 'it', type: 'object', section: 2, size: 20 },
+      ],
+    })
+  t.deepEqual([...parseObject(linked(40)).maps.keys()], ['it'])
+  t.throws(() => parseObject(linked(32), 'it.o'), {
+    message: 'Bytes that belong to no map (it.o, section maps, offset 0x14)',
+  })
+})
+
 test('a definition of 28 bytes with a NUMA node, or of a map of maps, is one of the kernel', t => {
   t.is(parseObject(defined(1, 4, 8, 16, BPF_F_NUMA_NODE, 0, 1)).maps.get('it')!.numaNode, 1)
   const { maps } = new EditedObject('legacy-sample').member('inner', 24, 1).parse()

@@ -101,3 +101,16 @@ test('the caller defines a function that the object leaves open', t => {
   )
   t.is(main[0]!.reference!.kind, 'extern')
 })
+
+test('the exception callback comes last, with what it uses, and once', t => {
+  const functions = named(calls('a'), calls('thrown', 'b'), calls('b'))
+  const link = (...used: string[]): string[] =>
+    order(linkFunctions(calls('main', ...used), { functions, exceptionCallback: 'thrown' }))
+  t.deepEqual(link(), ['main', 'thrown', 'b'])
+  t.deepEqual(link('a'), ['main', 'a', 'thrown', 'b'])
+  t.deepEqual(link('thrown', 'a'), ['main', 'thrown', 'b', 'a'])
+  t.throws(() => linkFunctions(calls('main'), { functions, exceptionCallback: 'missing' }), {
+    instanceOf: BpfError,
+    code: 'ERR_UNRESOLVED',
+  })
+})

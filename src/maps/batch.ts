@@ -1,5 +1,5 @@
 /**
- * Batch operations (5.6): many elements in one system call.
+ * Batch operations (Linux 5.6): many elements in one system call.
  *
  * Source: kernel/bpf/syscall.c `bpf_map_do_batch`, `generic_map_update_batch`, `generic_map_delete_batch`.
  *
@@ -27,7 +27,7 @@ export function* readBatches<K, V>(
   const { handle, keyCodec, valueCodec } = elements
   const { facts, mapKind, valueBytes } = handle
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 0xffffffff)) {
-    throw new RangeError(`Cannot read batches of ${describeMap(facts)}: ${size} is no number of elements`)
+    throw new RangeError(`Cannot read batches of ${describeMap(facts)}: ${size} is not a number of elements`)
   }
   const source = chunks(handle, command, Math.min(size ?? Number.POSITIVE_INFINITY, defaultChunkSize(handle)))
   let step = source.next()

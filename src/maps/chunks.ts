@@ -31,7 +31,7 @@ export function hasNoBatch(result: number): boolean {
   return result === -ENOTSUPP || result === -EOPNOTSUPP
 }
 
-/** How many elements to ask for at once when nobody says. */
+/** How many elements to ask for at once by default. */
 export function defaultChunkSize({ facts, valueBytes }: MapHandle): number {
   const fit = Math.floor(CHUNK_BYTES / (facts.keySize + valueBytes))
   return Math.max(1, Math.min(facts.maxEntries, fit))
@@ -57,7 +57,7 @@ export function iterationAborted(handle: MapHandle): BpfError {
 }
 
 /**
- * Reads a map chunk by chunk with a lookup batch command (5.6).
+ * Reads a map chunk by chunk with a lookup batch command (Linux 5.6).
  *
  * @param size elements per chunk; grows where a hash bucket has more
  * @returns (as the generator's result) `true` at the end; -errno when the kernel does not have the command for this map

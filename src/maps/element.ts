@@ -33,13 +33,13 @@ export type UpdateMode = 'any' | 'no_exist' | 'exist'
 export interface MapUpdateOptions {
   /** Default: `'any'`. */
   mode?: UpdateMode
-  /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
+  /** Hold the value's `bpf_spin_lock` while it is copied (Linux 5.1). */
   lock?: boolean
 }
 
 /** How to read an element, and how to read and write batches. */
 export interface LookupOptions {
-  /** Hold the value's `bpf_spin_lock` while it is copied (5.1). */
+  /** Hold the value's `bpf_spin_lock` while it is copied (Linux 5.1). */
   lock?: boolean
 }
 
@@ -77,7 +77,7 @@ export class Elements<K, V, KI = K, VI = V> {
     this.#descriptors = taken === 'map' || taken === 'descriptor'
   }
 
-  /** `undefined` when there is no such key. */
+  /** The value of a key; `undefined` when the map does not have the key. */
   get(key: KI, options?: LookupOptions): V | undefined {
     const { fd, slots } = this.handle
     const number = fd.fd
@@ -92,7 +92,7 @@ export class Elements<K, V, KI = K, VI = V> {
   has(key: KI): boolean {
     const { fd, slots } = this.handle
     const number = fd.fd
-    // The element of a Bloom filter is its value: there is no key, and the address 0 says so.
+    // The element of a Bloom filter is its value: it has no key, for which the address 0 stands.
     const place = this.#filter ? slots.value : slots.key
     this.encodeKey(key, place.view, 0, 'look up in')
     const result = mapLookupElem(number, this.#filter ? 0 : slots.key.address, slots.value.address, 0)
@@ -123,7 +123,7 @@ export class Elements<K, V, KI = K, VI = V> {
     throw this.#refused('delete from', result, 'BPF_MAP_DELETE_ELEM')
   }
 
-  /** Reads and deletes an element at once; `undefined` when there is no such key. */
+  /** Reads and deletes an element at once; `undefined` when the map does not have the key. */
   getAndDelete(key: KI, options?: LookupOptions): V | undefined {
     const { fd, slots, facts, mapKind } = this.handle
     const number = fd.fd

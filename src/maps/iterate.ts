@@ -1,7 +1,7 @@
 /**
  * Iteration over the elements of a map.
  *
- * Elements may come and go meanwhile. Where the kernel copies whole hash buckets (5.6), every element that is there
+ * Elements may come and go meanwhile. Where the kernel copies whole hash buckets (Linux 5.6), every element that is there
  * all the time comes exactly once. Where it goes from key to key, an element may come twice when others delete the
  * key that the iteration is at; deleting the element that the loop has just been given is always safe.
  *
@@ -49,7 +49,7 @@ class Walk<T> implements MapWalk<T> {
   readonly #withValues: boolean
   /** Where there are batches. */
   #chunks: Generator<Chunk, true | number> | undefined
-  /** Where there are none. */
+  /** Where there are no batches. */
   #keyByKey: Generator<T, undefined> | undefined
   #chunk: Chunk | undefined
   /** The next element of the chunk. */

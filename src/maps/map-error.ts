@@ -55,7 +55,7 @@ function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string
     case EEXIST:
       return 'the key exists already'
     case ENOENT:
-      return 'there is no such key'
+      return 'no such key'
     case E2BIG:
       return mapKind(type).indexed
         ? `the index is not below ${maxEntries}`

@@ -11,14 +11,14 @@ import { posix } from 'node:path'
 import { BpfError } from '../base/errors.ts'
 import { isPathStep, type MapSpec } from './spec.ts'
 
-/** Where pins are when nobody says otherwise. */
+/** Where pins are by default. */
 const DEFAULT_PIN_PATH = '/sys/fs/bpf'
 
 /**
  * Path of the pin that a spec asks for; `undefined` when it asks for none.
  *
  * @param root directory that pins are below, as `CreateMapOptions.pinPath`
- * @throws BpfError `ERR_INVALID_SPEC` when the name, or a relative `pinPath`, is no path below the directory, and for
+ * @throws BpfError `ERR_INVALID_SPEC` when the name, or a relative `pinPath`, is not a path below the directory, and for
  *   a pinning that is a number
  */
 export function pinPathOf(spec: MapSpec, root: string = DEFAULT_PIN_PATH): string | undefined {
@@ -36,7 +36,7 @@ export function pinPathOf(spec: MapSpec, root: string = DEFAULT_PIN_PATH): strin
   const steps = pinPath === undefined ? [name] : pinPath.split('/')
   if (!steps.every(isPathStep)) {
     throw new BpfError(
-      `Cannot pin map ${JSON.stringify(name)}: ${JSON.stringify(relative)} is no path below ${root}`,
+      `Cannot pin map ${JSON.stringify(name)}: ${JSON.stringify(relative)} is not a path below ${root}`,
       { code: 'ERR_INVALID_SPEC' },
     )
   }

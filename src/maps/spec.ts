@@ -32,9 +32,9 @@ export interface MapSpec {
   maxEntries?: number
   /** `BPF_F_*` flags of map creation. */
   flags?: number
-  /** NUMA node to allocate on; sets `BPF_F_NUMA_NODE` (4.14). */
+  /** NUMA node to allocate on; sets `BPF_F_NUMA_NODE` (Linux 4.14). */
   numaNode?: number
-  /** Type-specific, such as the number of hash functions of a Bloom filter (5.16). */
+  /** Type-specific, such as the number of hash functions of a Bloom filter (Linux 5.16). */
   mapExtra?: bigint
   /** Network device that the map is bound to. */
   ifindex?: number
@@ -51,7 +51,7 @@ export interface MapSpec {
   pinning?: 'none' | 'by_name' | number
   /**
    * Where on a bpffs to reuse or create a pin, instead of by name; unless absolute, below the pin path. With
-   * `pinning: 'none'` there is no pin all the same.
+   * `pinning: 'none'` the map is not pinned.
    */
   pinPath?: string
   /** BTF that `keyTypeId` and `valueTypeId` belong to. */
@@ -81,7 +81,7 @@ export function copyMapSpec(spec: MapSpec): MapSpec {
   if (spec.programs !== undefined) copy.programs = new Map(spec.programs)
   if (spec.contents !== undefined) {
     copy.contents = spec.contents.map(({ key, value }) => ({
-      // Not slice(): that of a Buffer is no copy.
+      // Not slice(): that of a Buffer does not copy.
       key: new Uint8Array(key),
       value: value instanceof Uint8Array ? new Uint8Array(value) : { ...value },
     }))

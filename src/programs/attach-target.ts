@@ -225,7 +225,7 @@ function explainMissing(name: string, wanted: string, module: string | undefined
   if (wanted.startsWith('bpf_lsm_'))
     return 'the kernel has no such LSM hook, or was built without CONFIG_BPF_LSM'
   if (module !== undefined && module !== 'vmlinux') {
-    if (features.moduleBtf.probe() === 'no') return 'this kernel has no BTF of modules (5.11)'
+    if (features.moduleBtf.probe() === 'no') return 'BTF of modules needs Linux 5.11'
     if (!moduleHasBtf(module)) return `module ${module} is not loaded, or has no BTF`
   }
   return (

@@ -35,20 +35,20 @@ const FIRST_LOG_SIZE = 64 << 10
 const LEAST_LOG_SIZE = 128
 /** Each try runs the verifier again, so there should be few. */
 const LOG_GROWTH = 8
-/** Fits into a string, which 512 MiB do not; the kernel's own limit is 1 GiB (5.2). */
+/** Fits into a string, which 512 MiB do not; the kernel's own limit is 1 GiB (Linux 5.2). */
 const LAST_LOG_SIZE = 256 << 20
-/** The trace of a refused program beyond this is of no use to anybody, and takes minutes to write and read. */
+/** The trace of a refused program beyond this is of no use, and takes minutes to write and read. */
 const LAST_TRACE_SIZE = 16 << 20
 /** Logs what the verifier thinks of each instruction, and its verdict. */
 const LOG_TRACE = 1
-/** Logs the verdict and statistics only (5.2). */
+/** Logs the verdict and statistics only (Linux 5.2). */
 const LOG_VERDICT = 4
 
 /** What one `BPF_PROG_LOAD` gave. */
 interface Attempt {
   /** The new fd, or -errno. */
   result: number
-  /** `log_true_size` (6.4); 0 when the kernel does not tell. */
+  /** `log_true_size` (Linux 6.4); 0 when the kernel does not report it. */
   trueSize: number
 }
 

@@ -18,15 +18,15 @@ export interface TestRunOptions {
   data?: Uint8Array
   /** Bytes to reserve for the data after the run. Default: the data's length plus 256. */
   dataOutSize?: number
-  /** Context, such as `struct __sk_buff`, or the argument of a `syscall` program (5.2). */
+  /** Context, such as `struct __sk_buff`, or the argument of a `syscall` program (Linux 5.2). */
   context?: Uint8Array
   /** How often to run; `returnValue` is of the last run, `duration` their mean. Not for every type. Default: 1. */
   repeat?: number
   /** `BPF_F_TEST_*` flags. */
   flags?: number
-  /** CPU to run on, with `BPF_F_TEST_RUN_ON_CPU` (5.10). */
+  /** CPU to run on, with `BPF_F_TEST_RUN_ON_CPU` (Linux 5.10). */
   cpu?: number
-  /** Frames per batch, with `BPF_F_TEST_XDP_LIVE_FRAMES` (5.18). */
+  /** Frames per batch, with `BPF_F_TEST_XDP_LIVE_FRAMES` (Linux 5.18). */
   batchSize?: number
 }
 
@@ -53,7 +53,7 @@ const CONTEXT_IN_PLACE: readonly (ProgramType | number)[] = [
 ]
 
 /**
- * Runs the program with this descriptor (4.12).
+ * Runs the program with this descriptor (Linux 4.12).
  *
  * @throws BpfError when its type cannot be run (`ENOTSUPP`), or the input does not fit it (`EINVAL`)
  */

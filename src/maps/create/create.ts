@@ -122,7 +122,7 @@ function fill(handle: MapHandle, { key, value }: MapContent, { resolve }: Create
   else elements.set(key, element)
 }
 
-/** Takes the write access of user space away (5.2). */
+/** Takes the write access of user space away (Linux 5.2). */
 export function freezeMap(handle: MapHandle): void {
   const { fd } = handle.fd
   const result = bpf('map_freeze', { map_fd: fd })

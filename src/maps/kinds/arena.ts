@@ -1,5 +1,5 @@
 /**
- * Arenas: memory that programs and a process share at the same addresses, up to 4 GiB of it (6.9). Pages come to be
+ * Arenas: memory that programs and a process share at the same addresses, up to 4 GiB of it (Linux 6.9). Pages come to be
  * where they are first touched.
  *
  * The kernel gives an arena its addresses when it is mapped for the first time, and programs that use it cannot be
@@ -58,7 +58,7 @@ const memories = new WeakMap<MapHandle, ArenaMemory>()
 /**
  * The memory of an arena that was created through this handle, or one that it is a clone of.
  *
- * @throws TypeError when the map is no arena
+ * @throws TypeError when the map is not an arena
  * @throws BpfError `ERR_NOT_MAPPED` when the arena was opened by id, descriptor or pin: its addresses are not known then
  */
 export function arenaMemory(handle: MapHandle): ArenaMemory {

@@ -1,5 +1,5 @@
 /**
- * The values of an array as memory (5.5): read and written without system calls.
+ * The values of an array as memory (Linux 5.5): read and written without system calls.
  *
  * Source: kernel/bpf/arraymap.c `array_map_mmap`; kernel/bpf/syscall.c `bpf_map_mmap`.
  *
@@ -60,7 +60,7 @@ export class MapMemory {
   /**
    * The bytes of one element.
    *
-   * @throws RangeError when there is no such element
+   * @throws RangeError when the array does not have the element
    */
   element(index: number): Uint8Array<SharedArrayBuffer> {
     if (!(Number.isInteger(index) && index >= 0 && (index + 1) * this.stride <= this.size)) {

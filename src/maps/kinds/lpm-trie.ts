@@ -15,7 +15,7 @@ const DATA_MIN = 1
 const DATA_MAX = 256
 
 /**
- * The raw key of an LPM trie (4.11): the prefix length as a `__u32` in host byte order, then the data.
+ * The raw key of an LPM trie (Linux 4.11): the prefix length as a `__u32` in host byte order, then the data.
  *
  * @param prefixLength how many leading bits of `data` count
  * @param data what is matched, most significant byte first, as addresses are on the network: 4 bytes for IPv4

@@ -52,7 +52,7 @@ function resolveMap(
   }
   if (rest.opcode !== LDIMM64) throw unresolved(`only a 64-bit immediate load can refer to map ${name}`)
   const map = maps?.(named.name)
-  if (map === undefined) throw unresolved(`there is no map ${name}`)
+  if (map === undefined) throw unresolved(`it refers to map ${name}, which does not exist`)
   const isValue = named.kind === 'map_value'
   rest.src = isValue ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD
   rest.imm = (BigInt.asUintN(32, BigInt(isValue ? named.offset : 0)) << 32n) | BigInt(map.fd)

@@ -80,7 +80,7 @@ kernelTest('a map that does not exist is named', [], t => {
   t.throws(() => Collection.load(spec), {
     instanceOf: BpfError,
     code: 'ERR_UNRESOLVED',
-    message: /^Cannot load program sum_map.*there is no map "numbers"/,
+    message: /^Cannot load program sum_map.*it refers to map "numbers", which does not exist$/,
   })
 })
 

@@ -37,7 +37,7 @@ kernelTest('a batch is not larger than asked for', [], t => {
   for (const size of [0, -1, 1.5]) {
     t.throws(() => map.getBatch(size).next(), {
       instanceOf: RangeError,
-      message: `Cannot read batches of map table: ${size} is no number of elements`,
+      message: `Cannot read batches of map table: ${size} is not a number of elements`,
     })
   }
 })

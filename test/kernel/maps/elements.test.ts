@@ -122,7 +122,7 @@ kernelTest('a mode decides whether an element may or must exist', [], t => {
   using map = BpfMap.create(counters).typed(u32, u64)
   t.throws(() => map.set(1, 1n, 'exist'), {
     code: 'ENOENT',
-    message: 'Cannot set in map counters: there is no such key (ENOENT)',
+    message: 'Cannot set in map counters: no such key (ENOENT)',
   })
   map.set(1, 1n, 'no_exist')
   t.throws(() => map.set(1, 2n, { mode: 'no_exist' }), {

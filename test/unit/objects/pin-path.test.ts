@@ -20,7 +20,7 @@ for (const name of ['', '.', '..', '/', '../../etc', 'a/b', '/etc', 'a\0b']) {
     t.throws(() => pinPathOf(map({ name, pinning: 'by_name' }), '/run/bpf'), {
       instanceOf: BpfError,
       code: 'ERR_INVALID_SPEC',
-      message: `Cannot pin map ${JSON.stringify(name)}: ${JSON.stringify(name)} is no path below /run/bpf`,
+      message: `Cannot pin map ${JSON.stringify(name)}: ${JSON.stringify(name)} is not a path below /run/bpf`,
     })
   })
 }

@@ -77,7 +77,7 @@ test('a program alone is prepared with the types of its spec, and what it lacks 
   t.throws(() => finishProgram(prepared, {}), {
     instanceOf: BpfError,
     code: 'ERR_UNRESOLVED',
-    message: 'Cannot load program p: there is no map "there"',
+    message: 'Cannot load program p: it refers to map "there", which does not exist',
   })
 })
 

@@ -22,11 +22,13 @@ test('what is not a map, or names none, is an error', t => {
   const refused = (message: string, ...program: Parameters<typeof resolveMaps>[0]): void => {
     t.throws(() => resolveMaps(program, { maps }), { instanceOf: BpfError, code: 'ERR_UNRESOLVED', message })
   }
-  refused('there is no map "n"', loadMap(r1, 'n'))
+  refused('it refers to map "n", which does not exist', loadMap(r1, 'n'))
   refused('the call reference to "g" is not resolved', callFunction('g'))
   refused('only a 64-bit immediate load can refer to map "m"', {
     ...mov(r1, 1),
     reference: { kind: 'map', name: 'm' },
   })
-  t.throws(() => resolveMaps([loadMap(r1, 'm')], {}), { message: 'there is no map "m"' })
+  t.throws(() => resolveMaps([loadMap(r1, 'm')], {}), {
+    message: 'it refers to map "m", which does not exist',
+  })
 })

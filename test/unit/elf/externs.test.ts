@@ -4,6 +4,7 @@ import { mov } from '../../../src/asm/alu.ts'
 import { loadImm64 } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit } from '../../../src/asm/jumps.ts'
+import { classes, jumpOperations, sources } from '../../../src/asm/opcodes.ts'
 import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
@@ -256,9 +257,18 @@ test('a variable without a place in the object is an extern with a reason', t =>
 test('a jump table is an extern with a reason', t => {
   const bytes = writeElf({
     sections: [
-      code('socket', [mov(r0, 0), loadImm64(r1, 8), { ...exit(), opcode: 0x0d, dst: 1 }, exit()], {
-        relocations: [{ offset: 8, symbol: 2 }],
-      }),
+      code(
+        'socket',
+        [
+          mov(r0, 0),
+          loadImm64(r1, 8),
+          { ...exit(), opcode: classes.jmp | jumpOperations.ja | sources.x, dst: 1 },
+          exit(),
+        ],
+        {
+          relocations: [{ offset: 8, symbol: 2 }],
+        },
+      ),
       { name: '.jumptables', data: new Uint8Array(16) },
     ],
     symbols: [

@@ -31,8 +31,13 @@ export interface ExtInfo {
  * Makes the records of a program.
  *
  * @param instructions as they are loaded: references resolved
+ * @param exceptionCallback name of a function that nothing refers to: the kernel finds it by its type
  */
-export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): ExtInfo {
+export function extInfo(
+  instructions: readonly Instruction[],
+  btf: LoadedBtf,
+  exceptionCallback?: string,
+): ExtInfo {
   // Both records are nothing but 32-bit words.
   const functions: number[] = []
   const lines: number[] = []
@@ -41,7 +46,7 @@ export function extInfo(instructions: readonly Instruction[], btf: LoadedBtf): E
   const starts = functionStarts(instructions)
   let slot = 0
   for (const each of instructions) {
-    if (starts.has(slot)) {
+    if (starts.has(slot) || (exceptionCallback !== undefined && each.symbol === exceptionCallback)) {
       if (each.funcTypeId === undefined) functionsComplete = false
       else functions.push(slot, each.funcTypeId)
       // Every function must begin with a line.

@@ -42,7 +42,7 @@ export function loadFields(
     expected_attach_type: attachTypeOf(spec),
   }
   if (btf !== undefined) {
-    const { functions, lines } = extInfo(instructions, btf)
+    const { functions, lines } = extInfo(instructions, btf, spec.exceptionCallback)
     fields.prog_btf_fd = btf.fd
     if (functions.length > 0) {
       fields.func_info_rec_size = funcInfo.$size

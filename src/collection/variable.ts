@@ -88,9 +88,12 @@ export class Variable<T = unknown, W = BtfInput<T>> {
       const stored = checkedVariable(this.name, this.#scalar, value)
       this.#cellOf(this.#scalar)[0] = stored
     } else if (this.#codec !== undefined) {
-      this.#encoded ??= new DataView(new ArrayBuffer(this.#codec.size))
-      encodeVariable(this.name, this.#codec, value, this.#encoded)
-      storeValue(this.#encoded, this.#memory())
+      // A getter of the value may set this variable too: memory is in use until it is stored.
+      const encoded = this.#encoded ?? new DataView(new ArrayBuffer(this.#codec.size))
+      this.#encoded = undefined
+      encodeVariable(this.name, this.#codec, value, encoded)
+      storeValue(encoded, this.#memory())
+      this.#encoded = encoded
     } else this.bytes.set(this.#bytesOf(value))
   }
 

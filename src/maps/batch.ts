@@ -10,7 +10,7 @@ import { ENOENT } from '../base/errno.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
 import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
-import type { MapHandle } from './handle.ts'
+import { type MapHandle, requireAttached } from './handle.ts'
 import { describeMap, mapError, unsupported } from './map-error.ts'
 
 /**
@@ -63,6 +63,8 @@ export function setBatch<KI, VI>(
   let filled = 0
   const flush = (): void => {
     if (filled === 0) return
+    requireAttached(keys.bytes.buffer, facts)
+    requireAttached(values.bytes.buffer, facts)
     const fd = handle.fd.fd
     const result = mapBatch('map_update_batch', fd, 0, 0, keys.address, values.address, filled, flags)
     if (result < 0) {
@@ -97,6 +99,7 @@ export function deleteBatch<KI>(
   let deleted = 0
   let filled = 0
   const flush = (): void => {
+    requireAttached(keys.bytes.buffer, facts)
     let from = 0
     while (from < filled) {
       const count = filled - from

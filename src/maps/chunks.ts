@@ -10,7 +10,7 @@ import { EINTR, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP } from '../base/err
 import { BpfError } from '../base/errors.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
-import type { MapHandle } from './handle.ts'
+import { type MapHandle, requireAttached } from './handle.ts'
 import { describeMap, mapError } from './map-error.ts'
 
 /** Keys and values one behind the other; valid until the next chunk is asked for. */
@@ -77,6 +77,9 @@ export function* chunks(
   let retries = 0
   for (;;) {
     const { keys, values } = memory
+    // The reader of the last chunk may have transferred them.
+    requireAttached(keys.bytes.buffer, facts)
+    requireAttached(values.bytes.buffer, facts)
     const from = started ? cursor.address : 0
     const result = mapBatch(
       command,

@@ -1,8 +1,10 @@
 /**
  * Single elements: the hot path of maps.
  *
- * A call encodes into memory at fixed addresses that the map owns, makes one system call, and decodes from there.
- * Nothing is allocated but the result; whatever only matters when something goes wrong is looked at after it did.
+ * A call borrows memory at fixed addresses from the map, encodes into it, takes the descriptor, makes one system call,
+ * and decodes from there. No user code (a codec, a getter, options) runs between taking the descriptor and the call:
+ * it may close the map, and the descriptor's number may be another map's by then. Nothing is allocated but the result;
+ * whatever only matters when something goes wrong is looked at after it did.
  *
  * Source: kernel/bpf/syscall.c `map_lookup_elem`, `map_update_elem`, `map_delete_elem`, `map_get_next_key`,
  * `map_lookup_and_delete_elem`.
@@ -20,7 +22,7 @@ import {
   mapLookupElem,
   mapUpdateElem,
 } from '../syscalls/elem.ts'
-import type { MapHandle } from './handle.ts'
+import { type MapHandle, requireAttached } from './handle.ts'
 import { type DescriptorOwner, encodeDescriptor, isDescriptorOwner } from './kinds/descriptors.ts'
 import { isKeyless } from './kinds.ts'
 import { argumentError, mapError, unsupported, wrongKind } from './map-error.ts'
@@ -77,25 +79,31 @@ export class Elements<K, V, KI = K, VI = V> {
     this.#descriptors = taken === 'map' || taken === 'descriptor'
   }
 
-  /** The value of a key; `undefined` when the map does not have the key. */
+  /** `undefined` for a key that the map does not have. */
   get(key: KI, options?: LookupOptions): V | undefined {
-    const { fd, slots } = this.handle
-    const number = fd.fd
+    const { handle } = this
+    const flags = lookupFlags(options)
+    const slots = handle.borrow()
     this.encodeKey(key, slots.key.view, 0, 'look up in')
-    const result = mapLookupElem(number, slots.key.address, slots.value.address, lookupFlags(options))
-    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
-    if (result === -ENOENT) return undefined
+    requireAttached(slots.buffer, handle.facts)
+    const result = mapLookupElem(handle.fd.fd, slots.key.address, slots.value.address, flags)
+    const value = result === 0 ? this.valueCodec.decode(slots.value.view, 0) : undefined
+    handle.giveBack(slots)
+    if (result === 0 || result === -ENOENT) return value
     throw this.#refused('look up in', result, 'BPF_MAP_LOOKUP_ELEM')
   }
 
-  /** Whether there is such a key; for a Bloom filter, whether the element may have been pushed. */
+  /** Whether the map has a key; for a Bloom filter, whether the element may have been pushed. */
   has(key: KI): boolean {
-    const { fd, slots } = this.handle
-    const number = fd.fd
-    // The element of a Bloom filter is its value: it has no key, for which the address 0 stands.
+    const { handle } = this
+    const slots = handle.borrow()
+    // The element of a Bloom filter is its value: it has no key, and the address 0 says so.
     const place = this.#filter ? slots.value : slots.key
     this.encodeKey(key, place.view, 0, 'look up in')
-    const result = mapLookupElem(number, this.#filter ? 0 : slots.key.address, slots.value.address, 0)
+    requireAttached(slots.buffer, handle.facts)
+    const address = this.#filter ? 0 : slots.key.address
+    const result = mapLookupElem(handle.fd.fd, address, slots.value.address, 0)
+    handle.giveBack(slots)
     if (result === 0) return true
     if (result === -ENOENT) return false
     throw this.#refused('look up in', result, 'BPF_MAP_LOOKUP_ELEM')
@@ -103,39 +111,42 @@ export class Elements<K, V, KI = K, VI = V> {
 
   /** Writes an element. */
   set(key: KI, value: VI | DescriptorOwner, options?: UpdateMode | MapUpdateOptions): void {
-    const { fd, slots } = this.handle
-    const number = fd.fd
+    const { handle } = this
     const flags = updateFlags(options)
+    const slots = handle.borrow()
     this.encodeKey(key, slots.key.view, 0, 'set in')
     this.encodeValue(value, slots.value.view, 0, 'set in')
-    const result = mapUpdateElem(number, slots.key.address, slots.value.address, flags)
+    requireAttached(slots.buffer, handle.facts)
+    const result = mapUpdateElem(handle.fd.fd, slots.key.address, slots.value.address, flags)
+    handle.giveBack(slots)
     if (result < 0) throw this.#refused('set in', result, 'BPF_MAP_UPDATE_ELEM')
   }
 
-  /** Deletes an element; `false` when there was none. */
+  /** Deletes an element; `false` for a key that the map does not have. */
   delete(key: KI): boolean {
-    const { fd, slots } = this.handle
-    const number = fd.fd
+    const { handle } = this
+    const slots = handle.borrow()
     this.encodeKey(key, slots.key.view, 0, 'delete from')
-    const result = mapDeleteElem(number, slots.key.address)
+    requireAttached(slots.buffer, handle.facts)
+    const result = mapDeleteElem(handle.fd.fd, slots.key.address)
+    handle.giveBack(slots)
     if (result === 0) return true
     if (result === -ENOENT) return false
     throw this.#refused('delete from', result, 'BPF_MAP_DELETE_ELEM')
   }
 
-  /** Reads and deletes an element at once; `undefined` when the map does not have the key. */
+  /** Reads and deletes an element at once; `undefined` for a key that the map does not have. */
   getAndDelete(key: KI, options?: LookupOptions): V | undefined {
-    const { fd, slots, facts, mapKind } = this.handle
-    const number = fd.fd
+    const { handle } = this
+    const flags = lookupFlags(options)
+    const slots = handle.borrow()
     this.encodeKey(key, slots.key.view, 0, 'get and delete in')
-    const result = mapLookupAndDeleteElem(
-      number,
-      slots.key.address,
-      slots.value.address,
-      lookupFlags(options),
-    )
-    if (result === 0) return this.valueCodec.decode(slots.value.view, 0)
-    if (result === -ENOENT) return undefined
+    requireAttached(slots.buffer, handle.facts)
+    const result = mapLookupAndDeleteElem(handle.fd.fd, slots.key.address, slots.value.address, flags)
+    const value = result === 0 ? this.valueCodec.decode(slots.value.view, 0) : undefined
+    handle.giveBack(slots)
+    if (result === 0 || result === -ENOENT) return value
+    const { facts, mapKind } = handle
     const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || result === -EINVAL
     const command = 'BPF_MAP_LOOKUP_AND_DELETE_ELEM'
     if (lacking && !isKeyless(mapKind)) {
@@ -146,12 +157,15 @@ export class Elements<K, V, KI = K, VI = V> {
 
   /** The key after `key`, or the first; `undefined` after the last. */
   nextKey(key?: KI): K | undefined {
-    const { fd, slots } = this.handle
-    const number = fd.fd
+    const { handle } = this
+    const slots = handle.borrow()
     if (key !== undefined) this.encodeKey(key, slots.key.view, 0, 'find the next key of')
-    const result = mapGetNextKey(number, key === undefined ? 0 : slots.key.address, slots.nextKey.address)
-    if (result === 0) return this.keyCodec.decode(slots.nextKey.view, 0)
-    if (result === -ENOENT) return undefined
+    requireAttached(slots.buffer, handle.facts)
+    const from = key === undefined ? 0 : slots.key.address
+    const result = mapGetNextKey(handle.fd.fd, from, slots.nextKey.address)
+    const next = result === 0 ? this.keyCodec.decode(slots.nextKey.view, 0) : undefined
+    handle.giveBack(slots)
+    if (result === 0 || result === -ENOENT) return next
     throw this.#refused('find the next key of', result, 'BPF_MAP_GET_NEXT_KEY')
   }
 

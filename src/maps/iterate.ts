@@ -11,11 +11,12 @@
  */
 
 import { ENOENT } from '../base/errno.ts'
+import { BpfError } from '../base/errors.ts'
 import { mapGetNextKey, mapLookupElem } from '../syscalls/elem.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit } from './chunks.ts'
-import type { MapHandle } from './handle.ts'
-import { mapError, wrongKind } from './map-error.ts'
+import { type MapHandle, requireAttached } from './handle.ts'
+import { describeMap, mapError, wrongKind } from './map-error.ts'
 
 /** Makes what the iteration yields from an element in memory. */
 export type Emit<T> = (keys: DataView, keyOffset: number, values: DataView, valueOffset: number) => T
@@ -54,6 +55,7 @@ class Walk<T> implements MapWalk<T> {
   #chunk: Chunk | undefined
   /** The next element of the chunk. */
   #next = 0
+  #emitting = false
   #count = 0
 
   static {
@@ -78,19 +80,25 @@ class Walk<T> implements MapWalk<T> {
     const at = this.#next
     const chunk = this.#chunk
     if (chunk === undefined || at >= this.#count) return this.#nextChunk()
+    // The codec that decodes this element would see its memory change.
+    if (this.#emitting) throw ownCodec(this.#handle)
     const { facts, valueBytes } = this.#handle
     this.#next = at + 1
+    this.#emitting = true
     try {
       const value = this.#emit(chunk.keys.view, at * facts.keySize, chunk.values.view, at * valueBytes)
+      this.#emitting = false
       return { value, done: false }
     } catch (error) {
+      this.#emitting = false
       this.#end()
       throw error
     }
   }
 
   #nextChunk(): IteratorResult<T, undefined> {
-    if (this.#chunks === undefined) return this.#keyByKey?.next() ?? END
+    if (this.#emitting) throw ownCodec(this.#handle)
+    if (this.#chunks === undefined) return this.#nextByKey()
     const { done, value } = this.#chunks.next()
     if (done !== true) {
       this.#chunk = value
@@ -104,7 +112,16 @@ class Walk<T> implements MapWalk<T> {
     if (typeof value !== 'number') return END
     this.#handle.batchLookups = false
     this.#keyByKey = walkKeys(this.#handle, this.#emit, this.#withValues)
-    return this.#keyByKey.next()
+    return this.#nextByKey()
+  }
+
+  #nextByKey(): IteratorResult<T, undefined> {
+    this.#emitting = true
+    try {
+      return this.#keyByKey?.next() ?? END
+    } finally {
+      this.#emitting = false
+    }
   }
 
   #end(): void {
@@ -125,6 +142,12 @@ class Walk<T> implements MapWalk<T> {
   }
 }
 
+function ownCodec({ facts }: MapHandle): BpfError {
+  return new BpfError(`Cannot iterate ${describeMap(facts)} from the codec of its own elements`, {
+    code: 'ERR_BUSY',
+  })
+}
+
 function* walkKeys<T>(handle: MapHandle, emit: Emit<T>, withValues: boolean): Generator<T, undefined> {
   const { facts, valueBytes } = handle
   let current = allocate(facts.keySize)
@@ -133,6 +156,9 @@ function* walkKeys<T>(handle: MapHandle, emit: Emit<T>, withValues: boolean): Ge
   let steps = 0
   let result = mapGetNextKey(handle.fd.fd, 0, current.address)
   while (result === 0) {
+    requireAttached(current.bytes.buffer, facts)
+    requireAttached(next.bytes.buffer, facts)
+    requireAttached(value.bytes.buffer, facts)
     if (++steps > stepLimit(handle)) throw iterationAborted(handle)
     const fd = handle.fd.fd
     // The next key is found before the current one is handed out: the caller may delete that.

@@ -157,7 +157,7 @@ export class Program implements Disposable {
 
   /** Runs it on given input. Since Linux 4.12. */
   testRun(options: TestRunOptions = {}): TestRunResult {
-    return testRun(this.fd, this.name, this.type, options)
+    return testRun(this, options)
   }
 
   /**

@@ -53,33 +53,42 @@ const CONTEXT_IN_PLACE: readonly (ProgramType | number)[] = [
 ]
 
 /**
- * Runs the program with this descriptor (Linux 4.12).
+ * Runs a program. Since Linux 4.12.
  *
  * @throws BpfError when its type cannot be run (`ENOTSUPP`), or the input does not fit it (`EINVAL`)
+ * @throws RangeError when a number is out of range
  */
 export function testRun(
-  fd: number,
-  name: string,
-  type: ProgramType | number,
+  program: { readonly fd: number; readonly name: string; readonly type: ProgramType | number },
   options: TestRunOptions,
 ): TestRunResult {
-  const { data } = options
-  const dataOut = new Uint8Array(data === undefined ? 0 : (options.dataOutSize ?? data.length + HEADROOM))
-  const context = new Uint8Array(options.context ?? [])
+  const action = `Cannot run program ${program.name}`
+  const { data, context: given, dataOutSize, repeat = 0, flags = 0, cpu = 0, batchSize = 0 } = options
+  requireUnsigned(action, 'repeat', repeat, MOST_INT)
+  requireUnsigned(action, 'flags', flags, MOST_UNSIGNED)
+  requireUnsigned(action, 'cpu', cpu, MOST_UNSIGNED)
+  requireUnsigned(action, 'batchSize', batchSize, MOST_UNSIGNED)
+  // Copies: their lengths are those of their memory, whatever the caller's object says, and stay so during the call.
+  const dataIn = data === undefined ? undefined : new Uint8Array(data)
+  const outSize = dataIn === undefined ? 0 : (dataOutSize ?? dataIn.length + HEADROOM)
+  requireUnsigned(action, 'dataOutSize', outSize, MOST_INT)
+  const dataOut = new Uint8Array(outSize)
+  const context = new Uint8Array(given ?? [])
+  const copiesOut = context.length > 0 && !CONTEXT_IN_PLACE.includes(program.type)
+  // The descriptor last: getters of the options may have closed the program.
   const fields: AttrFields<'prog_run'> = {
-    prog_fd: fd,
-    repeat: options.repeat ?? 0,
-    flags: options.flags ?? 0,
-    cpu: options.cpu ?? 0,
-    batch_size: options.batchSize ?? 0,
+    repeat,
+    flags,
+    cpu,
+    batch_size: batchSize,
+    prog_fd: program.fd,
   }
-  if (data !== undefined) {
-    fields.data_size_in = data.length
-    fields.data_in = data
+  if (dataIn !== undefined) {
+    fields.data_size_in = dataIn.length
+    fields.data_in = dataIn
     fields.data_size_out = dataOut.length
     if (dataOut.length > 0) fields.data_out = dataOut
   }
-  const copiesOut = context.length > 0 && !CONTEXT_IN_PLACE.includes(type)
   if (context.length > 0) {
     fields.ctx_size_in = context.length
     fields.ctx_in = context
@@ -89,11 +98,20 @@ export function testRun(
     fields.ctx_out = context
   }
   const result = bpfUninterrupted('prog_run', fields)
-  if (result < 0) throw failure(`Cannot run program ${name}`, result, 'bpf(BPF_PROG_TEST_RUN)')
+  if (result < 0) throw failure(action, result, 'bpf(BPF_PROG_TEST_RUN)')
   return {
     returnValue: attrResult32(attr.test.retval),
     duration: attrResult32(attr.test.duration),
     data: dataOut.subarray(0, attrResult32(attr.test.data_size_out)),
     context: copiesOut ? context.subarray(0, attrResult32(attr.test.ctx_size_out)) : context,
   }
+}
+
+/** The kernel counts runs in a signed number: a negative one would not end. */
+const MOST_INT = 0x7fff_ffff
+const MOST_UNSIGNED = 0xffff_ffff
+
+function requireUnsigned(action: string, name: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return
+  throw new RangeError(`${action}: ${name} ${value} is not an integer from 0 to ${most}`)
 }

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { MapType } from '../abi/generated/enums.ts'
 import { BPF_F_RB_OVERWRITE } from '../abi/generated/flags.ts'
 import type { Codec } from '../base/codec.ts'
 import { BpfError, withAction } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { btfCodec } from '../btf/codec/codec.ts'
+import { type MapInfo, readMapInfo } from '../maps/info.ts'
+import { checkFd, requireKind } from '../objects/descriptor.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
 import type { RecordOrigin, RingRecord, RingView } from './record.ts'
@@ -21,12 +22,6 @@ export interface RingBufferMap {
   /** Its descriptor. */
   readonly fd: number
   readonly name: string
-  /** Must be `'ringbuf'`. */
-  readonly type: MapType | number
-  /** Bytes of its data. */
-  readonly maxEntries: number
-  /** `BPF_F_*` flags of map creation. */
-  readonly flags?: number
   /** Where the type of its records is: the value type of its BTF. */
   readonly spec?: { readonly btf?: Btf; readonly valueTypeId?: number } | undefined
 }
@@ -45,7 +40,7 @@ interface Opened<T> {
 
 /**
  * Reads the records of one or several ring buffers (Linux 5.8). A record leaves its ring when it was read: what is not
- * read stays there, until the ring is full and producers get an error. There must be only one reader of a map at a time.
+ * read stays there, until the ring is full and producers get an error. A map has one reader at a time.
  *
  * The kernel wakes a waiting reader for the first record that it has not seen. Records that programs submit with
  * `BPF_RB_NO_WAKEUP` are found at the next wake-up or drain.
@@ -59,14 +54,16 @@ interface Opened<T> {
 export class RingBuffer<T = unknown> implements Disposable {
   readonly #stream = new RecordStream<RingRecord<T>, RingView<T>>('ring buffer')
   readonly #opened: Opened<T>[] = []
+  readonly #claimed: number[] = []
 
   private constructor() {}
 
   /**
    * Maps the memory of ring buffers. The maps may be closed afterwards. On failure nothing stays open.
    *
-   * @throws TypeError when a map is not of type `'ringbuf'` or overwrites its records, when no map or a wrong codec is
-   *   given
+   * @throws TypeError when the kernel says that a map is not of type `'ringbuf'` or overwrites its records, when no map
+   *   or a wrong codec is given
+   * @throws BpfError `ERR_BUSY` when a reader of this thread has one of the maps; `ERR_NOT_A_MAP` for another descriptor
    * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
    * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
    */
@@ -83,7 +80,6 @@ export class RingBuffer<T = unknown> implements Disposable {
     // A BpfMap is iterable too.
     const maps = 'fd' in source ? [source] : [...source]
     if (maps.length === 0) throw new TypeError('Cannot open a ring buffer: no map was given')
-    for (const map of maps) checkMap(map)
     const reader = new RingBuffer()
     try {
       for (const map of maps) reader.#add(map, options.codec)
@@ -95,11 +91,13 @@ export class RingBuffer<T = unknown> implements Disposable {
   }
 
   #add(map: RingBufferMap, codec: Codec<T, never> | undefined): void {
-    const { fd, name, maxEntries } = map
+    const { fd, name } = map
+    const { id, maxEntries } = ringFacts(fd, name)
     const page = pageSize()
     const dataLength = page + 2 * maxEntries
     const origin = recordOrigin(name, map.spec, codec)
     try {
+      this.#claim(id)
       // The kernel allows writing to the consumer's page only, and only when it is mapped alone.
       const mapping = SharedMapping.create(page + dataLength, [
         { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
@@ -111,6 +109,16 @@ export class RingBuffer<T = unknown> implements Disposable {
     } catch (error) {
       throw openError(name, error)
     }
+  }
+
+  /** Two readers of one map would both consume its records: some are lost, others come twice. */
+  #claim(id: number): void {
+    const other = owners.get(id)?.deref()
+    if (other !== undefined && !other.closed) {
+      throw new BpfError('this process reads it already; close that reader first', { code: 'ERR_BUSY' })
+    }
+    owners.set(id, new WeakRef<RingBuffer<unknown>>(this as RingBuffer<unknown>))
+    this.#claimed.push(id)
   }
 
   /**
@@ -169,6 +177,7 @@ export class RingBuffer<T = unknown> implements Disposable {
   close(): void {
     if (this.#stream.closed) return
     this.#stream.close()
+    for (const id of this.#claimed) if (owners.get(id)?.deref() === this) owners.delete(id)
     const errors: unknown[] = []
     for (const { mapping } of this.#opened) {
       try {
@@ -185,12 +194,25 @@ export class RingBuffer<T = unknown> implements Disposable {
   }
 }
 
-/** In the overwrite mode (Linux 6.19) producers change what is being read, and the positions mean something else. */
-function checkMap({ name, type, flags = 0 }: RingBufferMap): void {
-  if (type !== 'ringbuf') throw new TypeError(`Cannot read map ${name}: it is of type ${type}, not ringbuf`)
+/** Which reader has each map of this thread, by the map's id. A reader that was lost does not keep its map. */
+const owners = new Map<number, WeakRef<RingBuffer<unknown>>>()
+
+/**
+ * What the descriptor refers to, as the kernel says: whatever else is mapped would be written over.
+ *
+ * @throws TypeError when it is not a ring buffer, or overwrites its records
+ */
+function ringFacts(fd: number, name: string): Pick<MapInfo, 'id' | 'maxEntries'> {
+  const action = `Cannot read map ${name}`
+  checkFd(fd, action)
+  requireKind(fd, 'map', `${action}: descriptor ${fd}`)
+  const { id, type, maxEntries, flags } = readMapInfo(fd)
+  if (type !== 'ringbuf') throw new TypeError(`${action}: it is of type ${type}, not ringbuf`)
+  // Producers change what is being read then (Linux 6.19), and the positions mean something else.
   if ((flags & BPF_F_RB_OVERWRITE) !== 0) {
-    throw new TypeError(`Cannot read map ${name}: it overwrites its records (BPF_F_RB_OVERWRITE)`)
+    throw new TypeError(`${action}: it overwrites its records (BPF_F_RB_OVERWRITE)`)
   }
+  return { id, maxEntries }
 }
 
 /** The same error, with the map before its message. */

@@ -9,7 +9,7 @@
 import { ENOENT } from '../../base/errno.ts'
 import { mapLookupAndDeleteElem, mapLookupElem, mapUpdateElem } from '../../syscalls/elem.ts'
 import { type Elements, type MapUpdateOptions, type UpdateMode, updateFlags } from '../element.ts'
-import type { MapHandle } from '../handle.ts'
+import { requireAttached } from '../handle.ts'
 import { isKeyless } from '../kinds.ts'
 import { mapError, wrongKind } from '../map-error.ts'
 
@@ -21,33 +21,36 @@ export function push<K, V, KI, VI>(
 ): void {
   const { handle } = elements
   if (!isKeyless(handle.mapKind)) throw wrongKind(handle.facts, 'push to')
-  const { slots } = handle
-  const { fd } = handle.fd
   const flags = updateFlags(options)
+  const slots = handle.borrow()
   elements.encodeValue(value, slots.value.view, 0, 'push to')
-  const result = mapUpdateElem(fd, 0, slots.value.address, flags)
+  requireAttached(slots.buffer, handle.facts)
+  const result = mapUpdateElem(handle.fd.fd, 0, slots.value.address, flags)
+  handle.giveBack(slots)
   if (result < 0) throw mapError(handle.facts, 'push to', result, 'BPF_MAP_UPDATE_ELEM')
 }
 
 /** Takes the next element off a queue or stack; `undefined` when it is empty. */
-export function pop<K, V, KI, VI>({ handle, valueCodec }: Elements<K, V, KI, VI>): V | undefined {
-  const { fd, slots } = queue(handle, 'pop from')
-  const result = mapLookupAndDeleteElem(fd.fd, 0, slots.value.address, 0)
-  if (result === 0) return valueCodec.decode(slots.value.view, 0)
-  if (result === -ENOENT) return undefined
-  throw mapError(handle.facts, 'pop from', result, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM')
+export function pop<K, V, KI, VI>(elements: Elements<K, V, KI, VI>): V | undefined {
+  return take(elements, 'pop from', mapLookupAndDeleteElem, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM')
 }
 
 /** Reads the next element of a queue or stack; `undefined` when it is empty. */
-export function peek<K, V, KI, VI>({ handle, valueCodec }: Elements<K, V, KI, VI>): V | undefined {
-  const { fd, slots } = queue(handle, 'peek into')
-  const result = mapLookupElem(fd.fd, 0, slots.value.address, 0)
-  if (result === 0) return valueCodec.decode(slots.value.view, 0)
-  if (result === -ENOENT) return undefined
-  throw mapError(handle.facts, 'peek into', result, 'BPF_MAP_LOOKUP_ELEM')
+export function peek<K, V, KI, VI>(elements: Elements<K, V, KI, VI>): V | undefined {
+  return take(elements, 'peek into', mapLookupElem, 'BPF_MAP_LOOKUP_ELEM')
 }
 
-function queue(handle: MapHandle, verb: string): MapHandle {
+function take<K, V, KI, VI>(
+  { handle, valueCodec }: Elements<K, V, KI, VI>,
+  verb: string,
+  call: typeof mapLookupElem,
+  command: string,
+): V | undefined {
   if (handle.mapKind.elements !== 'queue') throw wrongKind(handle.facts, verb)
-  return handle
+  const slots = handle.borrow()
+  const result = call(handle.fd.fd, 0, slots.value.address, 0)
+  const value = result === 0 ? valueCodec.decode(slots.value.view, 0) : undefined
+  handle.giveBack(slots)
+  if (result === 0 || result === -ENOENT) return value
+  throw mapError(handle.facts, verb, result, command)
 }

@@ -5,6 +5,7 @@
  */
 
 import { featureSince } from '../../../src/abi/feature-since.ts'
+import { BPF_F_RB_OVERWRITE } from '../../../src/abi/generated/flags.ts'
 import { attachTypeSince, mapTypeSince } from '../../../src/abi/since.ts'
 import { NotSupportedError } from '../../../src/base/errors.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
@@ -12,6 +13,7 @@ import { answerOf, tryMap } from '../../../src/kernel/probes/experiment.ts'
 import { haveMapType } from '../../../src/kernel/probes/have-map-type.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
+import { pageSize } from '../../../src/syscalls/mmap.ts'
 
 /** Maps of type `bloom_filter`. */
 export const bloomFilters: Feature = defineFeature('A Bloom filter', mapTypeSince.bloom_filter, token =>
@@ -75,3 +77,18 @@ function tried(experiment: () => void): 'yes' | 'no' {
     throw error
   }
 }
+
+/** Ring buffers that overwrite their oldest records. */
+export const overwritingRings: Feature = defineFeature(
+  'A ring buffer that overwrites its records',
+  '6.19',
+  token =>
+    answerOf(
+      tryMap(token, 'ringbuf', {
+        key_size: 0,
+        value_size: 0,
+        max_entries: pageSize(),
+        map_flags: BPF_F_RB_OVERWRITE,
+      }),
+    ),
+)

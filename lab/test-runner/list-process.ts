@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { type DeclaredTest, listTests } from './declared.ts'
 import { fileName } from './test-names.ts'
 
-/** Resolves `ava` to the stand-in: a function whose properties are itself, which tells the list of each test. */
+/** Resolves `ava` to the stand-in: a function whose properties are itself, which adds each test to the list. */
 const HOOKS = `
   const source = \`
     const test = new Proxy(title => { if (typeof title === 'string') globalThis.ebpfTsListTest(title) }, { get: () => test })

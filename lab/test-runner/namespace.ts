@@ -53,7 +53,7 @@ export function enterNamespace(): Promise<number> | undefined {
   })
 }
 
-/** Mounts bpffs and tracefs where they are missing. What cannot be mounted is told; tests that need it are skipped. */
+/** Mounts bpffs and tracefs where they are missing. Reports what cannot be mounted; tests that need it are skipped. */
 export function mountFileSystems(): void {
   for (const { type, path, magic } of FILE_SYSTEMS) {
     if (isMounted(path, magic)) continue

@@ -43,7 +43,7 @@ const TIMEOUT = 900
 /**
  * Fetches a release line, unless it is there.
  *
- * @returns path of the binary, or why there is none
+ * @returns path of the binary, or the reason for its absence
  */
 function fetchNode(version: string): { node: string } | { missing: string } {
   const at = join('.cache/nodes', version)

@@ -1,5 +1,5 @@
 /**
- * Does what README tells a stranger: clones the repository into an empty directory and follows the two lines of
+ * Does what README asks of a stranger: clones the repository into an empty directory and follows the two lines of
  * "Try it" word by word. Needs root, git and npm.
  *
  *     npm run test:readme [-- start|test]    default: both lines

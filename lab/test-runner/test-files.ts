@@ -23,7 +23,7 @@ export function testFiles(directory: string): string[] {
 }
 
 /**
- * Files that match any of the patterns; all of them when there is none.
+ * Files that match any of the patterns; all of them without a pattern.
  *
  * @param patterns a file, a directory or a glob, with or without `build/`; sources stand for what they compile to
  */

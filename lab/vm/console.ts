@@ -1,5 +1,5 @@
 /**
- * What a guest says on its serial console: what came of the command that it was started for, and whether it died.
+ * What a guest says on its serial console: the result of the command that it was started for, and whether it died.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface GuestResult {
   readonly seconds: number
 }
 
-/** How long to watch a guest, and who is told. */
+/** How long to watch a guest, and what to call. */
 export interface ConsoleOptions {
   /** Seconds after which a guest counts as hung. */
   timeout: number

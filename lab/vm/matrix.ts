@@ -1,5 +1,5 @@
 /**
- * The table of the kernel matrix: what came of each test on each kernel, and why some were skipped.
+ * The table of the kernel matrix: the outcome of each test on each kernel, and why some were skipped.
  *
  * @module
  */

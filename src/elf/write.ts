@@ -98,7 +98,7 @@ export interface SegmentSource {
 export interface ElfSource {
   /** The section with number 1 comes first. Tables of symbols, relocations and names are added behind them. */
   readonly sections: readonly SectionSource[]
-  /** Symbols of the table `.symtab`; linkers want local ones first. Default: there is no such table. */
+  /** Symbols of the table `.symtab`; linkers want local ones first. Default: the file has no such table. */
   readonly symbols?: readonly SymbolSource[]
   /** `e_type`. Default: `ET_REL`. */
   readonly type?: number

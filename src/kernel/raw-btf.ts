@@ -63,7 +63,7 @@ export function readRawBtf(fd: number): Uint8Array<ArrayBuffer> {
  * system call. `undefined` where it cannot be had so.
  */
 export function copyKernelBtf(): Uint8Array<ArrayBuffer> | undefined {
-  // Where there is no backend it is refused too: the file needs none.
+  // Refused without a backend too, although the file needs none.
   return unlessRefused(() => {
     const result = bpf('btf_get_fd_by_id', { btf_id: FIRST_ID })
     if (result < 0) return undefined

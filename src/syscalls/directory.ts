@@ -67,7 +67,7 @@ export class Directory implements Disposable {
     return Number(buffer.view.getBigInt64(0, true))
   }
 
-  /** What tells an entry from every other one, also from a later one of its name; `undefined` when it is not there. */
+  /** What distinguishes an entry from every other one, also from a later one of its name; `undefined` when it is not there. */
   identify(name: string): string | undefined {
     const buffer = allocate(STAT_SPACE)
     const result = withString(name, address =>

@@ -2,7 +2,7 @@
  * The kernel objects that this process makes: for tests that none of them stays.
  *
  * Other processes make objects at the same time, and the kernel does not tell whose an object is. So the system
- * calls of this thread are watched: a call that returns a descriptor of an object tells the object's id.
+ * calls of this thread are watched: a call that returns a descriptor of an object reveals the object's id.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Tests on the running kernel: skipped only for a certain reason, which is told, and leaving nothing behind.
+ * Tests on the running kernel: skipped only for a certain reason, which is printed, and leaving nothing behind.
  *
  * @module
  */

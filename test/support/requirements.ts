@@ -43,7 +43,7 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
   [EVERY_KERNEL]: { name: 'a kernel', probe: () => 'yes' },
 }
 
-/** Mount point of cgroup2; `undefined` where there is none. */
+/** Mount point of cgroup2; `undefined` without one. */
 export function cgroup2Path(): string | undefined {
   return CGROUP2_PATHS.find(path => isMounted(path, CGROUP2_SUPER_MAGIC) === 'yes')
 }

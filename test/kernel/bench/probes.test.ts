@@ -56,7 +56,7 @@ async function measure(
   return row!
 }
 
-/** Every probe, and every function that ftrace calls somebody at, as far as the kernel tells. */
+/** Every probe, and every function that ftrace traces, as far as the kernel shows. */
 function listProbes(): string[] {
   return [...probesOfKernel(), ...enabledFunctions()]
 }
@@ -71,7 +71,7 @@ function enabledFunctions(): string[] {
   }
 }
 
-/** Names of functions that somebody has a probe on, in any way. */
+/** Names of functions that have a probe of any kind. */
 function probedFunctions(): Set<string> {
   const traced = enabledFunctions().flatMap(line => /^[^\s(]+/.exec(line)?.[0] ?? [])
   return new Set([...traced, ...(listKprobes() ?? []).map(({ symbol }) => symbol)])

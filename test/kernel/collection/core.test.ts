@@ -66,11 +66,11 @@ kernelTest('field_byte_size is that of the kernel', [], t => {
   computes(t, 'field_byte_size', { size_pid: 4, size_comm: 16, size_comm_3: 1 })
 })
 
-kernelTest('field_exists tells members that the kernel has', [], t => {
+kernelTest('field_exists recognizes members that the kernel has', [], t => {
   computes(t, 'field_exists', { exists_pid: 1, exists_missing: 2 })
 })
 
-kernelTest('field_signed tells signed members', [], t => {
+kernelTest('field_signed recognizes signed members', [], t => {
   computes(t, 'field_signed', { signed_pid: 1, signed_skb_len: 2 })
 })
 

@@ -94,7 +94,7 @@ kernelTest('a map that is not created is named where the verifier reaches it', [
   })
 })
 
-kernelTest('a map that is not created is none where no program gets to it', [], t => {
+kernelTest('a map that is not created does no harm where no program reaches it', [], t => {
   const spec = objectSpec('maps')
   spec.maps.get('slots').autocreate = false
   // The verifier sees that the program ends here.

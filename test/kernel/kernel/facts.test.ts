@@ -44,7 +44,7 @@ const olderThan511 = lacking(
   since(featureSince.memoryAccounting, 'Memory of maps that counts for the cgroup'),
 )
 
-/** Where there are no trampolines, nobody can find out what else could be done with them. */
+/** Without trampolines, what depends on them cannot be found out. */
 const isHidden = (name: string): boolean =>
   ['tracingLink', 'fsession'].includes(name) && features.trampoline.probe() === 'no'
 
@@ -142,7 +142,7 @@ kernelTest('BTF of a program is read back from the kernel', [], t => {
   })
 })
 
-kernelTest('why BTF is refused is told behind a long log too', [features.btf], t => {
+kernelTest('the error says why BTF is refused, also after a long log', [features.btf], t => {
   const btf = new BtfBuilder()
   const int = { kind: 'int', name: 'a', encoding: 'unsigned', bitOffset: 0 } as const
   for (let i = 0; i < 60_000; i++) btf.add({ ...int, size: 4, bits: 32 })
@@ -212,7 +212,7 @@ kernelTest(
   },
 )
 
-kernelTest('a user without capabilities is told which are missing', [], t => {
+kernelTest('a user without capabilities learns which are missing', [], t => {
   const [program, map] = asOther([], `process.setgid(65534); process.setuid(65534); ${LOAD}`).split('\n')
   const missing = 'this process lacks CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN'
   t.true(
@@ -225,7 +225,7 @@ kernelTest('a user without capabilities is told which are missing', [], t => {
   t.is(program!.includes(', and unprivileged BPF is disabled; run as root'), disabled)
 })
 
-kernelTest('root without some capabilities is told which are missing', [], t => {
+kernelTest('root without some capabilities learns which are missing', [], t => {
   const drop = ['setpriv', '--bounding-set=-sys_admin,-net_admin', '--inh-caps=-all', '--']
   const capable = "readFileSync('/proc/self/status', 'utf8')"
   const status = asOther(

@@ -32,7 +32,7 @@ kernelTest('a locked-down kernel refuses kprobes, with the reason', ['guest', fe
   t.throws(() => kprobe(program, 'bpf_fentry_test1'), REFUSED)
 })
 
-kernelTest('a locked-down kernel tells no functions for patterns', ['guest', features.kprobeMulti], t => {
+kernelTest('a locked-down kernel shows no functions for patterns', ['guest', features.kprobeMulti], t => {
   using recorder = new Recorder()
   using program = recorder.load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_multi' })
   lockDown()

@@ -137,7 +137,7 @@ for (const { mode, needs } of modes) {
     t.true(probeOf(inside).address > start)
   })
 
-  probeTest(`mode ${mode}: a module tells apart functions of one name`, needs, t => {
+  probeTest(`mode ${mode}: a module distinguishes functions of one name`, needs, t => {
     using probe = new ProbeProgram({ value: 'returned' })
     const symbols = KernelSymbols.read()
     for (const attach of [kprobe, kretprobe]) {

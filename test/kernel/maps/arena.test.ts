@@ -43,7 +43,7 @@ kernelTest('initial values in an arena are set before it is loaded', [arenas], t
   t.is(collection.programs.get('link_nodes').testRun().returnValue, 8)
 })
 
-kernelTest('an arena lies where it is told to', [arenas], t => {
+kernelTest('an arena lies at the address it was given', [arenas], t => {
   const address = 1n << 44n
   {
     using map = BpfMap.create({ ...spec, mapExtra: address })
@@ -87,7 +87,7 @@ kernelTest('more variables than an arena has room for are refused', [arenas], t 
   })
 })
 
-kernelTest('a map that is no arena has no such memory', [], t => {
+kernelTest('only an arena has such memory', [], t => {
   using map = BpfMap.create({ name: 'numbers', type: 'array', keySize: 4, valueSize: 4, maxEntries: 1 })
   t.throws(() => map.arena(), {
     instanceOf: TypeError,

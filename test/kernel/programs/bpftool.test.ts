@@ -9,7 +9,7 @@ import { bloomFilters } from '../../support/maps/features.ts'
 import { loadObject, objectPath, objectSpec } from '../../support/objects.ts'
 import { forEachMapElem } from '../../support/programs/features.ts'
 
-/** What `bpftool -j prog show` tells. */
+/** What `bpftool -j prog show` prints. */
 interface Shown {
   id: number
   type: string

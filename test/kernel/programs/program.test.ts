@@ -226,7 +226,7 @@ const refusals: readonly (readonly [
     },
   ],
   [
-    'a type that is no type',
+    'an unknown type',
     { type: 'no_such_type' as never },
     { instanceOf: RangeError, message: 'Unknown program type "no_such_type"' },
   ],

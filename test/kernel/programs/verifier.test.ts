@@ -87,7 +87,7 @@ kernelTest('a refused program in the async load gives the same error', [], async
   t.deepEqual(error.reason, expected.reason)
 })
 
-kernelTest('there is no log of a load that succeeds, unless one is asked for', [], async t => {
+kernelTest('a load that succeeds has no log, unless one is asked for', [], async t => {
   const spec = objectWith('data', ['touch'])
   using quiet = Collection.load(spec)
   t.is(quiet.programs.get('touch').verifierLog, '')

@@ -41,7 +41,7 @@ export function processes(ava: TestFn, backend: SyscallEntry['backend']): void {
     'thrown 3',
   ])
   scenario('promises and ticks of a callback are served', 'callback settles promises', ['promise', 'tick'])
-  scenario('a watcher that nobody references is called', 'watcher is collected', ['gc function, called 1'])
+  scenario('a watcher without references is called', 'watcher is collected', ['gc function, called 1'])
   scenario('descriptors 0 to 2 are not used', 'descriptors start above 2', [
     'made 0, owned true, old one open false',
   ])
@@ -78,13 +78,13 @@ export function processes(ava: TestFn, backend: SyscallEntry['backend']): void {
     7,
   )
 
-  test('a callback that throws ends the process when nobody listens', async t => {
-    const { code, signal, stderr } = await runScenario('callback throws and nobody listens', backend)
+  test('a callback that throws ends the process without a listener', async t => {
+    const { code, signal, stderr } = await runScenario('callback throws without a listener', backend)
     t.deepEqual([code, signal], [1, null])
     t.true(stderr.includes('Error: thrown in a callback'), stderr)
   })
 
-  test('an owner that is lost is told under DEBUG, and its descriptor stays open', async t => {
+  test('DEBUG reports a lost owner, whose descriptor stays open', async t => {
     const outcome = await runScenario('owner is collected', backend, {
       execArgv: ['--expose-gc'],
       env: { DEBUG: 'ebpf-ts:fd' },

@@ -128,7 +128,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
     syscallEntry().watch(event.fd, () => process.exit(7))
     event.signal()
   },
-  'callback throws and nobody listens': () => {
+  'callback throws without a listener': () => {
     const event = eventFd()
     syscallEntry().watch(event.fd, () => {
       throw new Error('thrown in a callback')
@@ -262,7 +262,7 @@ const scenarios: Record<string, () => void | Promise<void>> = {
   },
   'worker without descriptors': () => {
     const { syscall } = syscallEntry()
-    // The lowest free number: with a limit right above it there is no other.
+    // The lowest free number: a limit right above it leaves no other.
     const made = syscall(nr.eventfd2, 0, 0)
     const limits = allocate(16)
     syscall(nr.prlimit64, 0, RLIMIT_NOFILE, 0, limits.address)
@@ -336,9 +336,9 @@ const scenarios: Record<string, () => void | Promise<void>> = {
   },
   'worker calls': () => {
     const { syscallAsync } = syscallEntry()
-    const nobody = OwnedFd.adopt(syscallEntry().syscall(nr.epoll_create1, O_CLOEXEC), 'epoll')
+    const silent = OwnedFd.adopt(syscallEntry().syscall(nr.epoll_create1, O_CLOEXEC), 'epoll')
     const event = allocate(16)
-    for (let i = 0; i < 8; i++) void syscallAsync(nr.epoll_pwait, nobody.fd, event.address, 1, 150)
+    for (let i = 0; i < 8; i++) void syscallAsync(nr.epoll_pwait, silent.fd, event.address, 1, 150)
     setTimeout(() => post('calling'), 20)
   },
   'worker owns a map': () => {

@@ -159,7 +159,7 @@ test('operands of the wrong kind are refused', t => {
     instanceOf: TypeError,
     message: 'Cannot build load: u128 is not one of u8, u16, u32, u64, s8, s16, s32',
   })
-  // @ts-expect-error there is no atomic addition of bytes
+  // @ts-expect-error bytes cannot be added atomically
   t.throws(() => atomicAdd('u8', r0, 0, r1), { instanceOf: TypeError })
   // @ts-expect-error a target is a label or a number
   t.throws(() => ja(undefined), { instanceOf: TypeError })

@@ -108,7 +108,7 @@ for (const [wrong, what] of outOfRange) {
 
 const malformed: [string, string, number, string][] = [
   [
-    'a length that is no multiple of 8',
+    'a length that is not a multiple of 8',
     'b70000000000000095',
     0,
     'Instructions of 9 bytes: not a multiple of 8',

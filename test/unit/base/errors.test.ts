@@ -10,7 +10,7 @@ import {
 
 const action = 'Cannot load program p'
 
-test('an error keeps its class and facts when it is told what could not be done', t => {
+test('an error keeps its class and facts when an action is added', t => {
   const missing = new NotSupportedError('tcx', '6.6', { hint: 'use tc', errno: EINVAL, syscall: 'bpf' })
   const told = withAction(missing, action)
   t.true(told instanceof NotSupportedError)

@@ -17,7 +17,7 @@ for (const line of [
   '{"ready":true,"rows":[1],"version":"1"}',
   '{"ready":true,"rows":[]}',
 ]) {
-  test(`this is no first line: ${JSON.stringify(line)}`, t => {
+  test(`not a first line: ${JSON.stringify(line)}`, t => {
     t.throws(() => parseReady(line), { instanceOf: SyntaxError })
   })
 }
@@ -42,7 +42,7 @@ for (const line of [
   '{"row":"a","ns":1,"ops":0}',
   '{"row":"a","ns":1,"ops":1,"extra":{"p99":"3"}}',
 ]) {
-  test(`this is no answer for row a: ${line}`, t => {
+  test(`not an answer for row a: ${line}`, t => {
     t.throws(() => parseAnswer(line, 'a'), { instanceOf: SyntaxError, message: /^Not an/ })
   })
 }

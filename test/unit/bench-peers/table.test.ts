@@ -33,7 +33,7 @@ test('a row has a line for each contestant and each bar', t => {
   )
 })
 
-test('the summary tells who is not there, and what was missed', t => {
+test('the summary lists absent peers and missed bars', t => {
   const summary = formatSummary({
     version: 1,
     date: '2026-01-01T00:00:00.000Z',

@@ -69,7 +69,7 @@ test('emulated CPUs are known by their names', t => {
   t.false(machine({ '/proc/cpuinfo': 'CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n' }).emulated)
 })
 
-test('each thing that spoils a result is told, and nothing else is', t => {
+test('everything that spoils a result is reported, and nothing else', t => {
   t.deepEqual(spoilers(clean), [])
   const cases = [
     [{ probesOnTarget: ['kprobe f+0'] }, /another process has a probe on the target \(kprobe f\+0\)/],

@@ -30,7 +30,7 @@ test('programs of sessions run twice per call, all others once', t => {
   )
 })
 
-test('a need that is not met is told with what would meet it', t => {
+test('an unmet need is reported with what would meet it', t => {
   const feature = defineFeature('A jprobe', '2.6', () => 'no')
   t.is(
     describeNeed({ feature, what: 'jprobes', config: 'CONFIG_JPROBES' }),

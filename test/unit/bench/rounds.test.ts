@@ -1,7 +1,7 @@
 import test from 'ava'
 import { type Contender, costOf, measureRounds, type Sample } from '../../../src/bench/rounds.ts'
 
-/** A contender that tells when it was measured, and gives the samples of a list one after another. */
+/** A contender that records when it was measured, and gives the samples of a list one after another. */
 function contender(
   name: string,
   log: string[],

@@ -315,7 +315,7 @@ test('types cut off within the section are refused, with their offset', t => {
   refuses(t, () => Btf.parse(rawBtf(words)), 'Truncated BTF type (section .BTF, offset 0x24)')
 })
 
-test('kinds that nobody has defined are refused, with their offset', t => {
+test('undefined kinds are refused, with their offset', t => {
   for (const kind of [0, 20, 31]) {
     for (const flag of [0, 0x8000_0000]) {
       const words = [0, 0x07000000, 0, 0, ((kind << 24) | flag) >>> 0, 0]
@@ -328,7 +328,7 @@ test('kinds that nobody has defined are refused, with their offset', t => {
   }
 })
 
-test('integer encodings that nobody has defined are refused', t => {
+test('undefined integer encodings are refused', t => {
   const btf = Btf.parse(rawBtf([0, 0x01000000, 4, 0x03000020]))
   refuses(t, () => btf.type(1), 'Unknown integer encoding of  (section .BTF, offset 0x24)')
 })

@@ -414,7 +414,7 @@ for (const [title, make, value, bytes] of numbers) {
   })
 }
 
-test('what is no number of a register is no element', t => {
+test('only a number that fits a register is an element', t => {
   t.is(scalarOf(codecOf(btf => btf.int('__int128', 16, 'signed'))), undefined)
   t.is(scalarOf(codecOf(btf => btf.array(btf.int('int', 4, 'signed'), 1))), undefined)
 })

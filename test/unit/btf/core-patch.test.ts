@@ -141,7 +141,7 @@ test('elements of arrays are resized by the size of an element', t => {
   const types = { local: of(u32), kernel: of(u64) }
   const [element64] = relocate(types, element, holders.ldx32(4)).instructions
   t.deepEqual([element64!.opcode, element64!.offset], [load('u64', r1, r2).opcode, 8])
-  // The whole array is no integer, though its elements are.
+  // The whole array is not an integer, though its elements are.
   const whole = { ...element, access: '0:0' }
   t.is(relocate(types, whole, holders.ldx32(0)).failures.length, 1)
   t.is(relocate({ local: of(u32), kernel: of(u32) }, whole, holders.ldx32(0)).failures.length, 0)

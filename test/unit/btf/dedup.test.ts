@@ -99,7 +99,7 @@ test('a forward declaration is what it stands for in an equal struct', t => {
     pointer(2),
     u32,
   ]
-  // Alone it would be ambiguous; the second holder tells which one it is.
+  // Alone it would be ambiguous; the second holder decides which one it is.
   t.deepEqual(dedup(types).types, [
     struct('s', 4),
     struct('s', 8, member('x', 5, 0)),
@@ -154,7 +154,7 @@ test('types that refer to themselves without a struct between are refused', t =>
   t.throws(() => dedup([pointer(7)]), { instanceOf: ObjectFileError })
 })
 
-test('a long chain is no deeper than a short one', t => {
+test('a long chain is not deeper than a short one', t => {
   const length = 200_000
   const { types } = dedup(Array.from({ length }, (_, index) => pointer(index + 2)).concat(u32))
   t.is(types.length, length + 1)
@@ -193,7 +193,7 @@ test('types twice are types once, and once more changes nothing', t => {
 /** How many types of each kind there are, of those that deduplication is about. */
 function census(btf: Btf): Partial<Record<BtfKind, number>> {
   const counts: Partial<Record<BtfKind, number>> = {}
-  // A linker joins variables and sections, and drops functions that nobody calls.
+  // A linker joins variables and sections, and drops functions without callers.
   for (const { kind } of list(btf)) {
     if (!['var', 'datasec', 'func', 'decl_tag'].includes(kind)) counts[kind] = (counts[kind] ?? 0) + 1
   }

@@ -76,7 +76,7 @@ test('a section may come twice, or have a name that objects inherit', t => {
   t.is(info.functions.get('constructor'), undefined)
 })
 
-test('headers that are none are refused', t => {
+test('invalid headers are refused', t => {
   const edited = (at: number, value: number): Uint8Array => {
     const bytes = extInfo([functions, lines, core])
     bytes[at] = value

@@ -106,7 +106,7 @@ test('64-bit enums become unions of the same size, and signed enums lose their s
   })
 })
 
-test('without 64-bit enums there is no placeholder', t => {
+test('types without 64-bit enums get no placeholder', t => {
   t.deepEqual(changes(['enum64'], types.slice(0, 9)), {})
 })
 

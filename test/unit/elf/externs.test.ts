@@ -352,7 +352,7 @@ test('options that would fill the memory are refused', t => {
   )
 })
 
-test('an extern that is no function cannot be called', t => {
+test('only an extern that is a function can be called', t => {
   const place = '(x.o, section socket, offset 0x0)'
   const calling = [mov(r0, 0), callAt(-1), exit()]
   refuses(t, { code: calling }, `Function main uses x, which is not a function, as one ${place}`)

@@ -125,7 +125,7 @@ test('more sections than fit the header are counted in section 0', t => {
   )
 })
 
-test('what is no ELF64 file is refused', t => {
+test('only ELF64 files are accepted', t => {
   refuses(t, new Uint8Array(0), 'Not an ELF file', { offset: 0 })
   refuses(t, new TextEncoder().encode('#!/bin/sh'), 'Not an ELF file', { offset: 0 })
   refuses(t, small.subarray(0, 63), 'Truncated: ELF header needs 64 bytes at its offset, in a total of 63', {

@@ -373,9 +373,9 @@ const oddities: [what: string, members: BtfMember[], types: BtfType[], reason: s
     [{ kind: 'array', name: '', type: 9, indexType: 1, count: 0 }],
     'a map of type hash cannot have these values',
   ],
-  ['with a key that is no pointer', [type, member('key', 1, 64)], [], 'member key is not a pointer'],
+  ['with a key that is not a pointer', [type, member('key', 1, 64)], [], 'member key is not a pointer'],
   [
-    'with a number that is none',
+    'with a member that is not a number',
     [type, member('max_entries', 9, 64)],
     [],
     'member max_entries is not a number',

@@ -31,7 +31,7 @@ const dataBig = object('test/bpf/data.bpfeb.o')
 const core = object('test/bpf/core.bpf.o')
 const sections = object('test/bpf/sections.bpf.o')
 
-test('programs come in the order of the file, functions of .text are none', t => {
+test('programs come in the order of the file, without functions of .text', t => {
   t.deepEqual([...functions.programs.keys()], ['first', 'second', 'third', 'tail', 'jump', 'optional'])
   t.deepEqual(
     [...functions.functions.keys()],

@@ -29,7 +29,7 @@ test('function pointers name programs', t => {
   for (const program of maps.get('plain')!.programs!.values()) t.is(programs.get(program)!.type, 'struct_ops')
 })
 
-test('what is no function pointer is the initial value', t => {
+test('everything but function pointers is the initial value', t => {
   const { contents, valueSize, valueTypeId } = maps.get('linked')!
   const { value } = contents![0]!
   t.is(btf!.name(valueTypeId!), 'tcp_congestion_ops___short')

@@ -142,7 +142,7 @@ test('several symbols of one place are one function, of several places they are 
   })
 })
 
-test('an indirect function is told from one that does not exist', t => {
+test('an indirect function differs from one that does not exist', t => {
   const elf = file({ dynamic: [at('memcpy', 0, { type: 'ifunc' })] })
   t.throws(() => functionOffset(elf, 'memcpy'), {
     instanceOf: ObjectFileError,
@@ -253,7 +253,7 @@ test('a chain of versions that does not advance ends', t => {
   t.throws(() => functionOffset(elf, 'f@V2'), none('f@V2'))
 })
 
-test('a version without a definition is no version', t => {
+test('a version needs a definition', t => {
   const elf = file({ dynamic: [at('f', 0x10)], versions: [9], definitions: ['V1'] })
   t.is(find(elf, 'f'), 0x10)
 })

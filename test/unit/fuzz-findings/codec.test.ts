@@ -21,7 +21,7 @@ test('a boolean of more than 32 bits is written as it is read', t => {
   })
 })
 
-test('padding behind a flexible array is none of its elements', t => {
+test('padding behind a flexible array is not an element', t => {
   const types: BtfType[] = [
     int('unsigned short', 2),
     { kind: 'array', name: '', type: 1, indexType: 1, count: 0 },

@@ -44,7 +44,7 @@ for (const [what, instruction] of instructions) {
   })
 }
 
-test('what every kernel with BPF has is no need', t => {
+test('what every kernel with BPF has is not a need', t => {
   t.deepEqual(needsOf(exit()), [])
   t.deepEqual(needsOf(atomicAdd('u64', r1, 0, r2)), [])
   t.deepEqual(needsOf(jeq(r1, r2, 3)), [])

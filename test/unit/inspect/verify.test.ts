@@ -15,7 +15,7 @@ processed 25 insns (limit 1000000) max_states_per_insn 1 total_states 2 peak_sta
   t.is(parseStatistics(''), null)
 })
 
-test('a dry run tells which relocations another kernel cannot satisfy', t => {
+test('a dry run shows which relocations another kernel cannot satisfy', t => {
   // The types of enumerations of bpf(2): a kernel without tasks.
   const kernel = Btf.parse(readFileSync('test/btf/abi.btf'))
   const runs = dryRunCore(objectSpec('core'), kernel)

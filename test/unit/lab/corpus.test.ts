@@ -56,7 +56,7 @@ function differences(ours: ObjectFacts, twins: ObjectFacts): readonly Difference
   return compareObject(ours, twins, emptyCounts())
 }
 
-test('everything that differs is told', t => {
+test('every difference is reported', t => {
   t.deepEqual(differences(same, same), [])
   const fields = (ours: ObjectFacts): readonly (readonly string[])[] =>
     differences(ours, same).map(each => each.fields)

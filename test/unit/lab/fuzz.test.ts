@@ -40,7 +40,7 @@ test('a seed stays as it is, whatever is damaged', t => {
   t.true(seeds.every(({ bytes }, index) => before[index]!.equals(bytes)))
 })
 
-test('an error of another kind is told; one that says where is not', t => {
+test('an error of another kind is reported; one that says where is not', t => {
   const [object] = seeds as [Seed, ...Seed[]]
   const broken = { firstId: 1 } as Btf
   const core = seeds.find(({ name }) => name === 'test/bpf/core.bpf.o') ?? object

@@ -37,7 +37,7 @@ test('TAP is read into tests with their outcome and detail', t => {
   ])
 })
 
-test('a test is told as soon as its last line was seen', t => {
+test('a test is reported as soon as its last line was seen', t => {
   const seen: string[] = []
   const reader = new TapReader(({ name }) => seen.push(name))
   reader.line('ok 1 - one')

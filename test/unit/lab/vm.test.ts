@@ -33,7 +33,7 @@ function result(name: string, tests: readonly TapTest[], more: Partial<KernelRes
   }
 }
 
-test('the console of a guest tells what its command printed, and how it ended', t => {
+test('the console of a guest shows what its command printed, and how it ended', t => {
   const seen: string[] = []
   const console = new GuestConsole(line => seen.push(line))
   for (const line of [

@@ -26,7 +26,7 @@ for (const name of ['', '.', '..', '/', '../../etc', 'a/b', '/etc', 'a\0b']) {
 }
 
 for (const pinPath of ['', '..', 'a/../../b', './a', 'a//b', 'a/', 'a\0', '/a\0']) {
-  test(`${JSON.stringify(pinPath)} is no path of a pin`, t => {
+  test(`${JSON.stringify(pinPath)} is not a path of a pin`, t => {
     t.throws(() => pinPathOf(map({ pinPath })), { instanceOf: BpfError, code: 'ERR_INVALID_SPEC' })
   })
 }

@@ -29,7 +29,7 @@ test('functions that lost against others of their name are left out', t => {
   t.deepEqual(parseTraceableFunctions('ffffffff81000000 __ftrace_invalid_address___64\n', true), [])
 })
 
-test('nothing is no function', t => {
+test('an empty line is not a function', t => {
   t.deepEqual(parseTraceableFunctions('', false), [])
   t.deepEqual(parseTraceableFunctions('\n', true), [])
 })

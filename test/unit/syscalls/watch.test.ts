@@ -36,7 +36,7 @@ test('a descriptor that the set does not take is not left open', t => {
   t.is(ofLoop.length, 2, 'the set and its eventfd')
 })
 
-test('a descriptor for which there is no poll handle is not left open', t => {
+test('a descriptor without a poll handle is not left open', t => {
   const kernel = fakeKernel(1)
   const poll = (): never => {
     throw new Error('no handle')

@@ -9,6 +9,7 @@
 import { basename, dirname, resolve } from 'node:path'
 import { BPF_F_RDONLY, BPF_F_WRONLY } from '../abi/generated/flags.ts'
 import { ENOENT } from '../base/errno.ts'
+import { BpfError } from '../base/errors.ts'
 import { openBpffs, requireBpffs } from '../kernel/bpffs.ts'
 import { failure } from '../kernel/failure.ts'
 import { bpf } from '../syscalls/bpf.ts'
@@ -72,6 +73,15 @@ export function unpinPath(path: string): void {
   if (result < 0) throw systemError(action, result, 'unlinkat')
 }
 
+/** The kernel has `EACCES` for a file of another file system, too. A directory that cannot be entered shows neither. */
+function refuseElsewhere(path: string, action: string): void {
+  try {
+    requireBpffs(dirname(path), action)
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'ERR_NOT_BPFFS') throw error
+  }
+}
+
 /**
  * Opens a pinned object. Since Linux 4.4; links since 5.7.
  *
@@ -86,7 +96,7 @@ export function getPinned(path: string, kind: ObjectKind, options: OpenPinOption
   const flags = readOnly ? BPF_F_RDONLY : writeOnly ? BPF_F_WRONLY : 0
   const result = bpf('obj_get', { pathname: path, file_flags: flags })
   if (result < 0) {
-    if (result !== -ENOENT) requireBpffs(dirname(path), action)
+    if (result !== -ENOENT) refuseElsewhere(path, action)
     throw failure(action, result, 'bpf(BPF_OBJ_GET)')
   }
   const owned = OwnedFd.adopt(result, `pinned ${noun} ${path}`)

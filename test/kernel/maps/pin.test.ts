@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,21 @@ kernelTest('a pinned map outlives its handle', [], t => {
     message: `Cannot open pinned map ${path}: No such file or directory (ENOENT)`,
   })
   t.is(found.typed(u32, u64).get(1), 10n, 'the map itself stays while it is open')
+})
+
+kernelTest('a pin in a directory that the user may not enter: the error says what is missing', [], t => {
+  using bpffs = temporaryBpffs()
+  using map = BpfMap.create(sums)
+  const path = `${bpffs.path}/private/sums`
+  map.pin(path, { parents: true })
+  const source = `import { BpfMap } from 'ebpf-ts'; BpfMap.loadPinned('${path}')`
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    encoding: 'utf8',
+    uid: 65534,
+    gid: 65534,
+  })
+  t.regex(stderr, /Cannot open pinned map .*\((?:EPERM|EACCES)\): this process lacks CAP_BPF/)
+  map.unpin(path)
 })
 
 kernelTest('a path is taken only once', [], t => {

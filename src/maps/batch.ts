@@ -57,7 +57,8 @@ export function setBatch<KI, VI>(
   const { handle } = elements
   const { facts, mapKind, valueBytes } = handle
   const flags = lookupFlags(options)
-  const size = chunkSizeFor(handle, entries)
+  // What gives the entries may close a descriptor that it has given, and its number be another's by the next flush.
+  const size = elements.takesDescriptors ? 1 : chunkSizeFor(handle, entries)
   const { keys, values } = allocateChunk(handle, size)
   let written = 0
   let filled = 0

@@ -68,7 +68,8 @@ export class Elements<K, V, KI = K, VI = V> {
   readonly keyCodec: Codec<K, KI>
   readonly valueCodec: Codec<V, VI>
   readonly #filter: boolean
-  readonly #descriptors: boolean
+  /** Whether values are numbers of descriptors, which mean something only until the descriptors are closed. */
+  readonly takesDescriptors: boolean
 
   constructor(handle: MapHandle, { keys, values }: MapView<K, V, KI, VI>) {
     this.handle = handle
@@ -76,7 +77,7 @@ export class Elements<K, V, KI = K, VI = V> {
     this.valueCodec = values
     const { elements, values: taken } = handle.mapKind
     this.#filter = elements === 'filter'
-    this.#descriptors = taken === 'map' || taken === 'descriptor'
+    this.takesDescriptors = taken === 'map' || taken === 'descriptor'
   }
 
   /** `undefined` for a key that the map does not have. */
@@ -176,7 +177,7 @@ export class Elements<K, V, KI = K, VI = V> {
    */
   encodeValue(value: VI | DescriptorOwner, view: DataView, offset: number, verb: string): void {
     try {
-      if (this.#descriptors && isDescriptorOwner(value)) {
+      if (this.takesDescriptors && isDescriptorOwner(value)) {
         encodeDescriptor(value.fd, view, offset, this.handle.facts.valueSize)
       } else this.valueCodec.encode(value as VI, view, offset)
     } catch (error) {

@@ -125,10 +125,9 @@ class Walk<T> implements MapWalk<T> {
   }
 
   #end(): void {
+    // The generators hold memory alone. They are not asked to return: one that runs a codec which ends the walk cannot.
     this.#chunk = undefined
-    this.#chunks?.return(true)
     this.#chunks = undefined
-    this.#keyByKey?.return(undefined)
     this.#keyByKey = undefined
   }
 

@@ -91,11 +91,13 @@ export class RingBuffer<T = unknown> implements Disposable {
   }
 
   #add(map: RingBufferMap, codec: Codec<T, never> | undefined): void {
-    const { fd, name } = map
+    // The descriptor last, and nothing of the caller's after it: a getter may close the map.
+    const { name, spec } = map
+    const origin = recordOrigin(name, spec, codec)
+    const { fd } = map
     const { id, maxEntries } = ringFacts(fd, name)
     const page = pageSize()
     const dataLength = page + 2 * maxEntries
-    const origin = recordOrigin(name, map.spec, codec)
     try {
       this.#claim(id)
       // The kernel allows writing to the consumer's page only, and only when it is mapped alone.

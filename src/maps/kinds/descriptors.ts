@@ -7,6 +7,8 @@
  * @module
  */
 
+import { FD_RANGE, isFd } from '../../syscalls/descriptor.ts'
+
 /** Anything that owns a descriptor, such as a program, a map or a socket: what maps of descriptors are given. */
 export interface DescriptorOwner {
   readonly fd: number
@@ -22,8 +24,10 @@ export function isDescriptorOwner(value: unknown): value is DescriptorOwner {
  * that was looked up.
  *
  * @param valueSize bytes of the map's values
+ * @throws RangeError when the number cannot be a descriptor
  */
 export function encodeDescriptor(fd: number, view: DataView, offset: number, valueSize: number): void {
+  if (!isFd(fd)) throw new RangeError(`fd ${fd}: ${FD_RANGE}`)
   view.setUint32(offset, fd, true)
   for (let at = 4; at < valueSize; at++) view.setUint8(offset + at, 0)
 }

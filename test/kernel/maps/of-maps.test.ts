@@ -1,5 +1,5 @@
 import { u32, u64 } from '../../../src/base/codecs.ts'
-import { BpfError } from '../../../src/base/errors.ts'
+import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
@@ -21,6 +21,42 @@ for (const type of ['hash_of_maps', 'array_of_maps'] as const) {
     t.not(found.fd, first.fd)
     t.is(found.typed(u32, u64).get(5), 50n)
     t.is(map.get(key(2)), undefined)
+  })
+
+  kernelTest(`a batch for a ${type} holds the maps that it was given, not their numbers`, [], t => {
+    using map = BpfMap.create(outer)
+    const made: BpfMap<Uint8Array, unknown>[] = []
+    t.teardown(() => {
+      for (const each of made) each.close()
+    })
+    const add = (): BpfMap<Uint8Array, unknown> => {
+      const added = BpfMap.create(inner)
+      made.push(added)
+      return added
+    }
+    const ids: number[] = []
+    function* entries(): Generator<[Uint8Array, BpfMap<Uint8Array, unknown>]> {
+      for (const index of [0, 1]) {
+        const given = add()
+        ids.push(given.id)
+        yield [key(index), given]
+        const { fd } = given
+        given.close()
+        // Has the number from now on.
+        t.is(add().fd, fd)
+      }
+    }
+    try {
+      t.is((map as BpfMap<Uint8Array, unknown>).setBatch(entries()), 2)
+    } catch (error) {
+      // Before 5.14 there are no batches for these maps.
+      t.true(error instanceof NotSupportedError)
+      return
+    }
+    for (const index of [0, 1]) {
+      using found = map.get(key(index))!
+      t.is(found.id, ids[index]!)
+    }
   })
 
   kernelTest(`the elements of a ${type} are walked and deleted`, [], t => {

@@ -1,5 +1,6 @@
 /** What codecs, getters and iterables of the caller may do while the library calls them. */
 
+import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../../../src/abi/generated/flags.ts'
 import { mov } from '../../../src/asm/alu.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0 } from '../../../src/asm/registers.ts'
@@ -9,7 +10,9 @@ import { features } from '../../../src/kernel/probes/features.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { Program } from '../../../src/programs/program.ts'
+import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { ringBuffers } from '../../support/readers/ring-programs.ts'
 
 const spec = { name: 'counters', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 } satisfies MapSpec
 
@@ -137,6 +140,61 @@ kernelTest('an iteration is not moved on by the codec of its own elements', [], 
   walk = view.entries()
   t.throws(() => walk?.next(), { code: 'ERR_BUSY' })
 })
+
+for (const [how, shape] of [
+  ['in batches', {}],
+  ['key by key', { type: 'lpm_trie', flags: BPF_F_NO_PREALLOC }],
+] as const) {
+  kernelTest(`an iteration ${how} may be ended by the codec of its own elements`, [], t => {
+    using map = BpfMap.create({ ...spec, keySize: 8, ...shape })
+    // Prefixes of 32 bits, where keys are prefixes.
+    map.typed(u64, u64).set(0x1_0000_0020n, 1n).set(0x2_0000_0020n, 2n)
+    let walk: { return(): unknown } | undefined
+    const entries = map.typed(u64, hooked(u64, { decode: () => void walk?.return() })).entries()
+    walk = entries
+    t.is([...entries].length, 1)
+    t.true(entries.next().done)
+  })
+}
+
+kernelTest('only what can be a descriptor is set in a map of descriptors', [], t => {
+  using programs = BpfMap.create({
+    name: 'calls',
+    type: 'prog_array',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 1,
+  })
+  for (const fd of [Number.NaN, -1, 0.5, 2 ** 31, 2 ** 32 + 3])
+    t.throws(() => programs.set(new Uint8Array(4), { fd }), { instanceOf: RangeError, message: /calls: fd / })
+})
+
+kernelTest(
+  'getters of what a ring buffer is opened from do not exchange its map for another',
+  [ringBuffers, features.mmapableMaps],
+  t => {
+    const made: BpfMap<Uint8Array, unknown>[] = []
+    t.teardown(() => {
+      for (const each of made) each.close()
+    })
+    for (const member of ['name', 'spec'] as const) {
+      const ring = BpfMap.create({ name: 'records', type: 'ringbuf', maxEntries: 4096 })
+      made.push(ring)
+      const { fd } = ring
+      const source = { fd, name: 'records', spec: undefined }
+      Object.defineProperty(source, member, {
+        get() {
+          ring.close()
+          const array = { name: 'array', type: 'array', keySize: 4, valueSize: 4096, maxEntries: 8 } as const
+          made.push(BpfMap.create({ ...array, flags: BPF_F_MMAPABLE }))
+          t.is(made.at(-1)!.fd, fd)
+          return undefined
+        },
+      })
+      t.throws(() => RingBuffer.open(source), { instanceOf: TypeError, message: /of type array/ })
+    }
+  },
+)
 
 kernelTest(
   'options with getters do not reach a program that took the place of a closed one',

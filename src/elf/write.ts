@@ -26,6 +26,7 @@ import {
   REL_SIZE,
   SECTION_HEADER_SIZE,
   SEGMENT_HEADER_SIZE,
+  SHN_LORESERVE,
   SYMBOL_SIZE,
   sectionTypes,
   symbolBindings,
@@ -193,7 +194,8 @@ function align(offset: number, alignment: number): number {
 /**
  * Writes a file.
  *
- * @throws RangeError when a section or segment names a section that does not exist, or relocations have no symbols
+ * @throws RangeError when a section or segment names a section that does not exist, relocations have no symbols, or there
+ *   are more sections than 16 bits have numbers for
  */
 export function writeElf(source: ElfSource): Uint8Array<ArrayBuffer> {
   const { byteOrder = 'little', segments = [] } = source
@@ -202,6 +204,8 @@ export function writeElf(source: ElfSource): Uint8Array<ArrayBuffer> {
   const sections = withTables(source)
   const nameOffsets = [...sections.map(({ name }) => names.add(name)), names.add('.shstrtab')]
   sections.push({ name: '.shstrtab', type: sectionTypes.strtab, data: names.build(), alignment: 1 })
+  if (sections.length + 1 >= SHN_LORESERVE)
+    throw new RangeError(`Cannot write an ELF file: ${sections.length} sections are too many`)
 
   const offsets: number[] = []
   let end = ELF_HEADER_SIZE + segments.length * SEGMENT_HEADER_SIZE

@@ -11,7 +11,7 @@ import type { ProgramSpec } from '../../programs/spec.ts'
 import type { LegacyMaps } from './legacy-maps.ts'
 
 /** Two numbers as C writes them: decimal, octal or hexadecimal. */
-const SECTION = /^(0x[\da-f]+|\d+)\/(0x[\da-f]+|\d+)$/i
+const SECTION = /^(0x[\da-f]+|0[0-7]*|[1-9]\d*)\/(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i
 
 /** Puts programs into the contents of the program arrays that their sections name. */
 export function fillTailCalls(

@@ -9,8 +9,10 @@ import { ElfFile } from '../../../src/elf/file.ts'
 import { sectionTypes } from '../../../src/elf/format.ts'
 import type { LegacyMapDefinition } from '../../../src/elf/object/legacy-maps.ts'
 import { type ObjectFile, type ObjectOptions, parseObject } from '../../../src/elf/object/object.ts'
+import { fillTailCalls } from '../../../src/elf/object/tail-calls.ts'
 import { writeElf } from '../../../src/elf/write.ts'
-import type { MapSpec } from '../../../src/maps/spec.ts'
+import type { MapContent, MapSpec } from '../../../src/maps/spec.ts'
+import type { ProgramSpec } from '../../../src/programs/spec.ts'
 import { code } from '../../support/elf/files.ts'
 import { objectPath } from '../../support/objects.ts'
 
@@ -124,6 +126,30 @@ test('36 bytes: programs of sections ID/INDEX are elements of the program array 
     'nowhere unspec',
     'unknown unspec',
   ])
+})
+
+test('a section that does not hold two numbers of C names no element', t => {
+  const jumps: MapSpec = { name: 'jumps', type: 'prog_array' }
+  const maps = { byId: new Map([[0, jumps]]), indexKey: (at: number): Uint8Array => index('little', at) }
+  const sections = ['089/0', '0/08', '0/', '0/1x', '0/017', '0/0x1F', '0/0', '0/12']
+  const programs = sections.map(
+    (sectionName): ProgramSpec => ({
+      name: sectionName,
+      sectionName,
+      type: 'socket_filter',
+      instructions: [],
+    }),
+  )
+  fillTailCalls(programs, maps)
+  t.deepEqual(
+    jumps.contents,
+    [
+      ['0/017', 0o17],
+      ['0/0x1F', 0x1f],
+      ['0/0', 0],
+      ['0/12', 12],
+    ].map(([program, at]) => ({ key: index('little', at as number), value: { program } })) as MapContent[],
+  )
 })
 
 test('28 bytes: a map of maps by position, and a NUMA node', t => {

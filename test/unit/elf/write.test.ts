@@ -142,6 +142,19 @@ test('what does not fit together is refused', t => {
   })
 })
 
+test('no more sections are written than have a number', t => {
+  const many = (count: number): ElfSource => ({
+    sections: Array.from({ length: count }, (_, i) => ({ name: `s${i}` })),
+  })
+  // Section 0, these, and the names.
+  const most = 0xff00 - 3
+  t.is(ElfFile.parse(writeElf(many(most))).sections.length, most + 2)
+  t.throws(() => writeElf(many(most + 1)), {
+    instanceOf: RangeError,
+    message: 'Cannot write an ELF file: 65279 sections are too many',
+  })
+})
+
 /** Output of `readelf`, where it is installed. */
 function readelf(t: { teardown(act: () => void): void }, source: ElfSource, option: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-elf-'))

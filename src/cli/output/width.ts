@@ -21,16 +21,28 @@ const MARK = /^[\p{Mn}\p{Me}]+$/u
 
 let segmenter: Intl.Segmenter | undefined
 
-function graphemes(text: string): Intl.Segments {
+/** Characters that are segmented at once: what V8 takes for a text grows with the square of its length. */
+const PIECE = 512
+
+/** The graphemes of a text. One that is longer than a piece comes in several. */
+function* graphemes(text: string): Generator<string, undefined> {
   segmenter ??= new Intl.Segmenter('en')
-  return segmenter.segment(text)
+  for (let at = 0; at < text.length; ) {
+    // No half of a surrogate pair at the end: it would stand as a grapheme behind one that is not whole.
+    const end = at + PIECE + (text.codePointAt(at + PIECE - 1)! > 0xffff ? 1 : 0)
+    const found = Array.from(segmenter.segment(text.slice(at, end)), ({ segment }) => segment)
+    // The last one may go on behind the piece: the next piece begins with it.
+    if (found.length > 1 && end < text.length) found.pop()
+    for (const each of found) at += each.length
+    yield* found
+  }
 }
 
 /** Columns of printable text. */
 export function columnsOf(text: string): number {
   if (ASCII.test(text)) return text.length
   let columns = 0
-  for (const { segment } of graphemes(text)) columns += columnsOfGrapheme(segment)
+  for (const grapheme of graphemes(text)) columns += columnsOfGrapheme(grapheme)
   return columns
 }
 
@@ -48,8 +60,8 @@ export function cut(text: string, columns: number): string {
   if (columnsOf(whole) <= columns) return whole
   let kept = ''
   let used = 0
-  for (const { segment } of graphemes(text)) {
-    const unit = printable(segment)
+  for (const grapheme of graphemes(text)) {
+    const unit = printable(grapheme)
     used += columnsOf(unit)
     if (used > columns - 1) break
     kept += unit

@@ -54,3 +54,12 @@ test('paragraphs are filled', t => {
   t.deepEqual(fill('one two three', 13), ['one two three'])
   t.deepEqual(fill('a_word_that_is_too_long is', 5), ['a_word_that_is_too_long', 'is'])
 })
+
+test('long text is measured piece by piece, graphemes whole', t => {
+  // In one piece this takes more than the limit of the tests: the time of Intl.Segmenter grows with the square.
+  const flags = '\u{1f1e9}\u{1f1ea}'.repeat(100_000)
+  t.is(columnsOf(`a${flags}`), 1 + columnsOf('\u{1f1e9}\u{1f1ea}') * 100_000)
+  t.is(cut(flags, 3), '\u{1f1e9}\u{1f1ea}…')
+  for (let before = 500; before < 520; before++)
+    t.is(columnsOf(`${'é'.repeat(before)}e\u0301\u{1f469}\u200d\u{1f4bb}é`), before + 4)
+})

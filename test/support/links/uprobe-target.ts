@@ -19,6 +19,7 @@ import {
   PF_W,
   PF_X,
   SHF_EXECINSTR,
+  SYMBOL_SIZE,
   sectionTypes,
 } from '../../../src/elf/format.ts'
 import {
@@ -186,7 +187,14 @@ function makeProgram(machine: Machine): { bytes: Uint8Array; offsets: UprobeTarg
         data: Uint8Array.from(code),
         alignment: ALIGNMENT,
       },
-      { name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', data: dynamic },
+      {
+        name: '.dynsym',
+        type: sectionTypes.dynsym,
+        link: '.dynstr',
+        info: 1,
+        entrySize: SYMBOL_SIZE,
+        data: dynamic,
+      },
       { name: '.dynstr', type: sectionTypes.strtab, data: strings.build() },
       // Version 2 is hidden, version 3 the default.
       {
@@ -203,9 +211,12 @@ function makeProgram(machine: Machine): { bytes: Uint8Array; offsets: UprobeTarg
         data: versions,
       },
     ],
-    symbols: functions
-      .filter(({ name }) => !name.includes('@'))
-      .map(each => ({ ...each, binding: each.name === 'twin' ? 'local' : 'global' })),
+    symbols: [
+      ...functions
+        .filter(({ name }) => name === 'twin')
+        .map(each => ({ ...each, binding: 'local' as const })),
+      ...functions.filter(({ name }) => !name.includes('@') && name !== 'twin'),
+    ],
   })
   const at = (name: string): number => CODE_OFFSET + starts[CALLS.findIndex(([each]) => each === name)]!
   const offsets = {

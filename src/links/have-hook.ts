@@ -16,8 +16,14 @@ import { hooks } from './hooks/registry.ts'
  * programs with the kernel's version; a certain answer is kept, for each token.
  *
  * @returns `'unknown'` when this process may not find out, or nothing says it for certain
+ * @throws RangeError for a hook that is not in the table
  */
 export function haveHook(hook: Hook, options: TokenOptions = {}): ProbeAnswer {
+  if (!Object.hasOwn(hooks, hook)) {
+    throw new RangeError(
+      `Unknown hook ${JSON.stringify(hook)}: expected one of ${Object.keys(hooks).join(', ')}`,
+    )
+  }
   const { feature, since, config } = hooks[hook]
   const loadable = haveProgramTypes(hook, options)
   if (loadable === 'no') return 'no'

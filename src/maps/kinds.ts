@@ -244,7 +244,7 @@ export const mapKinds: { readonly [T in MapType]: KindOf<T> } = {
   cgrp_storage: localStorage,
   arena: { ...ring, capacity: 'pages', requiredFlags: BPF_F_MMAPABLE },
   // Values are `struct bpf_insn_array_value`.
-  insn_array: { ...fixed, valueSize: 16 },
+  insn_array: { ...fixed, valueSize: 16, addedFlags: BPF_F_RDONLY_PROG },
   rhash: { ...keyed, requiredFlags: BPF_F_NO_PREALLOC },
 }
 

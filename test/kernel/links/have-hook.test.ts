@@ -29,3 +29,10 @@ kernelTest('the hooks that the tests of every kernel attach to are there', [], t
     t.is(haveHook(hook), 'yes', hook)
   }
 })
+
+kernelTest('an unknown hook is refused with those that are known', [], t => {
+  t.throws(() => haveHook('kprobee' as Hook), {
+    instanceOf: RangeError,
+    message: /^Unknown hook "kprobee": expected one of .*\bkprobe\b/,
+  })
+})

@@ -6,6 +6,7 @@ import type { ProbeMode } from '../../../src/links/hooks/perf-event/probe.ts'
 import type { Link } from '../../../src/links/link.ts'
 import { KernelSymbols } from '../../../src/symbols/kallsyms.ts'
 import { kprobeBlacklist, traceableFunctions } from '../../../src/symbols/traceable.ts'
+import { kernelTest } from '../../support/kernel-test.ts'
 import { callTraced, ProbeProgram, TRACED } from '../../support/links/probe-programs.ts'
 import { noPerfEventLink, probeTest } from '../../support/links/probe-test.ts'
 
@@ -212,3 +213,18 @@ function functionNames(): { name: string; count: number }[] {
   }
   return [...counts].map(([name, count]) => ({ name, count }))
 }
+
+kernelTest('a kprobe is attached, or the error says that the kernel has none', [], t => {
+  using probe = new ProbeProgram()
+  if (kprobes.probe() === 'yes') {
+    t.notThrows(() => kprobe(probe.program, TRACED).close())
+    return
+  }
+  for (const mode of modes) {
+    t.throws(() => kprobe(probe.program, 'vfs_read', { mode }), {
+      instanceOf: NotSupportedError,
+      message:
+        /^Cannot attach program \w+ to .*vfs_read.*: A kprobe is not supported by this kernel; it was built without CONFIG_KPROBE_EVENTS$/,
+    })
+  }
+})

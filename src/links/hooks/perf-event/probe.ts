@@ -10,12 +10,14 @@
  * @module
  */
 
+import { existsSync } from 'node:fs'
 import { featureSince } from '../../../abi/feature-since.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { NotSupportedError } from '../../../base/errors.ts'
 import { PerfEvent, type PerfEventFields, type PerfEventScope } from '../../../kernel/perf-event.ts'
 import { type ProbePmu, probePmu } from '../../../kernel/pmu.ts'
 import { features } from '../../../kernel/probes/features.ts'
+import { isAtLeast } from '../../../kernel/version.ts'
 import type { NativeMemory } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { attachPerfEvent } from './perf-event-link.ts'
@@ -70,9 +72,16 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   if (cookie !== undefined && (mode === 'perf' || mode === 'legacy')) {
     throw new TypeError(`Cannot attach ${what}: a cookie needs mode 'link' or 'auto', not '${mode}'`)
   }
+  const own = probePmu(kind)
+  if (own === undefined && everyProbeHasPmu()) {
+    throw new NotSupportedError(`A ${kind}`, undefined, {
+      action: `Cannot attach ${what}`,
+      hint: `it was built without CONFIG_${kind.toUpperCase()}_EVENTS`,
+    })
+  }
   if (mode === 'link') features.perfEventLink.require()
   const way = mode === 'perf' || mode === 'legacy' ? 'ioctl' : mode
-  const pmu = mode === 'legacy' || maxactive > 0 ? undefined : probePmu(kind)
+  const pmu = mode === 'legacy' || maxactive > 0 ? undefined : own
   if (pmu !== undefined) {
     return attachPerfEvent(program, openPmuEvent(request, pmu), what, { cookie, way })
   }
@@ -81,6 +90,14 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   const { event, held } = openTraceEvent(request)
   return attachPerfEvent(program, event, what, { cookie, way, held })
 }
+
+/** Whether a kernel with probes has their PMU, and this process could see it. */
+function everyProbeHasPmu(): boolean {
+  return isAtLeast(featureSince.probePmu) && existsSync(EVENT_SOURCES)
+}
+
+/** Where the PMUs are; absent without sysfs. */
+const EVENT_SOURCES = '/sys/bus/event_source/devices'
 
 function openPmuEvent(request: ProbeRequest, pmu: ProbePmu): PerfEvent {
   try {

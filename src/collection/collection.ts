@@ -247,9 +247,11 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const program of this.programs.values()) program.close()
-    for (const map of this.#maps.values()) map.close()
-    for (const { ring } of this.#readers.values()) ring.close()
+    // Closes all of them, also past one that fails.
+    using cleanup = new Cleanup()
+    for (const { ring } of this.#readers.values()) cleanup.add(ring)
+    for (const map of this.#maps.values()) cleanup.add(map)
+    for (const program of this.programs.values()) cleanup.add(program)
   }
 
   [Symbol.dispose](): void {

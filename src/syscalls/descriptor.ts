@@ -53,7 +53,7 @@ function openTracked(): number {
     return errno
   }
   if (fd > 2) return fd
-  // Somebody closed a standard stream. While its number is taken, the next one is higher.
+  // A standard stream is closed. While its number is taken, the next one is higher.
   const higher = openTracked()
   closeSync(fd)
   return higher

@@ -12,7 +12,7 @@ import { systemError } from './errno.ts'
 
 const debug = debugLog('ebpf-ts:fd')
 
-/** Tells of owners that were collected without `close`. It closes nothing: a number may be someone else's by then. */
+/** Reports owners that were collected without `close`. It closes nothing: a number may have another owner by then. */
 const leaks = new FinalizationRegistry<{ fd: number; what: string }>(({ fd, what }) => {
   debug?.('%s (fd %d) was garbage collected without close(); the descriptor stays open', what, fd)
 })

@@ -49,7 +49,7 @@ export function createMap(
     return handle
   } catch (error) {
     handle.close()
-    // Somebody else was faster between our look and our pin.
+    // Another process was faster between our look and our pin.
     const theirs = isErrno(error, EEXIST) ? openCompatible(complete, path, options) : undefined
     if (theirs === undefined) throw error
     return theirs

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -108,6 +109,7 @@ function install(
 }
 
 const debugging = ['debug', 'ms']
+const NOBODY = 65534
 
 if (process.platform === 'linux') {
   test('a plain install runs nothing of what is planted in global folders', t => {
@@ -153,6 +155,15 @@ if (process.platform === 'linux') {
     t.regex(broken.outcome, /^ERR_BACKEND Cannot load koffi/)
     t.deepEqual(broken.ran, [])
   })
+
+  if (process.getuid?.() === 0) {
+    test('a package of another user in a folder above does not run', t => {
+      using app = install({ 'app/node_modules': debugging, node_modules: ['koffi', binary] })
+      t.is(app.run().outcome, 'koffi')
+      chownSync(join(app.root, 'node_modules'), NOBODY, NOBODY)
+      t.regex(app.run().outcome, /^ERR_BACKEND Cannot load koffi/)
+    })
+  }
 
   test('EBPF_TS_SHIM names a shim, by its absolute path', t => {
     using app = install({ 'app/node_modules': debugging })

@@ -41,7 +41,7 @@ const answersByType = new Answers<string>()
  *
  * @param helper a name without `bpf_`, or a number that the tables do not know
  * @returns `'unknown'` when this process may not load programs
- * @throws RangeError when no helper has this name
+ * @throws RangeError when no helper has this name, or the number is outside 0 to 2^31 - 1
  */
 export function knowsHelper(helper: Helper | number, options: TokenOptions = {}): ProbeAnswer {
   const number = enumNumber(helpers, helper, 'helper')
@@ -61,7 +61,7 @@ export function knowsHelper(helper: Helper | number, options: TokenOptions = {})
  * @param programType type of the program that calls; `ext` and `struct_ops` are `'unknown'`, for what they may
  *   call is up to what they replace
  * @param helper a name without `bpf_`, or a number that the tables do not know
- * @throws RangeError when no program type or helper has this name
+ * @throws RangeError when no program type or helper has this name, or the number of the helper is outside 0 to 2^31 - 1
  */
 export function haveHelper(
   programType: ProgramType | number,

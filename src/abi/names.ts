@@ -4,6 +4,8 @@
  * @module
  */
 
+import { suggestion } from '../base/nearest.ts'
+
 /** A table of an enumeration: names to numbers. */
 export type EnumTable = Readonly<Record<string, number>>
 
@@ -20,7 +22,11 @@ export function enumNumber<T extends EnumTable>(
   what: string,
 ): number {
   if (typeof value === 'number') return value
-  if (!Object.hasOwn(table, value)) throw new RangeError(`Unknown ${what} ${JSON.stringify(value)}`)
+  if (!Object.hasOwn(table, value)) {
+    throw new RangeError(
+      `Unknown ${what} ${JSON.stringify(value)}${suggestion(String(value), Object.keys(table))}`,
+    )
+  }
   return table[value]!
 }
 

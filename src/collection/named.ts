@@ -5,9 +5,10 @@
  */
 
 import { BpfError } from '../base/errors.ts'
+import { suggestion } from '../base/nearest.ts'
 
 /**
- * A `Map` by name whose `get` throws for an unknown name, and lists the known ones.
+ * A `Map` by name whose `get` throws for an unknown name, with the name that is most like it and the known ones.
  *
  * @typeParam T the things
  * @typeParam N their names, where they are known at compile time
@@ -37,9 +38,13 @@ export class Named<T, N extends string = string> extends Map<N, T> {
     const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
     const known =
       names.length === 0 ? 'the list is empty' : `known: ${names.slice(0, SHOWN).join(', ')}${more}`
-    throw new BpfError(`No such ${this.#what} ${JSON.stringify(name)}; ${known}`, {
-      code: 'ERR_NO_SUCH_NAME',
-    })
+    const like = suggestion(name, names)
+    throw new BpfError(
+      `No such ${this.#what} ${JSON.stringify(name)}${like}${like === '' ? '; ' : ' '}${known}`,
+      {
+        code: 'ERR_NO_SUCH_NAME',
+      },
+    )
   }
 
   /** Whether a thing has this name. Takes any text, also where the names are known at compile time. */

@@ -7,6 +7,7 @@
  */
 
 import { ObjectFileError } from '../base/errors.ts'
+import { suggestion } from '../base/nearest.ts'
 import type { ElfFile, ElfSymbol } from './file.ts'
 import { sectionTypes } from './format.ts'
 import { functionSymbols, splitVersion, type VersionedSymbol } from './functions.ts'
@@ -63,7 +64,7 @@ function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol
   if (offset === undefined) {
     const reason = strong.some(({ symbol }) => symbol.type === 'ifunc')
       ? `${name} is an indirect function: what is called is chosen when the program starts; give the offset of that`
-      : `Function ${name} not found`
+      : `Function ${name} not found${similarFunction(elf, name)}`
     throw new ObjectFileError(reason, where)
   }
   if (offsets.size > 1) {
@@ -71,6 +72,13 @@ function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol
     throw new ObjectFileError(several, where)
   }
   return offset
+}
+
+/** A function whose name is like one that is not there, as the end of a message. */
+function similarFunction(elf: ElfFile, name: string): string {
+  const [plain] = splitVersion(name)
+  const others = Array.from(functionSymbols(elf), each => each.name).filter(each => each !== plain)
+  return suggestion(plain, others)
 }
 
 /** Those that a predicate holds for; all when it holds for none. */

@@ -6,7 +6,6 @@
  */
 
 export { type CoreDryRun, dryRunCore } from './core-dry-run.ts'
-export { explainVerdict, type RefusedProgram } from './explain-verdict.ts'
 export {
   type InspectedExtern,
   type InspectedMap,

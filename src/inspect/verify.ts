@@ -19,7 +19,6 @@ import { haveProgramType } from '../kernel/probes/have-program-type.ts'
 import { VerifierError } from '../programs/verifier-error.ts'
 import { formatSourceLine } from '../programs/verifier-log.ts'
 import { aloneSpec } from './alone.ts'
-import { explainVerdict } from './explain-verdict.ts'
 
 /** What the verifier counted (5.2). */
 export interface VerifierStatistics {
@@ -98,7 +97,7 @@ export function verifyProgram(
   options: VerifyOptions = {},
 ): ProgramVerdict {
   const alone = aloneSpec(spec, name)
-  const { type, sectionName, license = '' } = alone.programs.get(name)
+  const { type, sectionName } = alone.programs.get(name)
   const about = { program: name, section: sectionName ?? null, type }
   try {
     const log = load(alone, name, STATISTICS, options)
@@ -111,9 +110,7 @@ export function verifyProgram(
     const detailed = error instanceof VerifierError ? withDetails(alone, name, options, error) : error
     const statistics = error instanceof VerifierError ? parseStatistics(error.log) : null
     const refusal =
-      detailed instanceof VerifierError
-        ? verifierRefusal(detailed, String(type), license)
-        : otherRefusal(detailed, alone, type)
+      detailed instanceof VerifierError ? verifierRefusal(detailed) : otherRefusal(detailed, alone, type)
     return { ...about, verdict: 'failure', statistics, refusal }
   }
 }
@@ -139,7 +136,7 @@ function withDetails(
   return first
 }
 
-function verifierRefusal(error: VerifierError, type: string, license: string): Refusal {
+function verifierRefusal(error: VerifierError): Refusal {
   const { code, message, log, reason, explanation, source } = error
   return {
     byVerifier: true,
@@ -147,7 +144,7 @@ function verifierRefusal(error: VerifierError, type: string, license: string): R
     message,
     reason,
     source: source === undefined ? null : formatSourceLine(source),
-    cause: explanation ?? explainVerdict({ log, type, license }) ?? null,
+    cause: explanation ?? null,
     excerpt: excerptOf(log),
     log,
   }

@@ -4,26 +4,42 @@
  * @module
  */
 
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileErrno } from '../base/errno.ts'
 import { BpfError, fileError } from '../base/errors.ts'
+import { suggestion } from '../base/nearest.ts'
+import { mountsOf } from './mounts.ts'
 
 const MOUNT_POINTS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
 
 let mountPoint: string | undefined
 
 /**
- * Where tracefs is mounted.
+ * Where tracefs is mounted: at one of the usual places, else wherever the list of mounts has it.
  *
  * @throws BpfError with code `ENOENT` when it is not, `EACCES` when this user may not read it
  */
 export function tracefsPath(): string {
   if (mountPoint !== undefined) return mountPoint
-  for (const path of MOUNT_POINTS) {
+  const elsewhere = function* (): Generator<string> {
+    yield* mountsOf('tracefs')
+    for (const path of mountsOf('debugfs')) yield join(path, 'tracing')
+  }
+  const path = firstTracefs(MOUNT_POINTS) ?? firstTracefs(elsewhere())
+  if (path === undefined) {
+    throw new BpfError('tracefs is not mounted; run `mount -t tracefs tracefs /sys/kernel/tracing`', {
+      code: 'ENOENT',
+    })
+  }
+  mountPoint = path
+  return path
+}
+
+function firstTracefs(paths: Iterable<string>): string | undefined {
+  for (const path of paths) {
     try {
       statSync(join(path, 'events'))
-      mountPoint = path
       return path
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EACCES') {
@@ -34,9 +50,7 @@ export function tracefsPath(): string {
       }
     }
   }
-  throw new BpfError('tracefs is not mounted; run `mount -t tracefs tracefs /sys/kernel/tracing`', {
-    code: 'ENOENT',
-  })
+  return undefined
 }
 
 /**
@@ -62,6 +76,27 @@ export function traceEventId(group: string, name: string): number {
   } catch (error) {
     const action = `Cannot find trace event ${group}/${name}`
     if (fileErrno(error) !== 'ENOENT') throw fileError(action, error)
-    throw new BpfError(`${action}: no such event`, { code: 'ENOENT', cause: error })
+    throw new BpfError(`${action}: ${noSuchEvent(join(root, 'events'), group, name)}`, {
+      code: 'ENOENT',
+      cause: error,
+    })
+  }
+}
+
+/** What of the two names the kernel does not have, and what is like it. */
+function noSuchEvent(events: string, group: string, name: string): string {
+  const names = directories(join(events, group))
+  return names === undefined
+    ? `the kernel has no group ${group}${suggestion(group, directories(events) ?? [])}`
+    : `group ${group} has no such event${suggestion(name, names)}`
+}
+
+/** Names of the directories in one; `undefined` when it cannot be read. */
+function directories(path: string): string[] | undefined {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true })
+    return entries.filter(entry => entry.isDirectory()).map(({ name }) => name)
+  } catch {
+    return undefined
   }
 }

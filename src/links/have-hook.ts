@@ -4,6 +4,7 @@
  * @module
  */
 
+import { suggestion } from '../base/nearest.ts'
 import { haveProgramType } from '../kernel/probes/have-program-type.ts'
 import type { ProbeAnswer } from '../kernel/probes/probe.ts'
 import type { TokenOptions } from '../kernel/tokens/handle.ts'
@@ -21,7 +22,7 @@ import { hooks } from './hooks/registry.ts'
 export function haveHook(hook: Hook, options: TokenOptions = {}): ProbeAnswer {
   if (!Object.hasOwn(hooks, hook)) {
     throw new RangeError(
-      `Unknown hook ${JSON.stringify(hook)}: expected one of ${Object.keys(hooks).join(', ')}`,
+      `Unknown hook ${JSON.stringify(hook)}${suggestion(String(hook), Object.keys(hooks))}`,
     )
   }
   const { feature, since, config } = hooks[hook]

@@ -199,7 +199,7 @@ export class Elements<K, V, KI = K, VI = V> {
   }
 
   #refused(verb: string, result: number, command: string): Error {
-    const { facts, mapKind } = this.handle
-    return isKeyless(mapKind) ? wrongKind(facts, verb) : mapError(facts, verb, result, command)
+    const { facts, mapKind, fd } = this.handle
+    return isKeyless(mapKind) ? wrongKind(facts, verb) : mapError(facts, verb, result, command, fd.fd)
   }
 }

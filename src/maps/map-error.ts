@@ -11,6 +11,7 @@ import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
 import { isAtLeast } from '../kernel/version.ts'
 import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
+import { describeOwner } from './kinds/program-array.ts'
 import { type MapKind, mapKind } from './kinds.ts'
 
 /** Name of a map in messages: `'map counters'`; maps may have none. */
@@ -24,22 +25,34 @@ export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
  * @param verb what was tried: `'look up in'`
  * @param result -errno
  * @param command of `bpf(2)`: `'BPF_MAP_LOOKUP_ELEM'`
+ * @param fd the map's descriptor, where more can be found out by it
  */
-export function mapError(facts: MapFacts, verb: string, result: number, command: string): BpfError {
+export function mapError(
+  facts: MapFacts,
+  verb: string,
+  result: number,
+  command: string,
+  fd?: number,
+): BpfError {
   const action = `Cannot ${verb} ${describeMap(facts)}`
   const error = systemError(action, result, `bpf(${command})`)
   // What the process lacks is a better reason than anything about the map, where the kernel asks for it: newer ones ask
   // for nothing but the descriptor.
   const asks = !isAtLeast(featureSince.mapsWithoutCapabilities)
   const lacking = result === -EPERM && asks ? explainPrivileges(permissionFacts()) : undefined
-  const reason = lacking ?? reasonOf(facts, -result, command)
+  const reason = lacking ?? reasonOf(facts, -result, command, fd)
   if (reason === undefined) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
   return new BpfError(`${action}: ${reason} (${error.code})`, options)
 }
 
 /** What an errno of a map operation means, where its general text would mislead. */
-function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string): string | undefined {
+function reasonOf(
+  { type, maxEntries }: MapFacts,
+  errno: number,
+  command: string,
+  fd: number | undefined,
+): string | undefined {
   switch (errno) {
     case EPERM:
       if (
@@ -63,13 +76,21 @@ function reasonOf({ type, maxEntries }: MapFacts, errno: number, command: string
     case EINVAL:
       if (command.includes('DELETE') && !mapKind(type).operations.includes('delete'))
         return `elements of a map of type ${type} cannot be deleted`
-      return undefined
+      return command.includes('UPDATE') ? wrongValue(type, fd) : undefined
     case EOPNOTSUPP:
     case ENOTSUPP:
       return `a map of type ${type} does not support it`
     default:
       return undefined
   }
+}
+
+/** What a map of descriptors takes that refuses one. */
+function wrongValue(type: MapFacts['type'], fd: number | undefined): string | undefined {
+  if (type === 'prog_array' && fd !== undefined) return `it takes ${describeOwner(fd)}`
+  return mapKind(type).values === 'map'
+    ? 'a value must be a map like the inner map of its spec: in type, sizes, flags and, of an array without BPF_F_INNER_MAP, maxEntries'
+    : undefined
 }
 
 /**

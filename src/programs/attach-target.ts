@@ -9,15 +9,16 @@
 
 import { type AttachType, attachTypes, programTypes } from '../abi/generated/enums.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { BpfError, NotSupportedError, unlessRefused } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
+import { similarName } from '../btf/similar.ts'
 import type { BtfKind } from '../btf/types.ts'
 import { kernelBtf } from '../kernel/btf.ts'
 import { features } from '../kernel/probes/features.ts'
 import type { TokenHandle } from '../kernel/tokens/handle.ts'
 import { BtfObject } from '../objects/btf-object.ts'
 import { explainFunction } from '../symbols/explain-function.ts'
-import { splitModule } from '../symbols/kallsyms.ts'
+import { KernelSymbols, splitModule } from '../symbols/kallsyms.ts'
 import { describeProgram, type ProgramSpec } from './spec.ts'
 
 /** What `BPF_PROG_LOAD` needs to know of the target. */
@@ -195,11 +196,11 @@ function targetInProgram(
   using btf = BtfObject.ofProgram(programFd, { token: token ?? false })
   const btfId = btf.types().find(name, 'func')
   if (btfId === undefined) {
+    const similar = similarName(btf.types(), name, 'func')
+    const like = similar === undefined ? '' : `; did you mean ${similar}?`
     throw new BpfError(
-      `Cannot load program ${describeProgram(spec)}: the target program has no function ${name}`,
-      {
-        code: 'ENOENT',
-      },
+      `Cannot load program ${describeProgram(spec)}: the target program has no function ${name}${like}`,
+      { code: 'ENOENT' },
     )
   }
   return { btfId, moduleFd: undefined, programFd, [Symbol.dispose]: () => {} }
@@ -212,26 +213,50 @@ function notFound(spec: ProgramSpec, wanted: string, kind: BtfKind, module: stri
   if (kind !== 'func' || attachType === attachTypes.trace_iter) {
     const what = kind === 'typedef' ? `tracepoint ${spec.attachTarget}` : `function ${wanted}`
     return new NotSupportedError(`${describeProgram(spec)}: ${what}`, undefined, {
-      hint: why,
+      hint: `${why}${similarTarget(spec)}`,
       code: 'ENOENT',
     })
   }
-  const reason = explainMissing(spec.attachTarget ?? wanted, wanted, module)
-  return new BpfError(`Cannot load program ${describeProgram(spec)}: ${why}: ${reason}`, { code: 'ENOENT' })
+  const reason = explainMissing(spec, wanted, module)
+  return new BpfError(`Cannot load program ${describeProgram(spec)}: ${why}${reason}`, { code: 'ENOENT' })
 }
 
-/** Why BTF does not have a function. */
-function explainMissing(name: string, wanted: string, module: string | undefined): string {
-  if (wanted.startsWith('bpf_lsm_'))
-    return 'the kernel has no such LSM hook, or was built without CONFIG_BPF_LSM'
-  if (module !== undefined && module !== 'vmlinux') {
-    if (features.moduleBtf.probe() === 'no') return 'BTF of modules needs Linux 5.11'
-    if (!moduleHasBtf(module)) return `module ${module} is not loaded, or has no BTF`
+/** A hook of this kind whose name is like that of the target: `'; did you mean sched_switch?'`, or nothing. */
+function similarTarget(spec: ProgramSpec): string {
+  const { prefix, kind } = naming(spec)
+  const [, symbol] = splitModule(spec.attachTarget ?? '')
+  const similar = similarName(kernelBtf(), symbol, kind, prefix)
+  return similar === undefined ? '' : `; did you mean ${similar}?`
+}
+
+/** Why BTF does not have a function, as the end of a message. */
+function explainMissing(spec: ProgramSpec, wanted: string, module: string | undefined): string {
+  if (wanted.startsWith('bpf_lsm_')) {
+    return kernelBtf().find('bpf_lsm_file_open', 'func') === undefined
+      ? ', nor any other LSM hook: it was built without CONFIG_BPF_LSM'
+      : `${similarTarget(spec)}; the kernel has no such LSM hook`
   }
-  return (
+  const name = spec.attachTarget ?? wanted
+  return `: ${
+    missingModule(module) ??
     explainFunction(name, 'fentry') ??
-    'the kernel has it, but it is written in assembly, or the compiler changed its arguments, or several source files have one of that name'
-  )
+    missingModule(moduleOf(name)) ??
+    'the kernel has a symbol of that name, but no type of it, as of functions in assembly, of those whose arguments the compiler changed, and of names that several source files use'
+  }`
+}
+
+/** Why the types of a module's functions are not to be had; `undefined` when they are, or without a module. */
+function missingModule(module: string | undefined): string | undefined {
+  if (module === undefined || module === 'vmlinux') return undefined
+  if (features.moduleBtf.probe() === 'no')
+    return `BTF of modules needs Linux 5.11, and module ${module} has none`
+  return moduleHasBtf(module) ? undefined : `module ${module} is not loaded, or has no BTF`
+}
+
+/** The module that has a function; `undefined` when the kernel itself or nothing has it. */
+function moduleOf(name: string): string | undefined {
+  const symbols = unlessRefused(() => KernelSymbols.read())
+  return symbols?.find(name).find(({ module }) => module !== undefined)?.module
 }
 
 function moduleHasBtf(name: string): boolean {

@@ -14,6 +14,7 @@ export type { ProgramInfo } from './info.ts'
 export type { LoadOptions } from './load-options.ts'
 export type { MapResolver } from './passes/maps.ts'
 export { enableStats, Program } from './program.ts'
+export { explainVerdict, type RefusedProgram } from './refusal/explain-verdict.ts'
 export {
   type Hook,
   type ParsedSection,

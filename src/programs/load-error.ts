@@ -4,14 +4,22 @@
  * @module
  */
 
+import { type ProgramType, programTypes } from '../abi/generated/enums.ts'
+import { enumName } from '../abi/names.ts'
+import { programTypeSince } from '../abi/since.ts'
 import type { Instruction } from '../asm/instruction.ts'
-import { errnoName } from '../base/errno.ts'
-import { type BpfError, NotSupportedError } from '../base/errors.ts'
+import { EINVAL } from '../base/errno.ts'
+import { type BpfError, type BpfErrorOptions, NotSupportedError, withReason } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
+import { lacking } from '../kernel/lacking.ts'
 import { features } from '../kernel/probes/features.ts'
+import { haveProgramType } from '../kernel/probes/have-program-type.ts'
 import type { TokenHandle } from '../kernel/tokens/handle.ts'
+import type { AttrFields } from '../syscalls/attr.ts'
 import { needsTrampoline, programTypeOf } from './attach-target.ts'
 import type { PreparedProgram } from './prepare.ts'
+import { explainVerdict } from './refusal/explain-verdict.ts'
+import { explainSilence } from './refusal/silent-refusal.ts'
 import { describeProgram, type ProgramSpec } from './spec.ts'
 import { VerifierError } from './verifier-error.ts'
 import { formatSourceLine, sourceOfSlot, summarizeVerifierLog } from './verifier-log.ts'
@@ -21,8 +29,8 @@ const LOAD_SYSCALL = 'bpf(BPF_PROG_LOAD)'
 /** What the kernel got of a program. */
 export interface LoadRequest {
   readonly instructions: readonly Instruction[]
-  /** Number of the expected attach type. */
-  readonly attachType: number
+  /** Without a log. */
+  readonly fields: AttrFields<'prog_load'>
   readonly token: TokenHandle | undefined
 }
 
@@ -34,27 +42,51 @@ export interface LoadRequest {
  */
 export function loadError(
   { spec, poisons }: PreparedProgram,
-  { instructions, attachType, token }: LoadRequest,
+  { instructions, fields, token }: LoadRequest,
   result: number,
   log: string,
 ): BpfError {
   const what = `Cannot load program ${describeProgram(spec)}`
   const programType = programTypeOf(spec)
+  const attachType = Number(fields.expected_attach_type)
   const base = failure(what, result, LOAD_SYSCALL, token, { command: 'prog_load', programType, attachType })
-  if (log.trim() === '')
-    return needsRefusedTrampoline(spec, base, token) ? refusedTrampoline(spec, result, base) : base
-
   const { reason, slot, instruction } = summarizeVerifierLog(log)
+  if (reason.length === 0) {
+    if (needsRefusedTrampoline(spec, base, token)) return refusedTrampoline(spec, result, base)
+    if (result === -EINVAL && lacksType(spec, token)) return missingType(spec, base)
+    const silence = explainSilence({ spec, fields, instructions }, result)
+    if (silence === undefined) return base
+    if (log.trim() === '') return withReason(base, silence)
+    const details = { log, reason, explanation: silence }
+    return new VerifierError(`${what}: ${base.code}: ${silence}`, details, optionsOf(base))
+  }
+
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
-  const explanation = poisons.explain(log)
-  const lines = [`${what}: ${errnoName(-result)}: ${explanation ?? reason.join('; ')}`]
+  const poison = poisons.explain(log)
+  const type = enumName(programTypes, programType)
+  const explanation = poison ?? explainVerdict({ log, type, license: spec.license ?? '' })
+  const lines = [`${what}: ${base.code}: ${poison ?? reason.join('; ')}`]
+  if (poison === undefined && explanation !== undefined) lines.push(`    cause: ${explanation}`)
   if (source !== undefined) lines.push(`    at ${formatSourceLine(source)}`)
   if (instruction !== undefined) lines.push(`    instruction ${slot}: ${instruction}`)
-  return new VerifierError(
-    lines.join('\n'),
-    { log, reason, explanation, slot, source },
-    { code: base.code, errno: -result, syscall: LOAD_SYSCALL, cause: base },
-  )
+  return new VerifierError(lines.join('\n'), { log, reason, explanation, slot, source }, optionsOf(base))
+}
+
+function optionsOf(base: BpfError): BpfErrorOptions {
+  return { code: base.code, errno: base.errno, syscall: LOAD_SYSCALL, cause: base }
+}
+
+/** Whether the kernel, for certain, has no programs of this type; it says but `EINVAL`. */
+function lacksType({ type }: ProgramSpec, token: TokenHandle | undefined): boolean {
+  return typeof type === 'string' && haveProgramType(type, { token: token ?? false }) === 'no'
+}
+
+function missingType(spec: ProgramSpec, cause: BpfError): BpfError {
+  const type = spec.type as ProgramType
+  return lacking(`Program type ${type}`, programTypeSince[type], {
+    ...optionsOf(cause),
+    action: `Cannot load program ${describeProgram(spec)}`,
+  })
 }
 
 /**

@@ -90,8 +90,7 @@ function* loadSteps(program: PreparedProgram, options: LoadOptions): LoadSteps {
   using target = needsAttachTarget(spec) ? resolveAttachTarget(spec, token) : undefined
   const fields = withToken('prog_load', loadFields(spec, instructions, options, target), token)
   const refused = (result: number, log: string): BpfError => {
-    const attachType = Number(fields.expected_attach_type)
-    return loadError(program, { instructions, attachType, token }, result, log)
+    return loadError(program, { instructions, fields, token }, result, log)
   }
 
   let logLevel = options.logLevel ?? 0

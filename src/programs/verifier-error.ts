@@ -13,7 +13,7 @@ export interface VerifierErrorDetails {
   log: string
   /** The lines of the log that decide. */
   reason: readonly string[]
-  /** What the program needs and the kernel lacks, when that is why it was refused. */
+  /** The cause in one sentence, where it is known. */
   explanation?: string | undefined
   /** Index of the refused instruction, in 8-byte slots. */
   slot?: number | undefined
@@ -28,8 +28,8 @@ export class VerifierError extends BpfError {
   /** The lines of the log that decide. */
   readonly reason: readonly string[]
   /**
-   * What the refused instruction needs and the kernel lacks: `'it needs map stats, but that is not created
-   * (autocreate)'`; `undefined` when the program was refused for another reason.
+   * The cause in one sentence without a full stop: `'the kernel has no helper bpf_loop, which came with Linux 5.17'`,
+   * `'it needs map stats, but that is not created (autocreate)'`; `undefined` when it is not known.
    */
   readonly explanation: string | undefined
   /** Index of the refused instruction, in 8-byte slots; `undefined` when the log names none. */

@@ -5,6 +5,7 @@
  */
 
 import { unlessRefused } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 import { type KernelSymbol, KernelSymbols, splitModule } from './kallsyms.ts'
 import { isTraceable, kprobeBlacklist } from './traceable.ts'
 
@@ -24,6 +25,8 @@ export interface FunctionFacts {
   readonly modules: readonly (string | undefined)[]
   /** Symbols that the compiler made of a function of that name: `name.isra.0`, `name.cold`. */
   readonly variants: readonly string[]
+  /** The function whose name is most like it, where no symbol has the name. */
+  readonly similar: string | undefined
   readonly blacklisted: boolean
   /** Whether ftrace can trace it; `undefined` when the list cannot be read. */
   readonly traceable: boolean | undefined
@@ -38,6 +41,9 @@ export function functionFacts(name: string): FunctionFacts {
     get variants() {
       return symbols?.variants(plain) ?? []
     },
+    get similar() {
+      return symbols === undefined ? undefined : nearest(plain, functionNames(symbols))
+    },
     get blacklisted() {
       return kprobeBlacklist().has(plain)
     },
@@ -45,6 +51,10 @@ export function functionFacts(name: string): FunctionFacts {
       return unlessRefused(() => isTraceable(plain))
     },
   }
+}
+
+function* functionNames(symbols: KernelSymbols): Generator<string> {
+  for (const { name } of symbols.functions()) yield name
 }
 
 const isFunction = ({ type }: KernelSymbol): boolean => /[tTwW]/.test(type)
@@ -64,6 +74,8 @@ export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFac
   const { modules } = facts
   if (modules.length === 0) {
     const { variants } = facts
+    const similar = variants.length === 0 ? facts.similar : undefined
+    if (similar !== undefined) return `the kernel has no symbol ${name}; did you mean ${similar}?`
     const made =
       variants.length === 0
         ? 'no such function exists, or the compiler inlined it everywhere, or its module is not loaded'

@@ -4,13 +4,13 @@
  * @module
  */
 
+import { suggestion } from '../../base/index.ts'
 import { Output } from '../output/output.ts'
 import { Sink, type TextStream } from '../output/sink.ts'
 import { stopSignal } from '../output/stop.ts'
 import type { Command, CommandTable } from './command.ts'
 import { failureFacts, writeFailure } from './failure.ts'
 import { writeCommandHelp, writeGroupHelp } from './help.ts'
-import { suggestion } from './nearest.ts'
 import { type ParsedArguments, parseArguments, wantsHelp } from './parse.ts'
 import { UsageError } from './usage-error.ts'
 

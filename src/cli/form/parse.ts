@@ -5,8 +5,8 @@
  */
 
 import { parseArgs } from 'node:util'
+import { suggestion } from '../../base/index.ts'
 import type { Command } from './command.ts'
-import { suggestion } from './nearest.ts'
 import { flag, type Options } from './option.ts'
 import { UsageError } from './usage-error.ts'
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { NotSupportedError } from '../../base/errors.ts'
+import { lacking } from '../lacking.ts'
 import { resolveTokenForProbe } from '../tokens/automatic.ts'
 import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
 import { isAtLeast } from '../version.ts'
@@ -101,7 +101,7 @@ export function defineFeature(
     since,
     probe,
     require: token => {
-      if (probe(token) === 'no') throw new NotSupportedError(name, since)
+      if (probe(token) === 'no') throw lacking(name, since)
     },
   }
 }

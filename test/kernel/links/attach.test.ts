@@ -332,7 +332,7 @@ kernelTest('an unknown tracepoint is an error', ['tracefs'], t => {
   t.throws(() => tracepoint(perf!, 'sched', 'no_such'), {
     instanceOf: BpfError,
     code: 'ENOENT',
-    message: 'Cannot find trace event sched/no_such: no such event',
+    message: 'Cannot find trace event sched/no_such: group sched has no such event',
   })
   t.throws(() => tracepoint(perf!, '..', 'x'), { instanceOf: TypeError })
 })

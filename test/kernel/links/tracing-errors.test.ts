@@ -118,7 +118,7 @@ kernelTest('a function without BTF', needs, t => {
   t.throws(() => load(recorder, { attachTarget: name! }), {
     code: 'ENOENT',
     message: new RegExp(
-      `the kernel's BTF has no func ${name}: the kernel has it, but it is written in assembly`,
+      `the kernel's BTF has no func ${name}: the kernel has a symbol of that name, but no type of it`,
     ),
   })
 })

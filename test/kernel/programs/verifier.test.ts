@@ -41,7 +41,10 @@ for (const [name, [reason, line, instruction]] of Object.entries(refusals)) {
     const error = t.throws(() => Collection.load(objectWith('broken', [name])), {
       instanceOf: VerifierError,
     })
-    const [summary = '', place, at = ''] = error.message.split('\n')
+    const [summary = '', ...more] = error.message.split('\n')
+    const cause = error.explanation === undefined ? [] : [`    cause: ${error.explanation}`]
+    t.deepEqual(more.slice(0, cause.length), cause)
+    const [place, at = ''] = more.slice(cause.length)
     t.true(summary.startsWith(`Cannot load program ${name} (?socket): ${error.code}: `), summary)
     t.regex(summary, reason)
     t.true(error.reason.length > 0)
@@ -66,7 +69,7 @@ kernelTest('a helper for GPL programs is refused to others', [], t => {
     instanceOf: VerifierError,
     code: 'EINVAL',
     message:
-      /^Cannot load program restricted \(\?raw_tp\): EINVAL: cannot call GPL-restricted function from non-GPL compatible program\n {4}at .*proprietary\.bpf\.c:16: return bpf_get_current_task\(\) != 0;\n/,
+      /^Cannot load program restricted \(\?raw_tp\): EINVAL: cannot call GPL-restricted function from non-GPL compatible program\n {4}cause: the helper bpf_get_current_task is for programs with a license that is compatible with the GPL, and this one's is "\w+"\n {4}at .*proprietary\.bpf\.c:16: return bpf_get_current_task\(\) != 0;\n/,
   })
   const spec = objectWith('proprietary', ['restricted'])
   spec.programs.get('restricted').license = 'GPL'

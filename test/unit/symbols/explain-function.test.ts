@@ -1,7 +1,13 @@
 import test from 'ava'
 import { explainByFacts, type FunctionFacts } from '../../../src/symbols/explain-function.ts'
 
-const ordinary: FunctionFacts = { modules: [undefined], variants: [], blacklisted: false, traceable: true }
+const ordinary: FunctionFacts = {
+  modules: [undefined],
+  variants: [],
+  similar: undefined,
+  blacklisted: false,
+  traceable: true,
+}
 
 test('nothing is in the way of an ordinary function', t => {
   t.is(explainByFacts('f', 'kprobe', ordinary), undefined)
@@ -13,6 +19,13 @@ test('a function that does not exist', t => {
   t.is(
     explainByFacts('m:f', 'kprobe', { ...ordinary, modules: [], traceable: false }),
     'the kernel has no symbol m:f: no such function exists, or the compiler inlined it everywhere, or its module is not loaded',
+  )
+})
+
+test('a mistyped function names the one that is most like it', t => {
+  t.is(
+    explainByFacts('vfs_raed', 'kprobe', { ...ordinary, modules: [], similar: 'vfs_read' }),
+    'the kernel has no symbol vfs_raed; did you mean vfs_read?',
   )
 })
 

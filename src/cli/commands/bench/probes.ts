@@ -5,6 +5,7 @@
  */
 
 import { writeFileSync } from 'node:fs'
+import { suggestion } from '../../../base/index.ts'
 import {
   ATTACH_COUNTS,
   benchProbes,
@@ -19,7 +20,6 @@ import {
   spoilers,
 } from '../../../bench/index.ts'
 import { type Command, defineCommand, type Invocation } from '../../form/command.ts'
-import { suggestion } from '../../form/nearest.ts'
 import { choice, count, flag, type Option, text } from '../../form/option.ts'
 import { asUsageError, UsageError } from '../../form/usage-error.ts'
 

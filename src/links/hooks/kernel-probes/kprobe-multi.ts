@@ -9,7 +9,8 @@
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_KPROBE_MULTI_RETURN } from '../../../abi/generated/flags.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
-import { BpfError, NotSupportedError } from '../../../base/errors.ts'
+import { BpfError, type NotSupportedError } from '../../../base/errors.ts'
+import { lacking } from '../../../kernel/lacking.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { Feature } from '../../../kernel/probes/probe.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
@@ -119,9 +120,9 @@ function attachLink(
 function notSupported(feature: Feature): NotSupportedError {
   const hint =
     feature === features.kprobeMulti
-      ? `kprobe() attaches to one function, fallback: 'kprobe' to each of many; the kernel may also lack ${multiFacts.config}`
+      ? `kprobe() attaches to one function, fallback: 'kprobe' to each of many; it is part of ${multiFacts.config}`
       : 'kprobeMulti() attaches a program to the entry of functions, and with returns: true another to their return'
-  return new NotSupportedError(feature.name, feature.since, { hint })
+  return lacking(feature.name, feature.since, { hint })
 }
 
 function checkOptions(what: string, options: KprobeMultiOptions): void {

@@ -7,6 +7,7 @@
  */
 
 import { BpfError } from '../../../base/errors.ts'
+import { suggestion } from '../../../base/nearest.ts'
 import { KernelSymbols } from '../../../symbols/kallsyms.ts'
 import { syscallPrefix } from '../../../symbols/syscall-wrapper.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
@@ -29,13 +30,19 @@ export function syscallFunction(
   if (!/^[a-z_][a-z0-9_]*$/.test(name)) {
     throw new TypeError(`Cannot find a system call: ${JSON.stringify(name)} is not a name`)
   }
-  const found = syscallPrefix(architecture, symbols) + name
+  const prefix = syscallPrefix(architecture, symbols)
+  const found = prefix + name
   if (symbols.find(found).length === 0) {
-    throw new BpfError(`The kernel has no system call ${name}: its function ${found} does not exist`, {
+    const like = suggestion(name, syscallNames(symbols, prefix))
+    throw new BpfError(`The kernel has no system call ${name}: its function ${found} does not exist${like}`, {
       code: 'ENOENT',
     })
   }
   return found
+}
+
+function* syscallNames(symbols: KernelSymbols, prefix: string): Generator<string> {
+  for (const { name } of symbols.functions()) if (name.startsWith(prefix)) yield name.slice(prefix.length)
 }
 
 /**

@@ -10,7 +10,9 @@
 import { featureSince } from '../../../abi/feature-since.ts'
 import { programTypeSince } from '../../../abi/since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
-import { NotSupportedError, withReason } from '../../../base/errors.ts'
+import { NotSupportedError, unlessRefused, withReason } from '../../../base/errors.ts'
+import { similarName } from '../../../btf/similar.ts'
+import { kernelBtf } from '../../../kernel/btf.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { AttrFields } from '../../../syscalls/attr.ts'
@@ -67,7 +69,8 @@ export function openRawTracepoint(
   const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
-    if (result === -ENOENT) throw withReason(error, 'the kernel has no such tracepoint')
+    if (result === -ENOENT)
+      throw withReason(error, `the kernel has no such tracepoint${similarTracepoint(fields.name)}`)
     if (result !== -EINVAL) throw error
     // Older kernels refuse the unknown field, not the tracepoint.
     if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
@@ -78,6 +81,13 @@ export function openRawTracepoint(
     throw withReason(error, wanted)
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+}
+
+/** A tracepoint whose name is like a mistyped one, as the end of a message; the kernel's BTF has a type for each. */
+function similarTracepoint(name: unknown): string {
+  if (typeof name !== 'string') return ''
+  const similar = unlessRefused(() => similarName(kernelBtf(), name, 'typedef', 'btf_trace_'))
+  return similar === undefined ? '' : `; did you mean ${similar}?`
 }
 
 /** The hook `raw_tracepoint`. */

@@ -9,6 +9,7 @@
 import { programTypeSince } from '../../../abi/since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
+import { similarName } from '../../../btf/similar.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { BtfObject } from '../../../objects/btf-object.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
@@ -48,7 +49,11 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
   using btf = BtfObject.ofProgram(options.target.fd)
   const target = btf.types().find(options.function, 'func')
   if (target === undefined) {
-    throw new BpfError(`Cannot attach ${what}: the target program has no such function`, { code: 'ENOENT' })
+    const similar = similarName(btf.types(), options.function, 'func')
+    const like = similar === undefined ? '' : `; did you mean ${similar}?`
+    throw new BpfError(`Cannot attach ${what}: the target program has no such function${like}`, {
+      code: 'ENOENT',
+    })
   }
   const result = bpf('link_create', {
     prog_fd: program.fd,

@@ -6,10 +6,10 @@
  * @module
  */
 
-import { type Helper, helpers } from '../abi/generated/enums.ts'
-import { helperSince } from '../abi/helper-since.ts'
-import { enumName } from '../abi/names.ts'
-import { summarizeVerifierLog } from '../programs/verifier-log.ts'
+import { type Helper, helpers } from '../../abi/generated/enums.ts'
+import { helperSince } from '../../abi/helper-since.ts'
+import { enumName } from '../../abi/names.ts'
+import { summarizeVerifierLog } from '../verifier-log.ts'
 
 /** What an explanation is made from. */
 export interface RefusedProgram {
@@ -65,13 +65,13 @@ const rules: readonly Rule[] = [
     ({ input }, { license }) => {
       const helper = /call (bpf_\w+)#/.exec(input)?.[1]
       const what = helper === undefined ? 'it calls a helper that' : `the helper ${helper}`
-      return `${what} is for programs with a license that is compatible with the GPL, and this one's is ${JSON.stringify(license)}`
+      return `${what} is for programs with a license that is compatible with the GPL, and ${licenseOf(license)}`
     },
   ],
   [
     /cannot call kernel function from non-GPL compatible program/,
     (_, { license }) =>
-      `kernel functions are for programs with a license that is compatible with the GPL, and this one's is ${JSON.stringify(license)}`,
+      `kernel functions are for programs with a license that is compatible with the GPL, and ${licenseOf(license)}`,
   ],
   [
     /calling kernel function (\w+) is not allowed/,
@@ -148,6 +148,12 @@ const rules: readonly Rule[] = [
       `argument ${register} of the call is ${has}, and must be ${expected!.trim()}`,
   ],
 ]
+
+function licenseOf(license: string): string {
+  return license === ''
+    ? 'this one has none (SEC("license"), or license of its spec)'
+    : `this one's is ${JSON.stringify(license)}`
+}
 
 /** `'which came with Linux 5.17'`. */
 function cameWith(name: Helper): string {

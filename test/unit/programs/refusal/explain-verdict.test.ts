@@ -1,5 +1,5 @@
 import test from 'ava'
-import { explainVerdict } from '../../../src/inspect/explain-verdict.ts'
+import { explainVerdict } from '../../../../src/programs/refusal/explain-verdict.ts'
 
 /** Ends of logs, of several kernels, and what they mean. */
 const explanations: readonly (readonly [verdict: string, cause: string, instruction?: string])[] = [

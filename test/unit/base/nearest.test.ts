@@ -1,5 +1,5 @@
 import test from 'ava'
-import { nearest, suggestion } from '../../../src/cli/form/nearest.ts'
+import { nearest, suggestion } from '../../../src/base/nearest.ts'
 
 const known = ['run', 'inspect', 'verify', 'kprobe', 'bench', 'struct_ops']
 

@@ -11,33 +11,22 @@
 import { type ByteOrder, ByteReader, hostByteOrder } from '../base/bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
 import { decodeType } from './decode.ts'
-import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION, btfKindNumbers } from './format.ts'
+import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION, KIND_MASK, MAX_VLEN } from './format.ts'
+import {
+  knownSizes,
+  type Layout,
+  layoutSection,
+  type TypeSizes,
+  UNKNOWN_WORDS,
+  unknownKind,
+  withLayout,
+} from './layout.ts'
 import { StringSection } from './string-section.ts'
 import { type StringsFrom, TypeNames } from './type-names.ts'
 import { type BtfKind, type BtfType, type BtfTypeOf, btfKinds } from './types.ts'
 
 /** Longest chain of modifiers, typedefs and arrays that is followed; as long a one is a loop (libbpf's limit). */
 export const MAX_RESOLVE_DEPTH = 32
-
-const KIND = btfKindNumbers
-
-/** Of a kind that is not known: more than a section can have, so that a walk ends there. */
-const UNKNOWN_WORDS = 0xffff_ffff
-/** 32-bit words of a type without and for each of `vlen`, as `fixed << 2 | each`, by the highest byte of `info`. */
-const WORDS: Uint32Array = wordsOfTypes()
-
-function wordsOfTypes(): Uint32Array {
-  const fixed = new Uint8Array(btfKinds.length).fill(3)
-  const each = new Uint8Array(btfKinds.length)
-  for (const kind of ['int', 'var', 'decl_tag'] as const) fixed[KIND[kind]] = 4
-  fixed[KIND.array] = 6
-  for (const kind of ['struct', 'union', 'datasec', 'enum64'] as const) each[KIND[kind]] = 3
-  for (const kind of ['enum', 'func_proto'] as const) each[KIND[kind]] = 2
-  return Uint32Array.from({ length: 256 }, (_, byte) => {
-    const kind = byte & 0x1f
-    return kind === 0 || kind >= btfKinds.length ? UNKNOWN_WORDS : (fixed[kind]! << 2) | each[kind]!
-  })
-}
 
 /** Bytes of a name when no option says otherwise. */
 const MAX_NAME_LENGTH = 1024
@@ -85,13 +74,16 @@ export class Btf {
   /** Offset of the first string of its own: 0, or where the strings of the base end. */
   readonly #stringBase: number
   readonly #typeSectionOffset: number
+  readonly #layout: Layout | undefined
+  readonly #sizes: TypeSizes
   readonly #names: TypeNames
   readonly #decoded = new Map<number, BtfType>()
 
   /**
    * Parses raw BTF, as in a `.BTF` section or in `/sys/kernel/btf/vmlinux`, of either byte order.
    *
-   * @throws ObjectFileError when the bytes are not BTF, are truncated, or contain an unknown kind
+   * @throws ObjectFileError when the bytes are not BTF, are truncated, or contain an unknown kind whose size no layout
+   *   section gives
    */
   static parse(bytes: Uint8Array, options: BtfParseOptions = {}): Btf {
     return new Btf(bytes, options)
@@ -137,6 +129,9 @@ export class Btf {
       throw header.error('BTF string section does not start with the empty string', stringsAt)
     }
 
+    this.#layout = layoutSection(header, headerLength)
+    const base = options.base === undefined ? knownSizes : options.base.#sizes
+    this.#sizes = this.#layout === undefined ? base : withLayout(base, this.#layout.kinds)
     this.#stringBase = this.base?.stringsEnd ?? 0
     this.firstId = this.base === undefined ? 1 : this.base.typeCount
     const { starts, names } = this.#index()
@@ -157,7 +152,7 @@ export class Btf {
    */
   #index(): { starts: Uint32Array; names: Uint32Array } {
     const words = this.#words
-    const lengths = WORDS
+    const { fixed, each } = this.#sizes
     // As many as there can be. Pages that nothing is written to take no memory.
     const starts = new Uint32Array(Math.floor(words.length / 3))
     const names = new Uint32Array(starts.length)
@@ -166,10 +161,10 @@ export class Btf {
     let at = 0
     while (at < end) {
       const info = words[at + 1]!
-      const length = lengths[info >>> 24]!
+      const byte = info >>> 24
       starts[count] = at
       names[count++] = words[at]!
-      at += (length >>> 2) + (length & 3) * (info & 0xffff)
+      at += fixed[byte]! + each[byte]! * (info & MAX_VLEN)
     }
     if (at !== words.length) throw this.#notIndexed(count === 0 ? 0 : starts[count - 1]!, count, at)
     return { starts: starts.subarray(0, count), names: names.subarray(0, count) }
@@ -179,8 +174,12 @@ export class Btf {
   #notIndexed(last: number, count: number, end: number): ObjectFileError {
     if (end < this.#words.length) return this.#errorAt(end, 'Truncated BTF type')
     const byte = this.#words[last + 1]! >>> 24
-    if (WORDS[byte] !== UNKNOWN_WORDS) return this.#errorAt(last, 'Truncated BTF type')
-    return this.#errorAt(last, `Unknown BTF kind ${byte & 0x1f} of type ${this.firstId + count - 1}`)
+    if (this.#sizes.fixed[byte] !== UNKNOWN_WORDS) return this.#errorAt(last, 'Truncated BTF type')
+    const why = unknownKind(byte & KIND_MASK, this.#layout !== undefined)
+    return this.#errorAt(
+      last,
+      `Unknown BTF kind ${byte & KIND_MASK} of type ${this.firstId + count - 1}: ${why}`,
+    )
   }
 
   /** An error about a type, with the file, the section, and the offset of the type in it. */
@@ -220,6 +219,15 @@ export class Btf {
   }
 
   /**
+   * The bytes of the layout section, in the byte order of the BTF; `undefined` when it has none.
+   *
+   * @internal
+   */
+  get layout(): Uint8Array | undefined {
+    return this.#layout === undefined ? undefined : withoutSharing(this.#layout.bytes)
+  }
+
+  /**
    * The words of types as they are in the bytes, but in the byte order of this machine: headers and what follows each.
    *
    * @param end id of the type behind the last one; all are of this BTF or all of the same base
@@ -238,7 +246,7 @@ export class Btf {
   kind(id: number): BtfKind {
     if (id === 0) return 'void'
     const [owner, word] = this.#locate(id)
-    return btfKinds[(owner.#words[word + 1]! >>> 24) & 0x1f]!
+    return btfKinds[(owner.#words[word + 1]! >>> 24) & KIND_MASK] ?? 'unknown'
   }
 
   /** Name of a type, `''` when it has none; cheaper than decoding it. */
@@ -290,7 +298,7 @@ export class Btf {
       offset => this.#name(offset),
       (reason, at) => this.#errorAt(at, reason),
     )
-    const isLarge = (this.#words[word + 1]! & 0xffff) >= LARGE
+    const isLarge = (this.#words[word + 1]! & MAX_VLEN) >= LARGE
     if (isLarge || this.#decoded.size < KEPT) this.#decoded.set(id, type)
     return type
   }

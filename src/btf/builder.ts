@@ -10,6 +10,8 @@ import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
 import type { Btf } from './btf.ts'
 import {
   BTF_HEADER_SIZE,
+  BTF_LAYOUT_HEADER_SIZE,
+  BTF_LAYOUT_SIZE,
   BTF_MAGIC,
   BTF_VERSION,
   btfKindNumbers,
@@ -18,7 +20,7 @@ import {
   MAX_VLEN,
 } from './format.ts'
 import { withReferences } from './references.ts'
-import type { BtfMember, BtfType } from './types.ts'
+import type { BtfMember, BtfType, KnownBtfKind } from './types.ts'
 
 /** Where a bitfield's width begins in a member's offset word, when the struct has `kind_flag`. */
 const BITFIELD_SHIFT = 24
@@ -42,6 +44,7 @@ export class BtfBuilder {
   /** From `#firstId`; `undefined` for those that `#origin` has and that were not replaced. */
   readonly #types: (BtfType | undefined)[] = []
   #origin: Btf | undefined
+  #keepsLayout = true
   readonly #base: Btf | undefined
   readonly #firstId: number
   readonly #stringBase: number
@@ -80,13 +83,17 @@ export class BtfBuilder {
    * @param btf without a base, or with the one that this has
    * @returns the id that a type of `btf` has here
    * @throws TypeError when its base is another
+   * @throws ObjectFileError when it has a type of an unknown kind, which cannot refer to new ids
    */
   append(btf: Btf): (id: number) => number {
     if (btf.base !== this.#base) throw new TypeError('Cannot append BTF: it continues another base')
     const shift = this.typeCount - btf.firstId
     const idOf = (id: number): number => (id < btf.firstId ? id : id + shift)
     btf.forEachId(id => {
-      this.add(withReferences(btf.type(id), idOf))
+      const type = btf.type(id)
+      if (type.kind === 'unknown')
+        throw btf.error(`Cannot renumber BTF type ${id}: its kind ${type.number} is not known`, id)
+      this.add(withReferences(type, idOf))
     })
     return idOf
   }
@@ -98,7 +105,7 @@ export class BtfBuilder {
 
   /** Adds a type and returns its id. It may refer to types that are added later. */
   add(type: BtfType): number {
-    if (type.kind === 'void') throw new TypeError('Cannot add a BTF type: void has id 0')
+    checkWritable(type, 'add')
     return this.#firstId + this.#types.push(type) - 1
   }
 
@@ -108,7 +115,7 @@ export class BtfBuilder {
    * @throws RangeError when none of its own types has this id
    */
   replace(id: number, type: BtfType): void {
-    if (type.kind === 'void') throw new TypeError('Cannot replace a BTF type: void has id 0')
+    checkWritable(type, 'replace')
     this.#check(id)
     this.#types[id - this.#firstId] = type
   }
@@ -178,22 +185,50 @@ export class BtfBuilder {
     })
     copyUpTo(this.#types.length)
     const typesLength = words.length * 4
-    const bytes = new Uint8Array(BTF_HEADER_SIZE + typesLength + this.#stringsLength)
+    const layout = this.#layoutIn(byteOrder)
+    const headerSize = layout.length === 0 ? BTF_HEADER_SIZE : BTF_LAYOUT_HEADER_SIZE
+    const stringsAt = typesLength + layout.length
+    const bytes = new Uint8Array(headerSize + stringsAt + this.#stringsLength)
     const view = new DataView(bytes.buffer)
     const little = byteOrder === 'little'
     view.setUint16(0, BTF_MAGIC, little)
     view.setUint8(2, BTF_VERSION)
-    ;[BTF_HEADER_SIZE, 0, typesLength, typesLength, this.#stringsLength].forEach((word, index) => {
+    const header = [headerSize, 0, typesLength, stringsAt, this.#stringsLength]
+    if (layout.length > 0) header.push(typesLength, layout.length)
+    header.forEach((word, index) => {
       view.setUint32(4 + index * 4, word, little)
     })
-    new Uint32Array(bytes.buffer, BTF_HEADER_SIZE, words.length).set(words)
-    if (byteOrder !== hostByteOrder) Buffer.from(bytes.buffer, BTF_HEADER_SIZE, typesLength).swap32()
-    let at = BTF_HEADER_SIZE + typesLength
+    new Uint32Array(bytes.buffer, headerSize, words.length).set(words)
+    if (byteOrder !== hostByteOrder) Buffer.from(bytes.buffer, headerSize, typesLength).swap32()
+    bytes.set(layout, headerSize + typesLength)
+    let at = headerSize + stringsAt
     for (const text of this.#strings) {
       bytes.set(text, at)
       at += text.length
     }
     return bytes
+  }
+
+  /** The layout section of what it began with; empty without one, or when it was dropped. */
+  #layoutIn(byteOrder: ByteOrder): Uint8Array {
+    const layout = this.#keepsLayout ? this.#origin?.layout : undefined
+    if (layout === undefined) return new Uint8Array(0)
+    const bytes = layout.slice()
+    // Two bytes, and a number of 16 bits.
+    if (byteOrder !== this.#origin!.byteOrder) {
+      for (let at = 0; at < bytes.length; at += BTF_LAYOUT_SIZE)
+        bytes.subarray(at + 2, at + BTF_LAYOUT_SIZE).reverse()
+    }
+    return bytes
+  }
+
+  /**
+   * Leaves out the layout section of what it began with: kernels before 7.1 refuse it. Types must all be of known kinds.
+   *
+   * @internal
+   */
+  dropLayout(): void {
+    this.#keepsLayout = false
   }
 
   #encode(type: BtfType, id: number, words: number[]): void {
@@ -210,18 +245,18 @@ export class BtfBuilder {
   #encodeType(type: BtfType, words: number[]): void {
     const head = (sizeOrType: number, vlen = 0, flag = false): void => {
       if (vlen > MAX_VLEN) throw new RangeError(`${vlen} members are more than ${MAX_VLEN}`)
-      const info = ((flag ? 1 << 31 : 0) | (btfKindNumbers[type.kind] << 24) | vlen) >>> 0
+      const kind = btfKindNumbers[type.kind as KnownBtfKind]
+      const info = ((flag ? 1 << 31 : 0) | (kind << 24) | vlen) >>> 0
       words.push(this.addString(type.name), info, word(sizeOrType))
     }
     switch (type.kind) {
       case 'void':
+      case 'unknown':
         return
       case 'int':
         head(type.size)
         words.push(
-          (intEncodings.indexOf(type.encoding) << 24) |
-            (field(type.bitOffset, 8) << 16) |
-            field(type.bits, 8),
+          (intEncodings[type.encoding] << 24) | (field(type.bitOffset, 8) << 16) | field(type.bits, 8),
         )
         return
       case 'ptr':
@@ -290,6 +325,11 @@ export class BtfBuilder {
 }
 
 const encoder = new TextEncoder()
+
+function checkWritable({ kind }: BtfType, action: string): void {
+  if (kind === 'void') throw new TypeError(`Cannot ${action} a BTF type: void has id 0`)
+  if (kind === 'unknown') throw new TypeError(`Cannot ${action} a BTF type of an unknown kind`)
+}
 
 function word(value: number): number {
   return field(value, 32)

@@ -6,10 +6,11 @@
  * @module
  */
 
-import { intEncodings, linkages } from './format.ts'
+import { intEncodings, KIND_MASK, linkages, MAX_VLEN } from './format.ts'
 import {
   type BtfEnum,
   type BtfEnumerator,
+  type BtfInt,
   type BtfLinkage,
   type BtfMember,
   type BtfParam,
@@ -34,16 +35,16 @@ export function decodeType(
 ): BtfType {
   const name = string(words[at]!)
   const info = words[at + 1]!
-  const kind = btfKinds[(info >>> 24) & 0x1f]!
-  const vlen = info & 0xffff
+  const number = (info >>> 24) & KIND_MASK
+  const kind = btfKinds[number] ?? 'unknown'
+  const vlen = info & MAX_VLEN
   const flag = info >>> 31 === 1
   const sizeOrType = words[at + 2]!
   const rest = at + 3
   switch (kind) {
     case 'int': {
       const data = words[rest]!
-      const encoding = intEncodings[(data >>> 24) & 0x0f]
-      if (encoding === undefined) throw fail(`Unknown integer encoding of ${name}`, rest)
+      const encoding = encodingOf(data >>> 24)
       return { kind, name, size: sizeOrType, encoding, bitOffset: (data >>> 16) & 0xff, bits: data & 0xff }
     }
     case 'ptr':
@@ -98,6 +99,8 @@ export function decodeType(
       return { kind, name, size: sizeOrType }
     case 'decl_tag':
       return { kind, name, type: sizeOrType, component: words[rest]! | 0, attribute: flag }
+    case 'unknown':
+      return { kind, name, number }
     case 'void':
       throw fail('A type has kind 0', at)
   }
@@ -116,6 +119,13 @@ export function decodeType(
     }
     return values
   }
+}
+
+/** gcc says of `signed char` that it is both signed and a character; of other bits nothing is known. */
+function encodingOf(bits: number): BtfInt['encoding'] {
+  if ((bits & intEncodings.bool) !== 0) return 'bool'
+  if ((bits & intEncodings.signed) !== 0) return 'signed'
+  return (bits & intEncodings.char) !== 0 ? 'char' : 'unsigned'
 }
 
 /** What compilers do not write is taken for `extern`. */

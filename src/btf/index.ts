@@ -35,6 +35,7 @@ export type {
   BtfTypedef,
   BtfTypeOf,
   BtfTypeTag,
+  BtfUnknown,
   BtfVar,
   BtfVoid,
 } from './types.ts'

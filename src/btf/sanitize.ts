@@ -1,15 +1,17 @@
 /**
- * BTF for kernels that do not know all kinds: what is unknown is replaced by something known of the same size, under
- * the same id.
+ * BTF for a kernel that refused it: what it does not know is replaced by something known of the same size, under the
+ * same id, and what no kernel takes is mended.
  *
- * Source: libbpf `bpf_object__sanitize_btf`.
+ * Source: libbpf `bpf_object__sanitize_btf`; aya `Btf::fixup_and_sanitize`.
  *
  * @module
  */
 
 import type { Btf } from './btf.ts'
 import { BtfBuilder } from './builder.ts'
-import type { BtfType } from './types.ts'
+import { intEncodings } from './format.ts'
+import { withKernelNames } from './kernel-names.ts'
+import type { BtfKind, BtfType } from './types.ts'
 
 /** Which kinds the kernel knows. */
 export interface BtfSupport {
@@ -41,19 +43,29 @@ const MAX_OFFSET = 2 ** 29 - 1
  */
 export function sanitizeBtf(btf: Btf, support: BtfSupport): BtfBuilder {
   const builder = BtfBuilder.from(btf)
+  builder.dropLayout()
   // The types of the members that stand for 64-bit enumerators; made when the first is met.
   let placeholder: number | undefined
   btf.forEachId(id => {
     const type = btf.type(id)
     if (type.kind === 'datasec' && type.variables.some(each => each.offset > MAX_OFFSET))
       throw btf.error(`Section ${type.name} has a variable beyond ${MAX_OFFSET} bytes`, id)
-    const replacement = replace(type, support, () => {
+    const replacement = replace(withKernelNames(type), support, () => {
       placeholder ??= builder.add({ ...BYTE, name: 'enum64_placeholder' })
       return placeholder
     })
-    if (replacement !== type) builder.replace(id, replacement)
+    if (replacement !== type || hasMore(btf, id, type)) builder.replace(id, replacement)
   })
   return builder
+}
+
+/** Kinds that the kernel refuses with a name, which Rust gives to its pointers. */
+const NAMELESS: readonly BtfKind[] = ['ptr', 'array', 'volatile', 'const', 'restrict', 'func_proto']
+
+/** Whether the words of a type have what the type as it was decoded has not: they must be written anew. */
+function hasMore(btf: Btf, id: number, type: BtfType): boolean {
+  if (type.kind === 'int') return btf.encoded(id)[3]! >>> 24 !== intEncodings[type.encoding]
+  return NAMELESS.includes(type.kind) && btf.encoded(id)[0] !== 0
 }
 
 /** One byte: the greatest size that fits wherever the replaced type lies. */
@@ -61,10 +73,13 @@ const BYTE = { kind: 'int', name: '', size: 1, encoding: 'unsigned', bitOffset: 
 
 function replace(type: BtfType, support: BtfSupport, placeholder: () => number): BtfType {
   switch (type.kind) {
+    case 'unknown':
+      return { ...BYTE, name: 'unknown' }
     case 'var':
       return support.datasec ? type : { ...BYTE, name: type.name }
     case 'decl_tag':
-      return support.declTag ? type : { ...BYTE, name: 'decl_tag' }
+      // Kernels before 6.15 refuse tags that stand for any attribute; no kernel looks at these.
+      return support.declTag && !type.attribute ? type : { ...BYTE, name: 'decl_tag' }
     case 'datasec':
       if (support.datasec)
         return support.questionMark ? type : { ...type, name: type.name.replaceAll('?', '_') }
@@ -89,7 +104,7 @@ function replace(type: BtfType, support: BtfSupport, placeholder: () => number):
     case 'float':
       return support.float ? type : { kind: 'struct', name: '', size: type.size, members: [] }
     case 'type_tag':
-      return support.typeTag ? type : { kind: 'const', name: '', type: type.type }
+      return support.typeTag && !type.attribute ? type : { kind: 'const', name: '', type: type.type }
     case 'enum':
       return support.enum64 || !type.signed ? type : { ...type, signed: false }
     case 'enum64': {

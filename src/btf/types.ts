@@ -30,8 +30,11 @@ export const btfKinds = [
   'enum64',
 ] as const
 
-/** Name of a BTF kind. */
-export type BtfKind = (typeof btfKinds)[number]
+/** Name of a BTF kind; `'unknown'` for one that a later kernel or compiler added. */
+export type BtfKind = (typeof btfKinds)[number] | 'unknown'
+
+/** Name of a BTF kind that is known: all that Linux 7.2 has. */
+export type KnownBtfKind = Exclude<BtfKind, 'unknown'>
 
 /** The type with id 0. */
 export interface BtfVoid {
@@ -210,6 +213,17 @@ export interface BtfDeclTag {
   readonly attribute: boolean
 }
 
+/**
+ * A type of a kind that is not known: BTF with a layout section says how large it is, so that it can be skipped. What it
+ * refers to cannot be known. Since Linux 7.1.
+ */
+export interface BtfUnknown {
+  readonly kind: 'unknown'
+  readonly name: string
+  /** Its `BTF_KIND_*`, from 20 to 127. */
+  readonly number: number
+}
+
 /** Any BTF type. */
 export type BtfType =
   | BtfVoid
@@ -227,6 +241,7 @@ export type BtfType =
   | BtfDatasec
   | BtfFloat
   | BtfDeclTag
+  | BtfUnknown
 
 /** The type of a given kind, such as `BtfTypeOf<'struct'>`. */
 export type BtfTypeOf<K extends BtfKind, T = BtfType> = T extends { kind: infer Kinds }

@@ -25,7 +25,8 @@ export interface LoadedTypes extends LoadedBtf, Disposable {
 }
 
 /**
- * Loads the BTF of an object. When the kernel refuses it, loads it with what this kernel does not know replaced.
+ * Loads the BTF of an object. When the kernel refuses it, loads it with what this kernel does not know replaced, and with
+ * names that it takes.
  *
  * @param code the instructions whose source lines must be in its strings
  * @param token as `TokenOptions.token`
@@ -36,18 +37,31 @@ export function loadTypes(
   code: readonly (readonly Instruction[])[],
   token: TokenOptions['token'],
 ): LoadedTypes | BpfError {
-  const complete = allocateKsyms(btf)
-  const loaded = loadBuilt(BtfBuilder.from(complete), code, token)
+  // What cannot be read is refused here instead of by the kernel; nor does that stop what works without.
+  const complete = orRefusal(() => allocateKsyms(btf))
+  if (complete instanceof BpfError) return complete
+  const loaded = orRefusal(() => loadBuilt(BtfBuilder.from(complete), code, token))
   // Asking for each kind of type takes as many system calls as there are kinds, and new kernels know them all.
   if (!(loaded instanceof BpfError) || !known(features.btf, token)) return loaded
-  return loadBuilt(sanitizeBtf(complete, support(token)), code, token)
+  debug?.('mending the BTF, which the kernel refuses: %s', loaded.message)
+  return orRefusal(() => loadBuilt(sanitizeBtf(complete, support(token)), code, token))
+}
+
+/** What a function returns, or the error that it throws. */
+function orRefusal<T>(load: () => T): T | BpfError {
+  try {
+    return load()
+  } catch (error) {
+    if (error instanceof BpfError) return error
+    throw error
+  }
 }
 
 function loadBuilt(
   builder: BtfBuilder,
   code: readonly (readonly Instruction[])[],
   token: TokenOptions['token'],
-): LoadedTypes | BpfError {
+): LoadedTypes {
   for (const instructions of code) {
     for (const { source } of instructions) {
       if (source === undefined) continue
@@ -55,20 +69,14 @@ function loadBuilt(
       builder.addString(source.text)
     }
   }
-  try {
-    const object = BtfObject.load(builder.build(), { token })
-    return {
-      get fd() {
-        return object.fd
-      },
-      stringOffset: text => builder.stringOffset(text),
-      close: () => object.close(),
-      [Symbol.dispose]: () => object.close(),
-    }
-  } catch (error) {
-    if (!(error instanceof BpfError)) throw error
-    debug?.('the kernel refuses the BTF: %s', error.message)
-    return error
+  const object = BtfObject.load(builder.build(), { token })
+  return {
+    get fd() {
+      return object.fd
+    },
+    stringOffset: text => builder.stringOffset(text),
+    close: () => object.close(),
+    [Symbol.dispose]: () => object.close(),
   }
 }
 

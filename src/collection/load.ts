@@ -22,6 +22,7 @@ import { mapKind } from '../maps/kinds.ts'
 import { BpfMap } from '../maps/map.ts'
 import type { MapContent, MapSpec } from '../maps/spec.ts'
 import { isKconfig } from '../programs/extern-spec.ts'
+import { withoutTypes } from '../programs/load-error.ts'
 import type { LoadOptions } from '../programs/load-options.ts'
 import { KernelExterns } from '../programs/passes/kernel-externs.ts'
 import { type PreparedProgram, prepareProgram } from '../programs/prepare.ts'
@@ -126,6 +127,7 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
     if (member !== undefined) loadOptions.structOps = member
     if (fdArray !== undefined) loadOptions.fdArray = fdArray
     if (types !== undefined) loadOptions.btf = types
+    if (refusal !== undefined) loadOptions.btfRefusal = refusal
     if (options.logLevel !== undefined) loadOptions.logLevel = options.logLevel
     if (options.logSize !== undefined) loadOptions.logSize = options.logSize
     return [name, program, loadOptions]
@@ -272,7 +274,7 @@ function createMap(
     return BpfMap.createStep({ ...spec, contents }, createOptions, onPin)
   } catch (error) {
     if (refusal === undefined || !(error instanceof BpfError) || error.errno !== EINVAL) throw error
-    throw withReason(error, `the kernel does not have the object's types: ${refusal.message}`)
+    throw withReason(error, withoutTypes(refusal))
   }
 }
 

@@ -32,6 +32,8 @@ export interface LoadRequest {
   /** Without a log. */
   readonly fields: AttrFields<'prog_load'>
   readonly token: TokenHandle | undefined
+  /** Why the kernel does not have the program's BTF; `undefined` when it has it, or the program has none. */
+  readonly btfRefusal: BpfError | undefined
 }
 
 /**
@@ -42,7 +44,7 @@ export interface LoadRequest {
  */
 export function loadError(
   { spec, poisons }: PreparedProgram,
-  { instructions, fields, token }: LoadRequest,
+  { instructions, fields, token, btfRefusal }: LoadRequest,
   result: number,
   log: string,
 ): BpfError {
@@ -50,11 +52,12 @@ export function loadError(
   const programType = programTypeOf(spec)
   const attachType = Number(fields.expected_attach_type)
   const base = failure(what, result, LOAD_SYSCALL, token, { command: 'prog_load', programType, attachType })
+  const without = btfRefusal === undefined ? undefined : withoutTypes(btfRefusal)
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   if (reason.length === 0) {
     if (needsRefusedTrampoline(spec, base, token)) return refusedTrampoline(spec, result, base)
     if (result === -EINVAL && lacksType(spec, token)) return missingType(spec, base)
-    const silence = explainSilence({ spec, fields, instructions }, result)
+    const silence = explainSilence({ spec, fields, instructions }, result) ?? without
     if (silence === undefined) return base
     if (log.trim() === '') return withReason(base, silence)
     const details = { log, reason, explanation: silence }
@@ -69,6 +72,7 @@ export function loadError(
   if (poison === undefined && explanation !== undefined) lines.push(`    cause: ${explanation}`)
   if (source !== undefined) lines.push(`    at ${formatSourceLine(source)}`)
   if (instruction !== undefined) lines.push(`    instruction ${slot}: ${instruction}`)
+  if (without !== undefined) lines.push(`    ${without}`)
   return new VerifierError(lines.join('\n'), { log, reason, explanation, slot, source }, optionsOf(base))
 }
 
@@ -87,6 +91,11 @@ function missingType(spec: ProgramSpec, cause: BpfError): BpfError {
     ...optionsOf(cause),
     action: `Cannot load program ${describeProgram(spec)}`,
   })
+}
+
+/** What else may have to do with a refusal: functions, kfuncs and maps with locks need types. */
+export function withoutTypes(refusal: BpfError): string {
+  return `the kernel does not have the object's types: ${refusal.message}`
 }
 
 /**

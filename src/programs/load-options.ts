@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BpfError } from '../base/errors.ts'
 import type { TokenOptions } from '../kernel/tokens/handle.ts'
 import type { LoadedBtf } from './ext-info.ts'
 import type { MapResolver } from './passes/maps.ts'
@@ -32,6 +33,12 @@ export interface LoadOptions extends TokenOptions {
   maps?: MapResolver
   /** The program's BTF as it was loaded into the kernel; gives it function and line information. Since Linux 5.0. */
   btf?: LoadedBtf
+  /**
+   * Why the kernel does not have the program's BTF: part of the error when it refuses the program.
+   *
+   * @internal
+   */
+  btfRefusal?: BpfError
   /**
    * BTF descriptors of modules by the `offset` of calls of their functions; the first is 0. Since Linux 5.16.
    *

@@ -90,7 +90,7 @@ function* loadSteps(program: PreparedProgram, options: LoadOptions): LoadSteps {
   using target = needsAttachTarget(spec) ? resolveAttachTarget(spec, token) : undefined
   const fields = withToken('prog_load', loadFields(spec, instructions, options, target), token)
   const refused = (result: number, log: string): BpfError => {
-    return loadError(program, { instructions, fields, token }, result, log)
+    return loadError(program, { instructions, fields, token, btfRefusal: options.btfRefusal }, result, log)
   }
 
   let logLevel = options.logLevel ?? 0

@@ -43,10 +43,18 @@ const UNIQUE: readonly BtfKind[] = ['var', 'datasec']
  * Drops all types but one of those that are the same. Forward declarations become what they declare where that is
  * certain. Of split BTF, types that are in the base are dropped too.
  *
- * @throws ObjectFileError when types refer to themselves without a struct between, or comparing takes too long
+ * @throws ObjectFileError when types refer to themselves without a struct between, one is of an unknown kind, or
+ *   comparing takes too long
  */
 export function dedupBtf(btf: Btf, options: DedupOptions = {}): DedupResult {
   return new Deduplicator(btf, options).run()
+}
+
+/** A type whose references are known. */
+function comparable(btf: Btf, id: number): BtfType {
+  const type = btf.type(id)
+  if (type.kind !== 'unknown') return type
+  throw btf.error(`Cannot compare BTF type ${id}: its kind ${type.number} is not known`, id)
 }
 
 class Deduplicator {
@@ -65,7 +73,7 @@ class Deduplicator {
   constructor(btf: Btf, { maxStepsPerType = MAX_STEPS_PER_TYPE }: DedupOptions) {
     this.#btf = btf
     this.firstId = btf.firstId
-    this.#types = Array.from({ length: btf.typeCount }, (_, id) => btf.type(id))
+    this.#types = Array.from({ length: btf.typeCount }, (_, id) => comparable(btf, id))
     this.#shapeOf = new Uint32Array(btf.typeCount)
     this.#same = new Int32Array(btf.typeCount).fill(UNKNOWN)
     this.#maxSteps = FREE_STEPS + maxStepsPerType * btf.typeCount

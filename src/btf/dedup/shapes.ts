@@ -45,7 +45,7 @@ function shape(type: BtfType): string {
         kind,
         name,
         type.size,
-        ...type.members.flatMap(each => [each.name, each.bitOffset, each.bitSize]),
+        type.members.map(each => text(each.name, each.bitOffset, each.bitSize)).join('\0'),
       )
     case 'enum':
     case 'enum64':
@@ -54,7 +54,7 @@ function shape(type: BtfType): string {
         name,
         type.size,
         type.signed,
-        ...type.values.flatMap(each => [each.name, String(each.value)]),
+        type.values.map(each => text(each.name, String(each.value))).join('\0'),
       )
     case 'fwd':
       return text(kind, name, type.of)
@@ -66,7 +66,7 @@ function shape(type: BtfType): string {
     case 'func_proto':
       return text(kind, type.params.length)
     case 'datasec':
-      return text(kind, name, type.size, ...type.variables.flatMap(each => [each.offset, each.size]))
+      return text(kind, name, type.size, type.variables.map(each => text(each.offset, each.size)).join('\0'))
     case 'float':
       return text(kind, name, type.size)
     case 'decl_tag':

@@ -8,7 +8,7 @@
 
 import type { ObjectFileError } from '../../base/errors.ts'
 import type { Btf } from '../btf.ts'
-import type { BtfEnum, BtfFuncProto, BtfStruct, BtfType } from '../types.ts'
+import type { BtfEnum, BtfFuncProto, BtfKind, BtfStruct, BtfType } from '../types.ts'
 import { CLayout, padding } from './c-layout.ts'
 
 /** How deep types may be nested in one declaration. */
@@ -185,6 +185,9 @@ export class CWriter {
         return `${type.of} ${this.#names.typeName(id, type.name)}`
       case 'typedef':
         return this.#names.typeName(id, type.name)
+      case 'unknown':
+        // Of no size: padding takes the place of a member.
+        return 'struct {}'
       default:
         return this.#names.basic(type.name)
     }
@@ -217,10 +220,12 @@ export class CWriter {
     return `${type.kind}${name} ${body}${packed ? ' __attribute__((packed))' : ''}`
   }
 
-  /** Bytes of a member; 0 for one of a type without a size, which only a loop or a mistake can be. */
+  /** Bytes of a member; 0 for one of a type without a size: of an unknown kind, a loop or a mistake. */
   #sizeOf(id: number): number {
-    const kind = this.#btf.kind(this.#btf.resolve(id))
-    return kind === 'void' || kind === 'fwd' || kind === 'func_proto' ? 0 : this.#btf.sizeOf(id)
+    let element = this.#btf.resolved(id)
+    for (let depth = 0; element.kind === 'array' && depth < MAX_DEPTH; depth++)
+      element = this.#btf.resolved(element.type)
+    return SIZELESS.includes(element.kind) ? 0 : this.#btf.sizeOf(id)
   }
 
   #enum(id: number, type: BtfEnum, indent: string): string {
@@ -237,6 +242,9 @@ export class CWriter {
     return `enum${name} {\n${lines.join('')}${indent}}${attribute}`
   }
 }
+
+/** Kinds of types that have no size, or of which it is not known. */
+const SIZELESS: readonly BtfKind[] = ['void', 'fwd', 'func_proto', 'unknown']
 
 /** Compilers give an enum 4 bytes, or more when its values need them. */
 const ENUM_MODES: Readonly<Record<number, string>> = { 1: 'byte', 2: 'HI', 8: 'DI' }

@@ -13,6 +13,7 @@ import type { BtfDatasec, BtfType } from '../../btf/types.ts'
 import type { MapSpec } from '../../maps/spec.ts'
 import type { ElfFile, ElfSection, ElfSymbol } from '../file.ts'
 import { sectionTypes } from '../format.ts'
+import { placeStatics } from './statics.ts'
 
 /** Where a global variable lies. */
 export interface DataVariable {
@@ -100,8 +101,8 @@ export function readVariables(elf: ElfFile, section: ElfSection, btf: Btf | unde
 }
 
 /**
- * Completes what compilers leave open in BTF: sizes of data sections and offsets of global variables, which only the
- * symbol table knows; and functions that hidden visibility makes static, which the verifier then checks in the
+ * Completes what compilers leave open in BTF: sizes of data sections and offsets of variables, which only the symbol
+ * table knows for certain; and functions that hidden visibility makes static, which the verifier then checks in the
  * context of their callers.
  */
 export function completeBtf(elf: ElfFile, btf: Btf): Btf {
@@ -134,9 +135,8 @@ function completeSection(
   symbols: ReadonlyMap<string, ElfSymbol>,
 ): BtfDatasec {
   checkSize(elf, section)
-  const variables = type.variables.map(each => {
+  const globals = type.variables.map(each => {
     const variable = btf.type(each.type)
-    // Static variables have no symbol of their own, and their offset in the file.
     if (variable.kind !== 'var' || variable.linkage === 'static') return each
     const symbol = symbols.get(variable.name)
     if (symbol?.section !== section.index) throw elf.error(`Variable ${variable.name} has no symbol`, section)
@@ -144,6 +144,7 @@ function completeSection(
       throw elf.error(`Variable ${variable.name} lies behind its section`, section, symbol.value)
     return { ...each, offset: symbol.value }
   })
+  const variables = placeStatics(elf, btf, section, globals)
   // The kernel wants them in the order of their offsets.
   variables.sort((a, b) => a.offset - b.offset)
   return { ...type, size: section.size, variables }

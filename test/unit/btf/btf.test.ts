@@ -316,21 +316,20 @@ test('types cut off within the section are refused, with their offset', t => {
 })
 
 test('undefined kinds are refused, with their offset', t => {
-  for (const kind of [0, 20, 31]) {
+  for (const kind of [0, 20, 31, 127]) {
+    const why =
+      kind === 0
+        ? 'only type 0 is of kind 0'
+        : 'Linux 7.2 has kinds 1 to 19, so a later release or its tools made it, and it has no layout section, which would say how to skip it'
     for (const flag of [0, 0x8000_0000]) {
       const words = [0, 0x07000000, 0, 0, ((kind << 24) | flag) >>> 0, 0]
       refuses(
         t,
         () => Btf.parse(rawBtf(words)),
-        `Unknown BTF kind ${kind} of type 2 (section .BTF, offset 0x24)`,
+        `Unknown BTF kind ${kind} of type 2: ${why} (section .BTF, offset 0x24)`,
       )
     }
   }
-})
-
-test('undefined integer encodings are refused', t => {
-  const btf = Btf.parse(rawBtf([0, 0x01000000, 4, 0x03000020]))
-  refuses(t, () => btf.type(1), 'Unknown integer encoding of  (section .BTF, offset 0x24)')
 })
 
 const headers: [what: string, edit: (view: DataView) => void, message: string, offset: number][] = [

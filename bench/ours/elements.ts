@@ -57,7 +57,7 @@ function asNumbers(type: Type, maxEntries = COUNT): Content<number, bigint> {
 }
 
 function perCpu(): Content<Uint8Array, Uint8Array[]> {
-  const cpus = possibleCpus()
+  const cpus = possibleCpus().length
   return {
     map: BpfMap.create({ name: 'bench', type: 'percpu_hash', keySize: 16, valueSize: 64, maxEntries: COUNT }),
     keys: indexes.map(index => keyBytes(16, index)),

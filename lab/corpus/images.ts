@@ -5,7 +5,8 @@
  */
 
 import { ByteReader } from '../../src/base/bytes.ts'
-import { ELF_HEADER_SIZE, ELF_MAGIC, ELFCLASS64, ELFDATA2MSB, EM_BPF } from '../../src/elf/format.ts'
+import { ELF_MAGIC, ELFCLASS64, ELFDATA2MSB, EM_BPF } from '../../src/elf/format.ts'
+import { ELF64 } from '../../src/elf/layout.ts'
 
 const MAGIC = Buffer.from(ELF_MAGIC)
 
@@ -32,7 +33,7 @@ export function bpfImages(file: Uint8Array): Image[] {
 
 /** Size of the BPF object that begins here; `undefined` when none does. */
 function imageSize(bytes: Uint8Array): number | undefined {
-  if (bytes.length < ELF_HEADER_SIZE || bytes[4] !== ELFCLASS64) return undefined
+  if (bytes.length < ELF64.header.size || bytes[4] !== ELFCLASS64) return undefined
   const header = new ByteReader(bytes, bytes[5] === ELFDATA2MSB ? 'big' : 'little')
   if (header.u16(18) !== EM_BPF) return undefined
   const size = Number(header.u64(40)) + header.u16(58) * header.u16(60)

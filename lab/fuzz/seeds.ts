@@ -7,8 +7,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteOrder } from '../../src/base/bytes.ts'
-import { ElfFile, type ElfSection } from '../../src/elf/file.ts'
+import { ElfFile } from '../../src/elf/file.ts'
 import { SHF_EXECINSTR, sectionTypes } from '../../src/elf/format.ts'
+import type { ElfSection } from '../../src/elf/headers.ts'
 
 /** A number in a file. */
 export interface Field {

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { readBtfFile } from '../kernel/types/btf-file.ts'
 export {
   type AttachedMap,
   type AttachedProgram,
@@ -12,7 +13,6 @@ export {
   type SkippedMap,
   type SkippedProgram,
 } from './attach.ts'
-export { readBtfFile } from './btf-file.ts'
 export { Collection, type CollectionRecordsOptions } from './collection.ts'
 export type { Kconfig } from './kconfig.ts'
 export type { CollectionOptions } from './load.ts'

@@ -1,68 +1,27 @@
 /**
- * ELF64 files: sections, symbols, relocations. Nothing is copied, and everything is checked against the size of the
- * file.
+ * ELF files: sections, symbols, relocations, segments. Nothing is read before it is needed, nothing in memory is copied,
+ * and everything is checked against the size of the file.
  *
- * Source: System V ABI, chapter 4 ("Object Files"), as include/uapi/linux/elf.h has it.
+ * Source: System V ABI, chapters 4 and 5, as include/uapi/linux/elf.h has it.
  *
  * @module
  */
 
 import { type ByteOrder, ByteReader } from '../base/bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
+import { REL_SIZE, RELA_SIZE, SHN_LORESERVE, sectionTypes } from './format.ts'
 import {
-  ELF_HEADER_SIZE,
-  ELF_MAGIC,
-  ELFCLASS64,
-  ELFDATA2LSB,
-  ELFDATA2MSB,
-  type ElfSymbolType,
-  REL_SIZE,
-  RELA_SIZE,
-  SECTION_HEADER_SIZE,
-  SHN_LORESERVE,
-  SHN_XINDEX,
-  SYMBOL_SIZE,
-  sectionTypes,
-  symbolBindings,
-  symbolTypes,
-  symbolVisibilities,
-} from './format.ts'
+  type ElfHeader,
+  type ElfSection,
+  type ElfSegment,
+  readHeader,
+  readSections,
+  readSegments,
+} from './headers.ts'
 import { completeLimits, type ObjectLimits } from './limits.ts'
+import { type ByteSource, memorySource } from './source.ts'
 import { StringTable } from './strings.ts'
-
-/** A section. */
-export interface ElfSection {
-  readonly index: number
-  readonly name: string
-  /** `sh_type`, one of `sectionTypes` or another number. */
-  readonly type: number
-  readonly flags: number
-  /** Where it lies in memory; 0 in objects that are not linked. */
-  readonly address: number
-  /** Where it lies in the file. */
-  readonly offset: number
-  /** Bytes; those of a `nobits` section are not in the file. */
-  readonly size: number
-  readonly link: number
-  readonly info: number
-}
-
-const typeNames: Readonly<Record<number, ElfSymbol['type']>> = Object.fromEntries(
-  Object.entries(symbolTypes).map(([name, number]) => [number, name as ElfSymbolType]),
-)
-
-/** A symbol. */
-export interface ElfSymbol {
-  readonly name: string
-  /** Byte offset in its section. */
-  readonly value: number
-  readonly size: number
-  readonly type: 'notype' | 'object' | 'func' | 'section' | 'file' | 'common' | 'tls' | 'ifunc' | 'other'
-  readonly binding: 'local' | 'global' | 'weak' | 'other'
-  readonly visibility: 'default' | 'internal' | 'hidden' | 'protected'
-  /** Index of its section; 0 when it is not defined here; numbers from 0xff00 are no sections. */
-  readonly section: number
-}
+import { type ElfSymbol, SymbolTable } from './symbol-table.ts'
 
 /** A relocation of a place in a section. */
 export interface ElfRelocation {
@@ -72,10 +31,12 @@ export interface ElfRelocation {
   readonly symbol: ElfSymbol
 }
 
-/** A parsed ELF64 file. */
+/** An ELF file of 32 or 64 bits. */
 export class ElfFile {
   /** Name for error messages. */
   readonly file: string | undefined
+  /** Bits of addresses, by the file's class. */
+  readonly bits: 32 | 64
   readonly byteOrder: ByteOrder
   /** `e_type`. */
   readonly type: number
@@ -83,51 +44,75 @@ export class ElfFile {
   readonly machine: number
   /** All sections; the index is the section's number. */
   readonly sections: readonly ElfSection[]
-  /** All symbols of the symbol table; the index is the symbol's number. */
-  readonly symbols: readonly ElfSymbol[]
   /** @internal What bounds the memory and time of reading it. */
   readonly limits: Required<ObjectLimits>
-  readonly #bytes: Uint8Array
+  readonly #source: ByteSource
+  readonly #header: ElfHeader
+  readonly #where: ObjectFileLocation
+  #symbols: readonly ElfSymbol[] | undefined
+  #segments: readonly ElfSegment[] | undefined
   // Indexes, made when they are needed: files may have as many sections as bytes allow.
   #byName: Map<string, ElfSection> | undefined
   #relocationsOf: Map<number, ElfSection[]> | undefined
   #symbolsOf: Map<number, ElfSymbol[]> | undefined
 
   /**
-   * Parses the headers, section table and symbol table.
+   * Reads the headers of a file in memory.
    *
    * @param file name for error messages
-   * @throws ObjectFileError when it is not ELF64, is truncated or inconsistent, or exceeds a limit
+   * @throws ObjectFileError when it is not ELF, is truncated or inconsistent, or exceeds a limit
    */
   static parse(bytes: Uint8Array, file?: string, limits?: ObjectLimits): ElfFile {
-    return new ElfFile(bytes, file, completeLimits(limits))
+    return new ElfFile(memorySource(bytes), file, completeLimits(limits))
   }
 
-  private constructor(bytes: Uint8Array, file: string | undefined, limits: Required<ObjectLimits>) {
+  /**
+   * Reads the headers of a file piece by piece; its symbols and sections are read from the source when they are asked
+   * for. Throws as `parse` does.
+   *
+   * @param file name for error messages
+   */
+  static from(source: ByteSource, file?: string, limits?: ObjectLimits): ElfFile {
+    return new ElfFile(source, file, completeLimits(limits))
+  }
+
+  private constructor(source: ByteSource, file: string | undefined, limits: Required<ObjectLimits>) {
     this.file = file
     this.limits = limits
-    this.#bytes = bytes
-    const where = file === undefined ? {} : { file }
-    const ident = new ByteReader(bytes, 'little', where)
-    if (bytes.length < ELF_MAGIC.length || ELF_MAGIC.some((byte, at) => ident.u8(at) !== byte)) {
-      throw ident.error('Not an ELF file')
-    }
-    ident.need(0, ELF_HEADER_SIZE, 'ELF header')
-    if (ident.u8(4) !== ELFCLASS64) throw ident.error('Not a 64-bit ELF file', 4)
-    const data = ident.u8(5)
-    if (data !== ELFDATA2LSB && data !== ELFDATA2MSB) throw ident.error(`Unknown ELF byte order ${data}`, 5)
-    this.byteOrder = data === ELFDATA2LSB ? 'little' : 'big'
-
-    const header = new ByteReader(bytes, this.byteOrder, where)
-    this.type = header.u16(16)
-    this.machine = header.u16(18)
-    this.sections = readSections(header, where, limits)
-    this.symbols = this.#readSymbols(sectionTypes.symtab)
+    this.#source = source
+    this.#where = file === undefined ? {} : { file }
+    this.#header = readHeader(source, this.#where)
+    const { layout, byteOrder, type, machine } = this.#header
+    this.bits = layout.bits
+    this.byteOrder = byteOrder
+    this.type = type
+    this.machine = machine
+    this.sections = readSections(source, this.#header, this.#where, limits)
   }
 
   /** Size of the file. */
   get fileSize(): number {
-    return this.#bytes.length
+    return this.#source.size
+  }
+
+  /**
+   * All symbols of the symbol table; the index is the symbol's number.
+   *
+   * @throws ObjectFileError when the table is truncated or inconsistent
+   */
+  get symbols(): readonly ElfSymbol[] {
+    this.#symbols ??= this.symbolTable('symtab')?.all() ?? []
+    return this.#symbols
+  }
+
+  /**
+   * The parts of the file that are mapped into memory, and what describes them.
+   *
+   * @throws ObjectFileError when their headers are truncated
+   */
+  get segments(): readonly ElfSegment[] {
+    this.#segments ??= readSegments(this.#source, this.#header, this.sections[0], this.#where)
+    return this.#segments
   }
 
   /** The first section with a name. */
@@ -153,10 +138,10 @@ export class ElfFile {
     return symbol.section === 0 || symbol.section >= SHN_LORESERVE ? undefined : this.sections[symbol.section]
   }
 
-  /** A section's bytes, without a copy; empty for `nobits`. */
+  /** A section's bytes, of a file in memory without a copy; empty for `nobits`. */
   data(section: ElfSection): Uint8Array {
     if (section.type === sectionTypes.nobits) return new Uint8Array(0)
-    return this.#bytes.subarray(section.offset, section.offset + section.size)
+    return this.#source.read(section.offset, section.size)
   }
 
   /**
@@ -165,8 +150,7 @@ export class ElfFile {
    * @internal
    */
   reader(section: ElfSection): ByteReader {
-    const where = { section: section.name, ...(this.file === undefined ? {} : { file: this.file }) }
-    return new ByteReader(this.data(section), this.byteOrder, where)
+    return new ByteReader(this.data(section), this.byteOrder, { ...this.#where, section: section.name })
   }
 
   /**
@@ -175,11 +159,7 @@ export class ElfFile {
    * @internal
    */
   error(reason: string, section: Pick<ElfSection, 'name'>, offset = 0): ObjectFileError {
-    return new ObjectFileError(reason, {
-      section: section.name,
-      offset,
-      ...(this.file === undefined ? {} : { file: this.file }),
-    })
+    return new ObjectFileError(reason, { ...this.#where, section: section.name, offset })
   }
 
   /**
@@ -188,7 +168,7 @@ export class ElfFile {
    * @internal
    */
   headerError(reason: string, offset: number): ObjectFileError {
-    return new ObjectFileError(reason, { offset, ...(this.file === undefined ? {} : { file: this.file }) })
+    return new ObjectFileError(reason, { ...this.#where, offset })
   }
 
   /**
@@ -198,16 +178,21 @@ export class ElfFile {
    */
   symbolError(reason: string, symbol: ElfSymbol): ObjectFileError {
     const table = this.sections.find(each => each.type === sectionTypes.symtab)
-    return this.error(reason, table ?? { name: '.symtab' }, this.symbols.indexOf(symbol) * SYMBOL_SIZE)
+    return this.error(
+      reason,
+      table ?? { name: '.symtab' },
+      this.symbols.indexOf(symbol) * this.#header.layout.symbol.size,
+    )
   }
 
   /**
    * The relocations of a section, in the order of the file. Explicit addends (`rela`) are refused unless 0: compilers
    * for BPF keep addends in the instructions.
    *
-   * @throws ObjectFileError when one is truncated or names a symbol that does not exist
+   * @throws ObjectFileError when one is truncated or names a symbol that does not exist, and for files of 32 bits
    */
   relocations(target: ElfSection): ElfRelocation[] {
+    if (this.bits !== 64) throw this.headerError('Relocations are read from 64-bit files only', 4)
     const relocations: ElfRelocation[] = []
     this.#relocationsOf ??= groupBy(
       this.sections.filter(({ type }) => type === sectionTypes.rel || type === sectionTypes.rela),
@@ -240,40 +225,21 @@ export class ElfFile {
    * @throws ObjectFileError when the table is truncated or inconsistent
    */
   dynamicSymbols(): ElfSymbol[] {
-    return this.#readSymbols(sectionTypes.dynsym)
+    return this.symbolTable('dynsym')?.all() ?? []
   }
 
-  #readSymbols(type: number): ElfSymbol[] {
-    const table = this.sections.find(each => each.type === type)
-    return table === undefined ? [] : this.#readTable(table)
-  }
-
-  #readTable(table: ElfSection): ElfSymbol[] {
+  /**
+   * A table whose symbols are decoded one by one; `undefined` when the file does not have it. Throws as `symbols` does.
+   *
+   * @internal
+   */
+  symbolTable(type: 'symtab' | 'dynsym'): SymbolTable | undefined {
+    const table = this.sections.find(each => each.type === sectionTypes[type])
+    if (table === undefined) return undefined
     const names = this.sections[table.link]
     if (names?.type !== sectionTypes.strtab) throw this.error('Symbol table without a string table', table)
-    const reader = this.reader(table)
     const strings = new StringTable(this.reader(names), this.limits)
-    if (reader.length % SYMBOL_SIZE !== 0) throw reader.error(`Symbol table of ${reader.length} bytes`)
-    const symbols: ElfSymbol[] = []
-    for (let at = 0; at < reader.length; at += SYMBOL_SIZE) {
-      const nameOffset = reader.u32(at)
-      const info = reader.u8(at + 4)
-      const section = reader.u16(at + 6)
-      if (section === SHN_XINDEX) throw reader.error('Symbol in a section with an extended number', at)
-      if (section < SHN_LORESERVE && section >= this.sections.length) {
-        throw reader.error(`Symbol in section ${section} of ${this.sections.length}`, at)
-      }
-      symbols.push({
-        name: nameOffset === 0 ? '' : strings.at(nameOffset),
-        type: typeNames[info & 0x0f] ?? 'other',
-        binding: symbolBindings[info >> 4] ?? 'other',
-        visibility: symbolVisibilities[reader.u8(at + 5) & 0x03]!,
-        section,
-        value: reader.size(at + 8),
-        size: reader.size(at + 16),
-      })
-    }
-    return symbols
+    return new SymbolTable(this.reader(table), strings, this.#header.layout, this.sections.length)
   }
 }
 
@@ -285,58 +251,4 @@ function groupBy<T>(list: Iterable<T>, keyOf: (each: T) => number): Map<number, 
     else group.push(each)
   }
   return groups
-}
-
-function readSections(
-  header: ByteReader,
-  where: ObjectFileLocation,
-  limits: Required<ObjectLimits>,
-): ElfSection[] {
-  const tableAt = header.size(40)
-  const entrySize = header.u16(58)
-  let count = header.u16(60)
-  let namesIndex = header.u16(62)
-  if (tableAt === 0) return []
-  if (entrySize !== SECTION_HEADER_SIZE) throw header.error(`Section headers of ${entrySize} bytes`, 58)
-  header.need(tableAt, SECTION_HEADER_SIZE, 'section table')
-  if (count === 0) count = header.size(tableAt + 32)
-  if (namesIndex === SHN_XINDEX) namesIndex = header.u32(tableAt + 40)
-  header.need(tableAt, count * SECTION_HEADER_SIZE, 'section table')
-
-  let used = 0
-  const sections = Array.from({ length: count }, (_, index) => {
-    const at = tableAt + index * SECTION_HEADER_SIZE
-    const section = {
-      index,
-      name: '',
-      type: header.u32(at + 4),
-      flags: Number(header.u64(at + 8) & 0xffff_ffffn),
-      address: Number(header.u64(at + 16)),
-      offset: header.size(at + 24),
-      size: header.size(at + 32),
-      link: header.u32(at + 40),
-      info: header.u32(at + 44),
-    }
-    // Section 0 is not a section, and may hold the numbers that do not fit the file's header.
-    if (index > 0 && section.type !== sectionTypes.nobits) {
-      header.need(section.offset, section.size, `section ${index}`)
-      used += section.size
-      if (used > header.length * limits.maxOverlap) throw header.error('Sections overlap too often', at)
-    }
-    return section
-  })
-  const names = sections[namesIndex]
-  if (names?.type !== sectionTypes.strtab)
-    throw header.error(`Section ${namesIndex} holds no section names`, 62)
-  const strings = new StringTable(
-    new ByteReader(header.slice(names.offset, names.size), header.byteOrder, {
-      ...where,
-      section: '.shstrtab',
-    }),
-    limits,
-  )
-  for (const section of sections.slice(1)) {
-    section.name = strings.at(header.u32(tableAt + section.index * SECTION_HEADER_SIZE))
-  }
-  return sections
 }

@@ -8,19 +8,15 @@
 
 /** First bytes of a file. */
 export const ELF_MAGIC: readonly number[] = [0x7f, 0x45, 0x4c, 0x46]
-/** Bytes of the file's header. */
-export const ELF_HEADER_SIZE = 64
-/** Bytes of the header of a segment. */
-export const SEGMENT_HEADER_SIZE = 56
-/** Bytes of the header of a section. */
-export const SECTION_HEADER_SIZE = 64
-/** Bytes of a symbol. */
-export const SYMBOL_SIZE = 24
+/** Bytes of `e_ident`, which says how the others are to be read. */
+export const IDENT_SIZE = 16
 /** Bytes of a relocation whose addend is in the section. */
 export const REL_SIZE = 16
 /** Bytes of a relocation with an addend of its own. */
 export const RELA_SIZE = 24
 
+/** `e_ident[EI_CLASS]`: 32 bits. */
+export const ELFCLASS32 = 1
 /** `e_ident[EI_CLASS]`: 64 bits. */
 export const ELFCLASS64 = 2
 /** `e_ident[EI_DATA]`: least significant byte first. */
@@ -34,9 +30,15 @@ export const EV_CURRENT = 1
 export const ET_REL = 1
 /** `e_type` of programs at fixed addresses. */
 export const ET_EXEC = 2
+/** `e_type` of libraries, and of programs that run at any address. */
+export const ET_DYN = 3
 
 /** `e_machine` that names none. */
 export const EM_NONE = 0
+/** `e_machine` of x86 with 32 bits. */
+export const EM_386 = 3
+/** `e_machine` of arm with 32 bits. */
+export const EM_ARM = 40
 /** `e_machine` of x86-64. */
 export const EM_X86_64 = 62
 /** `e_machine` of arm64. */
@@ -55,6 +57,9 @@ export const PF_W = 2
 /** `p_flags` bit: the segment may be read. */
 export const PF_R = 4
 
+/** The real number of segments is in the header of section 0. */
+export const PN_XNUM = 0xffff
+
 /** Section numbers from here on are not sections. */
 export const SHN_LORESERVE = 0xff00
 /** Section number of symbols that a linker is to give a place: variables that C declares without `extern`. */
@@ -68,6 +73,7 @@ export const sectionTypes = {
   symtab: 2,
   strtab: 3,
   rela: 4,
+  dynamic: 6,
   nobits: 8,
   rel: 9,
   dynsym: 11,
@@ -76,6 +82,8 @@ export const sectionTypes = {
   /** `SHT_GNU_versym`: version of each dynamic symbol. */
   versions: 0x6fffffff,
 } as const
+/** `d_tag` of the name of a library that is needed. */
+export const DT_NEEDED = 1
 /** `sh_flags` bit of sections that programs write to. */
 export const SHF_WRITE = 1
 /** `sh_flags` bit of sections that lie in memory. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { ElfFile, ElfSymbol } from './file.ts'
+import type { ElfFile } from './file.ts'
+import type { ElfSymbol, SymbolTable } from './symbol-table.ts'
 import { readVersions } from './versions.ts'
 
 /** A function symbol with its version. */
@@ -28,15 +29,22 @@ export interface VersionedSymbol {
  */
 export function* functionSymbols(elf: ElfFile): Generator<VersionedSymbol> {
   const versions = readVersions(elf)
-  for (const [index, symbol] of elf.dynamicSymbols().entries()) {
-    if (isDefinedFunction(symbol)) yield { name: symbol.name, ...versions(index), dynamic: true, symbol }
+  for (const [index, symbol] of functionsOf(elf.symbolTable('dynsym'))) {
+    yield { name: symbol.name, ...versions(index), dynamic: true, symbol }
   }
-  for (const symbol of elf.symbols) {
-    if (!isDefinedFunction(symbol)) continue
+  for (const [, symbol] of functionsOf(elf.symbolTable('symtab'))) {
     // Linkers write the version into these names, with two signs when it is the default.
     const [name, version] = splitVersion(symbol.name)
     const hidden = version !== undefined && !symbol.name.includes('@@')
     yield { name, version, hidden, dynamic: false, symbol }
+  }
+}
+
+function* functionsOf(table: SymbolTable | undefined): Generator<[index: number, symbol: ElfSymbol]> {
+  for (let index = 0; table !== undefined && index < table.length; index++) {
+    if (!table.isFunction(index)) continue
+    const symbol = table.at(index)
+    if (symbol.section !== 0 && symbol.name !== '') yield [index, symbol]
   }
 }
 
@@ -45,8 +53,4 @@ export function splitVersion(text: string): [name: string, version: string | und
   const at = text.indexOf('@')
   if (at === -1) return [text, undefined]
   return [text.slice(0, at), text.slice(text[at + 1] === '@' ? at + 2 : at + 1)]
-}
-
-function isDefinedFunction({ name, type, section }: ElfSymbol): boolean {
-  return (type === 'func' || type === 'ifunc') && section !== 0 && name !== ''
 }

@@ -1,16 +1,21 @@
 /**
  * Where the functions of a program or library lie in its file, as uprobes want it.
  *
- * Source: libbpf elf.c `elf_find_func_offset`, `symbol_match`; Linux Standard Base, symbol versioning.
+ * A symbol has an address. What of the file lies there is said by the headers of segments, by which the kernel maps it;
+ * those of sections need not be there, nor say the same.
+ *
+ * Source: libbpf elf.c `elf_find_func_offset`, `symbol_match`; kernel/events/uprobes.c `offset_to_vaddr`; Linux Standard
+ * Base, symbol versioning.
  *
  * @module
  */
 
 import { ObjectFileError } from '../base/errors.ts'
-import { suggestion } from '../base/nearest.ts'
-import type { ElfFile, ElfSymbol } from './file.ts'
-import { sectionTypes } from './format.ts'
+import { explainMissing } from './explain-missing.ts'
+import type { ElfFile } from './file.ts'
+import { EM_ARM, PF_X, PT_LOAD, SHN_LORESERVE } from './format.ts'
 import { functionSymbols, splitVersion, type VersionedSymbol } from './functions.ts'
+import type { ElfSymbol } from './symbol-table.ts'
 
 /**
  * Offset in the file of a function.
@@ -19,7 +24,8 @@ import { functionSymbols, splitVersion, type VersionedSymbol } from './functions
  * default version rather than hidden ones, a strong symbol rather than a weak one.
  *
  * @param name plain, or with a version: `'pthread_create@GLIBC_2.34'`
- * @throws ObjectFileError when it is missing, when several lie at different places, or it is an indirect function
+ * @throws ObjectFileError when it is missing, with what is known of the name; when several lie at different places; when it
+ *   is an indirect function
  */
 export function functionOffset(elf: ElfFile, name: string): number {
   return functionOffsets(elf, [name])[0]!
@@ -62,10 +68,8 @@ function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol
   )
   const [offset] = offsets
   if (offset === undefined) {
-    const reason = strong.some(({ symbol }) => symbol.type === 'ifunc')
-      ? `${name} is an indirect function: what is called is chosen when the program starts; give the offset of that`
-      : `Function ${name} not found${similarFunction(elf, name)}`
-    throw new ObjectFileError(reason, where)
+    const found = strong.find(({ symbol }) => symbol.type === 'ifunc') ?? strong[0]
+    throw new ObjectFileError(explainMissing(elf, name, found?.symbol), where)
   }
   if (offsets.size > 1) {
     const several = `There are ${offsets.size} functions ${name}; give a version or an offset`
@@ -74,24 +78,26 @@ function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol
   return offset
 }
 
-/** A function whose name is like one that is not there, as the end of a message. */
-function similarFunction(elf: ElfFile, name: string): string {
-  const [plain] = splitVersion(name)
-  const others = Array.from(functionSymbols(elf), each => each.name).filter(each => each !== plain)
-  return suggestion(plain, others)
-}
-
 /** Those that a predicate holds for; all when it holds for none. */
 function preferred<T>(list: readonly T[], predicate: (each: T) => boolean): readonly T[] {
   const some = list.filter(predicate)
   return some.length > 0 ? some : list
 }
 
-/** Symbols have addresses in memory; their section says how far these are from the file. */
-function fileOffset(elf: ElfFile, symbol: ElfSymbol): number | undefined {
-  const section = elf.sectionOf(symbol)
-  if (symbol.type !== 'func' || section === undefined || section.type === sectionTypes.nobits)
-    return undefined
-  const inSection = symbol.value - section.address
-  return inSection >= 0 && inSection < section.size ? inSection + section.offset : undefined
+/** Offset in the file of a function; `undefined` when no part of the file that may be executed is mapped there. */
+function fileOffset(elf: ElfFile, { type, value, section }: ElfSymbol): number | undefined {
+  // From there on, numbers are not of sections: such a value is not an address.
+  if (type !== 'func' || section >= SHN_LORESERVE) return undefined
+  // The lowest bit of an address says that the function is written in Thumb.
+  const address = elf.machine === EM_ARM ? value - (value % 2) : value
+  const segment = elf.segments.find(
+    each =>
+      each.type === PT_LOAD &&
+      (each.flags & PF_X) !== 0 &&
+      address >= each.address &&
+      address < each.address + each.fileSize,
+  )
+  if (segment === undefined) return undefined
+  const offset = address - segment.address + segment.offset
+  return offset < elf.fileSize ? offset : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * ELF64 files from sections, symbols and relocations: BPF objects as compilers make them, and programs and libraries for
- * x86-64 and arm64. The same input gives the same bytes.
+ * ELF files from sections, symbols and relocations: BPF objects as compilers make them, and programs and libraries of
+ * 32 and 64 bits. The same input gives the same bytes.
  *
  * The file has, in this order: header, headers of segments, contents of sections, headers of sections.
  *
@@ -11,8 +11,8 @@
 
 import type { ByteOrder } from '../base/bytes.ts'
 import {
-  ELF_HEADER_SIZE,
   ELF_MAGIC,
+  ELFCLASS32,
   ELFCLASS64,
   ELFDATA2LSB,
   ELFDATA2MSB,
@@ -24,14 +24,12 @@ import {
   PT_LOAD,
   R_BPF_64_64,
   REL_SIZE,
-  SECTION_HEADER_SIZE,
-  SEGMENT_HEADER_SIZE,
   SHN_LORESERVE,
-  SYMBOL_SIZE,
   sectionTypes,
   symbolBindings,
   symbolTypes,
 } from './format.ts'
+import { ELF32, ELF64, type ElfLayout } from './layout.ts'
 
 /** A section to write. */
 export interface SectionSource {
@@ -83,14 +81,18 @@ export interface RelocationSource {
   readonly type?: number
 }
 
-/** A part of the file that is mapped into memory, from its first byte on. */
+/** A part of the file that is mapped into memory. */
 export interface SegmentSource {
   /** `p_type`. Default: `PT_LOAD`. */
   readonly type?: number
   /** `PF_*`. */
   readonly flags: number
-  /** Where it lies in memory: a multiple of the page size. Without an address the segment covers nothing. */
+  /**
+   * Where it lies in memory: as far behind a page's start as in the file. Without an address the segment covers nothing.
+   */
   readonly address?: number
+  /** Name of the first section in it. Default: it begins with the file. */
+  readonly first?: string
   /** Name of the last section in it. Default: it is the whole file. */
   readonly last?: string
 }
@@ -101,6 +103,8 @@ export interface ElfSource {
   readonly sections: readonly SectionSource[]
   /** Symbols of the table `.symtab`; linkers want local ones first. Default: the file has no such table. */
   readonly symbols?: readonly SymbolSource[]
+  /** Default: 64. Relocations are written into files of 64 bits only. */
+  readonly bits?: 32 | 64
   /** `e_type`. Default: `ET_REL`. */
   readonly type?: number
   /** `e_machine`. Default: `EM_BPF`. */
@@ -148,6 +152,12 @@ export class StringTableBuilder {
   }
 }
 
+/** Writes a word: an address, an offset in the file or a size. */
+function setWord(view: DataView, { bits }: ElfLayout, at: number, value: number, little: boolean): void {
+  if (bits === 64) view.setBigUint64(at, BigInt(value), little)
+  else view.setUint32(at, value, little)
+}
+
 /**
  * A table of symbols as a section holds it, with the empty symbol that every table begins with.
  *
@@ -157,17 +167,19 @@ export function symbolTable(
   symbols: readonly SymbolSource[],
   names: StringTableBuilder,
   byteOrder: ByteOrder = 'little',
+  layout: ElfLayout = ELF64,
 ): Uint8Array<ArrayBuffer> {
   const little = byteOrder === 'little'
-  const table = new Uint8Array((symbols.length + 1) * SYMBOL_SIZE)
+  const fields = layout.symbol
+  const table = new Uint8Array((symbols.length + 1) * fields.size)
   const view = new DataView(table.buffer)
   symbols.forEach(({ name, type = 'func', binding = 'global', section, value = 0, size = 0 }, i) => {
-    const at = (i + 1) * SYMBOL_SIZE
+    const at = (i + 1) * fields.size
     view.setUint32(at, names.add(name), little)
-    view.setUint8(at + 4, (symbolBindings.indexOf(binding) << 4) | symbolTypes[type])
-    view.setUint16(at + 6, section, little)
-    view.setBigUint64(at + 8, BigInt(value), little)
-    view.setBigUint64(at + 16, BigInt(size), little)
+    view.setUint8(at + fields.info, (symbolBindings.indexOf(binding) << 4) | symbolTypes[type])
+    view.setUint16(at + fields.section, section, little)
+    setWord(view, layout, at + fields.value, value, little)
+    setWord(view, layout, at + fields.bytes, size, little)
   })
   return table
 }
@@ -183,8 +195,12 @@ function relocationTable(relocations: readonly RelocationSource[], little: boole
 }
 
 /** Where the contents of the first section begin in a file with so many segments. */
-export function firstSectionOffset(segments: number, alignment: number = DEFAULT_ALIGNMENT): number {
-  return align(ELF_HEADER_SIZE + segments * SEGMENT_HEADER_SIZE, alignment)
+export function firstSectionOffset(
+  segments: number,
+  alignment: number = DEFAULT_ALIGNMENT,
+  { header, segment }: ElfLayout = ELF64,
+): number {
+  return align(header.size + segments * segment.size, alignment)
 }
 
 function align(offset: number, alignment: number): number {
@@ -200,6 +216,7 @@ function align(offset: number, alignment: number): number {
 export function writeElf(source: ElfSource): Uint8Array<ArrayBuffer> {
   const { byteOrder = 'little', segments = [] } = source
   const little = byteOrder === 'little'
+  const layout = layoutOfSource(source)
   const names = new StringTableBuilder()
   const sections = withTables(source)
   const nameOffsets = [...sections.map(({ name }) => names.add(name)), names.add('.shstrtab')]
@@ -208,14 +225,14 @@ export function writeElf(source: ElfSource): Uint8Array<ArrayBuffer> {
     throw new RangeError(`Cannot write an ELF file: ${sections.length} sections are too many`)
 
   const offsets: number[] = []
-  let end = ELF_HEADER_SIZE + segments.length * SEGMENT_HEADER_SIZE
+  let end = layout.header.size + segments.length * layout.segment.size
   for (const { data, alignment = DEFAULT_ALIGNMENT } of sections) {
     end = align(end, alignment)
     offsets.push(end)
     end += data?.length ?? 0
   }
   const table = align(end, DEFAULT_ALIGNMENT)
-  const file = new Uint8Array(table + (sections.length + 1) * SECTION_HEADER_SIZE)
+  const file = new Uint8Array(table + (sections.length + 1) * layout.section.size)
   const view = new DataView(file.buffer)
   writeHeader(view, source, table, sections.length)
   const numbers = new Map(sections.map(({ name }, i) => [name, i + 1] as const).reverse())
@@ -226,21 +243,28 @@ export function writeElf(source: ElfSource): Uint8Array<ArrayBuffer> {
   }
   segments.forEach((segment, i) => {
     const last = segment.last === undefined ? undefined : numberOf(segment.last) - 1
-    const size = last === undefined ? file.length : offsets[last]! + (sections[last]!.data?.length ?? 0)
-    writeSegment(view, ELF_HEADER_SIZE + i * SEGMENT_HEADER_SIZE, segment, size, little)
+    const start = segment.first === undefined ? 0 : offsets[numberOf(segment.first) - 1]!
+    const end = last === undefined ? file.length : offsets[last]! + (sections[last]!.data?.length ?? 0)
+    const at = layout.header.size + i * layout.segment.size
+    writeSegment(view, at, segment, { layout, offset: start, size: end - start, little })
   })
   sections.forEach((section, i) => {
     const offset = offsets[i]!
     if (section.data !== undefined) file.set(section.data, offset)
     const { link = 0 } = section
-    const place = { name: nameOffsets[i]!, offset, link: typeof link === 'string' ? numberOf(link) : link }
-    writeSection(view, table + (i + 1) * SECTION_HEADER_SIZE, section, place, little)
+    const number = typeof link === 'string' ? numberOf(link) : link
+    const place = { layout, name: nameOffsets[i]!, offset, link: number, little }
+    writeSection(view, table + (i + 1) * layout.section.size, section, place)
   })
   return file
 }
 
+const layoutOfSource = ({ bits }: ElfSource): ElfLayout => (bits === 32 ? ELF32 : ELF64)
+
 /** The sections with the tables of symbols and relocations. */
-function withTables({ sections, symbols, byteOrder }: ElfSource): SectionSource[] {
+function withTables(source: ElfSource): SectionSource[] {
+  const { sections, symbols, byteOrder } = source
+  const layout = layoutOfSource(source)
   if (symbols === undefined) {
     const relocated = sections.find(({ relocations }) => relocations !== undefined)
     if (relocated === undefined) return [...sections]
@@ -249,10 +273,10 @@ function withTables({ sections, symbols, byteOrder }: ElfSource): SectionSource[
     )
   }
   const names = new StringTableBuilder()
-  const data = symbolTable(symbols, names, byteOrder)
+  const data = symbolTable(symbols, names, byteOrder, layout)
   const locals = symbols.findLastIndex(({ binding }) => binding === 'local') + 1
   const number = sections.length + 1
-  const table = { alignment: 8, entrySize: SYMBOL_SIZE }
+  const table = { alignment: 8, entrySize: layout.symbol.size }
   return [
     ...sections,
     { name: '.symtab', type: sectionTypes.symtab, data, link: number + 1, info: locals + 1, ...table },
@@ -270,27 +294,29 @@ function withTables({ sections, symbols, byteOrder }: ElfSource): SectionSource[
 function writeHeader(view: DataView, source: ElfSource, table: number, sections: number): void {
   const { byteOrder, type = ET_REL, machine = EM_BPF, entry = 0, segments = [] } = source
   const little = byteOrder !== 'big'
+  const layout = layoutOfSource(source)
+  const { header } = layout
   for (const [i, byte] of ELF_MAGIC.entries()) view.setUint8(i, byte)
-  view.setUint8(4, ELFCLASS64)
+  view.setUint8(4, layout.bits === 64 ? ELFCLASS64 : ELFCLASS32)
   view.setUint8(5, little ? ELFDATA2LSB : ELFDATA2MSB)
   view.setUint8(6, EV_CURRENT)
   view.setUint16(16, type, little)
   view.setUint16(18, machine, little)
   view.setUint32(20, EV_CURRENT, little)
-  view.setBigUint64(24, BigInt(entry), little)
-  view.setBigUint64(32, BigInt(segments.length === 0 ? 0 : ELF_HEADER_SIZE), little)
-  view.setBigUint64(40, BigInt(table), little)
+  setWord(view, layout, header.entry, entry, little)
+  setWord(view, layout, header.segments, segments.length === 0 ? 0 : header.size, little)
+  setWord(view, layout, header.sections, table, little)
   // The section of names is the last.
   const numbers = [
-    ELF_HEADER_SIZE,
-    SEGMENT_HEADER_SIZE,
+    header.size,
+    layout.segment.size,
     segments.length,
-    SECTION_HEADER_SIZE,
+    layout.section.size,
     sections + 1,
     sections,
   ]
   numbers.forEach((number, i) => {
-    view.setUint16(52 + i * 2, number, little)
+    view.setUint16(header.counts + i * 2, number, little)
   })
 }
 
@@ -298,36 +324,45 @@ function writeSegment(
   view: DataView,
   at: number,
   { type = PT_LOAD, flags, address }: SegmentSource,
-  size: number,
-  little: boolean,
+  place: { layout: ElfLayout; offset: number; size: number; little: boolean },
 ): void {
+  const { layout, offset, size, little } = place
+  const fields = layout.segment
   view.setUint32(at, type, little)
-  view.setUint32(at + 4, flags, little)
+  view.setUint32(at + fields.flags, flags, little)
   if (address === undefined) return
-  // Offset in the file 0, virtual and physical address, bytes in the file and in memory, alignment.
-  const words = [0, address, address, size, size, MAX_PAGE]
-  words.forEach((word, i) => {
-    view.setBigUint64(at + 8 + i * 8, BigInt(word), little)
-  })
+  for (const [field, value] of [
+    [fields.offset, offset],
+    [fields.address, address],
+    [fields.physicalAddress, address],
+    [fields.fileSize, size],
+    [fields.memorySize, size],
+    [fields.alignment, MAX_PAGE],
+  ] as const)
+    setWord(view, layout, at + field, value, little)
 }
 
 function writeSection(
   view: DataView,
   at: number,
   section: SectionSource,
-  { name, offset, link }: { name: number; offset: number; link: number },
-  little: boolean,
+  place: { layout: ElfLayout; name: number; offset: number; link: number; little: boolean },
 ): void {
   const { type = sectionTypes.progbits, flags = 0, data, base, info = 0 } = section
   const { size = data?.length ?? 0, alignment = DEFAULT_ALIGNMENT, entrySize = 0 } = section
+  const { layout, name, offset, link, little } = place
+  const fields = layout.section
   view.setUint32(at, name, little)
   view.setUint32(at + 4, type, little)
-  const words = [flags, base === undefined ? 0 : base + offset, offset, size]
-  words.forEach((word, i) => {
-    view.setBigUint64(at + 8 + i * 8, BigInt(word), little)
-  })
-  view.setUint32(at + 40, link, little)
-  view.setUint32(at + 44, info, little)
-  view.setBigUint64(at + 48, BigInt(alignment), little)
-  view.setBigUint64(at + 56, BigInt(entrySize), little)
+  view.setUint32(at + fields.link, link, little)
+  view.setUint32(at + fields.info, info, little)
+  for (const [field, value] of [
+    [fields.flags, flags],
+    [fields.address, base === undefined ? 0 : base + offset],
+    [fields.offset, offset],
+    [fields.bytes, size],
+    [fields.alignment, alignment],
+    [fields.entrySize, entrySize],
+  ] as const)
+    setWord(view, layout, at + field, value, little)
 }

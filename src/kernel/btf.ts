@@ -8,7 +8,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { BpfError, NotSupportedError, unlessRefused } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
-import { copyKernelBtf, mapKernelBtf } from './raw-btf.ts'
+import { firstBtf, kernelImagePaths } from './types/btf-file.ts'
+import { copyKernelBtf, mapKernelBtf } from './types/raw-btf.ts'
 
 const SYSFS = '/sys/kernel/btf'
 
@@ -16,36 +17,27 @@ let vmlinux: Btf | undefined
 const modules = new Map<string, Btf>()
 
 /**
- * The types of the running kernel, read and indexed at the first call and kept until `releaseKernelBtf`
- * (5.4 with `CONFIG_DEBUG_INFO_BTF`).
+ * The types of the running kernel, read and indexed at the first call and kept until `releaseKernelBtf`: those in sysfs
+ * (since Linux 5.4, with `CONFIG_DEBUG_INFO_BTF`), else those of its image where libbpf looks for it, such as
+ * `/boot/vmlinux-RELEASE`.
  *
  * @throws NotSupportedError when the kernel was built without BTF
+ * @throws BpfError, ObjectFileError when there are files, but none that can be read has BTF
  */
 export function kernelBtf(): Btf {
-  vmlinux ??= Btf.parse(readKernelBtf(), { file: 'vmlinux' })
+  vmlinux ??= readKernelBtf()
   return vmlinux
 }
 
-function readKernelBtf(): Uint8Array {
-  const bytes = mapKernelBtf(`${SYSFS}/vmlinux`) ?? copyKernelBtf()
-  if (bytes !== undefined) return bytes
-  try {
-    return readFileSync(`${SYSFS}/vmlinux`)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new BpfError(`Cannot read the kernel's BTF: ${(error as Error).message}`, {
-        code: 'EACCES',
-        cause: error,
-      })
-    }
-  }
-  // Where distributions put the kernel image with its debug information; libbpf looks there too.
-  const name = release()
-  for (const path of [`/boot/vmlinux-${name}.btf`, `/lib/modules/${name}/vmlinux.btf`]) {
-    if (existsSync(path)) return readFileSync(path)
-  }
+function readKernelBtf(): Btf {
+  const sysfs = `${SYSFS}/vmlinux`
+  const bytes = mapKernelBtf(sysfs) ?? copyKernelBtf()
+  if (bytes !== undefined) return Btf.parse(bytes, { file: 'vmlinux' })
+  const images = kernelImagePaths(release())
+  const btf = firstBtf([sysfs, ...images], 'vmlinux')
+  if (btf !== undefined) return btf
   throw new NotSupportedError("Reading the kernel's types", undefined, {
-    hint: `${SYSFS}/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${name}.btf`,
+    hint: `${sysfs} is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its image with BTF lie at one of ${images.join(', ')}`,
   })
 }
 

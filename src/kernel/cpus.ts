@@ -1,6 +1,6 @@
 /**
  * CPUs of the machine. Per-CPU maps have a value for every possible CPU, perf buffers one ring for every
- * online CPU.
+ * online CPU. The numbers of the possible CPUs may have holes: `0,2`.
  *
  * Source: Documentation/admin-guide/cputopology.rst.
  *
@@ -33,12 +33,26 @@ export function parseCpuList(text: string): number[] {
   return [...cpus].sort((a, b) => a - b)
 }
 
-let possible: number | undefined
+let possible: readonly number[] | undefined
 
-/** Number of values in a per-CPU map: the highest possible CPU number plus one. */
-export function possibleCpus(): number {
-  possible ??= (parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8')).at(-1) ?? 0) + 1
+/**
+ * Numbers of the CPUs that can ever be online, ascending. Per-CPU maps have one value for each of them and none for
+ * the holes between: the value with index `i` is that of the CPU `possibleCpus()[i]`.
+ *
+ * Source: kernel/bpf/hashtab.c `bpf_percpu_hash_copy`, which walks `for_each_possible_cpu`; libbpf
+ * `libbpf_num_possible_cpus`, which counts them.
+ */
+export function possibleCpus(): readonly number[] {
+  possible ??= Object.freeze(parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8')))
   return possible
+}
+
+/**
+ * The highest number of a possible CPU plus one, the kernel's `nr_cpu_ids`: entries of a map whose keys are the numbers
+ * of CPUs. Above the number of possible CPUs where their numbers have holes.
+ */
+export function nrCpuIds(): number {
+  return (possibleCpus().at(-1) ?? 0) + 1
 }
 
 /** Numbers of the CPUs that are online now. */

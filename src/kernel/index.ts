@@ -1,7 +1,7 @@
 /** Facts about the running kernel: version, configuration, CPUs, types, and what it supports. @module */
 
 export { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from './btf.ts'
-export { onlineCpus, possibleCpus } from './cpus.ts'
+export { nrCpuIds, onlineCpus, possibleCpus } from './cpus.ts'
 export { kernelConfig } from './kconfig.ts'
 export { type FeatureName, features } from './probes/features.ts'
 export { haveHelper } from './probes/have-helper.ts'

@@ -13,6 +13,58 @@ export const MAX_FILE_SIZE: number = 2 ** 31 - 4096
 /** Bytes of the first buffer for a file of procfs or sysfs, whose size is not known before it is read. */
 const FIRST_SIZE = 64 << 10
 
+/** A regular file that is read where it is needed; it may be larger than memory. Also a source of an `ElfFile`. */
+export class OpenFile implements Disposable {
+  /** Bytes that it had when it was opened. */
+  readonly size: number
+  readonly #fd: number
+  readonly #action: string
+
+  /**
+   * Opens a file. What is refused, is refused as by `readRegularFile`.
+   *
+   * @param action what fails, for messages. Default: `'Cannot read PATH'`
+   * @throws BpfError with the errno's name as code when it cannot be opened, `ERR_NOT_A_FILE` when it is not a regular
+   *   file
+   */
+  static open(path: string, action = `Cannot read ${path}`): OpenFile {
+    const { fd, stats } = openRegular(path, action)
+    return new OpenFile(fd, stats.size, action)
+  }
+
+  private constructor(fd: number, size: number, action: string) {
+    this.#fd = fd
+    this.size = size
+    this.#action = action
+  }
+
+  /**
+   * The bytes at an offset; fewer when the file ends before.
+   *
+   * @throws BpfError with code `EFBIG` when they are more than one read may return, else with the errno's name
+   */
+  read(offset: number, length: number): Buffer<ArrayBuffer> {
+    if (length > MAX_FILE_SIZE) throw tooLarge(this.#action, `a part of ${length} bytes`, MAX_FILE_SIZE)
+    const buffer = Buffer.allocUnsafeSlow(length)
+    try {
+      let filled = 0
+      while (filled < length) {
+        const count = readSync(this.#fd, buffer, filled, length - filled, offset + filled)
+        if (count === 0) break
+        filled += count
+      }
+      return buffer.subarray(0, filled)
+    } catch (error) {
+      throw fileError(this.#action, error)
+    }
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    closeSync(this.#fd)
+  }
+}
+
 /**
  * Reads a regular file whole. Devices, FIFOs and sockets, which may never end or never begin, are refused without being
  * opened; what takes the place of a file in that moment is opened without waiting, and refused too.
@@ -27,20 +79,28 @@ export function readRegularFile(
   maxSize: number,
   action = `Cannot read ${path}`,
 ): Buffer<ArrayBuffer> {
+  const { fd, stats } = openRegular(path, action)
+  try {
+    return readAll(fd, stats.isFile() ? stats.size : 0, maxSize, action)
+  } catch (error) {
+    throw error instanceof BpfError ? error : fileError(action, error)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openRegular(path: string, action: string): { fd: number; stats: Stats } {
+  let fd: number | undefined
   try {
     const found = statSync(path, { throwIfNoEntry: false })
     if (found !== undefined) requireRegular(found, action)
-    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
-    try {
-      const stats = fstatSync(fd)
-      requireRegular(stats, action)
-      return readAll(fd, stats.isFile() ? stats.size : 0, maxSize, action)
-    } finally {
-      closeSync(fd)
-    }
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
+    const stats = fstatSync(fd)
+    requireRegular(stats, action)
+    return { fd, stats }
   } catch (error) {
-    if (error instanceof BpfError) throw error
-    throw fileError(action, error)
+    if (fd !== undefined) closeSync(fd)
+    throw error instanceof BpfError ? error : fileError(action, error)
   }
 }
 

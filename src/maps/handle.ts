@@ -96,7 +96,7 @@ export class MapHandle extends ObjectHandle {
   /** Bytes that the kernel copies for a value: in per-CPU maps those of all possible CPUs. */
   get valueBytes(): number {
     const { valueSize } = this.facts
-    return this.mapKind.values === 'per_cpu' ? perCpuStride(valueSize) * possibleCpus() : valueSize
+    return this.mapKind.values === 'per_cpu' ? perCpuStride(valueSize) * possibleCpus().length : valueSize
   }
 
   /**

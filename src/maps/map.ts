@@ -41,9 +41,9 @@ interface Shared {
  *
  * One map has any number of views, which share the descriptor: {@link BpfMap.bytes} as system calls pass elements,
  * {@link BpfMap.typed} through codecs, {@link BpfMap.decoded} through BTF. A map that is created or opened has keys and
- * values of raw bytes; values of per-CPU maps are arrays with one entry per possible CPU, those of maps of maps are maps.
- * Where the type of the map is not known at compile time, its values are `unknown`. Maps of a collection are seen
- * through BTF.
+ * values of raw bytes; values of per-CPU maps are arrays with one entry per possible CPU, in the order of
+ * `possibleCpus`, those of maps of maps are maps. Where the type of the map is not known at compile time, its values are
+ * `unknown`. Maps of a collection are seen through BTF.
  *
  * @typeParam K what is read as a key
  * @typeParam V what is read as a value

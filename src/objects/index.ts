@@ -4,8 +4,8 @@
  * @module
  */
 
-export type { BtfObjectInfo } from '../kernel/raw-btf.ts'
 export type { TokenHandle, TokenOptions } from '../kernel/tokens/handle.ts'
+export type { BtfObjectInfo } from '../kernel/types/raw-btf.ts'
 export { BtfObject } from './btf-object.ts'
 export { objectKind } from './descriptor.ts'
 export type { ObjectKind } from './kinds.ts'

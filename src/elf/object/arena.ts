@@ -9,7 +9,8 @@
 
 import type { Btf } from '../../btf/btf.ts'
 import type { MapSpec } from '../../maps/spec.ts'
-import type { ElfFile, ElfSection } from '../file.ts'
+import type { ElfFile } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
 import type { ObjectFunction } from './code.ts'
 import { type DataVariable, readVariables } from './data.ts'
 import type { ObjectSymbols } from './symbols.ts'

@@ -11,8 +11,10 @@ import { decodeInstructions } from '../../asm/decode.ts'
 import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '../../asm/instruction.ts'
 import { CALL, LDIMM64 } from '../../asm/opcodes.ts'
 import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../../btf/ext.ts'
-import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../file.ts'
+import type { ElfFile, ElfRelocation } from '../file.ts'
 import { SHN_COMMON } from '../format.ts'
+import type { ElfSection } from '../headers.ts'
+import type { ElfSymbol } from '../symbol-table.ts'
 import { JUMP_TABLES, type NamedSymbol, type ObjectSymbols } from './symbols.ts'
 
 /** A function of an object file. */

@@ -11,8 +11,10 @@ import type { Btf } from '../../btf/btf.ts'
 import { BtfBuilder } from '../../btf/builder.ts'
 import type { BtfDatasec, BtfType } from '../../btf/types.ts'
 import type { MapSpec } from '../../maps/spec.ts'
-import type { ElfFile, ElfSection, ElfSymbol } from '../file.ts'
+import type { ElfFile } from '../file.ts'
 import { sectionTypes } from '../format.ts'
+import type { ElfSection } from '../headers.ts'
+import type { ElfSymbol } from '../symbol-table.ts'
 import { placeStatics } from './statics.ts'
 
 /** Where a global variable lies. */

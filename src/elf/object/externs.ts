@@ -22,8 +22,9 @@ import {
   type KsymExtern,
   type UndefinedExtern,
 } from '../../programs/extern-spec.ts'
-import type { ElfFile, ElfSymbol } from '../file.ts'
+import type { ElfFile } from '../file.ts'
 import { SHN_COMMON } from '../format.ts'
+import type { ElfSymbol } from '../symbol-table.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
 import { JUMP_TABLES, MAPS_SECTION } from './symbols.ts'

@@ -24,7 +24,8 @@ import { cString } from '../../base/bytes.ts'
 import type { Btf } from '../../btf/btf.ts'
 import { mapKind } from '../../maps/kinds.ts'
 import { copyMapSpec, isPathStep, type MapSpec } from '../../maps/spec.ts'
-import type { ElfFile, ElfSection } from '../file.ts'
+import type { ElfFile } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 /** A definition of a map in a `maps` section. */

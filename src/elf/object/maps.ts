@@ -16,7 +16,8 @@ import type { Btf } from '../../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../../btf/types.ts'
 import { mapKind } from '../../maps/kinds.ts'
 import type { MapContent, MapSpec } from '../../maps/spec.ts'
-import type { ElfFile, ElfSection } from '../file.ts'
+import type { ElfFile } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 const POINTER_SIZE = 8

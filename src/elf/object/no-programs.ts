@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ElfSection } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
 import type { ObjectFunction } from './code.ts'
 
 /** Names that a reason lists. */

@@ -14,8 +14,9 @@ import type { MapSpec } from '../../maps/spec.ts'
 import type { ExternSpec } from '../../programs/extern-spec.ts'
 import { parseSectionName } from '../../programs/sections.ts'
 import type { ProgramSpec } from '../../programs/spec.ts'
-import { ElfFile, type ElfSection } from '../file.ts'
+import { ElfFile } from '../file.ts'
 import { EM_BPF, EM_NONE, ET_REL } from '../format.ts'
+import type { ElfSection } from '../headers.ts'
 import { MAX_NAME_LENGTH, type ObjectLimits } from '../limits.ts'
 import { placeInArena } from './arena.ts'
 import { type ObjectFunction, readFunctions } from './code.ts'
@@ -99,6 +100,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
       `Not a BPF object: it is for ${MACHINES[elf.machine] ?? `machine ${elf.machine}`}`,
       18,
     )
+  if (elf.bits !== 64) throw elf.headerError('Not a 64-bit ELF file', 4)
   if (elf.type !== ET_REL) throw elf.headerError(`Not a relocatable object: its type is ${elf.type}`, 16)
   if (!elf.symbols.some(each => each.name !== ''))
     throw elf.error('The object has no symbols', { name: '.symtab' })

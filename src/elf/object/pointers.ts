@@ -8,7 +8,9 @@
  */
 
 import type { UndefinedExtern } from '../../programs/extern-spec.ts'
-import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '../file.ts'
+import type { ElfFile, ElfRelocation } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
+import type { ElfSymbol } from '../symbol-table.ts'
 import type { ObjectFunction } from './code.ts'
 import type { ObjectSymbols } from './symbols.ts'
 

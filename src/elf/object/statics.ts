@@ -6,7 +6,9 @@
 
 import type { Btf } from '../../btf/btf.ts'
 import type { BtfSectionVariable } from '../../btf/types.ts'
-import type { ElfFile, ElfSection, ElfSymbol } from '../file.ts'
+import type { ElfFile } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
+import type { ElfSymbol } from '../symbol-table.ts'
 
 /** gcc makes the names of variables in functions unique by a number that BTF has not. */
 const SUFFIX = /\.\d+$/

@@ -11,7 +11,8 @@ import { BPF_F_LINK } from '../../abi/generated/flags.ts'
 import type { Btf } from '../../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../../btf/types.ts'
 import type { MapSpec } from '../../maps/spec.ts'
-import type { ElfFile, ElfSection } from '../file.ts'
+import type { ElfFile } from '../file.ts'
+import type { ElfSection } from '../headers.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 /** `?` keeps the maps of a section from being created; those of `.link` are attached by a link. */

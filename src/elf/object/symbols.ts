@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { ElfFile, ElfSection, ElfSymbol } from '../file.ts'
+import type { ElfFile } from '../file.ts'
 import { SHF_EXECINSTR, sectionTypes } from '../format.ts'
+import type { ElfSection } from '../headers.ts'
+import type { ElfSymbol } from '../symbol-table.ts'
 
 /** A symbol of a function, under a name that is unique in the object. */
 export interface NamedSymbol {

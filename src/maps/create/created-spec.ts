@@ -9,7 +9,7 @@
 import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName, enumNumber } from '../../abi/names.ts'
-import { possibleCpus } from '../../kernel/cpus.ts'
+import { nrCpuIds } from '../../kernel/cpus.ts'
 import { ringSize } from '../kinds/ring-buffer.ts'
 import { mapKind, usualSize } from '../kinds.ts'
 import { describeMap } from '../map-error.ts'
@@ -34,12 +34,12 @@ export function createdSpec(spec: MapSpec): MapSpec {
   const { keySize, valueSize, capacity } = mapKind(type)
   complete.keySize ||= usualSize(keySize) ?? 0
   complete.valueSize ||= usualSize(valueSize) ?? 0
-  if (capacity === 'cpus') complete.maxEntries = atMost(possibleCpus(), complete.maxEntries!)
+  if (capacity === 'cpus') complete.maxEntries = atMost(nrCpuIds(), complete.maxEntries!)
   else if (capacity === 'bytes') complete.maxEntries = ringSize(complete.maxEntries!)
   return complete
 }
 
-/** One slot per CPU is all that can be used, and the most that a cpumap may have; 0 stands for them. */
+/** One slot per CPU number is all that can be used, and the most that a cpumap may have; 0 stands for them. */
 function atMost(cpus: number, wanted: number): number {
   return wanted === 0 || wanted > cpus ? cpus : wanted
 }

@@ -1,7 +1,8 @@
 /**
  * Values of per-CPU maps.
  *
- * Source: kernel/bpf/hashtab.c `bpf_percpu_hash_copy`: one value per possible CPU, each padded to 8 bytes.
+ * Source: kernel/bpf/hashtab.c `bpf_percpu_hash_copy`: one value per possible CPU, in the order of
+ * their numbers, each padded to 8 bytes.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export function perCpuStride(valueSize: number): number {
 }
 
 /**
- * The values of all possible CPUs: an array with one entry per CPU, its index the CPU's number.
+ * The values of all possible CPUs: an array with one entry per CPU, that of `possibleCpus()[i]` at index `i`.
  *
  * @param codec of one CPU's value
  */
@@ -24,16 +25,16 @@ export function perCpu<T, W = T>(codec: Codec<T, W>): Codec<T[], readonly W[]> {
   return {
     // Asked for late: making a codec works on every operating system.
     get size() {
-      return stride * possibleCpus()
+      return stride * possibleCpus().length
     },
     decode(view, offset) {
       const values: T[] = []
-      const count = possibleCpus()
+      const count = possibleCpus().length
       for (let cpu = 0; cpu < count; cpu++) values.push(codec.decode(view, offset + cpu * stride))
       return values
     },
     encode(values, view, offset) {
-      const count = possibleCpus()
+      const count = possibleCpus().length
       if (!Array.isArray(values)) throw new TypeError('a per-CPU value must be an array')
       if (values.length !== count) {
         throw new RangeError(`${values.length} values are not ${count}, one per possible CPU`)

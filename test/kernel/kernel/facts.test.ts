@@ -34,8 +34,8 @@ kernelTest('CPUs are those of /proc and sysfs', [], t => {
     onlineCpus(),
     online.map(line => Number(line.split(':')[1])),
   )
-  t.true(possibleCpus() >= onlineCpus().length)
-  t.true(possibleCpus() > onlineCpus().at(-1)!)
+  t.true(possibleCpus().length >= onlineCpus().length)
+  for (const cpu of onlineCpus()) t.true(possibleCpus().includes(cpu))
   using map = BpfMap.create({ name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 1 })
   t.notThrows(() => map.get(new Uint8Array(4)))
 })

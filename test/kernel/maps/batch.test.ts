@@ -102,7 +102,7 @@ kernelTest('a value that does not fit is refused before the kernel sees it', [],
 
 kernelTest('batches of a per-CPU hash have the values of all CPUs', [], t => {
   using map = BpfMap.create({ ...table, type: 'percpu_hash', maxEntries: 10 }).typed(u32, perCpu(u64))
-  const value = Array.from({ length: possibleCpus() }, (_, cpu) => BigInt(cpu))
+  const value = Array.from({ length: possibleCpus().length }, (_, cpu) => BigInt(cpu))
   t.is(
     map.setBatch([
       [1, value],
@@ -118,7 +118,7 @@ kernelTest('batches of a per-CPU hash have the values of all CPUs', [], t => {
 
 kernelTest('batches of a per-CPU array have the values of all CPUs', [perCpuArrayBatch], t => {
   using map = BpfMap.create({ ...table, type: 'percpu_array', maxEntries: 2 }).typed(u32, perCpu(u64))
-  const value = Array.from({ length: possibleCpus() }, (_, cpu) => BigInt(cpu))
+  const value = Array.from({ length: possibleCpus().length }, (_, cpu) => BigInt(cpu))
   t.is(map.setBatch([[0, value]]), 1)
   t.deepEqual([...map.getBatch()].flat(), [
     [0, value],

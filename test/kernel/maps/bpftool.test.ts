@@ -38,7 +38,7 @@ kernelTest('bpftool dumps what was written', ['bpftool'], t => {
 
 kernelTest('bpftool dumps the values of each CPU', ['bpftool'], t => {
   using map = BpfMap.create({ ...spec, type: 'percpu_array', maxEntries: 1 }).typed(u32, perCpu(u64))
-  const cpus = [...Array(possibleCpus()).keys()]
+  const cpus = [...possibleCpus().keys()]
   map.set(
     0,
     cpus.map(cpu => BigInt(cpu + 1)),

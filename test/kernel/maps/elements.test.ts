@@ -67,7 +67,7 @@ for (const type of ['percpu_hash', 'percpu_array', 'lru_percpu_hash'] as const) 
   kernelTest(`a value of a ${type} is one value per possible CPU`, [], t => {
     using raw = BpfMap.create({ ...counters, type, valueSize: 4 })
     const map = raw.typed(u32, perCpu(u32))
-    const values = Array.from({ length: possibleCpus() }, (_, cpu) => cpu + 100)
+    const values = Array.from({ length: possibleCpus().length }, (_, cpu) => cpu + 100)
     map.set(2, values)
     t.deepEqual(map.get(2), values)
     t.deepEqual(

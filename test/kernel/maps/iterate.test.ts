@@ -116,7 +116,7 @@ for (const type of ['percpu_hash', 'percpu_array'] as const) {
   kernelTest(`a ${type} is walked with the values of all CPUs`, [], t => {
     using map = BpfMap.create({ ...squares, type, maxEntries: 3 }).typed(u32, perCpu(u64))
     const values = (key: number): bigint[] =>
-      Array.from({ length: possibleCpus() }, (_, cpu) => BigInt(key + cpu))
+      Array.from({ length: possibleCpus().length }, (_, cpu) => BigInt(key + cpu))
     for (let key = 0; key < 3; key++) map.set(key, values(key))
     t.deepEqual(
       [...map].sort(byKey),

@@ -68,7 +68,7 @@ kernelTest('a codec of one CPU is not that of a per-CPU value', [], t => {
   using map = BpfMap.create({ ...flows, type: 'percpu_hash' })
   t.throws(() => map.typed(flow, usage), {
     instanceOf: RangeError,
-    message: `Cannot type map flows: the value codec has 24 bytes, the map needs ${24 * possibleCpus()}; wrap it in perCpu()`,
+    message: `Cannot type map flows: the value codec has 24 bytes, the map needs ${24 * possibleCpus().length}; wrap it in perCpu()`,
   })
   t.notThrows(() => map.typed(flow, perCpu(usage)))
 })
@@ -123,7 +123,7 @@ kernelTest('a map is seen through the BTF that it was loaded with', [features.bt
 kernelTest('values of all CPUs are decoded', [], t => {
   const { btf, keyTypeId, valueTypeId } = flowBtf()
   using map = BpfMap.create({ ...flows, type: 'percpu_hash', btf, keyTypeId, valueTypeId })
-  const values = Array.from({ length: possibleCpus() }, (_, cpu) => ({
+  const values = Array.from({ length: possibleCpus().length }, (_, cpu) => ({
     bytes: BigInt(cpu),
     comm: `cpu${cpu}`,
   }))
@@ -206,9 +206,9 @@ kernelTest('bytes are what system calls pass, whatever the map', [], t => {
     valueSize: 4,
     maxEntries: 1,
   })
-  const values = Array.from({ length: possibleCpus() }, (_, cpu) => Uint8Array.of(cpu, 0, 0, 0))
+  const values = Array.from({ length: possibleCpus().length }, (_, cpu) => Uint8Array.of(cpu, 0, 0, 0))
   perCpus.set(new Uint8Array(4), values)
-  const row = new Uint8Array(8 * possibleCpus())
+  const row = new Uint8Array(8 * possibleCpus().length)
   for (const [cpu, value] of values.entries()) row.set(value, 8 * cpu)
   t.deepEqual(perCpus.bytes().get(new Uint8Array(4)), row)
 

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { ByteReader } from '../../../src/base/bytes.ts'
+import { DT_NEEDED } from '../../../src/elf/format.ts'
 import { conformance } from '../../support/syscalls/conformance.ts'
 
 const PT_DYNAMIC = 2
-const DT_NEEDED = 1
 
 const file = new URL(`../../../../native/shim.linux-${process.arch}-gnu.node`, import.meta.url)
 

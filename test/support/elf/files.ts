@@ -9,6 +9,7 @@ import { encodeInstructions } from '../../../src/asm/encode.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { CALL } from '../../../src/asm/opcodes.ts'
 import { SHF_EXECINSTR } from '../../../src/elf/format.ts'
+import { ELF64 } from '../../../src/elf/layout.ts'
 import type { SectionSource, StringTableBuilder } from '../../../src/elf/write.ts'
 
 /** A section of instructions, as compilers write it. */
@@ -18,6 +19,27 @@ export function code(
   more: Partial<SectionSource> = {},
 ): SectionSource {
   return { name, flags: SHF_EXECINSTR, data: encodeInstructions(instructions, 'little'), ...more }
+}
+
+/**
+ * A 64-bit little-endian program with nothing between its headers, which stay where they are, and all the rest, which
+ * begins at an offset of many gigabytes.
+ *
+ * @param gap a multiple of the page size
+ * @returns what the file has at 0, and what it has behind the gap
+ */
+export function spreadElf(program: Uint8Array, gap: number): { head: Uint8Array; tail: Uint8Array } {
+  const tail = program.slice()
+  const view = new DataView(tail.buffer)
+  const { header, section, segment } = ELF64
+  const move = (field: number): void =>
+    view.setBigUint64(field, view.getBigUint64(field, true) + BigInt(gap), true)
+  const table = Number(view.getBigUint64(header.sections, true))
+  const [segments, sections] = [4, 8].map(at => view.getUint16(header.counts + at, true))
+  move(header.sections)
+  for (let i = 1; i < sections!; i++) move(table + i * section.size + section.offset)
+  for (let i = 0; i < segments!; i++) move(header.size + i * segment.size + segment.offset)
+  return { head: tail.slice(0, header.size + segments! * segment.size), tail }
 }
 
 /** Calls a BPF function at a distance in instructions, as compilers do. */

@@ -2,24 +2,43 @@ import test from 'ava'
 import fc from 'fast-check'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { ElfFile } from '../../../src/elf/file.ts'
-import { sectionTypes } from '../../../src/elf/format.ts'
+import {
+  EM_386,
+  EM_ARM,
+  EM_X86_64,
+  ET_DYN,
+  ET_EXEC,
+  PF_R,
+  PF_W,
+  PF_X,
+  sectionTypes,
+} from '../../../src/elf/format.ts'
 import { functionSymbols } from '../../../src/elf/functions.ts'
+import { ELF32, ELF64 } from '../../../src/elf/layout.ts'
 import { functionOffset, functionOffsets, matchingFunctions } from '../../../src/elf/symbol-offset.ts'
 import {
   firstSectionOffset,
   type SectionSource,
+  type SegmentSource,
   StringTableBuilder,
   type SymbolSource,
   symbolTable,
   writeElf,
 } from '../../../src/elf/write.ts'
-import { versionDefinitions } from '../../support/elf/files.ts'
+import { spreadElf, versionDefinitions } from '../../support/elf/files.ts'
 
 /** The only code section of the files here is their first. */
 const TEXT = 1
 const TEXT_SIZE = 0x100
-const TEXT_OFFSET = firstSectionOffset(0)
+const TEXT_OFFSET = firstSectionOffset(1)
 const BASE = 0x40_0000
+/** The code, mapped as far behind the base as it lies in the file. */
+const CODE: SegmentSource = {
+  flags: PF_R | PF_X,
+  address: BASE + TEXT_OFFSET,
+  first: '.text',
+  last: '.text',
+}
 
 /** A function some bytes behind the start of the code. */
 const at = (name: string, offset: number, more: Partial<SymbolSource> = {}): SymbolSource => ({
@@ -66,14 +85,17 @@ function sectionsOf({ symbols, dynamic, versions, definitions = [] }: Tables): S
   return sections
 }
 
-const parse = (sections: readonly SectionSource[]): ElfFile => ElfFile.parse(writeElf({ sections }), 'lib.so')
+const parse = (sections: readonly SectionSource[], segments = [CODE]): ElfFile =>
+  ElfFile.parse(writeElf({ sections, segments, type: ET_EXEC, machine: EM_X86_64 }), 'lib.so')
 const file = (tables: Tables): ElfFile => parse(sectionsOf(tables))
 /** Offset of a function from the start of the code. */
 const find = (elf: ElfFile, name: string): number => functionOffset(elf, name) - TEXT_OFFSET
-const none = (name: string) => ({
+const none = (name: string, why = '') => ({
   instanceOf: ObjectFileError,
-  message: `Function ${name} not found (lib.so)`,
+  message: `Function ${name} not found${why} (lib.so)`,
 })
+const STRIPPED = ': the file is stripped, it has only the symbols that it shares with others; give an offset'
+const NOT_MAPPED = ': no part of the file that may be executed lies at its address'
 
 test('a function lies as far into the file as into its section', t => {
   const elf = file({ symbols: [at('f', 0), at('g', 0x20)] })
@@ -83,7 +105,7 @@ test('a function lies as far into the file as into its section', t => {
   t.throws(() => functionOffsets(elf, ['f', 'h']), none('h'))
 })
 
-test('what is not a function of the file is not found', t => {
+test('what is not a function of the file is not found, and the error says why', t => {
   const elf = file({
     symbols: [
       at('undefined', 0, { section: 0 }),
@@ -94,33 +116,193 @@ test('what is not a function of the file is not found', t => {
       at('', 4),
     ],
   })
-  for (const name of [
-    'undefined',
-    'data',
-    'absolute',
-    'before',
-    'behind',
-    '',
-    '@',
-    'toString',
-    '__proto__',
-  ]) {
-    t.throws(() => functionOffset(elf, name), none(name))
+  for (const [name, why] of [
+    ['undefined', ': the file imports it; it is defined elsewhere'],
+    ['data', ': data is not a function'],
+    ['absolute', NOT_MAPPED],
+    ['before', NOT_MAPPED],
+    ['behind', NOT_MAPPED],
+    ['', ''],
+    ['@', ''],
+    ['toString', ''],
+    ['__proto__', ''],
+  ] as const) {
+    t.throws(() => functionOffset(elf, name), none(name, why), name)
   }
   t.deepEqual([...matchingFunctions(elf, () => true)], [])
 })
 
-test('a function in a section without bytes has no offset', t => {
+test('a function in a segment without bytes has no offset', t => {
   const [text, ...rest] = sectionsOf({ symbols: [at('f', 0)] })
   const elf = parse([
     { ...text!, type: sectionTypes.nobits, data: new Uint8Array(0), size: TEXT_SIZE },
     ...rest,
   ])
-  t.throws(() => functionOffset(elf, 'f'), none('f'))
+  t.throws(() => functionOffset(elf, 'f'), none('f', NOT_MAPPED))
 })
 
-test('a file without symbols has no functions', t => {
-  t.throws(() => functionOffset(file({}), 'f'), none('f'))
+test('a file without symbols has no functions, and one without its symbol table says so', t => {
+  t.throws(
+    () => functionOffset(file({}), 'f'),
+    none('f', ': the file is stripped, it has no symbols; give an offset'),
+  )
+  t.throws(() => functionOffset(file({ dynamic: [at('g', 0)] }), 'f'), none('f', STRIPPED))
+  const bytes = writeElf({ sections: sectionsOf({ symbols: [at('f', 0)] }), segments: [CODE] })
+  // What sstrip leaves: neither the headers of sections nor their number.
+  const view = new DataView(bytes.buffer)
+  view.setBigUint64(ELF64.header.sections, 0n, true)
+  view.setUint16(60, 0, true)
+  t.throws(
+    () => functionOffset(ElfFile.parse(bytes, 'lib.so'), 'f'),
+    none('f', ': the file has no section headers, so that its symbols cannot be found; give an offset'),
+  )
+})
+
+test('a relocatable object is not mapped anywhere', t => {
+  const elf = ElfFile.parse(
+    writeElf({
+      sections: [{ name: '.text', data: new Uint8Array(8) }],
+      symbols: [{ name: 'f', section: 1 }],
+    }),
+    'lib.so',
+  )
+  t.throws(
+    () => functionOffset(elf, 'f'),
+    none('f', ': the file is not a program or library, none of it is mapped into memory'),
+  )
+})
+
+test('an imported function is looked for in the libraries that the file needs', t => {
+  for (const bits of [32, 64] as const) {
+    const word = bits / 8
+    const strings = new StringTableBuilder()
+    const dynamic = new Uint8Array(6 * word)
+    const view = new DataView(dynamic.buffer)
+    for (const [index, name] of ['libm.so.6', 'libc.so.6'].entries()) {
+      view.setUint32(2 * word * index, 1, true)
+      view.setUint32(2 * word * index + word, strings.add(name), true)
+    }
+    const layout = bits === 32 ? ELF32 : ELF64
+    const symbols = [at('malloc', 0, { section: 0, value: 0 })]
+    const data = symbolTable(symbols, strings, 'little', layout)
+    const sections: SectionSource[] = [
+      { name: '.text', data: new Uint8Array(TEXT_SIZE) },
+      { name: '.dynamic', type: sectionTypes.dynamic, link: '.dynstr', data: dynamic },
+      { name: '.dynsym', type: sectionTypes.dynsym, link: '.dynstr', data },
+      { name: '.dynstr', type: sectionTypes.strtab, data: strings.build() },
+    ]
+    const elf = ElfFile.parse(writeElf({ bits, sections, segments: [CODE], type: ET_DYN }), 'lib.so')
+    t.throws(
+      () => functionOffset(elf, 'malloc'),
+      none('malloc', ': the file imports it; look in libm.so.6, libc.so.6'),
+    )
+  }
+})
+
+test('segments say where in the file an address lies, not sections', t => {
+  // The code is mapped at another address than its section says, as after prelinking or packing.
+  const elsewhere = { ...CODE, address: 0x1000 }
+  const symbols = [
+    { name: 'f', section: TEXT, value: 0x1000 + 0x20 },
+    { name: 'g', section: TEXT, value: BASE + TEXT_OFFSET },
+  ]
+  const elf = parse(sectionsOf({ symbols }), [elsewhere])
+  t.is(functionOffset(elf, 'f'), TEXT_OFFSET + 0x20)
+  t.throws(() => functionOffset(elf, 'g'), none('g', NOT_MAPPED))
+  t.deepEqual([...matchingFunctions(elf, () => true)], [[TEXT_OFFSET + 0x20, 'f']])
+})
+
+test('of segments at one address, the one that may be executed counts', t => {
+  const data: SegmentSource = { flags: PF_R | PF_W, address: BASE }
+  const offset = firstSectionOffset(2)
+  const code = { ...CODE, address: BASE + offset }
+  const symbols = [{ name: 'f', section: TEXT, value: BASE + offset + 4 }]
+  t.is(functionOffset(parse(sectionsOf({ symbols }), [data, code]), 'f'), offset + 4)
+  t.throws(() => functionOffset(parse(sectionsOf({ symbols }), [data]), 'f'), none('f', NOT_MAPPED))
+})
+
+test('files of 32 bits, of both byte orders', t => {
+  const offset = firstSectionOffset(1, 8, ELF32)
+  const text = { name: '.text', base: BASE, data: new Uint8Array(TEXT_SIZE) }
+  for (const byteOrder of ['little', 'big'] as const) {
+    const bytes = writeElf({
+      bits: 32,
+      byteOrder,
+      type: ET_EXEC,
+      machine: EM_386,
+      segments: [{ ...CODE, address: 0xc000_0000 }],
+      sections: [text],
+      symbols: [
+        { name: 'f', section: 1, value: 0xc000_0000 },
+        { name: 'g', section: 1, value: 0xc000_0020, size: 8 },
+      ],
+    })
+    const elf = ElfFile.parse(bytes, 'lib.so')
+    t.deepEqual([elf.bits, elf.byteOrder, elf.machine], [32, byteOrder, EM_386])
+    t.deepEqual(functionOffsets(elf, ['g', 'f']), [offset + 0x20, offset])
+    t.is(elf.symbols.find(({ name }) => name === 'g')?.size, 8)
+    t.throws(() => elf.relocations(elf.sections[1]!), { instanceOf: ObjectFileError })
+  }
+})
+
+test('the lowest bit of an address in Thumb code is not part of it', t => {
+  const offset = firstSectionOffset(1, 8, ELF32)
+  for (const [machine, expected] of [
+    [EM_ARM, offset + 0x20],
+    [EM_386, offset + 0x21],
+  ] as const) {
+    const bytes = writeElf({
+      bits: 32,
+      type: ET_EXEC,
+      machine,
+      segments: [{ ...CODE, address: 0x8000 }],
+      sections: [{ name: '.text', data: new Uint8Array(TEXT_SIZE) }],
+      symbols: [{ name: 'f', section: 1, value: 0x8021 }],
+    })
+    t.is(functionOffset(ElfFile.parse(bytes), 'f'), expected)
+  }
+})
+
+test('a file larger than memory is read where it is needed', t => {
+  // Eight terabytes of nothing between the headers of segments, and the rest.
+  const GAP = 2 ** 43
+  const bytes = writeElf({
+    sections: sectionsOf({ symbols: [at('f', 0x10)] }),
+    segments: [CODE],
+    type: ET_EXEC,
+    machine: EM_X86_64,
+  })
+  const { head, tail } = spreadElf(bytes, GAP)
+  let read = 0
+  const source = {
+    size: tail.length + GAP,
+    read(offset: number, length: number): Uint8Array {
+      read += length
+      return offset < GAP
+        ? head.subarray(offset, offset + length)
+        : tail.subarray(offset - GAP, offset - GAP + length)
+    },
+  }
+  const elf = ElfFile.from(source, 'lib.so')
+  t.is(functionOffset(elf, 'f'), GAP + TEXT_OFFSET + 0x10)
+  t.true(read < bytes.length)
+})
+
+test('segment headers that are not in the file are refused', t => {
+  const bytes = writeElf({ sections: sectionsOf({ symbols: [at('f', 0)] }), segments: [CODE] })
+  const cases: readonly (readonly [(view: DataView) => void, RegExp])[] = [
+    [view => view.setUint16(56, 9999, true), /^Truncated: segment table needs 559944 bytes/],
+    [view => view.setBigUint64(32, 1n << 40n, true), /^Truncated: segment table needs 56 bytes/],
+    [view => view.setUint16(54, 32, true), /^Segment headers of 32 bytes .*offset 0x36/],
+  ]
+  for (const [edit, message] of cases) {
+    const copy = bytes.slice()
+    edit(new DataView(copy.buffer))
+    t.throws(() => functionOffset(ElfFile.parse(copy, 'lib.so'), 'f'), {
+      instanceOf: ObjectFileError,
+      message,
+    })
+  }
 })
 
 test('a dynamic symbol wins over a local one of the same name', t => {
@@ -166,7 +348,7 @@ test('versions of dynamic symbols', t => {
   t.is(find(versioned, 'g@V1'), 0x30)
   t.is(find(versioned, 'local'), 0x40)
   for (const name of ['g@V2', 'local@V1', 'f@V3', 'f@', 'f@V', 'f@V11']) {
-    t.throws(() => functionOffset(versioned, name), none(name))
+    t.throws(() => functionOffset(versioned, name), none(name, STRIPPED))
   }
 })
 
@@ -250,7 +432,7 @@ test('damaged tables of versions end in an error that names the place', t => {
 test('a chain of versions that does not advance ends', t => {
   const elf = damaged('.gnu.version_d', { at: 16, value: 4 })
   t.is(find(elf, 'f@V1'), 0x10)
-  t.throws(() => functionOffset(elf, 'f@V2'), none('f@V2'))
+  t.throws(() => functionOffset(elf, 'f@V2'), none('f@V2', STRIPPED))
 })
 
 test('a version needs a definition', t => {
@@ -288,6 +470,7 @@ test('whatever the bytes, there is an offset in the file or an ObjectFileError',
       versions: [0x8002, 3],
       definitions: ['V1', 'V2'],
     }),
+    segments: [CODE],
   })
   const change = fc.record({ at: fc.nat(bytes.length - 1), value: fc.integer({ min: 0, max: 255 }) })
   const length = fc.integer({ min: 0, max: bytes.length })

@@ -25,7 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   spec: ['base', 'abi', 'asm', 'btf'],
   elf: specs,
   syscalls: ['base', 'abi'],
-  kernel: [...specs, 'syscalls'],
+  kernel: [...specs, 'elf', 'syscalls'],
   symbols: ['base', 'kernel'],
   objects: ['base', 'abi', 'btf', 'syscalls', 'kernel'],
   maps: [...specs, 'syscalls', 'kernel', 'objects'],

@@ -14,10 +14,10 @@ import { join } from 'node:path'
 import test from 'ava'
 import { BpfError } from '../../../src/base/errors.ts'
 import { readProbesDocument } from '../../../src/bench/document.ts'
-import { readBtfFile } from '../../../src/collection/btf-file.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { kernelConfig } from '../../../src/kernel/kconfig.ts'
-import { MAX_FILE_SIZE, readRegularFile } from '../../../src/kernel/read-file.ts'
+import { MAX_FILE_SIZE, OpenFile, readRegularFile } from '../../../src/kernel/read-file.ts'
+import { readBtfFile } from '../../../src/kernel/types/btf-file.ts'
 import { readBinary } from '../../../src/links/hooks/user-probes/binary.ts'
 
 function temporary(): { path: string; [Symbol.dispose](): void } {
@@ -25,14 +25,18 @@ function temporary(): { path: string; [Symbol.dispose](): void } {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
 }
 
-/** Everything that reads a file which the caller names. */
-const readers: Readonly<Record<string, (path: string) => unknown>> = {
+type Readers = Readonly<Record<string, (path: string) => unknown>>
+
+/** Everything that reads a file whole which the caller names. */
+const wholeReaders: Readers = {
   'CollectionSpec.fromFile': path => CollectionSpec.fromFile(path),
   readBtfFile: path => readBtfFile(path),
   kernelConfig: path => kernelConfig([path]),
-  readBinary,
   readProbesDocument,
 }
+
+/** What reads parts of it, too. */
+const readers: Readers = { ...wholeReaders, readBinary: path => readBinary(path, elf => elf) }
 
 for (const [name, read] of Object.entries(readers)) {
   test(`${name} reads nothing that may never end or never begin`, async t => {
@@ -58,7 +62,9 @@ for (const [name, read] of Object.entries(readers)) {
     }
     server.close()
   })
+}
 
+for (const [name, read] of Object.entries(wholeReaders)) {
   test(`${name} has a limit, and says it`, t => {
     using directory = temporary()
     const path = join(directory.path, 'sparse')
@@ -100,4 +106,27 @@ test('a file that cannot be read has the error of the system', t => {
   t.throws(() => readRegularFile(join(directory.path, 'none'), 100), { instanceOf: BpfError, code: 'ENOENT' })
   appendFileSync(join(directory.path, 'file'), 'x')
   t.throws(() => readRegularFile(join(directory.path, 'file', 'x'), 100), { code: 'ENOTDIR' })
+})
+
+test('a part of a file is read wherever it lies, and only so far as the file goes', t => {
+  using directory = temporary()
+  const path = join(directory.path, 'sparse')
+  const SIZE = 2 ** 40
+  writeFileSync(path, 'start')
+  truncateSync(path, SIZE - 3)
+  appendFileSync(path, 'end')
+  using file = OpenFile.open(path)
+  t.is(file.size, SIZE)
+  t.is(file.read(1, 3).toString(), 'tar')
+  t.is(file.read(SIZE - 3, 3).toString(), 'end')
+  t.is(file.read(SIZE - 2, 10).toString(), 'nd')
+  t.is(file.read(SIZE, 10).length, 0)
+  t.throws(() => file.read(0, SIZE), {
+    instanceOf: BpfError,
+    code: 'EFBIG',
+    message: /^Cannot read .*\/sparse: a part of 1099511627776 bytes exceeds the limit of \d+ bytes$/,
+  })
+  t.throws(() => OpenFile.open(join(directory.path, 'none')), { instanceOf: BpfError, code: 'ENOENT' })
+  using folder = OpenFile.open(directory.path)
+  t.throws(() => folder.read(0, 1), { instanceOf: BpfError, code: 'EISDIR' })
 })

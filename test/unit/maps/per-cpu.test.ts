@@ -7,14 +7,14 @@ const codec = perCpu(u8)
 
 test('each value is followed by zeros up to 8 bytes', t => {
   const bytes = new Uint8Array(codec.size).fill(255)
-  codec.encode(new Array(possibleCpus()).fill(7), new DataView(bytes.buffer), 0)
+  codec.encode(new Array(possibleCpus().length).fill(7), new DataView(bytes.buffer), 0)
   for (let at = 0; at < bytes.length; at += 8) {
     t.deepEqual(bytes.subarray(at, at + 8), Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0))
   }
 })
 
 test('an error names the CPU', t => {
-  const values = new Array(possibleCpus()).fill(0)
+  const values = new Array(possibleCpus().length).fill(0)
   values[values.length - 1] = 256
   t.throws(() => codec.encode(values, new DataView(new ArrayBuffer(codec.size)), 0), {
     instanceOf: RangeError,

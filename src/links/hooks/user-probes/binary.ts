@@ -11,7 +11,7 @@ import { delimiter, join } from 'node:path'
 import { fileErrno } from '../../../base/errno.ts'
 import { BpfError, fileError } from '../../../base/errors.ts'
 import { ElfFile } from '../../../elf/file.ts'
-import { MAX_FILE_SIZE, readRegularFile } from '../../../kernel/read-file.ts'
+import { OpenFile } from '../../../kernel/read-file.ts'
 
 const LIBRARY = /\.so(?:$|\.)/
 const LIBRARY_DIRECTORIES = ['/usr/lib64', '/usr/lib', '/lib64', '/lib']
@@ -74,16 +74,15 @@ export function fileSize(path: string): number {
 }
 
 /**
- * Parses a program or library.
+ * Reads of a program or library what is asked for, however large it is.
  *
- * @throws ObjectFileError when it is not ELF64, or damaged
+ * @param use gets the file, which is closed when it returns
+ * @throws ObjectFileError when it is not ELF, or damaged
  * @throws BpfError when it cannot be read
  */
-export function readBinary(path: string): ElfFile {
-  return ElfFile.parse(
-    explain(path, () => readRegularFile(path, MAX_FILE_SIZE)),
-    path,
-  )
+export function readBinary<T>(path: string, use: (elf: ElfFile) => T): T {
+  using file = explain(path, () => OpenFile.open(path))
+  return use(ElfFile.from(file, path))
 }
 
 function explain<T>(path: string, access: () => T): T {

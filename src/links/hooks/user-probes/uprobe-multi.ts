@@ -10,6 +10,7 @@ import { attachTypes } from '../../../abi/generated/enums.ts'
 import { BPF_F_UPROBE_MULTI_RETURN } from '../../../abi/generated/flags.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
+import { missingSymbols } from '../../../elf/explain-missing.ts'
 import { functionOffsets, matchingFunctions } from '../../../elf/symbol-offset.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/probes/features.ts'
@@ -155,11 +156,16 @@ function offsetsOf(what: string, path: string, options: UprobeMultiOptions): rea
     throw new TypeError(`Cannot attach ${what}: give one of symbols, offsets and pattern`)
   }
   if (pattern !== undefined) {
-    const found = [...matchingFunctions(readBinary(path), functionMatcher(pattern)).keys()]
+    const matches = functionMatcher(pattern)
+    const [found, without] = readBinary(path, elf => {
+      const offsets = [...matchingFunctions(elf, matches).keys()]
+      return [offsets, offsets.length > 0 ? undefined : missingSymbols(elf)] as const
+    })
     if (found.length > 0) return found
-    throw new BpfError(`Cannot attach ${what}: no function matches ${pattern}`, { code: 'ENOENT' })
+    const reason = `no function matches ${pattern}${without === undefined ? '' : `: ${without}`}`
+    throw new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'ENOENT' })
   }
-  const found = offsets ?? functionOffsets(readBinary(path), symbols ?? [])
+  const found = offsets ?? readBinary(path, elf => functionOffsets(elf, symbols ?? []))
   if (found.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
   return found
 }

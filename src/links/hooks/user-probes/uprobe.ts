@@ -83,7 +83,8 @@ function attach(program: ProgramHandle, binary: string, options: UprobeOptions, 
     throw new TypeError(`Cannot attach ${what}: the return of a function is found only from its start`)
   }
   const size = fileSize(path)
-  const at = (symbol === undefined ? 0 : functionOffset(readBinary(path), symbol)) + (offset ?? 0)
+  const start = symbol === undefined ? 0 : readBinary(path, elf => functionOffset(elf, symbol))
+  const at = start + (offset ?? 0)
   requireFileOffset(what, at, size)
   requireCounterOffset(what, refCtrOffset, size)
   if (refCtrOffset > MAX_REF_CTR_OFFSET) {

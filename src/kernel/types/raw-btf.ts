@@ -7,12 +7,12 @@
  */
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { btfInfo } from '../abi/generated/layouts.ts'
-import { unlessRefused } from '../base/errors.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { InfoReader } from '../syscalls/info-reader.ts'
-import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
+import { btfInfo } from '../../abi/generated/layouts.ts'
+import { unlessRefused } from '../../base/errors.ts'
+import { bpf } from '../../syscalls/bpf.ts'
+import { OwnedFd } from '../../syscalls/fd.ts'
+import { InfoReader } from '../../syscalls/info-reader.ts'
+import { pageSize, SharedMapping } from '../../syscalls/mmap.ts'
 
 /** More than the longest name of a module. Source: include/linux/module.h `MODULE_NAME_LEN`. */
 const NAME_SIZE = 64

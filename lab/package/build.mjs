@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 import { oneExport } from './one-export.mjs'
-import { chunkOf, LIBRARY } from './storeys.mjs'
+import { chunkOf, LIBRARY, MORE } from './storeys.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 /** Where `tsconfig.package.json` has the JavaScript written to, and `tsconfig.json` the declarations. */
@@ -57,10 +57,26 @@ const output = {
   minifyInternalExports: false,
 }
 
+/** The functions that `tsc` calls for `using`, once instead of in each file. */
+const helpers = fileURLToPath(import.meta.resolve('tslib/tslib.es6.mjs'))
+
 /** What `tsc` has written, with its source maps. */
 const compiled = {
   name: 'compiled',
-  load: id => ({ code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) }),
+  resolveId: id => (id === 'tslib' ? helpers : null),
+  load(id) {
+    const code = readFileSync(id, 'utf8')
+    // No source of ours is behind the helpers.
+    return { code, map: id === helpers ? { mappings: '' } : JSON.parse(readFileSync(`${id}.map`, 'utf8')) }
+  },
+}
+
+/** The modules that a module imports, directly or not, and itself. */
+function reached(id, getModuleInfo, seen = new Set()) {
+  if (seen.has(id)) return seen
+  seen.add(id)
+  for (const next of getModuleInfo(id).importedIds) reached(next, getModuleInfo, seen)
+  return seen
 }
 
 async function bundleModules() {
@@ -68,23 +84,27 @@ async function bundleModules() {
     input: inputs(modules, '.js', [...doors(), 'cli/main']),
     external,
     // The code is left as it is, but for comments, and a number behind a name that two files have.
-    treeshake: false,
+    treeshake: { moduleSideEffects: id => id !== helpers },
     onwarn(warning) {
-      // `tsc` asks for `this` in front of each of its helpers, as for a script.
-      if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(warning.message)
+      throw new Error(warning.message)
     },
     plugins: [compiled, oneExport],
   })
+  let common
   await bundle.write({
     ...output,
     entryFileNames: '[name].js',
     // A chunk with a door in it has the door's name. What is left are the lower storeys and the command line, where
     // commands of two groups may have one name.
     chunkFileNames({ name, facadeModuleId }) {
-      if (name === LIBRARY) return '[name].js'
+      if (name === LIBRARY || name === MORE) return '[name].js'
       return facadeModuleId === null ? 'cli/[name].js' : facadeModuleId.slice(modules.length)
     },
-    manualChunks: id => chunkOf(id.slice(modules.length)),
+    manualChunks(id, { getModuleInfo }) {
+      common ??= reached(join(modules, 'index.js'), getModuleInfo)
+      const chunk = common.has(id) ? LIBRARY : chunkOf(id.slice(modules.length))
+      return chunk === LIBRARY && !common.has(id) ? MORE : chunk
+    },
   })
 }
 

@@ -26,10 +26,11 @@ export const oneExport = {
     if (fileName === FILE) {
       const opened = replaced(code, /\n\n(?!import )/, '\nexport default (() => {\n')
       const changed = replaced(opened, /\nexport \{(.*)\};\s*$/, (_, names) => {
-        // Members are what they were when the library was loaded.
+        // Members are what they were when the library was loaded. A class that was renamed is a variable that stays.
         const variable = names
-          .match(/[^\s,]+(?= as |,|\s*$)/g)
-          .find(name => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b`, 'm').test(code))
+          .split(',')
+          .map(name => name.trim().split(' as ')[0])
+          .find(name => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b(?! = class )`, 'm').test(code))
         if (variable !== undefined) throw new Error(`${variable} is exported and changes`)
         return `\nreturn {${exported(names)}};\n})();\n`
       })

@@ -8,8 +8,11 @@
 /** The rooms above the lower storeys, in the order of the drawing. */
 export const UPPER_ROOMS = ['cli', 'inspect', 'bench']
 
-/** Name of the chunk of the lower storeys. */
+/** Name of the chunk of the lower storeys: what `import 'ebpf-ts'` reaches of them. */
 export const LIBRARY = 'library'
+
+/** Name of the chunk of the rest of the lower storeys, such as C text of types, which other doors load. */
+export const MORE = 'more'
 
 /**
  * Chunk of a module: `'library'` or an upper room. Each command of the command line has a file of its own (`undefined`),

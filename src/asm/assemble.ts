@@ -8,7 +8,7 @@
 
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../abi/constants.ts'
 import { BpfError } from '../base/errors.ts'
-import { type Instruction, slotCount } from './instruction.ts'
+import { type Instruction, type Reference, slotCount } from './instruction.ts'
 import { CALL, CLASS_MASK, classes, jumpOperations, LDIMM64, OPERATION_MASK } from './opcodes.ts'
 
 const GOTOL = classes.jmp32 | jumpOperations.ja
@@ -34,8 +34,8 @@ export function resolveLabels(instructions: readonly Instruction[]): readonly In
   return instructions.map(instruction => {
     const at = slot
     slot += slotCount(instruction)
+    if (!refersToSymbol(instruction)) return instruction
     const { reference, ...rest } = instruction
-    if (reference === undefined || !refersToSymbol(instruction)) return instruction
     const target = slots.get(reference.name)
     if (target === undefined) {
       if (reference.kind === 'label') throw labelError(reference.name, 'it is not defined')
@@ -47,8 +47,11 @@ export function resolveLabels(instructions: readonly Instruction[]): readonly In
   })
 }
 
-function refersToSymbol({ reference }: Instruction): boolean {
-  return reference?.kind === 'label' || reference?.kind === 'call' || reference?.kind === 'function'
+function refersToSymbol(instruction: Instruction): instruction is Instruction & { reference: Reference } {
+  const { reference } = instruction
+  if (reference === undefined) return false
+  const { kind } = reference
+  return kind === 'label' || kind === 'call' || kind === 'function'
 }
 
 function symbolSlots(instructions: readonly Instruction[]): {

@@ -11,21 +11,21 @@
  * starts the same sequences), those of formatting (directions, zero width), separators of lines and paragraphs, and
  * halves of surrogate pairs.
  */
-const ACTIVE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
-/** The same, but for what shapes text of several lines. */
-const ACTIVE_IN_LINES = /[^\n\t\P{Cc}]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+const active = (): RegExp => /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+/** The same, but for what shapes text of several lines. Functions: V8 takes 0.1 ms to read each of these classes. */
+const activeInLines = (): RegExp => /[^\n\t\P{Cc}]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /**
  * Makes text safe to print on one line: control characters, line breaks and tabs too, and invisible characters of
  * formatting become escapes such as `\x1b` and `\u202e`. Idempotent: printable text stays as it is.
  */
 export function printable(text: string): string {
-  return text.replace(ACTIVE, escaped)
+  return text.replace(active(), escaped)
 }
 
 /** As {@link printable} for text of several lines: line breaks and tabs stay. */
 export function printableLines(text: string): string {
-  return text.replace(ACTIVE_IN_LINES, escaped)
+  return text.replace(activeInLines(), escaped)
 }
 
 /**
@@ -35,7 +35,7 @@ export function printableLines(text: string): string {
  * @param json as `JSON.stringify` returns it
  */
 export function printableJson(json: string): string {
-  return json.replace(ACTIVE_IN_LINES, character =>
+  return json.replace(activeInLines(), character =>
     Array.from({ length: character.length }, (_, i) => `\\u${hex(character.charCodeAt(i), 4)}`).join(''),
   )
 }

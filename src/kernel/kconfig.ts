@@ -7,7 +7,6 @@
  */
 
 import { release } from 'node:os'
-import { gunzipSync } from 'node:zlib'
 import { helperSince } from '../abi/helper-since.ts'
 import { call } from '../asm/calls.ts'
 import { exit } from '../asm/jumps.ts'
@@ -72,7 +71,8 @@ export function kernelConfig(paths: readonly string[] = defaultPaths()): Map<str
 function unpacked(bytes: Buffer, path: string): Buffer {
   if (!GZIP_MAGIC.every((byte, at) => bytes[at] === byte)) return bytes
   try {
-    return gunzipSync(bytes, { maxOutputLength: MAX_SIZE })
+    // Imported, it would take a fortieth of what importing this library does.
+    return process.getBuiltinModule('node:zlib').gunzipSync(bytes, { maxOutputLength: MAX_SIZE })
   } catch (error) {
     throw new BpfError(`Cannot unpack the kernel's configuration: ${path}: ${(error as Error).message}`, {
       code: 'ERR_KCONFIG',

@@ -91,5 +91,10 @@ function indexOf(wanted: PassName): number {
 }
 
 function composed(part: typeof passes): Pass {
-  return (instructions, context) => part.reduce((result, [, pass]) => pass(result, context), instructions)
+  const steps = part.map(([, pass]) => pass)
+  return (instructions, context) => {
+    let result = instructions
+    for (const step of steps) result = step(result, context)
+    return result
+  }
 }

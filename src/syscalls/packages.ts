@@ -15,8 +15,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Loads a file by its absolute path. */
-const loadFile: (path: string) => unknown = createRequire(import.meta.url)
+/** Loads a file by its absolute path. Made when it is needed, which is late or never. */
+let loadFile: ((path: string) => unknown) | undefined
 
 /**
  * The folder of a package, as npm, pnpm and Yarn lay them out; `undefined` when it is not installed.
@@ -53,5 +53,6 @@ export function loadFromPackage(name: string, file: string): unknown {
   const folder = findPackage(name)
   if (folder === undefined)
     throw new Error(`Cannot find package ${name} in the node_modules folders above this one`)
+  loadFile ??= createRequire(import.meta.url)
   return loadFile(join(folder, file))
 }

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { CoreRelocationKind } from '../../abi/generated/enums.ts'
+import { type CoreRelocationKind, coreRelocationKinds } from '../../abi/generated/enums.ts'
 import { type CoreRelocation, type Instruction, type SourceLine, slotCount } from '../../asm/instruction.ts'
 import { CLASS_MASK, classes, LDIMM64, SIZE_MASK, SOURCE_MASK, sizes, sources } from '../../asm/opcodes.ts'
 import { poisoned, poisonNumbers } from '../../asm/poison.ts'
@@ -43,7 +43,8 @@ export interface CoreFailure {
 
 /** Relocated instructions. */
 export interface CoreResult {
-  readonly instructions: Instruction[]
+  /** The given list when it has no relocations. */
+  readonly instructions: readonly Instruction[]
   /** In the order of the poisoned instructions. */
   readonly failures: CoreFailure[]
 }
@@ -58,22 +59,37 @@ interface CoreCache {
   readonly resolutions: Map<string, Resolution>
 }
 
-const caches = new WeakMap<CoreTargets, WeakMap<Btf, CoreCache>>()
+/** Values by what a kernel has and what an object has; each lives as long as both. */
+type PerObject<K extends object, V> = WeakMap<K, WeakMap<Btf, V>>
+
+function perObject<K extends object, V>(all: PerObject<K, V>, key: K, local: Btf, make: () => V): V {
+  const byObject = all.get(key) ?? new WeakMap<Btf, V>()
+  all.set(key, byObject)
+  const value = byObject.get(local) ?? make()
+  byObject.set(local, value)
+  return value
+}
 
 /** The cache of an object, for as long as its targets are used. As in libbpf it is that of all programs. */
-function cacheOf(local: Btf, targets: CoreTargets): CoreCache {
-  const byObject = caches.get(targets) ?? new WeakMap<Btf, CoreCache>()
-  caches.set(targets, byObject)
-  const cache = byObject.get(local) ?? { candidates: new Map(), resolutions: new Map() }
-  byObject.set(local, cache)
-  return cache
-}
+const caches: PerObject<CoreTargets, CoreCache> = new WeakMap()
+
+/**
+ * Resolutions by the types of vmlinux, for later loads of the same object: those that no other relocation and no module
+ * that is loaded later can change, since vmlinux has just one candidate.
+ */
+const lasting: PerObject<Btf, Map<string, Resolution>> = new WeakMap()
 
 /**
  * Candidates by local type. Those that lack what one relocation asks for are not asked again, unless all lack it:
  * later relocations of the same type are about the same kernel type.
  */
-type CandidateCache = Map<number, Candidate[]>
+type CandidateCache = Map<number, Candidates>
+
+interface Candidates {
+  list: readonly Candidate[]
+  /** Whether vmlinux has one and no more, so that nothing can narrow the list. */
+  readonly alone: boolean
+}
 
 /**
  * Applies all relocations of a program. Give the same targets for all programs of an object: what one has looked up the
@@ -87,22 +103,24 @@ export function relocateCore(
   local: Btf,
   targets: CoreTargets,
 ): CoreResult {
-  const { candidates, resolutions } = cacheOf(local, targets)
+  const { candidates, resolutions } = perObject(caches, targets, local, newCache)
   const failures: CoreFailure[] = []
   let source: SourceLine | undefined
   let next = 0
-  const relocated: Instruction[] = []
-  for (const instruction of instructions) {
+  let relocated: Instruction[] | undefined
+  for (let i = 0; i < instructions.length; i++) {
+    const instruction = instructions[i]!
     source = instruction.source ?? source
     const slot = next
     next += slotCount(instruction)
     if (instruction.relocation === undefined) {
-      relocated.push(instruction)
+      relocated?.push(instruction)
       continue
     }
+    relocated ??= instructions.slice(0, i)
     const { relocation, ...copy } = instruction
     const key = `${relocation.kind} ${relocation.typeId} ${relocation.access}`
-    const resolution = resolutions.get(key) ?? resolve(relocation, local, targets, candidates)
+    const resolution = resolutions.get(key) ?? lookUp(key, relocation, local, targets, candidates)
     resolutions.set(key, resolution)
     const reason = 'reason' in resolution ? resolution.reason : patch(copy, resolution)
     if (reason === undefined) {
@@ -113,11 +131,29 @@ export function relocateCore(
     failures.push({ kind, subject: describeAccess(resolution.access), reason, source, slot })
     relocated.push(...poisoned(copy, poisonNumbers.core))
   }
-  return { instructions: relocated, failures }
+  return { instructions: relocated ?? instructions, failures }
 }
 
 /** What a relocation means on this kernel. */
 type Resolution = { access: CoreAccess } & ({ reason: string } | { before: CoreValue; after: CoreValue })
+
+const newResolutions = (): Map<string, Resolution> => new Map()
+const newCache = (): CoreCache => ({ candidates: new Map(), resolutions: newResolutions() })
+
+function lookUp(
+  key: string,
+  relocation: CoreRelocation,
+  local: Btf,
+  targets: CoreTargets,
+  cache: CandidateCache,
+): Resolution {
+  // What needs no kernel does not ask for its types.
+  if (relocation.kind === coreRelocationKinds.type_id_local) return resolve(relocation, local, targets, cache)
+  const known = perObject(lasting, targets.kernel(), local, newResolutions)
+  const resolution = known.get(key) ?? resolve(relocation, local, targets, cache)
+  if (cache.get(relocation.typeId)?.alone) known.set(key, resolution)
+  return resolution
+}
 
 function resolve(
   relocation: CoreRelocation,
@@ -134,7 +170,7 @@ function resolve(
   if (name === '') throw coreError(`${describeType(local, relocation.typeId)} has no name to search for`)
   const matches: { candidate: Candidate; target: CoreAccess; value: CoreValue }[] = []
   const found = candidates(name, relocation.typeId, local, targets, cache)
-  for (const candidate of found) {
+  for (const candidate of found.list) {
     const target = matchAccess(access, candidate)
     if (target !== undefined) matches.push({ candidate, target, value: coreValue(kind, target)! })
   }
@@ -142,7 +178,7 @@ function resolve(
   if (first === undefined) {
     const after = coreValue(kind, undefined)
     if (after !== undefined) return { access, before, after }
-    const missing = found.length === 0 ? describeType(local, relocation.typeId) : describeAccess(access)
+    const missing = found.list.length === 0 ? describeType(local, relocation.typeId) : describeAccess(access)
     return { access, reason: `the kernel has no ${missing}` }
   }
   for (const { target, value } of others) {
@@ -152,10 +188,7 @@ function resolve(
       )
     }
   }
-  cache.set(
-    relocation.typeId,
-    matches.map(({ candidate }) => candidate),
-  )
+  found.list = matches.map(({ candidate }) => candidate)
   return { access, before, after: first.value }
 }
 
@@ -165,16 +198,15 @@ function candidates(
   local: Btf,
   targets: CoreTargets,
   cache: CandidateCache,
-): readonly Candidate[] {
-  let found = cache.get(typeId)
-  if (found === undefined) {
-    const kind = local.kind(typeId)
-    found = candidatesIn(targets.kernel(), name, kind)
-    if (found.length === 0) {
-      for (const module of targets.modules?.() ?? []) found.push(...candidatesIn(module, name, kind))
-    }
-    cache.set(typeId, found)
-  }
+): Candidates {
+  const known = cache.get(typeId)
+  if (known !== undefined) return known
+  const kind = local.kind(typeId)
+  const list = candidatesIn(targets.kernel(), name, kind)
+  const found = { list, alone: list.length === 1 }
+  if (list.length === 0)
+    for (const module of targets.modules?.() ?? []) list.push(...candidatesIn(module, name, kind))
+  cache.set(typeId, found)
   return found
 }
 

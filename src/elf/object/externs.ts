@@ -54,7 +54,7 @@ export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
       undefinedOnes.push(undefinedExtern(name, `nothing defines ${name}; ${NO_BTF}`, binding === 'weak'))
     else symbols.push(symbol)
   }
-  const declared = btf === undefined ? [] : readDeclared(elf, btf, symbols)
+  const declared = btf === undefined || symbols.length === 0 ? [] : readDeclared(elf, btf, symbols)
   return [...declared, ...undefinedOnes]
 }
 

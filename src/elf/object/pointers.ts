@@ -31,11 +31,22 @@ export function findPointers(
   symbols: ObjectSymbols,
   functions: readonly ObjectFunction[],
 ): UndefinedExtern[] {
+  const relocated = elf.sections.filter(
+    each =>
+      each.size > 0 && (symbols.isData(each) || symbols.isArena(each)) && elf.relocations(each).length > 0,
+  )
+  return relocated.length === 0 ? [] : poison(elf, relocated, functions)
+}
+
+/** Makes externs of the variables of these sections that have pointers in them. */
+function poison(
+  elf: ElfFile,
+  relocated: readonly ElfSection[],
+  functions: readonly ObjectFunction[],
+): UndefinedExtern[] {
   const sections = new Map<string, Contents>()
-  for (const section of elf.sections) {
-    if (section.size === 0 || !(symbols.isData(section) || symbols.isArena(section))) continue
+  for (const section of relocated) {
     const pointers = elf.relocations(section).sort((a, b) => a.offset - b.offset)
-    if (pointers.length === 0) continue
     const variables = elf
       .symbolsIn(section)
       .filter(({ type }) => type === 'object')
@@ -43,7 +54,6 @@ export function findPointers(
     sections.set(section.name, { section, variables, pointers })
   }
   const found = new Map<string, UndefinedExtern>()
-  if (sections.size === 0) return []
   for (const { instructions } of functions) {
     for (const instruction of instructions) {
       const { reference } = instruction

@@ -32,6 +32,13 @@ interface FoundFunction extends Pick<NamedSymbol, 'symbol' | 'size'> {
   readonly section: ElfSection
 }
 
+/** The symbols that begin in none of `functions`. */
+function outside(functions: readonly ElfSymbol[], symbols: readonly ElfSymbol[]): readonly ElfSymbol[] {
+  if (symbols.length === 0) return symbols
+  const isCovered = coverage(functions)
+  return symbols.filter(({ value }) => !isCovered(value))
+}
+
 /** Whether an offset lies in one of some symbols that have a size, or where one without begins. */
 function coverage(symbols: readonly ElfSymbol[]): (offset: number) => boolean {
   const sorted = [...symbols].sort((a, b) => a.value - b.value)
@@ -89,10 +96,11 @@ export class ObjectSymbols {
       if (!this.isCode(section)) continue
       const named = elf.symbolsIn(section).filter(each => each.name !== '')
       const typed = named.filter(({ type }) => type === 'func')
-      const isCovered = coverage(typed)
-      const untyped = named.filter(
-        ({ type, binding, value }) =>
-          type === 'notype' && (binding === 'global' || binding === 'weak') && !isCovered(value),
+      const untyped = outside(
+        typed,
+        named.filter(
+          ({ type, binding }) => type === 'notype' && (binding === 'global' || binding === 'weak'),
+        ),
       )
       const own = untyped.length === 0 ? typed : [...typed, ...untyped]
       const starts = own.some(({ size }) => size === 0)

@@ -33,7 +33,6 @@ export function applyCore(
   { btf, targets, poisons, coreFailures }: CoreContext,
 ): readonly Instruction[] {
   if (btf === undefined || targets === undefined) return instructions
-  if (!instructions.some(({ relocation }) => relocation !== undefined)) return instructions
   const { instructions: relocated, failures } = relocateCore(instructions, btf, targets)
   for (const failure of failures) {
     const { slot, kind, subject, reason } = failure

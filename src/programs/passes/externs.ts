@@ -34,13 +34,21 @@ export function resolveExterns(
 ): readonly Instruction[] {
   if (externs === undefined) return instructions
   if (!instructions.some(({ reference }) => reference?.kind === 'extern')) return instructions
+  return putSymbols(instructions, externs, poisons)
+}
+
+function putSymbols(
+  instructions: readonly Instruction[],
+  externs: KernelExterns,
+  poisons: Poisons,
+): readonly Instruction[] {
   const result: Instruction[] = []
   let slot = 0
   for (const instruction of instructions) {
-    const { reference, ...rest } = instruction
-    if (reference?.kind !== 'extern') {
+    if (instruction.reference?.kind !== 'extern') {
       result.push(instruction)
     } else {
+      const { reference, ...rest } = instruction
       const { name, addend } = reference
       const symbol = externs.find(name)
       if (rest.opcode === LDIMM64) {

@@ -33,13 +33,16 @@ export function linkFunctions(
 ): readonly Instruction[] {
   if (functions === undefined) return main
   let linked: Instruction[] | undefined
-  const present = new Set<string>()
-  for (const { symbol } of main) if (symbol !== undefined) present.add(symbol)
+  let present: Set<string> | undefined
+  const isPresent = (name: string): boolean => {
+    present ??= symbolsOf(main)
+    return present.has(name)
+  }
   // The bodies being read, innermost last; not the call stack, which a long chain of functions would overflow.
   const open = [{ body: main, next: 0 }]
   const append = (name: string): void => {
     const body = find(functions, name)
-    present.add(name)
+    present?.add(name)
     linked ??= [...main]
     for (const instruction of body) linked.push(instruction)
     open.push({ body, next: 0 })
@@ -51,8 +54,8 @@ export function linkFunctions(
     if (used === undefined) {
       open.pop()
       const isLast = open.length === 0 && exceptionCallback !== undefined
-      if (isLast && !present.has(exceptionCallback)) append(exceptionCallback)
-    } else if (!present.has(used)) {
+      if (isLast && !isPresent(exceptionCallback)) append(exceptionCallback)
+    } else if (!isPresent(used)) {
       append(used)
     }
   }
@@ -63,6 +66,12 @@ export function linkFunctions(
       ? { ...each, reference: { kind: 'call', name: each.reference.name } as const }
       : each,
   )
+}
+
+function symbolsOf(instructions: readonly Instruction[]): Set<string> {
+  const symbols = new Set<string>()
+  for (const { symbol } of instructions) if (symbol !== undefined) symbols.add(symbol)
+  return symbols
 }
 
 /** Whether an instruction calls an extern that is among the functions: the caller defines it. */

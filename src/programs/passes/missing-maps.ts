@@ -24,7 +24,14 @@ export function poisonMissingMaps(
   instructions: readonly Instruction[],
   { isMissing, poisons }: MissingMapContext,
 ): readonly Instruction[] {
-  if (isMissing === undefined) return instructions
+  return isMissing === undefined ? instructions : poisonMaps(instructions, isMissing, poisons)
+}
+
+function poisonMaps(
+  instructions: readonly Instruction[],
+  isMissing: (map: string) => boolean,
+  poisons: Poisons,
+): readonly Instruction[] {
   const missing = new Map<string, number>()
   const result: Instruction[] = []
   let slot = 0

@@ -26,6 +26,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'syscalls/processes-shim': 'the ends of processes and workers',
   'syscalls/profiler': 'signals that Node.js sends to itself',
   'syscalls/shim': 'the calling convention, which depends on the CPU',
+  'syscalls/workers': 'the ends of workers',
 }
 
 /** Test files among those that need what the host may lack: for the newest kernel. */

@@ -11,10 +11,12 @@ mod nr {
     pub const MUNMAP: i64 = 11;
     pub const FCNTL: i64 = 72;
     pub const EXIT_GROUP: i64 = 231;
+    pub const DUP3: i64 = 292;
 }
 
 #[cfg(target_arch = "aarch64")]
 mod nr {
+    pub const DUP3: i64 = 24;
     pub const FCNTL: i64 = 25;
     pub const CLOSE: i64 = 57;
     pub const EXIT_GROUP: i64 = 94;
@@ -23,6 +25,7 @@ mod nr {
 }
 
 const F_DUPFD_CLOEXEC: i64 = 1030;
+const O_CLOEXEC: i64 = 0o2000000;
 const PROT_READ_WRITE: i64 = 3;
 const MAP_PRIVATE_ANONYMOUS: i64 = 0x22;
 
@@ -70,6 +73,20 @@ pub unsafe fn syscall(nr: i64, args: [i64; 6]) -> i64 {
         options(nostack),
     );
     result
+}
+
+/// Makes a system call that returns a new descriptor, and moves it onto `target`; `target`, or -errno.
+///
+/// # Safety
+/// As `syscall`; `target` is a descriptor of the caller.
+pub unsafe fn syscall_into(target: i64, nr: i64, args: [i64; 6]) -> i64 {
+    let made = syscall(nr, args);
+    if made < 0 {
+        return made;
+    }
+    let moved = syscall(nr::DUP3, [made, target, O_CLOEXEC, 0, 0, 0]);
+    close(made as i32);
+    moved
 }
 
 /// A duplicate of `fd` that is close-on-exec and above 2, or -errno.

@@ -1,5 +1,5 @@
 //! The optional native backend of ebpf-ts. It offers what `src/syscalls/backends/shim.ts` expects: `syscall`,
-//! `syscallAsync`, `addressOf`, `watch` and the operations on a watcher.
+//! `syscallInto`, `syscallAsync`, `addressOf`, `watch` and the operations on a watcher.
 //!
 //! No standard library, no C library, no crates: Node-API and libuv are declared by hand in `node.rs`, and memory
 //! comes in pages from the kernel. It keeps no global state, so every worker thread can load it.
@@ -30,14 +30,15 @@ pub extern "C" fn node_api_module_get_api_version_v1() -> i32 {
 }
 
 /// Of the interface between this file and `src/syscalls/backends/shim.ts`: one more for each change of it.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// # Safety
 /// Called by Node with a valid environment.
 #[no_mangle]
 pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Value {
-    let functions: [(&CStr, Callback); 10] = [
+    let functions: [(&CStr, Callback); 11] = [
         (c"syscall", syscall),
+        (c"syscallInto", syscall_into),
         (c"prepare", prepare),
         (c"syscallAsync", work::syscall_async),
         (c"addressOf", view::address_of),
@@ -52,7 +53,12 @@ pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Va
         let function = node::function(env, name, callback, core::ptr::null_mut());
         node::napi_set_named_property(env, exports, name.as_ptr(), function);
     }
-    node::napi_set_named_property(env, exports, c"version".as_ptr(), node::number(env, VERSION));
+    node::napi_set_named_property(
+        env,
+        exports,
+        c"version".as_ptr(),
+        node::number(env, VERSION),
+    );
     exports
 }
 
@@ -60,10 +66,23 @@ pub unsafe extern "C" fn napi_register_module_v1(env: Env, exports: Value) -> Va
 unsafe extern "C" fn syscall(env: Env, info: node::CallbackInfo) -> Value {
     match arguments::numbers::<7>(env, info) {
         Some([nr, args @ ..]) => node::number(env, kernel::syscall(nr, args)),
-        None => node::throw_type_error(
-            env,
-            c"Cannot make a system call: its arguments must be numbers",
-        ),
+        None => throw_not_numbers(env),
+    }
+}
+
+pub unsafe fn throw_not_numbers(env: Env) -> Value {
+    node::throw_type_error(
+        env,
+        c"Cannot make a system call: its arguments must be numbers",
+    )
+}
+
+/// `syscallInto(target, nr, a0?, ..., a5?)`: makes a call that returns a descriptor, and moves it onto `target` before
+/// the thread can be terminated; `target`, or -errno.
+unsafe extern "C" fn syscall_into(env: Env, info: node::CallbackInfo) -> Value {
+    match arguments::numbers::<8>(env, info) {
+        Some([target, nr, args @ ..]) => node::number(env, kernel::syscall_into(target, nr, args)),
+        None => throw_not_numbers(env),
     }
 }
 

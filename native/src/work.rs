@@ -1,10 +1,11 @@
 //! A system call on a thread of libuv's pool.
 
 use crate::node::{self, AsyncWork, CallbackInfo, Deferred, Env, Status, Value};
-use crate::{arguments, kernel, page};
+use crate::{arguments, kernel, page, throw_not_numbers};
 use core::ffi::c_void;
 
 struct Call {
+    target: i64,
     nr: i64,
     args: [i64; 6],
     result: i64,
@@ -12,15 +13,14 @@ struct Call {
     work: AsyncWork,
 }
 
-/// `syscallAsync(nr, a0?, ..., a5?)`: a promise of the result, or of -errno.
+/// `syscallAsync(target, nr, a0?, ..., a5?)`: a promise of the result, or of -errno. Where `target` is a descriptor and
+/// not -1, the call returns one too, which is moved onto it.
 pub unsafe extern "C" fn syscall_async(env: Env, info: CallbackInfo) -> Value {
-    let Some([nr, args @ ..]) = arguments::numbers::<7>(env, info) else {
-        return node::throw_type_error(
-            env,
-            c"Cannot make a system call: its arguments must be numbers",
-        );
+    let Some([target, nr, args @ ..]) = arguments::numbers::<8>(env, info) else {
+        return throw_not_numbers(env);
     };
     let call = Call {
+        target,
         nr,
         args,
         result: 0,
@@ -54,7 +54,14 @@ pub unsafe extern "C" fn syscall_async(env: Env, info: CallbackInfo) -> Value {
 /// On the pool's thread: no Node-API here.
 unsafe extern "C" fn execute(_: Env, data: *mut c_void) {
     let call = data.cast::<Call>();
-    (*call).result = kernel::syscall((*call).nr, (*call).args);
+    let Call {
+        target, nr, args, ..
+    } = *call;
+    (*call).result = if target < 0 {
+        kernel::syscall(nr, args)
+    } else {
+        kernel::syscall_into(target, nr, args)
+    };
 }
 
 /// Back on the thread of the environment, also while it ends; resolving fails then, and need not succeed.

@@ -104,7 +104,10 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     return Collection.#finish(spec, prepared, programs, cleanup)
   }
 
-  /** Does what `load` does, with the verifier at work on a worker thread. */
+  /**
+   * Does what `load` does, with the verifier at work on a thread of libuv's pool; as {@link Program.loadAsync}. Maps that the
+   * options name may be closed meanwhile.
+   */
   static async loadAsync<S extends CollectionShape>(
     spec: CollectionSpec<S>,
     options: CollectionOptions<NoInfer<S>> = {},

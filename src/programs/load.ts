@@ -19,6 +19,7 @@ import type { AttrFields } from '../syscalls/attr.ts'
 import { attrResult32, bpfUninterrupted, bpfUninterruptedAsync } from '../syscalls/bpf.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import { needsAttachTarget, resolveAttachTarget } from './attach-target.ts'
+import { HeldLoad } from './held-load.ts'
 import { loadError } from './load-error.ts'
 import { loadFields } from './load-fields.ts'
 import type { LoadOptions } from './load-options.ts'
@@ -55,6 +56,12 @@ interface Attempt {
 /** The steps of a load: yields what to pass to `BPF_PROG_LOAD`, is given the result. */
 type LoadSteps = Generator<AttrFields<'prog_load'>, LoadResult, Attempt>
 
+/** Loads a program on this thread, with options of the caller, whose code may run in between. */
+export function loadProgramHeld(program: PreparedProgram, options: LoadOptions): LoadResult {
+  using held = new HeldLoad(program, options)
+  return loadProgram(held.program, held.options)
+}
+
 /** Loads a program on this thread. */
 export function loadProgram(program: PreparedProgram, options: LoadOptions): LoadResult {
   const steps = loadSteps(program, options)
@@ -66,9 +73,10 @@ export function loadProgram(program: PreparedProgram, options: LoadOptions): Loa
   return step.value
 }
 
-/** Loads a program on a worker thread: the verifier may take seconds. */
+/** Loads a program on a thread of libuv's pool: the verifier may take seconds. */
 export async function loadProgramAsync(program: PreparedProgram, options: LoadOptions): Promise<LoadResult> {
-  const steps = loadSteps(program, options)
+  using held = new HeldLoad(program, options)
+  const steps = loadSteps(held.program, held.options)
   try {
     let step = steps.next()
     while (!step.done) {

@@ -15,7 +15,7 @@ import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { programTypeOf } from './attach-target.ts'
 import { type ProgramInfo, readProgramInfo, readTranslated } from './info.ts'
-import { loadProgram, loadProgramAsync } from './load.ts'
+import { loadProgram, loadProgramAsync, loadProgramHeld } from './load.ts'
 import type { LoadOptions } from './load-options.ts'
 import { type PreparedProgram, prepareProgram } from './prepare.ts'
 import type { ProgramSpec } from './spec.ts'
@@ -59,10 +59,15 @@ export class Program implements Disposable {
    * @throws BpfError when it cannot be loaded for another reason, such as a missing capability
    */
   static load(spec: ProgramSpec, options: LoadOptions = {}): Program {
-    return Program.loadPrepared(prepareProgram(spec), options)
+    const program = prepareProgram(spec)
+    const { fd, verifierLog } = loadProgramHeld(program, options)
+    return Program.#loaded(fd, program.spec, verifierLog)
   }
 
-  /** Loads a program on a worker thread: the verifier may take seconds. Throws as `load` does. */
+  /**
+   * Loads a program on a thread of libuv's pool: the verifier may take seconds. Throws as `load` does. What the options
+   * refer to may be closed meanwhile. In a worker thread without the native shim it is loaded on the thread itself.
+   */
   static async loadAsync(spec: ProgramSpec, options: LoadOptions = {}): Promise<Program> {
     return Program.loadPreparedAsync(prepareProgram(spec), options)
   }
@@ -73,7 +78,7 @@ export class Program implements Disposable {
     return Program.#loaded(fd, program.spec, verifierLog)
   }
 
-  /** @internal Does what `loadPrepared` does on a worker thread. */
+  /** @internal Does what `loadPrepared` does on a thread of libuv's pool. */
   static async loadPreparedAsync(program: PreparedProgram, options: LoadOptions): Promise<Program> {
     const { fd, verifierLog } = await loadProgramAsync(program, options)
     return Program.#loaded(fd, program.spec, verifierLog)

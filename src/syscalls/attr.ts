@@ -62,6 +62,23 @@ export const arms = {
   token_create: 'token_create',
 } as const
 
+/** The commands that return a new descriptor. */
+export const makers: ReadonlySet<Command> = new Set<Command>([
+  'map_create',
+  'prog_load',
+  'btf_load',
+  'link_create',
+  'raw_tracepoint_open',
+  'iter_create',
+  'obj_get',
+  'prog_get_fd_by_id',
+  'map_get_fd_by_id',
+  'btf_get_fd_by_id',
+  'link_get_fd_by_id',
+  'enable_stats',
+  'token_create',
+])
+
 /** Fields of a layout, all optional: what is left out is zero. */
 export type FieldsOf<L> = {
   -readonly [K in keyof L as K extends '$size' ? never : K]?:

@@ -6,7 +6,8 @@
 
 import { type Command, commands } from '../abi/generated/enums.ts'
 import { attr } from '../abi/generated/layouts.ts'
-import { type AttrFields, arms, writeAttr } from './attr.ts'
+import { type AttrFields, arms, makers, writeAttr } from './attr.ts'
+import { makeFd, makeFdAsync } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'
 import { allocate, type NativeMemory } from './memory.ts'
 import { nr } from './numbers.ts'
@@ -25,6 +26,9 @@ const referenced: ArrayBufferView[] = []
  *
  * `EINTR` and `EAGAIN` are returned, not retried: only the caller knows whether the command may be repeated.
  *
+ * A descriptor that it returns is the caller's; `OwnedFd.adopt` takes it over. One that a worker thread makes ends with
+ * the thread at the latest, `OwnedFd.release` gives one that stays.
+ *
  * @param command such as `'map_create'`
  * @param fields see {@link AttrFields}
  * @returns what the kernel returned, or -errno; kernel errors never throw
@@ -37,15 +41,18 @@ export function bpf<C extends Command>(command: C, fields: AttrFields<C>): numbe
   space.bytes.fill(0)
   try {
     writeAttr({ view: space.view, addressOf: entry.addressOf, referenced }, arm, fields)
-    return entry.syscall(nr.bpf, commands[command], space.address, arm.$size)
+    return makers.has(command)
+      ? makeFd(entry, nr.bpf, commands[command], space.address, arm.$size)
+      : entry.syscall(nr.bpf, commands[command], space.address, arm.$size)
   } finally {
     referenced.length = 0
   }
 }
 
 /**
- * Makes a `bpf(2)` call on a worker thread, for what may take long. Nothing that the fields refer to may be
- * changed before the promise settles; this call keeps it referenced.
+ * Makes a `bpf(2)` call on a thread of libuv's pool, for what may take long. Nothing that the fields refer to may be
+ * changed before the promise settles, nor a descriptor in them closed; this call keeps memory referenced. In a worker
+ * thread with koffi, calls that return a descriptor are made on the thread itself.
  *
  * @returns the kernel's result or -errno, and the attr with what the kernel wrote into it
  * @throws RangeError or TypeError (as a rejection) when a field's value cannot be written
@@ -61,7 +68,8 @@ export async function bpfAsync<C extends Command>(
   writeAttr({ view: own.view, addressOf: entry.addressOf, referenced: held }, arm, fields)
   inFlight.add(held)
   try {
-    const result = await entry.syscallAsync(nr.bpf, commands[command], own.address, arm.$size)
+    const call = [nr.bpf, commands[command], own.address, arm.$size] as const
+    const result = await (makers.has(command) ? makeFdAsync(entry, ...call) : entry.syscallAsync(...call))
     return { result, attr: own.view }
   } finally {
     inFlight.delete(held)

@@ -4,7 +4,8 @@
  *
  * A worker thread can be terminated at any point, without a word to its JavaScript. Node then closes the
  * descriptors that the thread opened with `node:fs` and did not close. Descriptors from raw system calls get
- * the same care here: one is opened with `node:fs`, and ours takes its place by `dup3(2)`.
+ * the same care here: one is opened with `node:fs` before the call is made, and the backend puts the new one in its
+ * place by `dup3(2)` before the thread can end.
  *
  * @module
  */
@@ -17,6 +18,9 @@ import { nr } from './numbers.ts'
 
 type Kernel = Pick<SyscallEntry, 'syscall'>
 
+/** A system call: its number and arguments. */
+type Call = Parameters<SyscallEntry['syscall']>
+
 /** The most that a descriptor can be: the kernel has them in an `int`. */
 const MOST = 0x7fff_ffff
 
@@ -28,6 +32,37 @@ export function isFd(fd: number): boolean {
   return Number.isInteger(fd) && fd >= 0 && fd <= MOST
 }
 
+/** Descriptors of {@link makeFd} in a worker thread that {@link takeFd} has not been asked for yet. */
+const unclaimed = new Set<number>()
+
+/**
+ * Makes a system call that returns a new descriptor, which ends with this thread, or with the process on the main
+ * thread. Whoever keeps it claims it with {@link takeFd}; whoever does not closes it with {@link closeFd}.
+ *
+ * @returns the descriptor, or -errno
+ */
+export function makeFd(kernel: Pick<SyscallEntry, 'syscall' | 'syscallInto'>, ...call: Call): number {
+  if (isMainThread) return kernel.syscall(...call)
+  const tracked = openTracked()
+  return tracked < 0 ? tracked : claimLater(tracked, kernel.syscallInto(tracked, ...call))
+}
+
+/** As {@link makeFd}, without this thread waiting for the call where the backend can do that. */
+export async function makeFdAsync(
+  kernel: Pick<SyscallEntry, 'syscallAsync' | 'syscallIntoAsync'>,
+  ...call: Call
+): Promise<number> {
+  if (isMainThread) return kernel.syscallAsync(...call)
+  const tracked = openTracked()
+  return tracked < 0 ? tracked : claimLater(tracked, await kernel.syscallIntoAsync(tracked, ...call))
+}
+
+function claimLater(tracked: number, result: number): number {
+  if (result < 0) closeSync(tracked)
+  else unclaimed.add(tracked)
+  return result
+}
+
 /**
  * Duplicates a descriptor onto a new one that ends with this thread, or with the process on the main thread.
  *
@@ -37,6 +72,7 @@ export function duplicateFd(kernel: Kernel, fd: number): number {
   if (isMainThread) return kernel.syscall(nr.fcntl, fd, F_DUPFD_CLOEXEC, 3)
   const tracked = openTracked()
   if (tracked < 0) return tracked
+  // In one step: what is there before and afterwards ends with this thread.
   const result = kernel.syscall(nr.dup3, fd, tracked, O_CLOEXEC)
   if (result < 0) closeSync(tracked)
   return result
@@ -66,7 +102,7 @@ function openTracked(): number {
  * @returns the descriptor to use from now on, or -errno
  */
 export function takeFd(kernel: Kernel, fd: number): number {
-  if (isMainThread && fd > 2) return fd
+  if (isMainThread ? fd > 2 : unclaimed.delete(fd)) return fd
   const taken = duplicateFd(kernel, fd)
   kernel.syscall(nr.close, fd)
   return taken
@@ -80,8 +116,15 @@ export function disownFd(kernel: Kernel, fd: number): number {
   return free
 }
 
-/** Closes a descriptor of {@link takeFd} or {@link duplicateFd}. Linux frees it even where it reports an error. */
+/**
+ * Closes a descriptor of {@link makeFd}, {@link takeFd} or {@link duplicateFd}. Linux frees it even where it reports an
+ * error.
+ */
 export function closeFd(kernel: Kernel, fd: number): void {
-  if (isMainThread) kernel.syscall(nr.close, fd)
-  else closeSync(fd)
+  if (isMainThread) {
+    kernel.syscall(nr.close, fd)
+    return
+  }
+  unclaimed.delete(fd)
+  closeSync(fd)
 }

@@ -8,6 +8,7 @@
 
 import { constants } from 'node:fs'
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_PATH } from '../abi/linux.ts'
+import { makeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { OwnedFd } from './fd.ts'
@@ -49,7 +50,7 @@ export class Directory implements Disposable {
 
   static #openAt(at: number, path: string, flags: number, action: string): Directory {
     const all = O_PATH | O_CLOEXEC | constants.O_DIRECTORY | flags
-    const result = withString(path, address => syscallEntry().syscall(nr.openat, at, address, all, 0))
+    const result = withString(path, address => makeFd(syscallEntry(), nr.openat, at, address, all, 0))
     if (result < 0) throw systemError(action, result, 'openat')
     return new Directory(OwnedFd.adopt(result, `directory ${path}`))
   }

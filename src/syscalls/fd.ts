@@ -49,6 +49,19 @@ export class OwnedFd implements Disposable {
     return new OwnedFd(taken, what)
   }
 
+  /**
+   * A duplicate of a descriptor of the caller, with its own owner.
+   *
+   * @param fd stays the caller's
+   * @param what names it in messages: `'map counters'`
+   * @throws BpfError `EBADF` when it is not open, `EMFILE` when the process has no descriptor left
+   */
+  static copyOf(fd: number, what: string): OwnedFd {
+    const copy = duplicateFd(syscallEntry(), fd)
+    if (copy < 0) throw systemError(`Cannot duplicate ${what}`, copy, 'fcntl(F_DUPFD_CLOEXEC)')
+    return new OwnedFd(copy, what)
+  }
+
   /** The descriptor's number. Throws `ERR_CLOSED` after `close` or `release`. */
   get fd(): number {
     if (this.#fd < 0) throw closedError(this.#what)
@@ -66,9 +79,7 @@ export class OwnedFd implements Disposable {
    * @throws BpfError `ERR_CLOSED`, or `EMFILE` when the process has no descriptor left
    */
   duplicate(): OwnedFd {
-    const copy = duplicateFd(syscallEntry(), this.fd)
-    if (copy < 0) throw systemError(`Cannot duplicate ${this.#what}`, copy, 'fcntl(F_DUPFD_CLOEXEC)')
-    return new OwnedFd(copy, this.#what)
+    return OwnedFd.copyOf(this.fd, this.#what)
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { makeFd } from './descriptor.ts'
 import { syscallEntry } from './entry.ts'
 import { nr } from './numbers.ts'
 
@@ -25,7 +26,7 @@ export function perfEventOpen(
   flags: number,
 ): number {
   const entry = syscallEntry()
-  return entry.syscall(nr.perf_event_open, entry.addressOf(attr), pid, cpu, groupFd, flags)
+  return makeFd(entry, nr.perf_event_open, entry.addressOf(attr), pid, cpu, groupFd, flags)
 }
 
 /**

@@ -23,8 +23,8 @@ import { E2BIG, EINVAL, ENOTSUPP, EOPNOTSUPP } from '../../base/errno.ts'
 import { BtfBuilder } from '../../btf/builder.ts'
 import type { AttrFields } from '../../syscalls/attr.ts'
 import { bpf, bpfUninterrupted } from '../../syscalls/bpf.ts'
+import { closeFd } from '../../syscalls/descriptor.ts'
 import { syscallEntry } from '../../syscalls/entry.ts'
-import { nr } from '../../syscalls/numbers.ts'
 import { raiseMemlockLimit } from '../memlock.ts'
 import { type TokenHandle, withToken } from '../tokens/handle.ts'
 import { kernelVersion } from '../version.ts'
@@ -33,12 +33,9 @@ import type { ProbeAnswer } from './probe.ts'
 /** A token, or none. */
 export type Token = TokenHandle | undefined
 
-/**
- * Closes what a call created, if it did, and returns the call's result. Not with `node:fs`, which warns in worker threads
- * of descriptors that it did not open.
- */
+/** Closes what a call created, if it did, and returns the call's result. */
 export function discard(result: number): number {
-  if (result >= 0) syscallEntry().syscall(nr.close, result)
+  if (result >= 0) closeFd(syscallEntry(), result)
   return result
 }
 

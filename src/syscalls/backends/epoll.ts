@@ -9,7 +9,7 @@
 import { EPOLL_CTL_ADD, EPOLLIN, O_CLOEXEC } from '../../abi/linux.ts'
 import { EPERM } from '../../base/errno.ts'
 import { BpfError } from '../../base/errors.ts'
-import { duplicateFd } from '../descriptor.ts'
+import { closeFd, duplicateFd, makeFd } from '../descriptor.ts'
 import { systemError } from '../errno.ts'
 import { nr } from '../numbers.ts'
 import type { SyscallEntry } from './syscall-entry.ts'
@@ -49,13 +49,16 @@ export class EpollEvents {
  *
  * @throws BpfError `EPERM` for a regular file, `EBADF` for a descriptor that is not open
  */
-export function duplicatePollable(entry: Pick<SyscallEntry, 'syscall' | 'addressOf'>, fd: number): number {
-  const epoll = entry.syscall(nr.epoll_create1, O_CLOEXEC)
+export function duplicatePollable(
+  entry: Pick<SyscallEntry, 'syscall' | 'syscallInto' | 'addressOf'>,
+  fd: number,
+): number {
+  const epoll = makeFd(entry, nr.epoll_create1, O_CLOEXEC)
   if (epoll < 0) throw watchError(fd, epoll, 'epoll_create1')
   const events = new EpollEvents(entry, 1)
   events.set(EPOLLIN, 0)
   const result = entry.syscall(nr.epoll_ctl, epoll, EPOLL_CTL_ADD, fd, events.address)
-  entry.syscall(nr.close, epoll)
+  closeFd(entry, epoll)
   if (result < 0) throw watchError(fd, result, 'epoll_ctl')
   const own = duplicateFd(entry, fd)
   if (own < 0) throw watchError(fd, own, 'fcntl(F_DUPFD_CLOEXEC)')

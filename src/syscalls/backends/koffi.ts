@@ -6,8 +6,9 @@
  */
 
 import { isMainThread } from 'node:worker_threads'
+import { O_CLOEXEC } from '../../abi/linux.ts'
 import { BpfError } from '../../base/errors.ts'
-import { CALL_WORDS } from '../numbers.ts'
+import { CALL_WORDS, nr as numbers } from '../numbers.ts'
 import { findPackage, loadFromPackage } from '../packages.ts'
 import type { SyscallEntry } from './syscall-entry.ts'
 import { EpollLoop } from './watch-epoll.ts'
@@ -41,6 +42,27 @@ export function openKoffi(): SyscallEntry {
     return result === -1 ? -koffi.errno() : result
   }
 
+  const { dup3, close } = numbers
+  const syscallInto: SyscallEntry['syscallInto'] = (
+    target,
+    nr,
+    a0 = 0,
+    a1 = 0,
+    a2 = 0,
+    a3 = 0,
+    a4 = 0,
+    a5 = 0,
+  ) => {
+    // V8 ends a thread where a JavaScript function begins or a loop turns, and nowhere else: no such place lies between
+    // the calls, which are native functions.
+    const made = native(nr, a0, a1, a2, a3, a4, a5)
+    if (made === -1) return -koffi.errno()
+    const moved = native(dup3, made, target, O_CLOEXEC, 0, 0, 0)
+    const result = moved === -1 ? -koffi.errno() : moved
+    native(close, made, 0, 0, 0, 0, 0)
+    return result
+  }
+
   const prepare: SyscallEntry['prepare'] = () => {
     const call = new Uint32Array(CALL_WORDS)
     // The high half is signed, as the arguments are.
@@ -71,18 +93,22 @@ export function openKoffi(): SyscallEntry {
       else waiting.push(run)
     })
 
+  // The pool does not say what it made to a thread that ends meanwhile.
+  const syscallIntoAsync: SyscallEntry['syscallIntoAsync'] = async (...call) => syscallInto(...call)
+
   // uv_poll handles of koffi crash a worker thread that ends before they are closed.
   let epoll: EpollLoop | undefined
   const watch: SyscallEntry['watch'] = (fd, onReadable) => {
-    if (isMainThread) return PollWatcher.open({ syscall, poll: koffi.node.poll, addressOf }, fd, onReadable)
-    epoll ??= new EpollLoop({ syscall, syscallAsync, addressOf })
+    if (isMainThread)
+      return PollWatcher.open({ syscall, syscallInto, poll: koffi.node.poll, addressOf }, fd, onReadable)
+    epoll ??= new EpollLoop({ syscall, syscallInto, syscallAsync, addressOf })
     return epoll.watch(fd, onReadable)
   }
 
   const addressOf: SyscallEntry['addressOf'] = view =>
     view.byteLength === 0 ? 0 : Number(koffi.address(view))
 
-  return { backend: 'koffi', syscall, prepare, syscallAsync, addressOf, watch }
+  return { backend: 'koffi', syscall, syscallInto, syscallIntoAsync, prepare, syscallAsync, addressOf, watch }
 }
 
 function loadKoffi(): typeof import('koffi') {

@@ -16,9 +16,11 @@ import type { FdWatcher, SyscallEntry } from './syscall-entry.ts'
 type Handle = object
 
 /** What `native/src/lib.rs` exports. */
-interface Shim extends Pick<SyscallEntry, 'syscall' | 'syscallAsync' | 'addressOf'> {
+interface Shim extends Pick<SyscallEntry, 'syscall' | 'syscallInto' | 'addressOf'> {
   /** Of the interface between the shim and this file. */
   readonly version: number
+  /** Both asynchronous calls; without a descriptor that the result is moved onto, `target` is -1. */
+  readonly syscallAsync: SyscallEntry['syscallIntoAsync']
   /** Makes the call that is in these 14 words; reads them for as long as it exists. */
   prepare(call: Uint32Array): () => number
   /** An active watcher, or -errno. */
@@ -57,17 +59,19 @@ export function openShim(): SyscallEntry | undefined {
       code: 'ERR_BACKEND',
     })
   }
-  const { syscall, syscallAsync, addressOf } = shim
+  const { syscall, syscallInto, syscallAsync, addressOf } = shim
   return {
     backend: 'shim',
     syscall,
+    syscallInto,
+    syscallIntoAsync: syscallAsync,
     prepare: () => {
       const call = new Uint32Array(CALL_WORDS)
       const make = shim.prepare(call)
       calls.set(make, call)
       return { call, make }
     },
-    syscallAsync,
+    syscallAsync: (number, ...args) => syscallAsync(-1, number, ...args),
     addressOf,
     watch: (fd, onReadable) => {
       const handle = shim.watch(fd, onReadable)
@@ -78,7 +82,7 @@ export function openShim(): SyscallEntry | undefined {
 }
 
 /** Of the interface between the shim and this file: one more for each change of it. */
-const VERSION = 2
+const VERSION = 3
 
 /** Keeps the arguments of prepared calls for as long as they can be made. */
 const calls = new WeakMap<() => number, Uint32Array>()

@@ -37,6 +37,37 @@ export interface SyscallEntry {
    * @returns the result, or -errno
    */
   syscall(nr: number, a0?: number, a1?: number, a2?: number, a3?: number, a4?: number, a5?: number): number
+  /**
+   * Makes a system call that returns a new descriptor, and moves that onto another, close-on-exec, before a worker
+   * thread can be terminated.
+   *
+   * @param target a descriptor of the caller; as it was when the call fails
+   * @returns `target`, or -errno
+   */
+  syscallInto(
+    target: number,
+    nr: number,
+    a0?: number,
+    a1?: number,
+    a2?: number,
+    a3?: number,
+    a4?: number,
+    a5?: number,
+  ): number
+  /**
+   * As `syscallInto`, on a thread of libuv's pool where the end of a worker thread cannot come in between, else on this
+   * thread; as `syscallAsync` otherwise.
+   */
+  syscallIntoAsync(
+    target: number,
+    nr: number,
+    a0?: number,
+    a1?: number,
+    a2?: number,
+    a3?: number,
+    a4?: number,
+    a5?: number,
+  ): Promise<number>
   /** Prepares a system call that is made often: the shim takes 11 ns for each argument of `syscall`. */
   prepare(): PreparedCall
   /**

@@ -11,7 +11,7 @@
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, O_CLOEXEC, O_NONBLOCK } from '../../abi/linux.ts'
 import { EINTR } from '../../base/errno.ts'
 import { closedError } from '../../base/errors.ts'
-import { closeFd, takeFd } from '../descriptor.ts'
+import { closeFd, makeFd, takeFd } from '../descriptor.ts'
 import { systemError } from '../errno.ts'
 import { nr } from '../numbers.ts'
 import { duplicatePollable, EpollEvents } from './epoll.ts'
@@ -27,7 +27,7 @@ const EVENTS_PER_WAIT = 64
 const WAKE_TOKEN = 0
 
 /** What the loop needs of the backend. */
-export type EpollBackend = Pick<SyscallEntry, 'syscall' | 'syscallAsync' | 'addressOf'>
+export type EpollBackend = Pick<SyscallEntry, 'syscall' | 'syscallInto' | 'syscallAsync' | 'addressOf'>
 
 /** The epoll set of a thread and its waits. */
 export class EpollLoop {
@@ -122,7 +122,7 @@ export class EpollLoop {
   }
 
   #make(syscall: 'epoll_create1' | 'eventfd2', a0: number, a1 = 0): number {
-    const fd = this.#backend.syscall(nr[syscall], a0, a1)
+    const fd = makeFd(this.#backend, nr[syscall], a0, a1)
     const taken = fd < 0 ? fd : takeFd(this.#backend, fd)
     if (taken < 0) throw systemError('Cannot watch descriptors', taken, syscall)
     return taken

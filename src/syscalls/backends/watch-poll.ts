@@ -24,7 +24,7 @@ interface PollHandle {
 }
 
 /** What the watcher needs of koffi. */
-export interface PollBackend extends Pick<SyscallEntry, 'syscall' | 'addressOf'> {
+export interface PollBackend extends Pick<SyscallEntry, 'syscall' | 'syscallInto' | 'addressOf'> {
   poll(fd: number, callback: () => void): PollHandle
 }
 

@@ -15,6 +15,7 @@ function fakeKernel(controlsThatWork: number) {
     open,
     addressOf: () => 0x1000,
     syscallAsync: () => new Promise<number>(() => {}),
+    syscallInto: () => 0,
     syscall(number: number, fd = 0): number {
       if (makers.includes(number)) {
         open.add(next)

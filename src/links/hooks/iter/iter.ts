@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closeSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
@@ -88,17 +88,13 @@ const CHUNK = 64 << 10
 function readIterator(linkFd: number): Buffer {
   const result = bpf('iter_create', { link_fd: linkFd })
   if (result < 0) throw failure('Cannot open the iterator', result, 'bpf(BPF_ITER_CREATE)')
-  const fd = OwnedFd.adopt(result, 'iterator').release()
-  try {
-    const chunks: Buffer[] = []
-    for (;;) {
-      const chunk = Buffer.alloc(CHUNK)
-      const length = readChunk(fd, chunk)
-      if (length === 0) return Buffer.concat(chunks)
-      chunks.push(chunk.subarray(0, length))
-    }
-  } finally {
-    closeSync(fd)
+  using iterator = OwnedFd.adopt(result, 'iterator')
+  const chunks: Buffer[] = []
+  for (;;) {
+    const chunk = Buffer.alloc(CHUNK)
+    const length = readChunk(iterator.fd, chunk)
+    if (length === 0) return Buffer.concat(chunks)
+    chunks.push(chunk.subarray(0, length))
   }
 }
 

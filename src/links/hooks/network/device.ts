@@ -9,6 +9,7 @@
 import { AF_UNIX, O_CLOEXEC, SIOCGIFINDEX, SOCK_DGRAM } from '../../../abi/linux.ts'
 import { BpfError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
+import { makeFd } from '../../../syscalls/descriptor.ts'
 import { syscallEntry } from '../../../syscalls/entry.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { allocate } from '../../../syscalls/memory.ts'
@@ -36,7 +37,7 @@ export function deviceIndex(device: Device): number {
   }
   const name = Buffer.from(device)
   if (name.length === 0 || name.length >= NAME_SIZE || name.includes(0)) throw noDevice(device)
-  const made = syscallEntry().syscall(nr.socket, AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0)
+  const made = makeFd(syscallEntry(), nr.socket, AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0)
   if (made < 0) throw failure(`Cannot find network device ${device}`, made, 'socket')
   using socket = OwnedFd.adopt(made, 'socket')
   const request = allocate(IFREQ_SIZE)

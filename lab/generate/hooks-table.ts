@@ -13,7 +13,15 @@ import { type Hook, type SectionDefinition, sectionDefinitions } from '../../src
 const MOST_NAMES = 4
 const SLEEPABLE = '.s'
 
-const COLUMNS = ['what programs attach to', 'function', '`SEC()` names', 'link', 'first Linux'] as const
+const COLUMNS = [
+  'what programs attach to',
+  'function',
+  '`SEC()` names',
+  'program type',
+  'attach type',
+  'link',
+  'first Linux',
+] as const
 
 /** The table, a row for each hook, in the order of the registry. */
 export function hooksTable(): string {
@@ -21,6 +29,8 @@ export function hooksTable(): string {
     hook.attachesTo,
     hook.call === undefined ? '' : `\`${hook.call}\``,
     sectionNames(name, hook.target).join(', ') + sectionNote(hook),
+    enumeratorsOf(name, ({ type }) => type),
+    enumeratorsOf(name, ({ attachType }) => attachType),
     hook.linkType === undefined ? '' : `\`${hook.linkType}\``,
     releases(hook),
   ])
@@ -34,16 +44,32 @@ function sectionNames(hook: Hook, target: string | undefined): string[] {
   const shown = own.filter(
     ({ name }) => !(name.endsWith(SLEEPABLE) && names.has(name.slice(0, -SLEEPABLE.length))),
   )
-  const groups = new Map<string, SectionDefinition[]>()
-  for (const each of shown) {
-    const begin = each.name.split('/')[0]!
-    groups.set(begin, [...(groups.get(begin) ?? []), each])
-  }
-  return [...groups].flatMap(([begin, group]) =>
+  return [...grouped(shown, ({ name }) => name.split('/')[0]!)].flatMap(([begin, group]) =>
     group.length > MOST_NAMES
       ? [`\`${begin}/…\``]
       : group.map(each => `\`${each.name}${suffix(each, target)}\``),
   )
+}
+
+/** Things by how they begin, in their order. */
+function grouped<T>(things: readonly T[], beginOf: (thing: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const each of things) {
+    const begin = beginOf(each)
+    groups.set(begin, [...(groups.get(begin) ?? []), each])
+  }
+  return groups
+}
+
+/** What the programs of a hook are loaded as, each once; many that begin alike as one. */
+function enumeratorsOf(hook: Hook, of: (definition: SectionDefinition) => string | undefined): string {
+  const own = sectionDefinitions.filter(each => each.hook === hook).flatMap(each => of(each) ?? [])
+  const groups = grouped([...new Set(own)], each => each.split('_')[0]!)
+  return [...groups]
+    .flatMap(([begin, group]) =>
+      group.length > MOST_NAMES ? [`\`${begin}_…\``] : group.map(each => `\`${each}\``),
+    )
+    .join(', ')
 }
 
 function suffix({ takesTarget }: SectionDefinition, target: string | undefined): string {

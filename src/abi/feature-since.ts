@@ -86,6 +86,8 @@ export const featureSince = {
   sleepablePrograms: '5.10',
   /** Programs at uprobes that may sleep. */
   sleepableUprobes: '6.0',
+  /** Programs at tracepoints that may sleep: those of the entry and the return of system calls. */
+  sleepableTracepoints: '7.2',
   /** XDP programs for packets of several buffers. */
   xdpFragments: '5.18',
 

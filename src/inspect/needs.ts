@@ -131,7 +131,7 @@ export function programNeeds(
   if ((flags & BPF_F_SLEEPABLE) !== 0 && type !== 'syscall')
     needs.push({
       what: 'a program that sleeps',
-      since: type === 'kprobe' ? featureSince.sleepableUprobes : featureSince.sleepablePrograms,
+      since: sleepableSince(type, given),
     })
   if ((flags & BPF_F_XDP_HAS_FRAGS) !== 0)
     needs.push({ what: 'fragments of packets', since: featureSince.xdpFragments })
@@ -141,6 +141,20 @@ export function programNeeds(
   }
   if (hasLoop(instructions)) found.set('a loop', { what: 'a loop', since: featureSince.loops })
   return [...needs, ...found.values()]
+}
+
+/** First release on which programs of a type may sleep. */
+function sleepableSince(
+  type: ProgramSpec['type'],
+  attachType: ProgramSpec['expectedAttachType'],
+): LinuxRelease {
+  if (type === 'kprobe') return featureSince.sleepableUprobes
+  const atTracepoint =
+    type === 'tracepoint' ||
+    type === 'raw_tracepoint' ||
+    attachType === 'trace_raw_tp' ||
+    attachType === attachTypes.trace_raw_tp
+  return atTracepoint ? featureSince.sleepableTracepoints : featureSince.sleepablePrograms
 }
 
 function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string, ExternSpec>): KernelNeed[] {

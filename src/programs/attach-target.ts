@@ -88,8 +88,8 @@ export function needsTrampoline(spec: ProgramSpec): boolean {
  * @throws BpfError when the kernel has no such function, hook or tracepoint, or it exists twice
  */
 export function resolveAttachTarget(spec: ProgramSpec, token: TokenHandle | undefined): AttachTarget {
-  const name = spec.attachTarget
-  if (name === undefined || name === '') {
+  const name = spec.attachTarget ?? ''
+  if (name === '' && !isMulti(spec)) {
     throw new BpfError(
       `Cannot load program ${describeProgram(spec)}: it has no attach target; set attachTarget`,
       {
@@ -98,6 +98,7 @@ export function resolveAttachTarget(spec: ProgramSpec, token: TokenHandle | unde
     )
   }
   requireTargetKind(spec)
+  if (isMulti(spec)) return multiTarget(spec, name)
   if (spec.attachProgram !== undefined) {
     return targetInProgram(spec, name, spec.attachProgram.fd, token)
   }
@@ -129,6 +130,37 @@ export function resolveAttachTarget(spec: ProgramSpec, token: TokenHandle | unde
 /** Kernels before 5.11 tell no names of BTF objects, and have none of modules. */
 function modulesWithBtf(): Iterable<BtfObject> {
   return features.moduleBtf.probe() === 'no' ? [] : BtfObject.modules()
+}
+
+const MULTI_TYPES: readonly number[] = [
+  attachTypes.trace_fentry_multi,
+  attachTypes.trace_fexit_multi,
+  attachTypes.trace_fsession_multi,
+]
+
+/** Whether a program is attached to many functions, which its link names. Since Linux 7.2. */
+export function isMulti(spec: ProgramSpec): boolean {
+  return programTypeOf(spec) === programTypes.tracing && MULTI_TYPES.includes(attachTypeOf(spec))
+}
+
+/** No function; of `MODULE:PATTERN` the module, whose functions they are. Source: libbpf 1.8 `libbpf_prepare_prog_load`. */
+function multiTarget(spec: ProgramSpec, pattern: string): AttachTarget {
+  if (spec.attachProgram !== undefined) {
+    throw new BpfError(
+      `Cannot load program ${describeProgram(spec)}: programs for many functions run at those of the kernel, not of another program`,
+      { code: 'ERR_INVALID_SPEC' },
+    )
+  }
+  const [moduleName] = splitModule(pattern)
+  if (moduleName === undefined || moduleName === 'vmlinux') return target(0)
+  for (const module of modulesWithBtf()) {
+    if (module.name === moduleName) return target(0, module)
+    module.close()
+  }
+  throw new BpfError(
+    `Cannot load program ${describeProgram(spec)}: module ${moduleName} is not loaded, or has no BTF`,
+    { code: 'ENOENT' },
+  )
 }
 
 /** Attach types that a program type with a target can have. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type ProgramType, programTypes } from '../abi/generated/enums.ts'
+import { attachTypes, type ProgramType, programTypes } from '../abi/generated/enums.ts'
 import { enumName } from '../abi/names.ts'
-import { programTypeSince } from '../abi/since.ts'
+import { attachTypeSince, programTypeSince } from '../abi/since.ts'
 import type { Instruction } from '../asm/instruction.ts'
 import { EINVAL } from '../base/errno.ts'
 import { type BpfError, type BpfErrorOptions, NotSupportedError, withReason } from '../base/errors.ts'
@@ -16,7 +16,7 @@ import { features } from '../kernel/probes/features.ts'
 import { haveProgramType } from '../kernel/probes/have-program-type.ts'
 import type { TokenHandle } from '../kernel/tokens/handle.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
-import { needsTrampoline, programTypeOf } from './attach-target.ts'
+import { attachTypeOf, isMulti, needsTrampoline, programTypeOf } from './attach-target.ts'
 import type { PreparedProgram } from './prepare.ts'
 import { explainVerdict } from './refusal/explain-verdict.ts'
 import { explainSilence } from './refusal/silent-refusal.ts'
@@ -65,7 +65,7 @@ export function loadError(
   }
 
   const source = slot === undefined ? undefined : sourceOfSlot(instructions, slot)
-  const poison = poisons.explain(log)
+  const poison = poisons.explain(log) ?? unknownMulti(spec, log)
   const type = enumName(programTypes, programType)
   const explanation = poison ?? explainVerdict({ log, type, license: spec.license ?? '' })
   const lines = [`${what}: ${base.code}: ${poison ?? reason.join('; ')}`]
@@ -109,6 +109,13 @@ function needsRefusedTrampoline(
 ): boolean {
   if (code !== 'EPERM' && code !== 'ENOTSUPP') return false
   return needsTrampoline(spec) && features.trampoline.probe(token ?? false) === 'no'
+}
+
+/** Kernels that know these attach types want no function; the others want one for every program of the type. */
+function unknownMulti(spec: ProgramSpec, log: string): string | undefined {
+  const type = enumName(attachTypes, attachTypeOf(spec))
+  if (!isMulti(spec) || typeof type !== 'string' || !log.includes('must provide btf_id')) return undefined
+  return `the kernel does not have attach type ${type}, which came with Linux ${attachTypeSince[type]}`
 }
 
 function refusedTrampoline(spec: ProgramSpec, result: number, cause: BpfError): BpfError {

@@ -1,7 +1,7 @@
 /**
  * The one table of `SEC()` names: what each says of a program's type, attach type, flags and hook.
  *
- * Source: libbpf 1.7 `section_defs` in src/libbpf.c, with its rules of `sec_def_matches`.
+ * Source: libbpf 1.8 `section_defs` in src/libbpf.c, with its rules of `sec_def_matches`.
  *
  * @module
  */
@@ -13,11 +13,14 @@ import type { AttachType, ProgramType } from '../abi/generated/enums.ts'
 export type Hook =
   | 'cgroup'
   | 'fentry'
+  | 'fentry_multi'
   | 'fexit'
+  | 'fexit_multi'
   | 'flow_dissector'
   | 'fmod_ret'
   | 'freplace'
   | 'fsession'
+  | 'fsession_multi'
   | 'iter'
   | 'kprobe'
   | 'kprobe_multi'
@@ -108,11 +111,16 @@ const rows: readonly Row[] = [
   ['netkit/peer', 'sched_cls', 'netkit_peer', 'netkit'],
   ['tracepoint+', 'tracepoint', undefined, 'tracepoint'],
   ['tp+', 'tracepoint', undefined, 'tracepoint'],
+  ['tracepoint.s+', 'tracepoint', undefined, 'tracepoint'],
+  ['tp.s+', 'tracepoint', undefined, 'tracepoint'],
   ['raw_tracepoint+', 'raw_tracepoint', undefined, 'raw_tracepoint'],
   ['raw_tp+', 'raw_tracepoint', undefined, 'raw_tracepoint'],
+  ['raw_tracepoint.s+', 'raw_tracepoint', undefined, 'raw_tracepoint'],
+  ['raw_tp.s+', 'raw_tracepoint', undefined, 'raw_tracepoint'],
   ['raw_tracepoint.w+', 'raw_tracepoint_writable', undefined, 'raw_tracepoint'],
   ['raw_tp.w+', 'raw_tracepoint_writable', undefined, 'raw_tracepoint'],
   ['tp_btf+', 'tracing', 'trace_raw_tp', 'tp_btf'],
+  ['tp_btf.s+', 'tracing', 'trace_raw_tp', 'tp_btf'],
   ['fentry+', 'tracing', 'trace_fentry', 'fentry'],
   ['fmod_ret+', 'tracing', 'modify_return', 'fmod_ret'],
   ['fexit+', 'tracing', 'trace_fexit', 'fexit'],
@@ -121,6 +129,12 @@ const rows: readonly Row[] = [
   ['fexit.s+', 'tracing', 'trace_fexit', 'fexit'],
   ['fsession+', 'tracing', 'trace_fsession', 'fsession'],
   ['fsession.s+', 'tracing', 'trace_fsession', 'fsession'],
+  ['fentry.multi+', 'tracing', 'trace_fentry_multi', 'fentry_multi'],
+  ['fentry.multi.s+', 'tracing', 'trace_fentry_multi', 'fentry_multi'],
+  ['fexit.multi+', 'tracing', 'trace_fexit_multi', 'fexit_multi'],
+  ['fexit.multi.s+', 'tracing', 'trace_fexit_multi', 'fexit_multi'],
+  ['fsession.multi+', 'tracing', 'trace_fsession_multi', 'fsession_multi'],
+  ['fsession.multi.s+', 'tracing', 'trace_fsession_multi', 'fsession_multi'],
   ['freplace+', 'ext', undefined, 'freplace'],
   ['lsm+', 'lsm', 'lsm_mac', 'lsm'],
   ['lsm.s+', 'lsm', 'lsm_mac', 'lsm'],

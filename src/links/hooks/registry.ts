@@ -33,6 +33,7 @@ import { fmodRetHook } from './tracing/fmod-ret.ts'
 import { freplaceHook } from './tracing/freplace.ts'
 import { fsessionHook } from './tracing/fsession.ts'
 import { lsmHook } from './tracing/lsm.ts'
+import { trampolineFacts } from './tracing/trampoline.ts'
 import { uprobeHook, uretprobeHook } from './user-probes/uprobe.ts'
 import { uprobeMultiHook, uprobeSessionHook, uretprobeMultiHook } from './user-probes/uprobe-multi.ts'
 
@@ -46,6 +47,27 @@ export const hooks: Readonly<Record<Hook, HookDefinition>> = {
   fexit: fexitHook,
   fsession: fsessionHook,
   fmod_ret: fmodRetHook,
+  fentry_multi: notImplemented({
+    attachesTo: 'the entry of many kernel functions, by trampolines',
+    since: attachTypeSince.trace_fentry_multi,
+    linkType: 'tracing_multi',
+    config: trampolineFacts.config,
+    target: 'PATTERN',
+  }),
+  fexit_multi: notImplemented({
+    attachesTo: 'the return of many kernel functions, by trampolines',
+    since: attachTypeSince.trace_fexit_multi,
+    linkType: 'tracing_multi',
+    config: trampolineFacts.config,
+    target: 'PATTERN',
+  }),
+  fsession_multi: notImplemented({
+    attachesTo: 'the entry and the return of many kernel functions, by trampolines',
+    since: attachTypeSince.trace_fsession_multi,
+    linkType: 'tracing_multi',
+    config: trampolineFacts.config,
+    target: 'PATTERN',
+  }),
   lsm: lsmHook,
   freplace: freplaceHook,
   kprobe: kprobeHook,

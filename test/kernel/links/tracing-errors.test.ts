@@ -1,4 +1,5 @@
 import { BPF_F_SLEEPABLE } from '../../../src/abi/constants.ts'
+import { attachTypeSince } from '../../../src/abi/since.ts'
 import { mov } from '../../../src/asm/alu.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0 } from '../../../src/asm/registers.ts'
@@ -19,7 +20,7 @@ import { KernelSymbols } from '../../../src/symbols/kallsyms.ts'
 import { traceableFunctions } from '../../../src/symbols/traceable.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { callTestFunctions, Recorder } from '../../support/links/recorder.ts'
-import { lacking } from '../../support/programs/features.ts'
+import { lacking, since } from '../../support/programs/features.ts'
 
 const needs = [features.trampoline]
 
@@ -73,6 +74,34 @@ kernelTest('a program of another type that names the attach type', [features.tra
   t.throws(() => fentry(program), {
     code: 'EINVAL',
     message: /: the program is of type kprobe, and must be of tracing or lsm$/,
+  })
+})
+
+const multi = since(attachTypeSince.trace_fentry_multi, 'A program for many functions')
+
+kernelTest('a program for many functions, on a kernel without them', [lacking(multi)], t => {
+  using recorder = new Recorder()
+  const spec = { expectedAttachType: 'trace_fentry_multi', attachTarget: 'bpf_fentry_*' } as const
+  const explanation = 'the kernel does not have attach type trace_fentry_multi, which came with Linux 7.2'
+  const error = t.throws(() => load(recorder, spec), { instanceOf: VerifierError })
+  t.is(error.explanation, explanation)
+  t.true(error.message.includes(explanation))
+})
+
+kernelTest('a program for many functions is loaded without a function', [...needs, multi], t => {
+  using recorder = new Recorder()
+  for (const attachTarget of ['bpf_fentry_*', 'vmlinux:bpf_fentry_*', '']) {
+    using program = load(recorder, { expectedAttachType: 'trace_fentry_multi', attachTarget })
+    t.is(program.type, 'tracing')
+  }
+})
+
+kernelTest('a program for many functions of a module that is not loaded', [], t => {
+  using recorder = new Recorder()
+  const spec = { expectedAttachType: 'trace_fexit_multi', attachTarget: 'no_such_module:f*' } as const
+  t.throws(() => load(recorder, spec), {
+    code: 'ENOENT',
+    message: /: module no_such_module is not loaded, or has no BTF$/,
   })
 })
 

@@ -1,4 +1,6 @@
 import test from 'ava'
+import { BPF_F_SLEEPABLE } from '../../../src/abi/constants.ts'
+import { attachTypes } from '../../../src/abi/generated/enums.ts'
 import { bswap, mov, movsx, sdiv } from '../../../src/asm/alu.ts'
 import { call, callFunction, loadFunction, loadMapValue } from '../../../src/asm/calls.ts'
 import { disassembleInstruction } from '../../../src/asm/disassemble.ts'
@@ -8,6 +10,7 @@ import { atomicAdd, atomicFetchAdd, load, loadAcquire } from '../../../src/asm/m
 import { ADDRESS_SPACE_CAST, classes, jumpOperations, sources } from '../../../src/asm/opcodes.ts'
 import { r1, r2 } from '../../../src/asm/registers.ts'
 import { mapNeeds, programNeeds, summarizeNeeds } from '../../../src/inspect/needs.ts'
+import type { ProgramSpec } from '../../../src/programs/spec.ts'
 
 /** Needs of a socket filter with one instruction, without those of its type. */
 function needsOf(instruction: Instruction): string[] {
@@ -48,6 +51,23 @@ test('what every kernel with BPF has is not a need', t => {
   t.deepEqual(needsOf(exit()), [])
   t.deepEqual(needsOf(atomicAdd('u64', r1, 0, r2)), [])
   t.deepEqual(needsOf(jeq(r1, r2, 3)), [])
+})
+
+test('programs that sleep need the release in which those of their kind may', t => {
+  const sleeps = (spec: Partial<ProgramSpec>): string | undefined =>
+    programNeeds({ type: 'tracing', instructions: [], flags: BPF_F_SLEEPABLE, ...spec }, []).find(
+      ({ what }) => what === 'a program that sleeps',
+    )?.since
+  t.is(sleeps({ expectedAttachType: 'trace_fentry' }), '5.10')
+  t.is(sleeps({ type: 'kprobe' }), '6.0')
+  for (const spec of [
+    { type: 'tracepoint' },
+    { type: 'raw_tracepoint' },
+    { expectedAttachType: 'trace_raw_tp' },
+    { expectedAttachType: attachTypes.trace_raw_tp },
+  ] as const) {
+    t.is(sleeps(spec), '7.2')
+  }
 })
 
 test('attach types that matter only when the program is attached are said so', t => {

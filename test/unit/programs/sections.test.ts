@@ -4,7 +4,7 @@ import { attachTypes, programTypes } from '../../../src/abi/generated/enums.ts'
 import { parseSectionName, sectionDefinitions } from '../../../src/programs/sections.ts'
 
 /**
- * What libbpf 1.7 has in `section_defs`, in its order and in the words of the kernel: pattern, program type, attach
+ * What libbpf 1.8 has in `section_defs`, in its order but for the rows of Linux 7.2, which stand beside their like, and in the words of the kernel: pattern, program type, attach
  * type (`0`: none), and whether programs may sleep (`S`) or handle packets of several buffers (`F`).
  */
 const golden = `
@@ -41,11 +41,16 @@ const golden = `
   netkit/peer               SCHED_CLS               NETKIT_PEER
   tracepoint+               TRACEPOINT              0
   tp+                       TRACEPOINT              0
+  tracepoint.s+             TRACEPOINT              0                       S
+  tp.s+                     TRACEPOINT              0                       S
   raw_tracepoint+           RAW_TRACEPOINT          0
   raw_tp+                   RAW_TRACEPOINT          0
+  raw_tracepoint.s+         RAW_TRACEPOINT          0                       S
+  raw_tp.s+                 RAW_TRACEPOINT          0                       S
   raw_tracepoint.w+         RAW_TRACEPOINT_WRITABLE 0
   raw_tp.w+                 RAW_TRACEPOINT_WRITABLE 0
   tp_btf+                   TRACING                 TRACE_RAW_TP
+  tp_btf.s+                 TRACING                 TRACE_RAW_TP            S
   fentry+                   TRACING                 TRACE_FENTRY
   fmod_ret+                 TRACING                 MODIFY_RETURN
   fexit+                    TRACING                 TRACE_FEXIT
@@ -54,6 +59,12 @@ const golden = `
   fexit.s+                  TRACING                 TRACE_FEXIT             S
   fsession+                 TRACING                 TRACE_FSESSION
   fsession.s+               TRACING                 TRACE_FSESSION          S
+  fentry.multi+             TRACING                 TRACE_FENTRY_MULTI
+  fentry.multi.s+           TRACING                 TRACE_FENTRY_MULTI      S
+  fexit.multi+              TRACING                 TRACE_FEXIT_MULTI
+  fexit.multi.s+            TRACING                 TRACE_FEXIT_MULTI       S
+  fsession.multi+           TRACING                 TRACE_FSESSION_MULTI
+  fsession.multi.s+         TRACING                 TRACE_FSESSION_MULTI    S
   freplace+                 EXT                     0
   lsm+                      LSM                     LSM_MAC
   lsm.s+                    LSM                     LSM_MAC                 S
@@ -124,7 +135,7 @@ const golden = `
 const flagBits: Readonly<Record<string, number>> = { '': 0, S: BPF_F_SLEEPABLE, F: BPF_F_XDP_HAS_FRAGS }
 
 test('the table has the rows of libbpf, in its order', t => {
-  t.is(golden.length, 105)
+  t.is(golden.length, 116)
   t.deepEqual(
     sectionDefinitions.map(({ name, takesTarget }) => name + (takesTarget ? '+' : '')),
     golden.map(({ pattern }) => pattern),
@@ -201,10 +212,10 @@ for (const name of [
   'cgroup/',
   'cgroup_skb',
   'cgroup/skb/x',
-  'tracepoint.s/x',
-  'tp_btf.s/x',
+  'tracepoint.ss/x',
+  'tp_btf.w/x',
   'lsm_cgroup.s/x',
-  'raw_tp.s',
+  'raw_tp.ws',
   'freplace.s/x',
   'syscall.s',
   'syscall/x',

@@ -24,7 +24,9 @@ import { requireCookie } from '../cookie.ts'
 import type { HookDefinition } from '../definition.ts'
 
 /** What the hooks of trampolines have in common. */
-export const trampolineFacts: Pick<HookDefinition, 'linkType' | 'sinceArm64' | 'feature' | 'config'> = {
+export const trampolineFacts: Required<
+  Pick<HookDefinition, 'linkType' | 'sinceArm64' | 'feature' | 'config'>
+> = {
   linkType: 'tracing',
   sinceArm64: featureSince.trampolineArm64,
   feature: features.trampoline,

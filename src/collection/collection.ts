@@ -15,7 +15,8 @@ import type { RecordsOptions } from '../readers/record-stream.ts'
 import { RingBuffer, type RingBufferOptions } from '../readers/ring-buffer.ts'
 import { type Attachments, type AttachOptions, attachAll } from './attach.ts'
 import { Cleanup } from './cleanup.ts'
-import { type CollectionOptions, fillPrograms, type Prepared, prepare } from './load.ts'
+import { bindConstants, fillPrograms } from './finish.ts'
+import { type CollectionOptions, type Prepared, prepare } from './load.ts'
 import { Named, type NamedTypes } from './named.ts'
 import type {
   CollectionShape,
@@ -128,6 +129,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     cleanup: Cleanup,
   ): Collection<S> {
     fillPrograms(spec, prepared.maps, programs)
+    bindConstants(prepared.maps, programs)
     const collection = new Collection(spec, prepared, programs)
     cleanup.release()
     // The kernel keeps the BTF for as long as maps and programs use it.

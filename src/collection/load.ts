@@ -21,14 +21,15 @@ import { createdSpec } from '../maps/create/created-spec.ts'
 import type { CreateMapOptions } from '../maps/create/options.ts'
 import { mapKind } from '../maps/kinds.ts'
 import { BpfMap } from '../maps/map.ts'
-import type { MapContent, MapSpec } from '../maps/spec.ts'
+import type { MapSpec } from '../maps/spec.ts'
 import { isKconfig } from '../programs/extern-spec.ts'
 import { withoutTypes } from '../programs/load-error.ts'
 import type { LoadOptions } from '../programs/load-options.ts'
 import { KernelExterns } from '../programs/passes/kernel-externs.ts'
 import { type PreparedProgram, prepareProgram } from '../programs/prepare.ts'
-import type { Program } from '../programs/program.ts'
 import type { Cleanup } from './cleanup.ts'
+import { enlargedMap, enlargedTypes } from './enlarged.ts'
+import { isProgram } from './finish.ts'
 import { type Kconfig, kconfigValues } from './kconfig.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
 import type { CollectionShape, ShapeNames } from './shape.ts'
@@ -109,17 +110,18 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
     new KernelExterns(spec.externs, spec.btf, undefined, definedExterns(spec, options)),
   )
   const prepared = preparePrograms(spec, options, structOps, externs)
+  const btf = spec.btf === undefined ? undefined : enlargedTypes(spec.btf, spec.maps.values())
   const loaded =
-    spec.btf === undefined
+    btf === undefined
       ? undefined
       : loadTypes(
-          spec.btf,
+          btf,
           prepared.map(([, program]) => program.spec.instructions),
           token,
         )
   const [types, refusal] = loaded instanceof BpfError ? [undefined, loaded] : [loaded, undefined]
   if (types !== undefined) cleanup.add(types)
-  const maps = createMaps(spec, options, { types, refusal, structOps: structOps.images }, cleanup)
+  const maps = createMaps(spec, options, { btf, types, refusal, structOps: structOps.images }, cleanup)
   const { fdArray } = externs
   const programs = prepared.map(([name, program]): Prepared['programs'][number] => {
     const loadOptions: LoadOptions = { maps: map => maps.get(map), token }
@@ -189,8 +191,13 @@ function coreTargets(given: Btf | string | undefined): CoreTargets {
 }
 
 /** The maps of a spec, that of the kernel's configuration with its values. */
-function mapSpecs(spec: CollectionSpec, { kconfig, maps = {} }: CollectionOptions): [string, MapSpec][] {
-  return [...spec.maps].map(([name, map]) => {
+function mapSpecs(
+  spec: CollectionSpec,
+  { kconfig, maps = {} }: CollectionOptions,
+  btf: Btf | undefined,
+): [string, MapSpec][] {
+  return [...spec.maps].map(([name, described]) => {
+    const map = enlargedMap(described, btf)
     const options = name === KCONFIG_SECTION ? [...spec.externs.values()].filter(isKconfig) : []
     if (options.length === 0 || Object.hasOwn(maps, name)) return [name, map]
     const size = map.valueSize ?? 0
@@ -201,6 +208,8 @@ function mapSpecs(spec: CollectionSpec, { kconfig, maps = {} }: CollectionOption
 
 /** What maps need of the kernel's types and of the object's. */
 interface MapTypes {
+  /** The object's types, with the arrays of sections that were made larger. */
+  readonly btf: Btf | undefined
   readonly types: LoadedTypes | undefined
   /** Why the kernel does not have the object's types. */
   readonly refusal: BpfError | undefined
@@ -217,7 +226,9 @@ function createMaps(
   const given = options.maps ?? {}
   for (const name of [...Object.keys(given), ...Object.keys(options.innerMaps ?? {})]) spec.maps.get(name)
   // Maps of maps come last: their contents are the other maps.
-  const ordered = mapSpecs(spec, options).sort(([, a], [, b]) => Number(hasMaps(a)) - Number(hasMaps(b)))
+  const ordered = mapSpecs(spec, options, types.btf).sort(
+    ([, a], [, b]) => Number(hasMaps(a)) - Number(hasMaps(b)),
+  )
   for (const [name, map] of ordered) {
     if (map.autocreate === false) continue
     const replacement = Object.hasOwn(given, name) ? given[name] : undefined
@@ -275,26 +286,5 @@ function createMap(
   } catch (error) {
     if (refusal === undefined || !(error instanceof BpfError) || error.errno !== EINVAL) throw error
     throw withReason(error, withoutTypes(refusal))
-  }
-}
-
-type ProgramContent = MapContent & { value: { program: string } }
-
-function isProgram(content: MapContent): content is ProgramContent {
-  return !(content.value instanceof Uint8Array) && 'program' in content.value
-}
-
-/** Puts loaded programs where the contents of program arrays name them; those not loaded are left out. */
-export function fillPrograms(
-  spec: CollectionSpec,
-  maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
-  programs: ReadonlyMap<string, Program>,
-): void {
-  for (const [name, { contents }] of spec.maps) {
-    for (const content of contents ?? []) {
-      if (!isProgram(content)) continue
-      const program = programs.get(content.value.program)
-      if (program !== undefined) maps.get(name)?.bytes().set(content.key, program)
-    }
   }
 }

@@ -160,7 +160,14 @@ class MapFitter {
       const index = type.members.findIndex(({ name }) => name === member.name)
       const target = type.members[index]
       if (target === undefined) {
-        // Older kernels lack members that an object may do without; a program there is never called.
+        // Older kernels lack members that an object may do without: those that are not set.
+        if (program !== undefined) {
+          throw this.#unsupported(
+            member,
+            `which is set to program ${program} and which the kernel does not have`,
+            `delete it from programs of the map's spec to load without`,
+          )
+        }
         if (bytes.some(byte => byte !== 0))
           throw this.#unsupported(member, 'which the kernel does not have, and it is not zero')
         continue
@@ -213,8 +220,12 @@ class MapFitter {
     return new BpfError(`Cannot create map ${this.#map.name}: ${reason}`, { code: 'ERR_INVALID_SPEC' })
   }
 
-  #unsupported(member: BtfMember, what: string): NotSupportedError {
-    return new NotSupportedError(`Member ${member.name} of map ${this.#map.name}, ${what},`)
+  #unsupported(member: BtfMember, what: string, hint?: string): NotSupportedError {
+    return new NotSupportedError(
+      `Member ${member.name} of map ${this.#map.name}, ${what},`,
+      undefined,
+      hint === undefined ? {} : { hint },
+    )
   }
 }
 

@@ -8,11 +8,12 @@ import { type ByteOrder, hostByteOrder } from '../base/bytes.ts'
 import type { Codec } from '../base/codec.ts'
 import type { Scalar } from '../base/codecs.ts'
 import { BpfError } from '../base/errors.ts'
-import { btfCodec } from '../btf/codec/codec.ts'
 import type { BtfInput } from '../btf/codec/value.ts'
 import type { DataVariable } from '../elf/object/data.ts'
 import { KCONFIG_SECTION } from '../elf/object/externs.ts'
 import type { MapSpec } from '../maps/spec.ts'
+import { isEnlarged, padded } from './enlarged.ts'
+import { VariableType } from './variable-type.ts'
 
 /**
  * A global variable: its place in the initial contents of its section's map, which `set` changes.
@@ -27,8 +28,6 @@ export class VariableSpec<T = unknown, W = BtfInput<T>> {
   readonly sectionName: string
   /** Bytes from the start of the section. */
   readonly offset: number
-  /** Bytes. */
-  readonly size: number
   /** Whether it is in `.rodata` or `.kconfig`: programs and the verifier count on its value. */
   readonly constant: boolean
   /** BTF type of the value, in the object's BTF; 0 when it has none. */
@@ -36,19 +35,37 @@ export class VariableSpec<T = unknown, W = BtfInput<T>> {
   readonly #variable: DataVariable
   readonly #map: MapSpec
   readonly #byteOrder: ByteOrder
-  #codec: Codec<T, W> | undefined
+  /** What it is in a section of `#typedSize` bytes. */
+  #type: VariableType<T, W> | undefined
+  #typedSize: number | undefined
 
   /** @internal */
   constructor(variable: DataVariable, map: MapSpec, byteOrder: ByteOrder) {
     this.name = variable.name
     this.sectionName = variable.sectionName
     this.offset = variable.offset
-    this.size = variable.size
     this.constant = map.freeze === true
     this.typeId = variable.typeId
     this.#variable = variable
     this.#map = map
     this.#byteOrder = byteOrder
+  }
+
+  /** @internal What it is now: a section that is made larger changes the array at its end. */
+  get type(): VariableType<T, W> {
+    const { valueSize } = this.#map
+    if (this.#type === undefined || valueSize !== this.#typedSize) {
+      this.#type = isEnlarged(this.#map)
+        ? VariableType.enlarged(this.#variable, this.#map)
+        : VariableType.of(this.#variable, this.#map)
+      this.#typedSize = valueSize
+    }
+    return this.#type
+  }
+
+  /** Bytes. The array at the end of a section has as many elements as fit `valueSize` of the section's map. */
+  get size(): number {
+    return this.type.size
   }
 
   /** The same variable of a copy of its map. */
@@ -60,32 +77,26 @@ export class VariableSpec<T = unknown, W = BtfInput<T>> {
    * Reads and writes values, through BTF; `undefined` when the variable has no type.
    *
    * @throws BpfError `ERR_INVALID_SPEC` when the type is larger than the variable
+   * @throws ObjectFileError when values of the type cannot be decoded, such as an array of more than 1,048,576 elements
    */
   get codec(): Codec<T, W> | undefined {
-    const { typeId } = this.#variable
-    const { btf } = this.#map
-    if (typeId === 0 || btf === undefined) return undefined
-    const size = btf.sizeOf(typeId)
-    if (size > this.size) {
-      throw new BpfError(
-        `Cannot reach variable ${this.name}: it has ${this.size} bytes, and its type ${size}`,
-        { code: 'ERR_INVALID_SPEC' },
-      )
-    }
-    // The shape says that the BTF has these types.
-    this.#codec ??= btfCodec(btf, typeId) as Codec<unknown> as Codec<T, W>
-    return this.#codec
+    return this.type.codec
   }
 
   /** The variable's bytes in the initial contents, for reading and writing. */
   get bytes(): Uint8Array {
-    const value = this.#map.contents?.[0]?.value
-    if (!(value instanceof Uint8Array) || this.offset + this.size > value.length) {
+    const content = this.#map.contents?.[0]
+    let value = content?.value
+    const end = this.offset + this.size
+    const { valueSize = 0 } = this.#map
+    if (content !== undefined && value instanceof Uint8Array && end > value.length && end <= valueSize)
+      content.value = value = padded(value, valueSize)
+    if (!(value instanceof Uint8Array) || end > value.length) {
       throw new BpfError(`Cannot reach variable ${this.name}: map ${this.#map.name} has other contents now`, {
         code: 'ERR_INVALID_SPEC',
       })
     }
-    return value.subarray(this.offset, this.offset + this.size)
+    return value.subarray(this.offset, end)
   }
 
   /** The initial value, decoded through BTF; a copy of the bytes when it has no type. */

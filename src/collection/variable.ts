@@ -4,17 +4,18 @@
  * @module
  */
 
-import { featureSince } from '../abi/feature-since.ts'
 import type { Codec } from '../base/codec.ts'
 import { type Cell, type Scalar, scalarOf, u8, u16, u32, u64 } from '../base/codecs.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { BpfError } from '../base/errors.ts'
 import type { BtfInput } from '../btf/codec/value.ts'
 import type { BpfMap } from '../maps/map.ts'
 import { checkedVariable, encodeVariable, type VariableSpec } from './variable-spec.ts'
+import type { VariableType } from './variable-type.ts'
 
 /**
  * A live global variable. Access is a plain memory access: no system call, no lock (5.5). Those in an arena (6.9) are
- * copied instead, which takes some system calls.
+ * copied instead, which takes some system calls, and so are those in a section that user space cannot map: one with static
+ * variables alone, one with a lock, timer, kptr, list or tree in it, and every one before 5.5. These can only be read.
  *
  * @typeParam T what it reads as; `unknown` without a shape
  * @typeParam W what can be written; `never` for a constant
@@ -31,30 +32,41 @@ export class Variable<T = unknown, W = BtfInput<T>> {
   readonly #offset: number
   readonly #map: BpfMap<unknown, unknown>
   readonly #inArena: boolean
-  readonly #codec: Codec<T, never> | undefined
+  readonly #type: VariableType<T, W>
+  /** Whether the following is known; before the first use it is not. */
+  #isSeen = false
+  #codec: Codec<T, never> | undefined
   /** For a number in mapped memory. */
-  readonly #scalar: Scalar | undefined
+  #scalar: Scalar | undefined
+  #isMapped = false
   #cell: Cell | undefined
   #view: DataView | undefined
   /** Where a value of several parts is encoded first. */
   #encoded: DataView<ArrayBuffer> | undefined
 
   /** @internal */
-  constructor(spec: VariableSpec<T>, map: BpfMap<unknown, unknown>) {
+  constructor(spec: VariableSpec<T, W>, map: BpfMap<unknown, unknown>) {
     this.name = spec.name
     this.sectionName = spec.sectionName
-    this.size = spec.size
+    this.#type = spec.type
+    this.size = this.#type.size
     this.constant = spec.constant
     this.#offset = spec.offset
     this.#map = map
     this.#inArena = map.type === 'arena'
-    this.#codec = spec.codec
-    const { codec, offset, size } = spec
-    const isElement = codec?.size === size && offset % size === 0 && !this.#inArena
-    this.#scalar = isElement ? scalarOf(codec) : undefined
   }
 
-  /** The variable's bytes in shared memory, zeros once the collection is closed; in an arena, a copy of them. */
+  /** Finds out how to reach it, at the first use: most variables are never asked for. */
+  #see(): void {
+    const { codec } = this.#type
+    this.#isMapped = !this.#inArena && this.#map.memory() !== undefined
+    this.#codec = codec
+    const isElement = codec?.size === this.size && this.#offset % this.size === 0
+    this.#scalar = isElement && this.#isMapped ? scalarOf(codec) : undefined
+    this.#isSeen = true
+  }
+
+  /** The variable's bytes in shared memory, zeros once the collection is closed; where it is copied, a copy of them. */
   get bytes(): Uint8Array {
     const { buffer, byteOffset, byteLength } = this.#memory()
     return new Uint8Array(buffer, byteOffset, byteLength)
@@ -63,9 +75,10 @@ export class Variable<T = unknown, W = BtfInput<T>> {
   /**
    * Reads the value, decoded through BTF; a copy of the bytes when it has no type.
    *
-   * @throws NotSupportedError when the kernel cannot map it into memory (before 5.5)
+   * @throws ObjectFileError when values of its type cannot be decoded, as `VariableSpec.codec` says; use `bytes`
    */
   get(): T {
+    if (!this.#isSeen) this.#see()
     if (this.#scalar !== undefined) return this.#cellOf(this.#scalar)[0] as T
     return this.#codec === undefined ? (this.bytes.slice() as T) : this.#codec.decode(this.#memory(), 0)
   }
@@ -73,7 +86,7 @@ export class Variable<T = unknown, W = BtfInput<T>> {
   /**
    * Writes the value, encoded through BTF; bytes when it has no type.
    *
-   * @throws BpfError `ERR_READ_ONLY` when the variable is constant
+   * @throws BpfError `ERR_READ_ONLY` when the variable is constant, `ERR_NOT_MAPPED` when its section cannot be mapped
    * @throws TypeError or RangeError when the value does not fit the type
    */
   set(value: W): void {
@@ -82,8 +95,15 @@ export class Variable<T = unknown, W = BtfInput<T>> {
         code: 'ERR_READ_ONLY',
       })
     }
+    if (!this.#isSeen) this.#see()
     if (this.#inArena) {
       this.#map.arena().write(this.#offset, this.#bytesOf(value))
+    } else if (!this.#isMapped) {
+      // All that the kernel writes is the whole section.
+      throw new BpfError(
+        `Cannot set variable ${this.name}: section ${this.sectionName} is not in memory, and writing all of it would undo what programs write meanwhile; set it before loading`,
+        { code: 'ERR_NOT_MAPPED' },
+      )
     } else if (this.#scalar !== undefined) {
       const stored = checkedVariable(this.name, this.#scalar, value)
       this.#cellOf(this.#scalar)[0] = stored
@@ -120,13 +140,21 @@ export class Variable<T = unknown, W = BtfInput<T>> {
     if (this.#inArena) return new DataView(this.#map.arena().read(this.#offset, this.size).buffer)
     if (this.#view === undefined || this.#map.closed) {
       const memory = this.#map.memory()
-      if (memory === undefined)
-        throw new NotSupportedError(`Memory of variable ${this.name}`, featureSince.mmapableMaps)
+      if (memory === undefined) return this.#copied()
       this.#view = new DataView(memory.buffer, this.#offset, this.size)
     }
     return this.#view
   }
+
+  /** What a look-up says. */
+  #copied(): DataView {
+    const { buffer, byteOffset } = this.#map.bytes().get(FIRST)!
+    return new DataView(buffer, byteOffset + this.#offset, this.size)
+  }
 }
+
+/** The key of a section. */
+const FIRST = new Uint8Array(4)
 
 /** Access to as many bytes as a register has, by their number. */
 const registers: ReadonlyMap<number, Scalar['cell'] | undefined> = new Map(

@@ -36,7 +36,7 @@ import {
   sources,
 } from '../asm/opcodes.ts'
 import { mapKind } from '../maps/kinds.ts'
-import type { MapSpec } from '../maps/spec.ts'
+import { isDataSection, type MapSpec } from '../maps/spec.ts'
 import type { ExternSpec } from '../programs/extern-spec.ts'
 import type { ProgramSpec } from '../programs/spec.ts'
 
@@ -90,7 +90,7 @@ export function mapNeeds(spec: MapSpec): KernelNeed[] {
   if ((flags & BPF_F_RDONLY_PROG) !== 0)
     needs.push({ what: 'a map that programs only read', since: featureSince.readOnlyMaps })
   // The loader does without it for global data; and an arena always has it.
-  if ((flags & BPF_F_MMAPABLE) !== 0 && !spec.name.startsWith('.') && mapKind(spec.type).mappable === true)
+  if ((flags & BPF_F_MMAPABLE) !== 0 && !isDataSection(spec) && mapKind(spec.type).mappable === true)
     needs.push({ what: 'a map in the memory of a process', since: featureSince.mmapableMaps })
   if ((flags & BPF_F_INNER_MAP) !== 0)
     needs.push({ what: 'inner maps of different sizes', since: featureSince.innerMapFlag })

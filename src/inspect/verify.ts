@@ -17,7 +17,7 @@ import type { CollectionSpec } from '../collection/spec.ts'
 import { haveMapType } from '../kernel/probes/have-map-type.ts'
 import { haveProgramType } from '../kernel/probes/have-program-type.ts'
 import { VerifierError } from '../programs/verifier-error.ts'
-import { formatSourceLine } from '../programs/verifier-log.ts'
+import { formatSourceLine, verifierLogLines, withOwnStatistics } from '../programs/verifier-log.ts'
 import { aloneSpec } from './alone.ts'
 
 /** What the verifier counted (5.2). */
@@ -117,7 +117,7 @@ export function verifyProgram(
 
 function load(spec: CollectionSpec, name: string, logLevel: number, options: VerifyOptions): string {
   using collection = Collection.load(spec, { ...options, logLevel })
-  // A struct_ops program for a member that the kernel lacks is left out, which is not a failure.
+  // A struct_ops program that no map names is left out, which is not a failure.
   return collection.programs.has(name) ? collection.programs.get(name).verifierLog : ''
 }
 
@@ -151,11 +151,10 @@ function verifierRefusal(error: VerifierError): Refusal {
 }
 
 function excerptOf(log: string): string[] {
-  const lines = log.split('\n').filter(line => line.trim() !== '' && !STATISTICS_LINE.test(line))
-  return lines.slice(-EXCERPT)
+  return verifierLogLines(log)
+    .filter(line => line !== '')
+    .slice(-EXCERPT)
 }
-
-const STATISTICS_LINE = /^(processed \d+ insns|verification time \d+ usec|stack depth \d|mark_precise: )/
 
 /** It did not come to the verifier. */
 function otherRefusal({ code, message }: BpfError, spec: CollectionSpec, type: string | number): Refusal {
@@ -204,9 +203,11 @@ function isName<T extends EnumTable>(table: T, value: string | number): value is
 /**
  * Reads what the verifier counted from its log.
  *
+ * @param text the log
  * @returns `null` when the log does not tell: statistics were not asked for, or the kernel is older than 5.2
  */
-export function parseStatistics(log: string): VerifierStatistics | null {
+export function parseStatistics(text: string): VerifierStatistics | null {
+  const log = withOwnStatistics(text)
   const counts = /^processed (\d+) insns .* total_states (\d+) peak_states (\d+)/m.exec(log)
   if (counts === null) return null
   const [, instructions, states, peakStates] = counts.map(Number)

@@ -17,8 +17,10 @@ export interface MapContent {
 
 /** A plain, editable description of a map. */
 export interface MapSpec {
-  /** Name; the kernel keeps 15 bytes of it. */
+  /** Name; the kernel keeps 15 bytes of it, unless it is given another. */
   name: string
+  /** Name that the kernel is given. An object's data sections have one: `'my_agent.bss'`. Default: `name`. */
+  kernelName?: string
   /** Map type, or its number when the tables do not know it yet. */
   type: MapType | number
   /** Bytes of a key; 0 where the type has none. Default: the size that the type demands. */
@@ -71,6 +73,11 @@ export interface MapSpec {
 /** Whether a name is one step of a path below a directory; names come from object files. */
 export function isPathStep(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
+}
+
+/** Whether a map of an object holds its variables: such maps have the name of a section, others that of a C variable. */
+export function isDataSection({ name }: Pick<MapSpec, 'name'>): boolean {
+  return name.startsWith('.')
 }
 
 /** A deep copy that can be edited alone; `btf` is shared, since it is immutable. */

@@ -31,14 +31,28 @@ const INSTRUCTION = /^(\d+): \(([0-9a-f]{2})\) (.*)$/
  */
 const NEEDS_CONTEXT = /^(\t|\s{2,}|R\d|invalid bpf_context access|Invalid member|.*vlen != )/
 
-/** Finds the deciding lines of a log. */
-export function summarizeVerifierLog(log: string): VerifierSummary {
-  const lines = log
+/** Where statistics follow a message of the verifier that does not end its line. */
+const GLUED = /(?<=[^\n])(?=verification time \d+ usec$|processed \d+ insns \(limit \d)/gm
+
+/** A log with its statistics on lines of their own: not every message of the verifier ends its line. */
+export function withOwnStatistics(log: string): string {
+  return log.replace(GLUED, '\n')
+}
+
+/** The lines of a log, without the statistics at its end. */
+export function verifierLogLines(log: string): string[] {
+  const lines = withOwnStatistics(log)
     .replaceAll('\0', '')
     .split('\n')
     .map(line => line.trimEnd())
-  let end = lines.length
-  while (end > 0 && STATISTICS.test(lines[end - 1]!)) end--
+  while (lines.length > 0 && STATISTICS.test(lines.at(-1)!)) lines.pop()
+  return lines
+}
+
+/** Finds the deciding lines of a log. */
+export function summarizeVerifierLog(log: string): VerifierSummary {
+  const lines = verifierLogLines(log)
+  const end = lines.length
 
   const summary: VerifierSummary = { reason: [] }
   let at = end - 1

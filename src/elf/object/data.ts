@@ -15,7 +15,11 @@ import type { ElfFile } from '../file.ts'
 import { sectionTypes } from '../format.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
+import { dataMapName } from './data-map-name.ts'
 import { placeStatics } from './statics.ts'
+
+/** How the names of sections of constants begin. */
+export const CONSTANTS = '.rodata'
 
 /** Where a global variable lies. */
 export interface DataVariable {
@@ -50,17 +54,32 @@ export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined)
   value.set(elf.data(section))
   const spec: MapSpec = {
     name: section.name,
+    kernelName: dataMapName(elf.file, section.name),
     type: 'array',
     keySize: 4,
     valueSize: section.size,
     maxEntries: 1,
-    flags: BPF_F_MMAPABLE | (constant ? BPF_F_RDONLY_PROG : 0),
+    flags: (isShared(elf, section, btf) ? BPF_F_MMAPABLE : 0) | (constant ? BPF_F_RDONLY_PROG : 0),
     contents: [{ key: new Uint8Array(4), value }],
     freeze: constant,
   }
   const typeId = btf?.find(section.name, 'datasec')
   if (btf !== undefined && typeId !== undefined) Object.assign(spec, { btf, valueTypeId: typeId })
   return spec
+}
+
+/**
+ * Whether a section's map is for user space to map: one with static variables alone is the object's own, and may hold what
+ * user space must not write, such as locks. Source: libbpf `map_is_mmapable`.
+ */
+function isShared(elf: ElfFile, section: ElfSection, btf: Btf | undefined): boolean {
+  const types = btf?.findType('datasec', section.name)
+  if (btf === undefined || types === undefined)
+    return elf.symbolsIn(section).some(({ type, binding }) => type === 'object' && binding !== 'local')
+  return types.variables.some(each => {
+    const variable = btf.type(each.type)
+    return variable.kind === 'var' && variable.linkage !== 'static'
+  })
 }
 
 function checkSize(elf: ElfFile, section: ElfSection): void {
@@ -75,7 +94,7 @@ function tooLarge(elf: ElfFile, section: ElfSection, size: number): Error {
 
 /** Whether programs must not write to a section's variables. */
 export function isConstant({ name }: { name: string }): boolean {
-  return name.startsWith('.rodata')
+  return name.startsWith(CONSTANTS)
 }
 
 /** The variables of a data section: those with BTF, then global ones that have only a symbol. */

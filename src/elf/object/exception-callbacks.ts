@@ -11,14 +11,17 @@ import type { Btf } from '../../btf/btf.ts'
 
 const TAG = 'exception_callback:'
 
-/** Names of exception callbacks by the name of the program that has the tag. */
-export function readExceptionCallbacks(btf: Btf | undefined): ReadonlyMap<string, string> {
-  const callbacks = new Map<string, string>()
+/**
+ * Names of exception callbacks by the BTF id of the function that has the tag; `undefined` for a function with several, which
+ * the verifier refuses, as it does a callback that is not global.
+ */
+export function readExceptionCallbacks(btf: Btf | undefined): ReadonlyMap<number, string | undefined> {
+  const callbacks = new Map<number, string | undefined>()
   btf?.forEachId(id => {
     if (btf.kind(id) !== 'decl_tag') return
     const tag = btf.type(id)
     if (tag.kind !== 'decl_tag' || tag.component !== -1 || !tag.name.startsWith(TAG)) return
-    if (btf.kind(tag.type) === 'func') callbacks.set(btf.name(tag.type), tag.name.slice(TAG.length))
+    callbacks.set(tag.type, callbacks.has(tag.type) ? undefined : tag.name.slice(TAG.length))
   })
   return callbacks
 }

@@ -27,6 +27,7 @@ import { SHN_COMMON } from '../format.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
+import { dataMapName } from './data-map-name.ts'
 import { JUMP_TABLES, MAPS_SECTION } from './symbols.ts'
 
 /** Section of options of the kernel's configuration, and the name of their map. */
@@ -188,12 +189,17 @@ export function kconfigVariables(externs: readonly ExternSpec[]): DataVariable[]
 }
 
 /** The map of the configuration, zeros until it is loaded; `undefined` when the object asks for none. */
-export function kconfigMap(externs: readonly ExternSpec[], btf: Btf | undefined): MapSpec | undefined {
+export function kconfigMap(
+  externs: readonly ExternSpec[],
+  btf: Btf | undefined,
+  file: string | undefined,
+): MapSpec | undefined {
   const last = externs.filter(isKconfig).at(-1)
   if (last === undefined) return undefined
   const valueSize = last.offset + last.size
   const spec: MapSpec = {
     name: KCONFIG_SECTION,
+    kernelName: dataMapName(file, KCONFIG_SECTION),
     type: 'array',
     keySize: 4,
     valueSize,

@@ -12,6 +12,7 @@
 import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName } from '../../abi/names.ts'
+import { ObjectFileError } from '../../base/errors.ts'
 import type { Btf } from '../../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../../btf/types.ts'
 import { mapKind } from '../../maps/kinds.ts'
@@ -175,7 +176,7 @@ class DefinitionReader {
           break
         case 'key':
           spec.keyTypeId = this.#pointee(member)
-          spec.keySize = this.#same('key size', spec.keySize, this.#btf.sizeOf(spec.keyTypeId))
+          spec.keySize = this.#same('key size', spec.keySize, this.#sizeOf('key', spec.keyTypeId))
           break
         case 'value':
           this.#value(spec, member)
@@ -207,7 +208,17 @@ class DefinitionReader {
     const id = this.#pointee(member)
     const type = this.#btf.resolved(id)
     spec.valueTypeId = type.kind === 'array' && type.count === 0 ? type.type : id
-    spec.valueSize = this.#same('value size', spec.valueSize, this.#btf.sizeOf(id))
+    spec.valueSize = this.#same('value size', spec.valueSize, this.#sizeOf('value', id))
+  }
+
+  #sizeOf(what: 'key' | 'value', id: number): number {
+    try {
+      return this.#btf.sizeOf(id)
+    } catch (error) {
+      // Such as a struct that is only declared.
+      if (!(error instanceof ObjectFileError)) throw error
+      throw this.#error(`the size of its ${what} is not known: ${error.reason}`)
+    }
   }
 
   #same(what: string, known: number | undefined, size: number): number {

@@ -109,7 +109,7 @@ export function parseObject(bytes: Uint8Array, file?: string, options: ObjectOpt
   const { btf, info, externs } = readTypes(elf)
   const legacy = readLegacyMaps(elf, btf, symbols, options.legacyMap)
   const maps = readAllMaps(elf, btf, symbols, legacy.maps)
-  const kconfig = kconfigMap(externs, btf)
+  const kconfig = kconfigMap(externs, btf, elf.file)
   if (kconfig !== undefined) {
     if (maps.has(kconfig.name)) throw elf.error(`Two maps are called ${kconfig.name}`, kconfig)
     maps.set(kconfig.name, kconfig)
@@ -192,6 +192,14 @@ function readPrograms(
   const programs = new Map<string, ProgramSpec>()
   const exceptionCallbacks = readExceptionCallbacks(btf)
   for (const { name, section, symbol, instructions } of functions) {
+    const typeId = instructions[0]?.funcTypeId ?? btf?.find(name, 'func') ?? 0
+    if (symbol.binding === 'local' && exceptionCallbacks.has(typeId)) {
+      throw elf.error(
+        `Function ${name} has an exception callback, but is static: only programs have one`,
+        section,
+        symbol.value,
+      )
+    }
     // Static functions are called by programs, wherever they are.
     if (SUBPROGRAMS.test(section.name) || symbol.binding === 'local') continue
     const { definition, target, optional } = parseSectionName(section.name)
@@ -209,7 +217,7 @@ function readPrograms(
     if (target !== '') spec.attachTarget = target
     if (version !== undefined) spec.kernelVersion = version
     if (btf !== undefined) spec.btf = btf
-    const exceptionCallback = exceptionCallbacks.get(name)
+    const exceptionCallback = exceptionCallbacks.get(typeId)
     if (exceptionCallback !== undefined) spec.exceptionCallback = exceptionCallback
     programs.set(name, spec)
   }

@@ -35,7 +35,9 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
   const token = resolveToken(options.token)
   const needsTemplate = mapKind(spec.type).values === 'map' && options.innerMapFd === undefined
   using template = needsTemplate
-    ? createTemplate(spec, inner => createDescriptor(createdSpec(inner), { token: token ?? false }))
+    ? createTemplate(spec, inner =>
+        createDescriptor(createdSpec(inner), templateOptions(spec, inner, options, token)),
+      )
     : undefined
   const fields: AttrFields<'map_create'> = {
     map_type: enumNumber(mapTypes, spec.type, 'map type'),
@@ -43,7 +45,7 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
     value_size: spec.valueSize,
     max_entries: spec.maxEntries,
     map_flags: spec.flags,
-    map_name: objectName(spec.name),
+    map_name: objectName(spec.kernelName ?? spec.name),
     numa_node: spec.numaNode,
     map_ifindex: spec.ifindex,
     map_extra: spec.mapExtra,
@@ -56,6 +58,18 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
       : mapCreate(kernelValueFields(fields, kernelValue, btfFd), token)
   if (result < 0) throw createError(spec, result, options, token)
   return result
+}
+
+/** The template has the types of its spec too: inner maps with a lock, a timer or a kptr must be like it. */
+function templateOptions(
+  spec: MapSpec,
+  inner: MapSpec,
+  { btfFd }: CreateMapOptions,
+  token: TokenHandle | undefined,
+): CreateMapOptions {
+  const options: CreateMapOptions = { token: token ?? false }
+  if (btfFd !== undefined && inner.btf !== undefined && inner.btf === spec.btf) options.btfFd = btfFd
+  return options
 }
 
 function mapCreate(fields: AttrFields<'map_create'>, token: TokenHandle | undefined): number {

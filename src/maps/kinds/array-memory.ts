@@ -73,7 +73,8 @@ export class MapMemory {
 /**
  * Maps an array's values into memory, until its handle is closed.
  *
- * @returns `undefined` when the map was not created with `BPF_F_MMAPABLE`
+ * @returns `undefined` when the map was not created with `BPF_F_MMAPABLE`, or its values hold what user space must not write:
+ *   locks, timers, kptrs, lists, trees
  * @throws BpfError when the kernel refuses
  */
 export function mapMemory(handle: MapHandle): MapMemory | undefined {
@@ -84,11 +85,23 @@ export function mapMemory(handle: MapHandle): MapMemory | undefined {
   const length = Math.ceil(size / pageSize()) * pageSize()
   if (!Number.isSafeInteger(length)) throw new RangeError(`Cannot map ${describeMap(facts)}: ${size} bytes`)
 
-  const writable = (facts.flags & BPF_F_RDONLY_PROG) === 0 ? tryMap(handle, length) : undefined
-  if (writable !== undefined) {
-    handle.onClose(() => writable.close())
-    return new MapMemory(writable.buffer, size, stride, false)
+  try {
+    const writable = (facts.flags & BPF_F_RDONLY_PROG) === 0 ? mapWritable(handle, length) : undefined
+    if (writable !== undefined) {
+      handle.onClose(() => writable.close())
+      return new MapMemory(writable.buffer, size, stride, false)
+    }
+    return mapCopied(handle, { length, size, stride })
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'ENOTSUPP') return undefined
+    throw error
   }
+}
+
+function mapCopied(
+  handle: MapHandle,
+  { length, size, stride }: { length: number; size: number; stride: number },
+): MapMemory {
   const source = map(handle, length, 'read')
   const copy = new SharedArrayBuffer(length)
   handle.onClose(() => {
@@ -99,7 +112,7 @@ export function mapMemory(handle: MapHandle): MapMemory | undefined {
 }
 
 /** Maps; `undefined` when the map is frozen, or its descriptor for reading only. */
-function tryMap(handle: MapHandle, length: number): SharedMapping | undefined {
+function mapWritable(handle: MapHandle, length: number): SharedMapping | undefined {
   try {
     return map(handle, length, 'read_write')
   } catch (error) {

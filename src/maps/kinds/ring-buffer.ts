@@ -8,17 +8,19 @@
 
 import { pageSize } from '../../syscalls/mmap.ts'
 
-/** The size that a ring buffer gets: one that is right where pages are small must do where they are large. */
+/** The largest power of two that fits `max_entries`. */
+const LARGEST = 2 ** 31
+
+/** The size that a ring buffer gets: the least one that the kernel takes and that holds what was asked for. */
 export function ringSize(wanted: number): number {
-  return isPowerOfTwo(wanted) && wanted < pageSize() ? pageSize() : wanted
+  // No size is an error, not a small ring.
+  if (wanted === 0) return 0
+  const rounded = Math.max(pageSize(), 2 ** Math.ceil(Math.log2(wanted)))
+  return rounded <= LARGEST ? rounded : wanted
 }
 
 /** What is wrong with a size; `undefined` when nothing is. */
 export function wrongRingSize(size: number): string | undefined {
-  if (isPowerOfTwo(size) && size % pageSize() === 0) return undefined
-  return `the size of a ring buffer, ${size}, must be a power of 2 and a multiple of the page size ${pageSize()}`
-}
-
-function isPowerOfTwo(value: number): boolean {
-  return value > 0 && Number.isInteger(Math.log2(value))
+  if (size === 0) return 'maxEntries is 0'
+  return size > LARGEST ? `a ring buffer has at most ${LARGEST} bytes, not ${size}` : undefined
 }

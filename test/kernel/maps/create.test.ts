@@ -28,9 +28,10 @@ const refused: readonly (readonly [change: Partial<MapSpec>, reason: string])[] 
   ],
   [{ type: 'ringbuf', maxEntries: pageSize() }, 'a map of type ringbuf has no keys, but the key size is 4'],
   [
-    { type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: pageSize() * 3 },
-    `the size of a ring buffer, ${pageSize() * 3}, must be a power of 2 and a multiple of the page size ${pageSize()}`,
+    { type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 2 ** 31 + 1 },
+    'a ring buffer has at most 2147483648 bytes, not 2147483649',
   ],
+  [{ type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 0 }, 'maxEntries is 0'],
   [{ flags: 0x80000000 }, 'Invalid argument'],
 ]
 for (const [change, reason] of refused) {

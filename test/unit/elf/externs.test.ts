@@ -89,6 +89,7 @@ test('options are variables of a map that is only read', t => {
   const { contents, btf, valueTypeId, ...rest } = externs.maps.get('.kconfig')!
   t.deepEqual(rest, {
     name: '.kconfig',
+    kernelName: '.kconfig',
     type: 'array',
     keySize: 4,
     valueSize: 56,

@@ -170,14 +170,14 @@ for (const [what, symbols, section, reason] of reasons) {
   })
 }
 
-test('a tag of a program names its exception callback', t => {
+/** An object of a program and a function, of which one has tags. */
+function tagged(binding: 'global' | 'local', ...tags: string[]): CollectionSpec {
   const make = new BtfMaker()
   const proto = make.builder.add({ kind: 'func_proto', name: '', type: 0, params: [] })
   const main = make.builder.add({ kind: 'func', name: 'main', type: proto, linkage: 'global' })
-  const tag = { kind: 'decl_tag', type: main, component: -1, attribute: false } as const
-  make.builder.add({ ...tag, name: 'other:thing' })
-  make.builder.add({ ...tag, name: 'exception_callback:thrown' })
-  const spec = CollectionSpec.parse(
+  for (const name of tags)
+    make.builder.add({ kind: 'decl_tag', name, type: main, component: -1, attribute: false })
+  return CollectionSpec.parse(
     writeElf({
       sections: [
         code('socket', returns(1)),
@@ -185,13 +185,31 @@ test('a tag of a program names its exception callback', t => {
         { name: '.BTF', data: make.builder.build('little') },
       ],
       symbols: [
-        { name: 'main', section: 1, size: 16 },
+        { name: 'main', section: 1, size: 16, binding },
         { name: 'thrown', section: 2, size: 16 },
       ],
     }),
+    'x.o',
   )
+}
+
+test('a tag of a program names its exception callback', t => {
+  const spec = tagged('global', 'other:thing', 'exception_callback:thrown')
   t.is(spec.programs.get('main').exceptionCallback, 'thrown')
   t.deepEqual(inspectObject(spec).programs[0]!.subprograms, ['thrown'])
+})
+
+test('of several exception callbacks none is taken: the verifier refuses the program', t => {
+  const tags = ['thrown', 'thrown', 'other'].map(each => `exception_callback:${each}`)
+  t.is(tagged('global', ...tags.slice(0, 2)).programs.get('main').exceptionCallback, undefined)
+  t.is(tagged('global', ...tags).programs.get('main').exceptionCallback, undefined)
+})
+
+test('an exception callback of a static function is refused', t => {
+  t.throws(() => tagged('local', 'exception_callback:thrown'), {
+    message:
+      'Function main has an exception callback, but is static: only programs have one (x.o, section socket, offset 0x0)',
+  })
 })
 
 test('relocations of what a linker left of a weak function are ignored', t => {

@@ -45,7 +45,8 @@ test('errors about types that were completed name the file too', t => {
   })
   t.throws(() => parseObject(bytes, 'x.o'), {
     instanceOf: ObjectFileError,
-    message: 'BTF type 2 (fwd f) has no size (x.o, section .BTF, offset 0x28)',
+    message:
+      'Map m: the size of its value is not known: BTF type 2 (fwd f) has no size (x.o, section .maps, offset 0x0)',
   })
 })
 

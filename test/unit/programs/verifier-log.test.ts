@@ -3,6 +3,7 @@ import { mov } from '../../../src/asm/alu.ts'
 import { loadImm64 } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { r0, r1 } from '../../../src/asm/registers.ts'
+import { parseStatistics } from '../../../src/inspect/verify.ts'
 import { formatSourceLine, sourceOfSlot, summarizeVerifierLog } from '../../../src/programs/verifier-log.ts'
 
 const plain = (imm: number): Instruction => mov(r0, imm)
@@ -49,6 +50,18 @@ test('a verdict that needs the line before it keeps it', t => {
 
 test('a log without instructions ends with its reason', t => {
   t.deepEqual(summarizeVerifierLog('unreachable insn 28\n\r\t \0\0'), { reason: ['unreachable insn 28'] })
+})
+
+test('statistics behind a message that does not end its line are not a part of it', t => {
+  const counts =
+    'processed 9 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_states 2 mark_read 0\n'
+  for (const glued of [counts, `verification time 21 usec\nstack depth 8+0\n${counts}`]) {
+    const log = `0: (85) call pc+1\narg#0 reference type('UNKNOWN ') size cannot be determined: -22${glued}`
+    t.deepEqual(summarizeVerifierLog(log).reason, [
+      "arg#0 reference type('UNKNOWN ') size cannot be determined: -22",
+    ])
+    t.like(parseStatistics(log), { instructions: 9, states: 1, peakStates: 2 })
+  }
 })
 
 test('an empty log has no reason', t => {

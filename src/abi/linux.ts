@@ -57,6 +57,10 @@ export const EPOLLIN = 0x001
 export const AF_UNIX = 1
 /** Type of sockets for datagrams. */
 export const SOCK_DGRAM = 2
+/** `ioctl` of a socket: name of the network device with an index. */
+export const SIOCGIFNAME = 0x8910
+/** `ioctl` of a socket: largest packet of a network device. */
+export const SIOCGIFMTU = 0x8921
 /** `ioctl` of a socket: index of a network device. */
 export const SIOCGIFINDEX = 0x8933
 
@@ -83,6 +87,8 @@ export const BPF_FS_MAGIC = 0xcafe4a11
 export const TRACEFS_MAGIC = 0x74726163
 /** `f_type` of the file system of control groups, version 2. */
 export const CGROUP2_SUPER_MAGIC = 0x63677270
+/** Magic number of a control group of version 1. */
+export const CGROUP_SUPER_MAGIC = 0x27e0eb
 
 // linux/capability.h
 /** Capability: administer networks. */

@@ -66,6 +66,8 @@ export type LibraryErrorCode =
   | 'ERR_OBJECT_FILE'
   // Another kind of object is pinned at the path.
   | 'ERR_PIN_KIND'
+  // The hook takes programs of another type.
+  | 'ERR_PROGRAM_TYPE'
   // The variable, or its map, is read-only.
   | 'ERR_READ_ONLY'
   // A record is shorter than its type.

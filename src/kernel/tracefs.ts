@@ -10,6 +10,7 @@ import { fileErrno } from '../base/errno.ts'
 import { BpfError, fileError } from '../base/errors.ts'
 import { suggestion } from '../base/nearest.ts'
 import { mountsOf } from './mounts.ts'
+import { readText } from './read-text.ts'
 
 const MOUNT_POINTS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
 
@@ -99,4 +100,16 @@ function directories(path: string): string[] | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The file that describes the record of a trace event, for messages. */
+export function formatPath(group: string, name: string): string {
+  return join(tracefsPath(), 'events', group, name, 'format')
+}
+
+/** Bytes of the record of a trace event, by its format; `undefined` when that cannot be read. */
+export function recordSize(group: string, name: string): number | undefined {
+  const fields = readText(formatPath(group, name))?.matchAll(/offset:(\d+);\s*size:(\d+);/g) ?? []
+  const ends = Array.from(fields, ([, offset, size]) => Number(offset) + Number(size))
+  return ends.length === 0 ? undefined : Math.max(...ends)
 }

@@ -8,33 +8,47 @@
 
 import { closeSync, openSync } from 'node:fs'
 import { EINVAL } from '../base/errno.ts'
-import { NotSupportedError } from '../base/errors.ts'
+import { withReason } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
+import { lacking } from '../kernel/lacking.ts'
 import type { Feature } from '../kernel/probes/probe.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
+import { explainKind, type HookUse, requireProgramType } from './hooks/program-kind.ts'
+
+/** What is known of a link that is to be made. */
+export interface LinkRequest {
+  /** Names the attachment in errors: `'program p to tcx of eth0'`. */
+  readonly what: string
+  readonly fields: AttrFields<'link_create'>
+  /** The program and its hook; absent for links of operations. */
+  readonly use?: HookUse
+  /** What the hook needs of the kernel: it is asked for after the kernel has refused. */
+  readonly feature?: Feature
+  /** Says why the kernel refused, given -errno, where more can be found out than about the program. */
+  readonly explain?: (result: number) => string | undefined
+}
 
 /**
  * Creates a link. Since Linux 5.7.
  *
- * @param what names the attachment in errors: `'program p to tcx of eth0'`
- * @param feature what the hook needs of the kernel: it is asked for after the kernel has refused
  * @returns the link's descriptor, for the class that wraps it
  * @throws NotSupportedError when the kernel lacks the feature
- * @throws BpfError when the kernel refuses
+ * @throws BpfError `ERR_PROGRAM_TYPE` when the hook takes no such programs; or when the kernel refuses
  */
-export function createLink(what: string, fields: AttrFields<'link_create'>, feature?: Feature): OwnedFd {
+export function createLink({ what, fields, use, feature, explain }: LinkRequest): OwnedFd {
+  if (use !== undefined) requireProgramType(what, use)
+  const syscall = 'bpf(BPF_LINK_CREATE)'
   const result = bpf('link_create', fields)
   if (result >= 0) return OwnedFd.adopt(result, `link of ${what}`)
-  if (result === -EINVAL && feature?.probe() === 'no') {
-    throw new NotSupportedError(feature.name, feature.since, {
-      action: `Cannot attach ${what}`,
-      errno: -result,
-      syscall: 'bpf(BPF_LINK_CREATE)',
-    })
-  }
-  throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
+  if (result === -EINVAL && feature?.probe() === 'no')
+    throw lacking(feature.name, feature.since, { action: `Cannot attach ${what}`, errno: -result, syscall })
+  const error = failure(`Cannot attach ${what}`, result, syscall)
+  const kind = (): string | undefined =>
+    result === -EINVAL && use !== undefined ? explainKind(use) : undefined
+  const reason = explain?.(result) ?? kind()
+  throw reason === undefined ? error : withReason(error, reason)
 }
 
 /**

@@ -9,7 +9,7 @@
 import { BPF_F_REPLACE } from '../abi/constants.ts'
 import type { LinkType } from '../abi/generated/enums.ts'
 import { EINVAL, EOPNOTSUPP, EPERM } from '../base/errno.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { BpfError, NotSupportedError, withReason } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import { ObjectHandle } from '../objects/handle.ts'
 import { Opener } from '../objects/opener.ts'
@@ -21,6 +21,7 @@ import type { OwnedFd } from '../syscalls/fd.ts'
 import type { LinkInfo } from './info.ts'
 import { type LinkAbilities, linkAbilities } from './link-types.ts'
 import { readLinkInfo, readLinkType } from './read-info.ts'
+import { explainReplacement } from './replacement.ts'
 
 /** Anything that holds a program's descriptor, such as a `Program`. */
 export interface ProgramHandle {
@@ -28,7 +29,7 @@ export interface ProgramHandle {
   readonly name: string
   /** What it was loaded from, where that is known: attaching it to another hook is refused then, with the reason. */
   readonly spec?:
-    | Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachTarget' | 'attachProgram'>
+    | Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachTarget' | 'attachProgram' | 'flags'>
     | undefined
 }
 
@@ -178,7 +179,9 @@ export class KernelLink extends Link {
         syscall,
       })
     }
-    throw failure(action, result, syscall)
+    const error = failure(action, result, syscall)
+    const reason = result === -EINVAL ? explainReplacement(this.fd, program.fd) : undefined
+    throw reason === undefined ? error : withReason(error, reason)
   }
 
   detach(): void {

@@ -32,3 +32,10 @@ export function attachTypesOf(type: ProgramType | number): readonly AttachType[]
     if (each.type === type && each.attachType !== undefined) found.add(each.attachType)
   return [...found]
 }
+
+/** The types of programs that are loaded for an attach type; empty when the table does not have it. */
+export function typesOfAttachType(attachType: AttachType | number): readonly ProgramType[] {
+  return [
+    ...new Set(sectionDefinitions.filter(each => each.attachType === attachType).map(({ type }) => type)),
+  ]
+}

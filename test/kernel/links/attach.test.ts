@@ -107,8 +107,8 @@ kernelTest('a tracepoint says of which type its program must be', ['tracefs'], t
   using loaded = load('on_raw_tp')
   t.throws(() => tracepoint(loaded.programs[0]!, 'sched', 'sched_switch'), {
     instanceOf: BpfError,
-    code: 'EINVAL',
-    message: /: the program must be of type tracepoint$/,
+    code: 'ERR_PROGRAM_TYPE',
+    message: /: the program is of type raw_tracepoint, and the hook tracepoint takes tracepoint$/,
   })
 })
 
@@ -137,7 +137,7 @@ kernelTest('a tracepoint counts without a link', ['tracefs', 'bpftool'], async t
   using loaded = load('on_tp')
   const [program] = loaded.programs
   const open = () => PerfEvent.openTraceEvent('tracepoint', 'sched', 'sched_switch')
-  using link = attachPerfEvent(program!, open(), 'program', { way: 'ioctl' })
+  using link = attachPerfEvent(program!, open(), 'program', { hook: 'tracepoint', way: 'ioctl' })
   t.true(await eventually(() => loaded.hits('on_tp') > 2n))
   const programId = program!.info().id
   t.like(taskFdQuery(link.fd), { programId, kind: 'tracepoint', name: 'sched_switch' })
@@ -145,10 +145,13 @@ kernelTest('a tracepoint counts without a link', ['tracefs', 'bpftool'], async t
   for (const use of [() => link.pin('/sys/fs/bpf/no'), () => link.detach()]) {
     t.throws(use, { instanceOf: NotSupportedError })
   }
-  t.throws(() => attachPerfEvent(program!, open(), 'program', { way: 'ioctl', cookie: 1n }), {
-    instanceOf: NotSupportedError,
-    message: 'Attaching program with a cookie is not supported by this kernel (needs Linux 5.15 or later)',
-  })
+  t.throws(
+    () => attachPerfEvent(program!, open(), 'program', { hook: 'tracepoint', way: 'ioctl', cookie: 1n }),
+    {
+      instanceOf: NotSupportedError,
+      message: 'Attaching program with a cookie is not supported by this kernel (needs Linux 5.15 or later)',
+    },
+  )
   link.close()
   link.close()
   t.throws(() => link.fd, { code: 'ERR_CLOSED' })
@@ -340,7 +343,7 @@ kernelTest('an unknown tracepoint is an error', ['tracefs'], t => {
 kernelTest('a program of another type is refused', ['tracefs', 'cgroup2'], t => {
   using loaded = load('on_raw_tp', 'on_tp', 'on_iter')
   const [raw, perf, walk] = loaded.programs
-  const refused = { instanceOf: BpfError, code: 'EINVAL' }
+  const refused = { instanceOf: BpfError, code: 'ERR_PROGRAM_TYPE' }
   t.throws(() => rawTracepoint(perf!, 'sched_switch'), refused)
   t.throws(() => tracepoint(raw!, 'sched', 'sched_switch'), refused)
   t.throws(() => iter(raw!), refused)

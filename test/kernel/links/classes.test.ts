@@ -160,7 +160,10 @@ kernelTest('a link that offers no more than any other is of the common class', [
 kernelTest('an attachment without a link refuses what only a link can do', ['tracefs'], t => {
   using loaded = loadObject('sections', ['on_tp'])
   const event = PerfEvent.openTraceEvent('tracepoint', 'sched', 'sched_switch')
-  const link = attachPerfEvent(loaded.programs.get('on_tp'), event, 'program', { way: 'ioctl' })
+  const link = attachPerfEvent(loaded.programs.get('on_tp'), event, 'program', {
+    hook: 'tracepoint',
+    way: 'ioctl',
+  })
   const what = 'an attachment to a perf event without a link'
   t.like(link.info(), { type: 'perf_event', id: 0, programId: loaded.programs.get('on_tp').info().id })
   t.throws(() => link.pin('/sys/fs/bpf/no'), {

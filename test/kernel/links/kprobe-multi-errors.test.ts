@@ -153,8 +153,8 @@ kernelTest('a program without the attach type', [...needs, features.kprobeSessio
   using multi = load(recorder)
   using session = recorder.load({ type: 'kprobe', expectedAttachType: 'trace_kprobe_session' })
   const refused = (attachType: string): { code: string; message: RegExp } => ({
-    code: 'EINVAL',
-    message: new RegExp(`: the program must be loaded as a kprobe with expectedAttachType '${attachType}'$`),
+    code: 'ERR_ATTACH_TYPE',
+    message: new RegExp(`: it must be loaded with expectedAttachType '${attachType}', not with`),
   })
   t.throws(() => kprobeMulti(plain, options), refused('trace_kprobe_multi'))
   t.throws(() => kprobeMulti(session, options), refused('trace_kprobe_multi'))

@@ -71,21 +71,22 @@ kernelTest('a program that writes more than the tracepoint lets it is refused', 
   using program = writer(4, 0)
   t.throws(() => rawTracepoint(program, TEST_RUN), {
     code: 'EINVAL',
-    message: /raw_tracepoint_writable where the tracepoint is writable$/,
+    message: /: the tracepoint is not writable, or the program writes beyond what is$/,
   })
 })
 
 kernelTest('the error for a program of another type names the right one', [], t => {
   using program = Program.load({ name: 'p', type: 'socket_filter', instructions: [mov(r0, 0), exit()] })
   t.throws(() => rawTracepoint(program, TEST_RUN), {
-    code: 'EINVAL',
-    message: /must be of type raw_tracepoint, or raw_tracepoint_writable where the tracepoint is writable$/,
+    code: 'ERR_PROGRAM_TYPE',
+    message:
+      /: the program is of type socket_filter, and the hook raw_tracepoint takes raw_tracepoint or raw_tracepoint_writable$/,
   })
-  // Of a program that was opened by id it is not known what it was loaded for.
+  // Of a program that was opened by id it is not known what it was loaded for: the kernel says the type.
   using unknown = Program.fromId(program.info().id)
   t.throws(() => tpBtf(unknown), {
     code: 'EINVAL',
-    message: /must be of type tracing, with expectedAttachType 'trace_raw_tp'$/,
+    message: /: the program is of type socket_filter, and trace_raw_tp takes tracing$/,
   })
 })
 

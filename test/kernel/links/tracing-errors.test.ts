@@ -72,8 +72,8 @@ kernelTest('a program of another type that names the attach type', [features.tra
     instructions,
   })
   t.throws(() => fentry(program), {
-    code: 'EINVAL',
-    message: /: the program is of type kprobe, and must be of tracing or lsm$/,
+    code: 'ERR_PROGRAM_TYPE',
+    message: /: the program is of type kprobe, and trace_fentry takes tracing$/,
   })
 })
 
@@ -317,7 +317,7 @@ kernelTest('a raw tracepoint refuses programs of other types', needs, t => {
   using recorder = new Recorder()
   using program = load(recorder)
   t.throws(() => rawTracepoint(program, 'sched_switch'), {
-    code: 'EINVAL',
-    message: /: the program must be of type raw_tracepoint, or raw_tracepoint_writable/,
+    code: 'ERR_PROGRAM_TYPE',
+    message: /: the program is of type tracing, and the hook raw_tracepoint takes raw_tracepoint or/,
   })
 })

@@ -209,27 +209,27 @@ kernelTest('a session has cookies and watches a process', [session], async t => 
 })
 
 const loadedFor = (attachType: string): string =>
-  `the program must be loaded as a kprobe with expectedAttachType '${attachType}'`
+  `it must be loaded with expectedAttachType '${attachType}', not with`
 
 kernelTest('a program must be loaded for the kind of link', [multi], t => {
   using plain = new UprobeCounter()
   t.throws(() => uprobeMulti(plain.program, path, { pattern: '*' }), {
     instanceOf: BpfError,
-    code: 'EINVAL',
-    message: `Cannot attach program count to functions of ${path}: Invalid argument (EINVAL): ${loadedFor('trace_uprobe_multi')}`,
+    code: 'ERR_ATTACH_TYPE',
+    message: `Cannot attach program count to functions of ${path}: ${loadedFor('trace_uprobe_multi')}out one`,
   })
 })
 
 kernelTest('a program for uprobe_multi is not one for a session', [session], t => {
   using counter = makeCounter()
   t.throws(() => uprobeSession(counter.program, path, { pattern: '*' }), {
-    code: 'EINVAL',
-    message: new RegExp(`${loadedFor('trace_uprobe_session')}$`),
+    code: 'ERR_ATTACH_TYPE',
+    message: new RegExp(`${loadedFor('trace_uprobe_session')} '\\w+'$`),
   })
   using other = new UprobeCounter({ attachType: 'trace_uprobe_session' })
   t.throws(() => uprobeMulti(other.program, path, { pattern: '*' }), {
-    code: 'EINVAL',
-    message: new RegExp(`${loadedFor('trace_uprobe_multi')}$`),
+    code: 'ERR_ATTACH_TYPE',
+    message: new RegExp(`${loadedFor('trace_uprobe_multi')} '\\w+'$`),
   })
 })
 

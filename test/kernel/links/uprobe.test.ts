@@ -56,7 +56,7 @@ const MODES = [
 
 const target = makeUprobeTarget()
 process.on('exit', () => target[Symbol.dispose]())
-const WRONG_PROGRAM = 'the program must be loaded as a kprobe without expectedAttachType'
+const WRONG_PROGRAM = "it must be loaded without expectedAttachType, not with 'trace_uprobe_multi'"
 const hex = (offset: number): string => `0x${offset.toString(16)}`
 
 /** The lines of this process in `uprobe_events`. */
@@ -186,8 +186,8 @@ for (const [mode, needs] of MODES) {
     using filter = Program.load({ name: 'filter', type: 'socket_filter', instructions: [mov(r0, 0), exit()] })
     t.throws(() => uprobe(filter, target.path, { symbol: 'alpha', mode }), {
       instanceOf: BpfError,
-      code: 'EINVAL',
-      message: `Cannot attach program filter to uprobe ${target.path}:alpha: Invalid argument (EINVAL): ${WRONG_PROGRAM}`,
+      code: 'ERR_PROGRAM_TYPE',
+      message: `Cannot attach program filter to uprobe ${target.path}:alpha: the program is of type socket_filter, and the hook uprobe takes kprobe`,
     })
     t.is(perfEvents(), 0)
     if (mode === 'legacy') t.deepEqual(events(), [])
@@ -432,7 +432,7 @@ kernelTest('files and functions that are not there, or not usable', [uprobes], t
   for (const symbol of ['delta', 'gamma@V3', 'alpha@V1', '', '@V1', 'alph']) {
     t.throws(attach(target.path, symbol), {
       instanceOf: ObjectFileError,
-      message: `Function ${symbol} not found (${target.path})`,
+      message: `Function ${symbol} not found${symbol === 'alph' ? '; did you mean alpha?' : ''} (${target.path})`,
     })
   }
   t.throws(attach(target.path, 'twin'), {

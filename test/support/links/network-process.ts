@@ -5,7 +5,7 @@
  * @module
  */
 
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
@@ -111,6 +111,25 @@ const scenarios: Record<string, () => Promise<Record<string, unknown>> | Record<
     }
     link.detach()
     return { ...result, afterDetach: link.info(), again: errorOf(() => xdp(program!, 'lo').close()) }
+  },
+
+  'xdp refusals'() {
+    const [program] = load('on_xdp').programs
+    using filter = Program.load({ name: 'f', type: 'socket_filter', instructions: [mov(r0, 0), exit()] })
+    using link = xdp(program!, 'lo', { mode: 'generic' })
+    return {
+      twice: errorOf(() => xdp(program!, 'lo', { mode: 'generic' })),
+      mode: errorOf(() => xdp(program!, 'lo', { mode: 'driver' })),
+      update: errorOf(() => link.update(filter)),
+      typo: errorOf(() => xdp(program!, 'l0')),
+    }
+  },
+
+  'xdp large packets'() {
+    const [program] = load('on_xdp').programs
+    for (const args of ['link add v0 type veth peer name v1', 'link set v0 mtu 9000', 'link set v1 mtu 9000'])
+      execFileSync('ip', args.split(' '))
+    return { large: errorOf(() => xdp(program!, 'v0', { mode: 'driver' })) }
   },
 
   update() {

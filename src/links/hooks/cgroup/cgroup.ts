@@ -6,37 +6,63 @@
  * @module
  */
 
-import { constants } from 'node:fs'
+import { constants, statfsSync } from 'node:fs'
 import { featureSince } from '../../../abi/feature-since.ts'
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
+import { CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC } from '../../../abi/linux.ts'
 import { enumNumber } from '../../../abi/names.ts'
+import { EBADF } from '../../../base/errno.ts'
+import { mountsOf } from '../../../kernel/mounts.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { createLink, withOpen } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { bySectionAt, type HookDefinition } from '../definition.ts'
+import { type HookUse, requireProgramType } from '../program-kind.ts'
 
 /**
  * Attaches a cgroup program to a cgroup of version 2 and all below it. Since Linux 5.7.
  *
  * @param path directory of the cgroup
  * @param attachType the hook, such as `'cgroup_inet_ingress'`
- * @throws BpfError with `EBADF` when the directory is not of cgroup version 2, `ENOENT` when it does not exist
+ * @throws BpfError with `ERR_PROGRAM_TYPE` when the hook takes programs of another type, `EBADF` when the directory is not of cgroup version 2, `ENOENT` when it does not exist
  */
 export function cgroup(program: ProgramHandle, path: string, attachType: AttachType | number): Link {
   const what = `program ${program.name} to ${attachType} of ${path}`
+  const attach_type = enumNumber(attachTypes, attachType, 'attach type')
+  const use: HookUse = { program, hook: 'cgroup', attachType }
+  requireProgramType(what, use)
   return withOpen(
     what,
     path,
     constants.O_RDONLY | constants.O_DIRECTORY,
     fd =>
       new KernelLink(
-        createLink(what, {
-          prog_fd: program.fd,
-          target_fd: fd,
-          attach_type: enumNumber(attachTypes, attachType, 'attach type'),
+        createLink({
+          what,
+          use,
+          fields: { prog_fd: program.fd, target_fd: fd, attach_type },
+          explain: result => (result === -EBADF ? notCgroup2(path) : undefined),
         }),
       ),
   )
+}
+
+/** Why a directory is not one of a control group; `undefined` when it is. */
+function notCgroup2(path: string): string | undefined {
+  let type: number
+  try {
+    type = statfsSync(path).type
+  } catch {
+    return undefined
+  }
+  if (type === CGROUP2_SUPER_MAGIC) return undefined
+  const what = type === CGROUP_SUPER_MAGIC ? 'a control group of version 1' : 'not a control group'
+  const mounts = mountsOf('cgroup2')
+  const where =
+    mounts.length === 0
+      ? 'no file system of version 2 (cgroup2) is mounted'
+      : `version 2 is mounted at ${mounts.join(', ')}`
+  return `${path} is ${what}; ${where}`
 }
 
 /** The hook `cgroup`. */

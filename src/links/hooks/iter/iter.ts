@@ -10,6 +10,7 @@ import { readSync } from 'node:fs'
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
+import { EBADF, EINVAL } from '../../../base/errno.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
@@ -17,6 +18,7 @@ import { createLink } from '../../create-link.ts'
 import type { IterLinkInfo } from '../../info.ts'
 import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
+import { type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
 
 /** What to walk, where the iterator can be narrowed. */
 export interface IterOptions {
@@ -58,12 +60,45 @@ export class IterLink extends KernelLink {
  */
 export function iter(program: ProgramHandle, options: IterOptions = {}): IterLink {
   const info = linkOptions(options)
-  const fd = createLink(`iterator program ${program.name}`, {
-    prog_fd: program.fd,
-    attach_type: attachTypes.trace_iter,
-    ...(info === undefined ? {} : { iter_info: info, iter_info_len: info.length }),
+  const what = `iterator program ${program.name}`
+  const use: HookUse = { program, hook: 'iter', attachType: 'trace_iter' }
+  requireProgramType(what, use)
+  requireAttachType(program, what, 'trace_iter')
+  const fd = createLink({
+    what,
+    use,
+    fields: {
+      prog_fd: program.fd,
+      attach_type: attachTypes.trace_iter,
+      ...(info === undefined ? {} : { iter_info: info, iter_info_len: info.length }),
+    },
+    explain: result =>
+      result === -EINVAL || result === -EBADF ? explainOptions(program, options) : undefined,
   })
   return new IterLink(fd)
+}
+
+/** What iterators need that is not given, and the other way round. Source: `bpf_iter_attach_map` and its like. */
+function explainOptions({ spec }: ProgramHandle, options: IterOptions): string | undefined {
+  const target = spec?.attachTarget
+  if (target === undefined) return undefined
+  const wanted = WANTED[target]
+  const [given] = (['map', 'cgroup', 'task'] as const).filter(each => options[each] !== undefined)
+  if (wanted === 'map' && given !== 'map') return `an iterator of ${target} needs the option map`
+  return given === undefined || given === wanted
+    ? undefined
+    : `an iterator of ${target} takes ${wanted === undefined ? 'no options' : `the option ${wanted}`}, not ${given}`
+}
+
+/** The option that iterators of a target take; others take none. */
+const WANTED: Readonly<Record<string, keyof IterOptions>> = {
+  bpf_map_elem: 'map',
+  bpf_sk_storage_map: 'map',
+  sockmap: 'map',
+  cgroup: 'cgroup',
+  task: 'task',
+  task_file: 'task',
+  task_vma: 'task',
 }
 
 function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined {

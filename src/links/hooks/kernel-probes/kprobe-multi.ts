@@ -24,6 +24,7 @@ import {
   matchFunctions,
   type RejectedFunction,
 } from '../function-pattern.ts'
+import { requireAttachType, requireProgramType } from '../program-kind.ts'
 import { kprobe, kretprobe } from './kprobe.ts'
 import { KprobeGroup, KprobeMultiLink } from './kprobe-multi-link.ts'
 import {
@@ -93,9 +94,11 @@ function attachLink(
   attachType: KprobeMultiAttachType,
 ): KprobeMultiLink {
   const what = whatOf(program)
+  requireProgramType(what, { program, hook: 'kprobe_multi' })
   checkOptions(what, options)
   const feature = attachType === 'trace_kprobe_multi' ? features.kprobeMulti : features.kprobeSession
   if (feature.probe() === 'no') throw notSupported(feature)
+  requireAttachType(program, what, attachType)
   const { symbols, addresses, rejected } = targetsOf(what, options)
   const targets = symbols ?? addresses
   const ambiguous = duplicateSymbolError(what, symbols)

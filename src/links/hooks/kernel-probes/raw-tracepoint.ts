@@ -21,6 +21,7 @@ import { OwnedFd } from '../../../syscalls/fd.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
+import { explainKind, type HookUse, requireProgramType } from '../program-kind.ts'
 
 /** How to attach to a raw tracepoint. */
 export interface RawTracepointOptions {
@@ -32,9 +33,8 @@ export interface RawTracepointOptions {
  * Attaches a `raw_tracepoint` or `raw_tracepoint_writable` program. Since Linux 4.17.
  *
  * @param name name of the tracepoint without its group, such as `'sched_switch'`
- * @throws BpfError with code `ENOENT` when the kernel has no such tracepoint, `EINVAL` when the program is of another
- *   type or
- *   writes to a tracepoint that is not writable
+ * @throws BpfError with code `ENOENT` when the kernel has no such tracepoint, `ERR_PROGRAM_TYPE` when the program is of another
+ *   type, `EINVAL` when it writes to a tracepoint that is not writable
  * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.10
  */
@@ -44,27 +44,23 @@ export function rawTracepoint(
   options: RawTracepointOptions = {},
 ): Link {
   const what = `program ${program.name} to raw tracepoint ${name}`
-  return openRawTracepoint(
-    what,
-    { name, prog_fd: program.fd },
-    options,
-    'the program must be of type raw_tracepoint, or raw_tracepoint_writable where the tracepoint is writable',
-  )
+  return openRawTracepoint(what, { name, prog_fd: program.fd }, options, { program, hook: 'raw_tracepoint' })
 }
 
 /**
  * Opens a raw tracepoint.
  *
  * @param what names the attachment in errors
- * @param wanted what the program must be, for where the kernel says that it is not
+ * @param use the program and its hook
  * @throws BpfError, RangeError, NotSupportedError as `rawTracepoint` does
  */
 export function openRawTracepoint(
   what: string,
   fields: AttrFields<'raw_tracepoint_open'>,
   { cookie }: RawTracepointOptions,
-  wanted: string,
+  use: HookUse,
 ): Link {
+  requireProgramType(what, use)
   requireCookie(what, cookie)
   const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
   if (result < 0) {
@@ -78,9 +74,17 @@ export function openRawTracepoint(
         errno: -result,
       })
     }
-    throw withReason(error, wanted)
+    const reason = writableReason(use) ?? explainKind(use)
+    throw reason === undefined ? error : withReason(error, reason)
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
+}
+
+/** Source: kernel/bpf/syscall.c `bpf_probe_register`: the context that the program writes is larger than the tracepoint's. */
+function writableReason({ program: { spec } }: HookUse): string | undefined {
+  return spec?.type === 'raw_tracepoint_writable'
+    ? 'the tracepoint is not writable, or the program writes beyond what is'
+    : undefined
 }
 
 /** A tracepoint whose name is like a mistyped one, as the end of a message; the kernel's BTF has a type for each. */

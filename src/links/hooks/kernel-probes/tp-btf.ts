@@ -8,8 +8,8 @@
 
 import { attachTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
-import { requireAttachType } from '../attach-type.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
+import { type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
 import { openRawTracepoint, type RawTracepointOptions } from './raw-tracepoint.ts'
 
 /**
@@ -23,13 +23,10 @@ import { openRawTracepoint, type RawTracepointOptions } from './raw-tracepoint.t
 export function tpBtf(program: ProgramHandle, options: RawTracepointOptions = {}): Link {
   const what = `program ${program.name} to its tracepoint`
   // Without a name, the kernel attaches a program to whatever it was loaded for.
+  const use: HookUse = { program, hook: 'tp_btf', attachType: 'trace_raw_tp' }
+  requireProgramType(what, use)
   requireAttachType(program, what, 'trace_raw_tp')
-  return openRawTracepoint(
-    what,
-    { prog_fd: program.fd },
-    options,
-    "the program must be of type tracing, with expectedAttachType 'trace_raw_tp'",
-  )
+  return openRawTracepoint(what, { prog_fd: program.fd }, options, use)
 }
 
 /** The hook `tp_btf`. */

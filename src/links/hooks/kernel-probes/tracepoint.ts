@@ -7,11 +7,16 @@
  */
 
 import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
-import { BpfError, withReason } from '../../../base/errors.ts'
+import { EACCES } from '../../../base/errno.ts'
+import { unlessRefused } from '../../../base/errors.ts'
 import { PerfEvent } from '../../../kernel/perf-event.ts'
+import { doNothing, loadCode } from '../../../kernel/probes/experiment.ts'
+import { formatPath, recordSize } from '../../../kernel/tracefs.ts'
+import { OwnedFd } from '../../../syscalls/fd.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { attachPerfEvent } from '../perf-event/perf-event-link.ts'
+import { requireProgramType } from '../program-kind.ts'
 
 /** How to attach to a tracepoint. */
 export interface TracepointOptions {
@@ -25,7 +30,8 @@ export interface TracepointOptions {
  * @param category such as `'sched'`
  * @param name such as `'sched_switch'`
  * @throws BpfError with code `ENOENT` when the kernel has no such tracepoint, or tracefs is not mounted
- * @throws BpfError with code `EINVAL` when the program is of another type, which the message says
+ * @throws BpfError with code `ERR_PROGRAM_TYPE` when the program is of another type, `EACCES` when it reads beyond the
+ *   record of the tracepoint
  * @throws NotSupportedError when a cookie is given and the kernel is older than 5.15
  */
 export function tracepoint(
@@ -35,13 +41,40 @@ export function tracepoint(
   options: TracepointOptions = {},
 ): Link {
   const target = `tracepoint ${category}/${name}`
+  const what = `program ${program.name} to ${target}`
+  requireProgramType(what, { program, hook: 'tracepoint' })
   const event = PerfEvent.openTraceEvent(target, category, name)
-  try {
-    return attachPerfEvent(program, event, `program ${program.name} to ${target}`, options)
-  } catch (error) {
-    if (!(error instanceof BpfError && error.code === 'EINVAL')) throw error
-    throw withReason(error, 'the program must be of type tracepoint')
-  }
+  return attachPerfEvent(program, event, what, {
+    ...options,
+    hook: 'tracepoint',
+    explain: result => (result === -EACCES ? explainAccess(category, name) : undefined),
+  })
+}
+
+/**
+ * Why the kernel denies access: it does for programs that read beyond the record of the event, and a security module may.
+ * Whether it attaches a program that reads nothing says which.
+ *
+ * Source: kernel/events/core.c `perf_event_set_bpf_prog`.
+ */
+function explainAccess(category: string, name: string): string | undefined {
+  using harmless = harmlessProgram()
+  if (harmless === undefined) return undefined
+  const probe = { fd: harmless.fd, name: 'probe' }
+  const refused = unlessRefused(() => {
+    const event = PerfEvent.openTraceEvent(`tracepoint ${category}/${name}`, category, name)
+    attachPerfEvent(probe, event, 'a program that reads nothing', { hook: 'tracepoint' }).close()
+    return false
+  })
+  if (refused !== false) return undefined
+  const size = recordSize(category, name)
+  const has = size === undefined ? '' : `, which has ${size} bytes`
+  return `it reads beyond the record of the tracepoint${has}: see ${formatPath(category, name)}`
+}
+
+function harmlessProgram(): OwnedFd | undefined {
+  const result = loadCode(undefined, 'tracepoint', doNothing())
+  return result < 0 ? undefined : OwnedFd.adopt(result, 'program')
 }
 
 /** The hook `tracepoint`. */

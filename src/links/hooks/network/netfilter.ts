@@ -35,14 +35,18 @@ const BPF_F_NETFILTER_IP_DEFRAG = 1
 export function netfilter(program: ProgramHandle, options: NetfilterOptions): Link {
   const { family, hook, priority, defragment } = options
   return new KernelLink(
-    createLink(`program ${program.name} to netfilter ${family} ${hook}`, {
-      prog_fd: program.fd,
-      attach_type: attachTypes.netfilter,
-      netfilter: {
-        pf: NFPROTO[family],
-        hooknum: NF_INET[hook],
-        priority,
-        flags: defragment === true ? BPF_F_NETFILTER_IP_DEFRAG : 0,
+    createLink({
+      what: `program ${program.name} to netfilter ${family} ${hook}`,
+      use: { program, hook: 'netfilter' },
+      fields: {
+        prog_fd: program.fd,
+        attach_type: attachTypes.netfilter,
+        netfilter: {
+          pf: NFPROTO[family],
+          hooknum: NF_INET[hook],
+          priority,
+          flags: defragment === true ? BPF_F_NETFILTER_IP_DEFRAG : 0,
+        },
       },
     }),
   )

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { attachTypes } from '../../../abi/generated/enums.ts'
 import { programTypeSince } from '../../../abi/since.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
@@ -18,7 +17,7 @@ import { attachToNetns } from './netns.ts'
  * @param namespace path of the namespace; default: the caller's
  */
 export function skLookup(program: ProgramHandle, namespace?: string): Link {
-  return attachToNetns(program, attachTypes.sk_lookup, 'socket look-up', namespace)
+  return attachToNetns(program, 'sk_lookup', 'socket look-up', namespace)
 }
 
 /** The hook `sk_lookup`. */

@@ -13,6 +13,7 @@ import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type Anchor, anchorFields } from '../anchor.ts'
 import { bySectionAt, type HookDefinition } from '../definition.ts'
+import { type HookUse, requireProgramType } from '../program-kind.ts'
 import { type Device, deviceIndex } from './device.ts'
 
 /** How to attach to tcx. */
@@ -26,7 +27,7 @@ export interface TcxOptions {
 /**
  * Attaches a `sched_cls` program to the ingress or egress of a device, without a qdisc. Since Linux 6.6.
  *
- * @throws BpfError when the kernel refuses
+ * @throws BpfError with `ERR_PROGRAM_TYPE` when the program is of another type; or when the kernel refuses
  */
 export function tcx(
   program: ProgramHandle,
@@ -35,18 +36,22 @@ export function tcx(
   options: TcxOptions = {},
 ): Link {
   const { flags, relative } = anchorFields(options.anchor)
+  const what = `program ${program.name} to tcx ${direction} of device ${device}`
+  const use: HookUse = { program, hook: 'tcx' }
+  requireProgramType(what, use)
   return new KernelLink(
-    createLink(
-      `program ${program.name} to tcx ${direction} of device ${device}`,
-      {
+    createLink({
+      what,
+      use,
+      feature: features.tcx,
+      fields: {
         prog_fd: program.fd,
         target_ifindex: deviceIndex(device),
         attach_type: attachTypes[`tcx_${direction}`],
         flags,
         tcx: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
       },
-      features.tcx,
-    ),
+    }),
   )
 }
 

@@ -11,7 +11,9 @@ import { attachTypeSince } from '../../../abi/since.ts'
 import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { bySectionAt, type HookDefinition } from '../definition.ts'
+import { type HookUse, requireProgramType } from '../program-kind.ts'
 import { type Device, deviceIndex } from './device.ts'
+import { explainXdp } from './xdp-refusal.ts'
 
 /** How an XDP program is run: by the driver, by the generic stack, by the device. Default: the kernel decides. */
 export type XdpMode = 'generic' | 'driver' | 'offload'
@@ -26,15 +28,21 @@ export interface XdpOptions {
 /**
  * Attaches an XDP program to a device. Since Linux 5.9.
  *
- * @throws BpfError with `EBUSY` when the device has an XDP program already
+ * @throws BpfError with `EBUSY`, or `EEXIST` in another mode, when the device has an XDP program already; with
+ *   `ERR_PROGRAM_TYPE` when the program is of another type
  */
 export function xdp(program: ProgramHandle, device: Device, options: XdpOptions = {}): Link {
+  const what = `program ${program.name} to XDP of device ${device}`
+  const use: HookUse = { program, hook: 'xdp', attachType: 'xdp' }
+  requireProgramType(what, use)
+  const index = deviceIndex(device)
+  const flags = options.mode === undefined ? 0 : XDP_FLAGS[options.mode]
   return new KernelLink(
-    createLink(`program ${program.name} to XDP of device ${device}`, {
-      prog_fd: program.fd,
-      target_ifindex: deviceIndex(device),
-      attach_type: attachTypes.xdp,
-      flags: options.mode === undefined ? 0 : XDP_FLAGS[options.mode],
+    createLink({
+      what,
+      use,
+      fields: { prog_fd: program.fd, target_ifindex: index, attach_type: attachTypes.xdp, flags },
+      explain: result => explainXdp({ errno: -result, index, mode: options.mode, program }),
     }),
   )
 }

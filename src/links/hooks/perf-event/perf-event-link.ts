@@ -10,10 +10,12 @@
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { PERF_EVENT_IOC_SET_BPF } from '../../../abi/linux.ts'
 import { linkTypeSince } from '../../../abi/since.ts'
-import { BpfError, NotSupportedError } from '../../../base/errors.ts'
+import { EINVAL } from '../../../base/errno.ts'
+import { BpfError, NotSupportedError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import type { PerfEvent } from '../../../kernel/perf-event.ts'
 import { features } from '../../../kernel/probes/features.ts'
+import type { Hook } from '../../../programs/sections.ts'
 import type { OwnedFd } from '../../../syscalls/fd.ts'
 import { ioctl } from '../../../syscalls/perf.ts'
 import { createLink } from '../../create-link.ts'
@@ -22,6 +24,7 @@ import type { LinkInfo, PerfEventDetails, PerfEventLinkInfo } from '../../info.t
 import { defineLinkClass, KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type TaskFdInfo, taskFdQuery } from '../../task-fd-query.ts'
 import { requireCookie } from '../cookie.ts'
+import { explainKind, type HookUse, requireProgramType } from '../program-kind.ts'
 
 /** How a program is attached to a perf event. */
 export interface PerfAttachOptions {
@@ -29,6 +32,10 @@ export interface PerfAttachOptions {
   cookie?: bigint | undefined
   /** `'link'` (since Linux 5.15) or `'ioctl'`; `'auto'` takes a link where the kernel has it. Default: `'auto'`. */
   way?: 'auto' | 'link' | 'ioctl'
+  /** The hook, by which a program of another type is refused. */
+  hook: Hook
+  /** Says why the kernel refused, given -errno. */
+  explain?: (result: number) => string | undefined
   /** What must be disposed of after the event is closed, such as its line in tracefs. */
   held?: Disposable
 }
@@ -38,6 +45,7 @@ export interface PerfAttachOptions {
  * disposed of when this throws.
  *
  * @param what names the attachment in errors
+ * @throws BpfError with `ERR_PROGRAM_TYPE` when the program is of another type than the hook takes
  * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a link is asked for, or a cookie given, and the kernel is older than 5.15
  */
@@ -45,17 +53,19 @@ export function attachPerfEvent(
   program: ProgramHandle,
   event: PerfEvent,
   what: string,
-  { cookie, way = 'auto', held }: PerfAttachOptions = {},
+  { cookie, way = 'auto', hook, explain, held }: PerfAttachOptions,
 ): Link {
   const owned: Disposable[] = held === undefined ? [event] : [event, held]
+  const use: HookUse = { program, hook }
   try {
+    requireProgramType(what, use)
     requireCookie(what, cookie)
     const linkable = way === 'link' || (way === 'auto' && features.perfEventLink.probe() !== 'no')
     if (linkable) {
       features.perfEventLink.require()
       const fields = { prog_fd: program.fd, target_fd: event.fd, attach_type: attachTypes.perf_event }
       const withCookie = cookie === undefined ? fields : { ...fields, perf_event: { bpf_cookie: cookie } }
-      const fd = createLink(what, withCookie)
+      const fd = createLink({ what, use, fields: withCookie, ...(explain === undefined ? {} : { explain }) })
       // The link goes before its event.
       owned.unshift(fd)
       event.enable()
@@ -64,7 +74,11 @@ export function attachPerfEvent(
     if (cookie !== undefined)
       throw new NotSupportedError(`Attaching ${what} with a cookie`, linkTypeSince.perf_event)
     const result = ioctl(event.fd, PERF_EVENT_IOC_SET_BPF, program.fd)
-    if (result < 0) throw failure(`Cannot attach ${what}`, result, 'ioctl(PERF_EVENT_IOC_SET_BPF)')
+    if (result < 0) {
+      const error = failure(`Cannot attach ${what}`, result, 'ioctl(PERF_EVENT_IOC_SET_BPF)')
+      const reason = explain?.(result) ?? (result === -EINVAL ? explainKind(use) : undefined)
+      throw reason === undefined ? error : withReason(error, reason)
+    }
     event.enable()
     return new PerfEventAttachment(event, held)
   } catch (error) {

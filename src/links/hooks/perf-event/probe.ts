@@ -18,8 +18,10 @@ import { PerfEvent, type PerfEventFields, type PerfEventScope } from '../../../k
 import { type ProbePmu, probePmu } from '../../../kernel/pmu.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { isAtLeast } from '../../../kernel/version.ts'
+import type { Hook } from '../../../programs/sections.ts'
 import type { NativeMemory } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
+import { requireProgramType } from '../program-kind.ts'
 import { attachPerfEvent } from './perf-event-link.ts'
 import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'
 
@@ -72,6 +74,8 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   if (cookie !== undefined && (mode === 'perf' || mode === 'legacy')) {
     throw new TypeError(`Cannot attach ${what}: a cookie needs mode 'link' or 'auto', not '${mode}'`)
   }
+  const hook: Hook = request.returns ? (kind === 'kprobe' ? 'kretprobe' : 'uretprobe') : kind
+  requireProgramType(what, { program, hook })
   const own = probePmu(kind)
   if (own === undefined && everyProbeHasPmu()) {
     throw new NotSupportedError(`A ${kind}`, undefined, {
@@ -83,12 +87,12 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   const way = mode === 'perf' || mode === 'legacy' ? 'ioctl' : mode
   const pmu = mode === 'legacy' || maxactive > 0 ? undefined : own
   if (pmu !== undefined) {
-    return attachPerfEvent(program, openPmuEvent(request, pmu), what, { cookie, way })
+    return attachPerfEvent(program, openPmuEvent(request, pmu), what, { cookie, way, hook })
   }
   if (mode === 'link' || mode === 'perf')
     throw new NotSupportedError(`The ${kind} PMU`, featureSince.probePmu)
   const { event, held } = openTraceEvent(request)
-  return attachPerfEvent(program, event, what, { cookie, way, held })
+  return attachPerfEvent(program, event, what, { cookie, way, hook, held })
 }
 
 /** Whether a kernel with probes has their PMU, and this process could see it. */

@@ -56,7 +56,9 @@ export function structOps(
     }
   }
   setValue(map, value, what, linked)
-  return new StructOpsLink(createLink(what, { map_fd: map.fd, attach_type: attachTypes.struct_ops }))
+  return new StructOpsLink(
+    createLink({ what, fields: { map_fd: map.fd, attach_type: attachTypes.struct_ops } }),
+  )
 }
 
 /** Sets the value, which registers it where no link does that. */

@@ -14,14 +14,18 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
 /**
  * Attaches a `tracing` program of attach type `trace_fentry`: it runs when the function is entered. Since Linux 5.5.
  *
- * @throws BpfError with `ERR_ATTACH_TYPE` when it was loaded for something else, `EBUSY` when it is attached already
+ * @throws BpfError with `ERR_PROGRAM_TYPE` or `ERR_ATTACH_TYPE` when it was loaded for something else, `EBUSY` when it is attached already
  *   or the function cannot be patched, `ENOTSUPP` when a trampoline cannot pass the function's arguments, `E2BIG` when
  *   the function has all the programs that a trampoline can call
  * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a cookie is given and the kernel is older than 6.0
  */
 export function fentry(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attachTrampoline(program, 'the entry of its function', 'trace_fentry', options)
+  return attachTrampoline(
+    { program, hook: 'fentry', attachType: 'trace_fentry' },
+    'the entry of its function',
+    options,
+  )
 }
 
 /** The hook `fentry`. */

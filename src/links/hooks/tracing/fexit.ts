@@ -16,7 +16,11 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
  * as `fentry` does.
  */
 export function fexit(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attachTrampoline(program, 'the return of its function', 'trace_fexit', options)
+  return attachTrampoline(
+    { program, hook: 'fexit', attachType: 'trace_fexit' },
+    'the return of its function',
+    options,
+  )
 }
 
 /** The hook `fexit`. */

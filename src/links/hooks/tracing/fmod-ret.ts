@@ -16,7 +16,11 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
  * running the function, which must allow it. Since Linux 5.7. Throws as `fentry` does.
  */
 export function fmodRet(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attachTrampoline(program, 'the return value of its function', 'modify_return', options)
+  return attachTrampoline(
+    { program, hook: 'fmod_ret', attachType: 'modify_return' },
+    'the return value of its function',
+    options,
+  )
 }
 
 /** The hook `fmod_ret`. */

@@ -12,9 +12,11 @@ import { BpfError, withReason } from '../../../base/errors.ts'
 import { similarName } from '../../../btf/similar.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { BtfObject } from '../../../objects/btf-object.ts'
+import { readProgramInfo } from '../../../programs/info.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
+import { explainKind, type HookUse, requireProgramType } from '../program-kind.ts'
 import { adoptTrampoline, trampolineFacts } from './trampoline.ts'
 
 /** What an `ext` program replaces, if not what it was loaded for. */
@@ -33,19 +35,25 @@ export interface FreplaceOptions {
  *   function; `EINVAL` when its arguments or its program's type differ
  */
 export function freplace(program: ProgramHandle, options?: FreplaceOptions): Link {
+  const use: HookUse = { program, hook: 'freplace' }
   if (options === undefined) {
     const what = `program ${program.name} to the function it replaces`
+    requireProgramType(what, use)
     const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
     // The kernel forgets what it was loaded for once it was attached to it.
     if (result === -EINVAL || result === -ENOENT) {
-      throw withReason(
-        failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)'),
-        'it must be of type ext, and was not attached before; to attach it again, give target and function',
-      )
+      const { type } = program.spec ?? readProgramInfo(program.fd)
+      const reason =
+        type === 'ext'
+          ? 'it was attached before; to attach it again, give target and function'
+          : explainKind(use)
+      const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
+      throw reason === undefined ? error : withReason(error, reason)
     }
-    return adoptTrampoline(result, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', program)
+    return adoptTrampoline(result, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', use)
   }
   const what = `program ${program.name} to function ${options.function}`
+  requireProgramType(what, use)
   using btf = BtfObject.ofProgram(options.target.fd)
   const target = btf.types().find(options.function, 'func')
   if (target === undefined) {
@@ -60,7 +68,7 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
     target_fd: options.target.fd,
     target_btf_id: target,
   })
-  return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
+  return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', use)
 }
 
 /** The hook `freplace`. */

@@ -17,7 +17,11 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
  * when it returns; `bpf_session_is_return` answers which. Since Linux 7.0. Throws as `fentry` does.
  */
 export function fsession(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attachTrampoline(program, 'the entry and the return of its function', 'trace_fsession', options)
+  return attachTrampoline(
+    { program, hook: 'fsession', attachType: 'trace_fsession' },
+    'the entry and the return of its function',
+    options,
+  )
 }
 
 /** The hook `fsession`. */

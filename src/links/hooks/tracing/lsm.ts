@@ -16,7 +16,7 @@ import { attachTrampoline, type TracingOptions, trampolineFacts } from './trampo
  * Throws as `fentry` does.
  */
 export function lsm(program: ProgramHandle, options: TracingOptions = {}): Link {
-  return attachTrampoline(program, 'its LSM hook', 'lsm_mac', options)
+  return attachTrampoline({ program, hook: 'lsm', attachType: 'lsm_mac' }, 'its LSM hook', options)
 }
 
 /** The hook `lsm`. */

@@ -19,9 +19,15 @@ import type { AttrFields } from '../../../syscalls/attr.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
-import { attachTypeError, requireAttachType } from '../attach-type.ts'
 import { requireCookie } from '../cookie.ts'
 import type { HookDefinition } from '../definition.ts'
+import {
+  attachTypeError,
+  explainKind,
+  type HookUse,
+  requireAttachType,
+  requireProgramType,
+} from '../program-kind.ts'
 
 /** What the hooks of trampolines have in common. */
 export const trampolineFacts: Required<
@@ -46,23 +52,24 @@ export interface TracingOptions {
  * @throws BpfError, RangeError, NotSupportedError as `fentry` does
  */
 export function attachTrampoline(
-  program: ProgramHandle,
+  use: HookUse & { readonly attachType: AttachType },
   target: string,
-  attachType: AttachType,
   { cookie }: TracingOptions,
 ): Link {
+  const { program, attachType } = use
   const what = `program ${program.name} to ${target}`
+  requireProgramType(what, use)
   requireAttachType(program, what, attachType)
   requireCookie(what, cookie)
   const fields: AttrFields<'link_create'> = { prog_fd: program.fd, attach_type: attachTypes[attachType] }
   const result = bpf('link_create', cookie === undefined ? fields : { ...fields, tracing: { cookie } })
   if (result !== -EINVAL) {
-    return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
+    return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', use)
   }
   if (features.tracingLink.probe() === 'yes') {
     // Of a program that we loaded it is known that this is not the reason.
     if (program.spec === undefined) throw attachTypeError(what, attachType)
-    return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', program)
+    return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', use)
   }
   if (cookie !== undefined) {
     throw new NotSupportedError(`Attaching ${what} with a cookie`, featureSince.tracingLink, {
@@ -71,7 +78,7 @@ export function attachTrampoline(
   }
   // What older kernels have instead; it asks neither for the attach type nor for a cookie.
   const opened = bpf('raw_tracepoint_open', { prog_fd: program.fd })
-  return adoptTrampoline(opened, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', program)
+  return adoptTrampoline(opened, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', use)
 }
 
 /**
@@ -80,18 +87,19 @@ export function attachTrampoline(
  * @param what names the attachment in errors
  * @throws BpfError when it has returned an error, with the reason where it is known
  */
-export function adoptTrampoline(result: number, what: string, syscall: string, program: ProgramHandle): Link {
+export function adoptTrampoline(result: number, what: string, syscall: string, use: HookUse): Link {
   if (result >= 0) return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
   const error = failure(`Cannot attach ${what}`, result, syscall)
-  const reason = explain(error.code, program)
+  const reason = explain(error.code, use)
   throw reason === undefined ? error : withReason(error, reason)
 }
 
 /** What the kernel's errno means for a trampoline. Source: kernel/bpf/trampoline.c `__bpf_trampoline_link_prog`. */
-function explain(code: BpfErrorCode, program: ProgramHandle): string | undefined {
+function explain(code: BpfErrorCode, use: HookUse): string | undefined {
+  const { program } = use
   switch (code) {
     case 'EINVAL':
-      return untraceable(program) ?? wrongType(program)
+      return untraceable(program) ?? explainKind(use)
     case 'EBUSY':
       return (
         untraceable(program) ??
@@ -109,15 +117,6 @@ function explain(code: BpfErrorCode, program: ProgramHandle): string | undefined
     default:
       return undefined
   }
-}
-
-/** What attaches by what it was loaded for. */
-const TYPES: readonly unknown[] = ['tracing', 'lsm', 'ext']
-
-function wrongType({ spec }: ProgramHandle): string | undefined {
-  const type = spec?.type
-  if (typeof type !== 'string' || TYPES.includes(type)) return undefined
-  return `the program is of type ${type}, and must be of ${TYPES.slice(0, -1).join(' or ')}`
 }
 
 /** Why the kernel cannot patch a call into its function, where that is the reason. */

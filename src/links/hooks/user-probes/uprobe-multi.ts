@@ -21,6 +21,7 @@ import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
+import { explainKind, type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
 import { splitPath } from '../section-target.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
@@ -113,6 +114,8 @@ function attach(
   const { cookies, refCtrOffsets, pid, returns } = options
   const path = resolveBinary(binary)
   const what = `program ${program.name} to functions of ${path}`
+  const use: HookUse = { program, hook: 'uprobe_multi' }
+  requireProgramType(what, use)
   const offsets = offsetsOf(what, path, options)
   for (const [name, list] of [['cookies', cookies] as const, ['refCtrOffsets', refCtrOffsets] as const]) {
     if (list === undefined) continue
@@ -129,6 +132,7 @@ function attach(
   requirePid(what, pid)
   const feature = attachType === 'trace_uprobe_multi' ? features.uprobeMulti : features.uprobeSession
   feature.require()
+  requireAttachType(program, what, attachType)
   const result = bpf('link_create', {
     prog_fd: program.fd,
     attach_type: attachTypes[attachType],
@@ -145,7 +149,8 @@ function attach(
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
     if (error.code !== 'EINVAL') throw error
-    throw withReason(error, `the program must be loaded as a kprobe with expectedAttachType '${attachType}'`)
+    const reason = explainKind(use)
+    throw reason === undefined ? error : withReason(error, reason)
   }
   return new UprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), offsets.length)
 }

@@ -10,7 +10,6 @@
 import { featureSince } from '../../../abi/feature-since.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
-import { BpfError, withReason } from '../../../base/errors.ts'
 import { functionOffset } from '../../../elf/symbol-offset.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { Program } from '../../../programs/program.ts'
@@ -44,11 +43,6 @@ export interface UprobeOptions {
 /** Where the offset of the reference counter lies in `config` of the event: in the upper half. */
 const REF_CTR_SHIFT = 32n
 const MAX_REF_CTR_OFFSET = 0xffff_ffff
-/** What attaches a program to an event. */
-const ATTACHES: ReadonlySet<string | undefined> = new Set([
-  'bpf(BPF_LINK_CREATE)',
-  'ioctl(PERF_EVENT_IOC_SET_BPF)',
-])
 
 /**
  * Attaches a `kprobe` program to an instruction of a program or library. Since Linux 4.3.
@@ -112,13 +106,7 @@ function attach(program: ProgramHandle, binary: string, options: UprobeOptions, 
       return { config: BigInt(refCtrOffset) << REF_CTR_SHIFT, fields, pointees: [name] }
     },
   }
-  try {
-    return attachProbe(program, request)
-  } catch (error) {
-    // The event was made; what is left to be wrong is the program.
-    if (!(error instanceof BpfError && error.code === 'EINVAL' && ATTACHES.has(error.syscall))) throw error
-    throw withReason(error, 'the program must be loaded as a kprobe without expectedAttachType')
-  }
+  return attachProbe(program, request)
 }
 
 /** A place in words: `'readline'`, `'readline+0x4'`, `'0x1234'`. */

@@ -20,6 +20,8 @@ export const featureSince = {
   link: '5.7',
   /** BPF tokens. */
   token: '6.9',
+  /** `kernel.unprivileged_bpf_disabled` no longer concerns commands besides loading, and creating maps. */
+  unprivilegedCommands: '5.19',
   /** Memory of maps and programs counts for the control group instead of `RLIMIT_MEMLOCK`. */
   memoryAccounting: '5.11',
 

@@ -91,6 +91,8 @@ export const CGROUP2_SUPER_MAGIC = 0x63677270
 export const CGROUP_SUPER_MAGIC = 0x27e0eb
 
 // linux/capability.h
+/** Capability: access to files whatever their modes. */
+export const CAP_DAC_OVERRIDE = 1
 /** Capability: administer networks. */
 export const CAP_NET_ADMIN = 12
 /** Capability: administer the system. */

@@ -11,6 +11,7 @@ import { RLIMIT_MEMLOCK } from '../abi/linux.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { nr } from '../syscalls/numbers.ts'
+import { readText } from './read-text.ts'
 import { isAtLeast } from './version.ts'
 
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn
@@ -20,6 +21,13 @@ let raised = false
 /** Whether this kernel counts the memory of maps and programs against `RLIMIT_MEMLOCK` (before 5.11). */
 export function countsMemlock(): boolean {
   return !isAtLeast(featureSince.memoryAccounting)
+}
+
+/** Bytes of this process's `RLIMIT_MEMLOCK` where it limits BPF; `undefined` where it does not, or is unlimited. */
+export function memlockLimit(): number | undefined {
+  if (!countsMemlock()) return undefined
+  const soft = /^Max locked memory\s+(\d+)/m.exec(readText('/proc/self/limits') ?? '')?.[1]
+  return soft === undefined ? undefined : Number(soft)
 }
 
 /**

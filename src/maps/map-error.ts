@@ -7,7 +7,8 @@
 import { featureSince } from '../abi/feature-since.ts'
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { BpfError, NotSupportedError } from '../base/errors.ts'
-import { explainPrivileges, permissionFacts } from '../kernel/permission.ts'
+import { neededCapabilities } from '../kernel/needed-capabilities.ts'
+import { explainPrivileges, isUnprivilegedDisabled, permissionFacts } from '../kernel/permission.ts'
 import { isAtLeast } from '../kernel/version.ts'
 import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
@@ -36,14 +37,22 @@ export function mapError(
 ): BpfError {
   const action = `Cannot ${verb} ${describeMap(facts)}`
   const error = systemError(action, result, `bpf(${command})`)
-  // What the process lacks is a better reason than anything about the map, where the kernel asks for it: newer ones ask
-  // for nothing but the descriptor.
-  const asks = !isAtLeast(featureSince.mapsWithoutCapabilities)
-  const lacking = result === -EPERM && asks ? explainPrivileges(permissionFacts()) : undefined
+  // What the process lacks is a better reason than anything about the map, where the kernel asks for it.
+  const lacking = result === -EPERM ? missingPrivileges(command) : undefined
   const reason = lacking ?? reasonOf(facts, -result, command, fd)
   if (reason === undefined) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
   return new BpfError(`${action}: ${reason} (${error.code})`, options)
+}
+
+/** Newer kernels ask for nothing but the descriptor. */
+function missingPrivileges(command: string): string | undefined {
+  const facts = permissionFacts()
+  const freezes = command.endsWith('FREEZE') && !isAtLeast(featureSince.mapsWithoutCapabilities)
+  const asked = freezes
+    ? (['CAP_BPF'] as const)
+    : neededCapabilities(`bpf(${command})`, undefined, isUnprivilegedDisabled(facts))
+  return explainPrivileges(facts, asked)
 }
 
 /** What an errno of a map operation means, where its general text would mislead. */

@@ -40,7 +40,8 @@ export function traceableFunctions(): TraceableFunction[] {
 }
 
 function noFunctions(): BpfError {
-  const refused = explainPermission(permissionFacts())
+  // The file is there for root alone, and a locked-down kernel keeps it from root too.
+  const refused = explainPermission(permissionFacts(), { capabilities: [], lockdown: true, memory: false })
   return new BpfError(
     `Cannot list the functions that can be traced: ${refused ?? 'this kernel has no function tracer'}`,
     { code: refused === undefined ? 'ENOENT' : 'EPERM' },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lackedCapabilities } from '../capabilities.ts'
+import { BPF_CAPABILITIES, type Capability, lackedCapabilities } from '../capabilities.ts'
 import { missingDelegation, readDelegations, type TokenUse } from './delegation.ts'
 import type { TokenHandle } from './handle.ts'
 
@@ -17,12 +17,18 @@ export function describeToken({ fd, path }: TokenHandle): string {
  * Says what the token or the process lacks; `undefined` when both have what the call needs.
  *
  * @param status text of `/proc/self/status`
+ * @param asked the capabilities that the call asks for; default: all
  */
-export function explainToken(token: TokenHandle, use: TokenUse, status: string): string | undefined {
+export function explainToken(
+  token: TokenHandle,
+  use: TokenUse,
+  status: string,
+  asked: readonly Capability[] = BPF_CAPABILITIES,
+): string | undefined {
   const delegations = readDelegations(token.fd)
   const missing = delegations === undefined ? undefined : missingDelegation(delegations, use)
   if (missing !== undefined) return `${describeToken(token)} does not delegate ${missing}`
-  const lacked = lackedCapabilities(status)
+  const lacked = lackedCapabilities(status, asked)
   if (lacked.length === 0) return undefined
   return `this process lacks ${lacked.join(', ')} in its user namespace, which a BPF token does not replace`
 }

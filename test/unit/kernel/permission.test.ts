@@ -1,6 +1,13 @@
 import test from 'ava'
+import { mapTypes, programTypes } from '../../../src/abi/generated/enums.ts'
 import { lackedCapabilities } from '../../../src/kernel/capabilities.ts'
-import { explainPermission, explainPrivileges, explainRefusal } from '../../../src/kernel/permission.ts'
+import { neededCapabilities } from '../../../src/kernel/needed-capabilities.ts'
+import {
+  type Asked,
+  explainPermission,
+  explainPrivileges,
+  explainRefusal,
+} from '../../../src/kernel/permission.ts'
 
 const status = (capEff: string, seccomp = 0): string =>
   `Name:\tnode\nCapEff:\t${capEff}\nSeccomp:\t${seccomp}\n`
@@ -37,19 +44,59 @@ test('a user namespace, and why it has no token', t => {
   )
 })
 
+/** A call that asks for a capability that `ALL` has, and takes memory. */
+const load: Asked = { capabilities: ['CAP_BPF'], lockdown: true, memory: true }
+
 test('what else stands in the way', t => {
-  t.is(explainPermission({ status: ALL }), undefined)
+  t.is(explainPermission({ status: ALL }, load), undefined)
+  const lockdown = 'none [integrity] confidentiality\n'
+  t.is(explainPermission({ status: ALL, lockdown }, load), 'the kernel is locked down (integrity)')
+  t.is(explainPermission({ status: ALL, lockdown }, { ...load, lockdown: false }), undefined)
   t.is(
-    explainPermission({ status: ALL, lockdown: 'none [integrity] confidentiality\n' }),
-    'the kernel is locked down (integrity)',
+    explainPermission(
+      { status: status('000001ffffffffff', 2), modules: 'lockdown,capability,apparmor\n' },
+      load,
+    ),
+    'no capability that it asks for is missing; the seccomp filter of this process or a security module (apparmor) may refuse it',
   )
   t.is(
-    explainPermission({ status: status('000001ffffffffff', 2) }),
-    'a seccomp filter of this process may refuse it',
-  )
-  t.is(explainPermission({ status: ALL, countsMemlock: true }), 'RLIMIT_MEMLOCK may be too low')
-  t.is(
-    explainRefusal({ status: NONE, lockdown: '[confidentiality]' }, 'the token does not delegate it'),
+    explainRefusal({ status: NONE, lockdown: '[confidentiality]' }, load, 'the token does not delegate it'),
     'the token does not delegate it; the kernel is locked down (confidentiality)',
   )
+})
+
+test('a capability that the call does not ask for is not to blame', t => {
+  const facts = { status: SOME, memlock: 65536 }
+  t.regex(explainPermission(facts, load)!, /^RLIMIT_MEMLOCK is 65536 bytes, and kernels before 5\.11 count/)
+  t.is(explainPermission(facts, { ...load, memory: false }), undefined)
+  t.is(
+    explainPermission(facts, { ...load, capabilities: ['CAP_BPF', 'CAP_PERFMON'] }),
+    'this process lacks CAP_PERFMON and CAP_SYS_ADMIN; run as root',
+  )
+  t.is(
+    explainPermission(facts, { ...load, capabilities: ['CAP_SYS_ADMIN'] }),
+    'this process lacks CAP_SYS_ADMIN; run as root',
+  )
+  const nothing: Asked = { ...load, capabilities: [], memory: false }
+  t.is(explainPermission({ status: NONE, inUserNamespace: true }, nothing), undefined)
+})
+
+test('which capabilities a call asks for', t => {
+  const loads = (programType: number, disabled: boolean): unknown =>
+    neededCapabilities('bpf(BPF_PROG_LOAD)', { command: 'prog_load', programType }, disabled)
+  t.deepEqual(loads(programTypes.socket_filter, false), [])
+  t.deepEqual(loads(programTypes.socket_filter, true), ['CAP_BPF'])
+  t.deepEqual(loads(programTypes.xdp, true), ['CAP_BPF', 'CAP_NET_ADMIN'])
+  t.deepEqual(loads(programTypes.kprobe, false), ['CAP_BPF', 'CAP_PERFMON'])
+  t.is(loads(9999, false), undefined)
+  const creates = (mapType: number): unknown =>
+    neededCapabilities('bpf(BPF_MAP_CREATE)', { command: 'map_create', mapType }, false)
+  t.deepEqual(creates(mapTypes.hash), [])
+  t.deepEqual(creates(mapTypes.lru_hash), ['CAP_BPF'])
+  t.deepEqual(creates(mapTypes.sockmap), ['CAP_BPF', 'CAP_NET_ADMIN'])
+  t.deepEqual(neededCapabilities('bpf(BPF_MAP_GET_FD_BY_ID)', undefined, true), ['CAP_SYS_ADMIN'])
+  t.deepEqual(neededCapabilities('bpf(BPF_ENABLE_STATS)', undefined, true), ['CAP_SYS_ADMIN'])
+  t.deepEqual(neededCapabilities('perf_event_open', undefined, true), ['CAP_PERFMON'])
+  t.deepEqual(neededCapabilities('open', undefined, true), [])
+  t.is(neededCapabilities('bpf(BPF_LINK_CREATE)', undefined, false), undefined)
 })

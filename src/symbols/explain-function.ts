@@ -48,7 +48,7 @@ export function functionFacts(name: string): FunctionFacts {
       return kprobeBlacklist().has(plain)
     },
     get traceable() {
-      return unlessRefused(() => isTraceable(plain))
+      return unlessRefused(() => isTraceable(name))
     },
   }
 }

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { BpfError } from '../base/errors.ts'
 import { explainPermission, permissionFacts } from '../kernel/permission.ts'
 import { tracefsPath } from '../kernel/tracefs.ts'
+import { splitModule } from './kallsyms.ts'
 
 /** A function that ftrace can trace, and so kprobe_multi and fentry can attach to. */
 export interface TraceableFunction {
@@ -64,19 +65,24 @@ export function parseTraceableFunctions(text: string, addresses: boolean): Trace
 /**
  * Whether a function can be traced.
  *
- * @param name without a module
+ * @param name may be qualified by a module, `'module:name'`; `'vmlinux:name'` means the kernel itself
  * @throws BpfError as `traceableFunctions` does
  */
 export function isTraceable(name: string): boolean {
   return listsFunction(functionList(), name)
 }
 
-/** Whether a name stands in lines `NAME [MODULE]`. */
+/** Whether a name, which may be qualified by a module, stands in lines `NAME [MODULE]`. */
 export function listsFunction(text: string, name: string): boolean {
-  if (name === '') return false
-  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
-    const begins = at === 0 || text[at - 1] === '\n'
-    if (begins && ['\n', ' ', undefined].includes(text[at + name.length])) return true
+  const [module, plain] = splitModule(name)
+  if (plain === '') return false
+  const ends = [module === undefined || module === 'vmlinux' ? '\n' : ` [${module}]`]
+  if (module === undefined) ends.push(' ')
+  for (let at = text.indexOf(plain); at !== -1; at = text.indexOf(plain, at + 1)) {
+    if (at > 0 && text[at - 1] !== '\n') continue
+    const end = at + plain.length
+    if (ends.some(each => text.startsWith(each, end)) || (end === text.length && ends[0] === '\n'))
+      return true
   }
   return false
 }

@@ -7,7 +7,7 @@
  */
 
 import { BpfError } from '../../base/errors.ts'
-import { type KernelSymbol, KernelSymbols } from '../../symbols/kallsyms.ts'
+import { type KernelSymbol, KernelSymbols, splitModule } from '../../symbols/kallsyms.ts'
 import { kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../../symbols/traceable.ts'
 
 /** A glob (`*` any text, `?` any character) or a regular expression that the whole name must match. */
@@ -38,14 +38,33 @@ const ARTIFACT = /^__(?:pfx|cfi)_|\.cold(?:\.\d+)?$/
 /** Bytes that a function may have before its trace site, at most: `endbr64` on x86, `bti c` and a move on arm64. */
 const BEFORE_TRACE_SITE = 16n
 
+/** Whether a pattern is one for functions of certain modules. */
+export function isQualified(pattern: FunctionPattern): boolean {
+  return typeof pattern === 'string' && splitModule(pattern)[0] !== undefined
+}
+
 /**
- * The functions that match a pattern.
+ * A pattern as a predicate on kernel functions: whole names, and modules where a glob is qualified by another,
+ * `'nf_conntrack:nf_ct_*'`. `'vmlinux'` stands for the kernel itself.
+ *
+ * @throws BpfError when it is empty
+ */
+function kernelFunctionMatcher(pattern: FunctionPattern): (name: string, module?: string) => boolean {
+  const [module, plain] = typeof pattern === 'string' ? splitModule(pattern) : [undefined, pattern]
+  const matchesName = functionMatcher(plain)
+  if (module === undefined) return matchesName
+  const matchesModule = functionMatcher(module)
+  return (name, from = 'vmlinux') => matchesName(name) && matchesModule(from)
+}
+
+/**
+ * The functions that match a pattern, which may be qualified by modules.
  *
  * @throws BpfError when the pattern is empty, or the list of traceable functions cannot be read
  */
 export function matchFunctions(pattern: FunctionPattern): MatchedFunctions {
   // First, so that a pattern that cannot be used costs nothing.
-  functionMatcher(pattern)
+  kernelFunctionMatcher(pattern)
   return selectFunctions(pattern, traceableFunctions(), kprobeBlacklist(), KernelSymbols.read().functions())
 }
 
@@ -56,13 +75,13 @@ export function selectFunctions(
   blacklist: ReadonlySet<string>,
   symbols: Iterable<FunctionSymbol>,
 ): MatchedFunctions {
-  const matches = functionMatcher(pattern)
-  const matching = traceable.filter(({ name }) => matches(name))
+  const matches = kernelFunctionMatcher(pattern)
+  const matching = traceable.filter(({ name, module }) => matches(name, module))
   const sites = countNames(matching)
   const starts = new Map<string, bigint[]>()
   const rejected = new Map<string, RejectedFunction['reason']>()
   for (const { name, address, module } of symbols) {
-    if (!matches(name)) continue
+    if (!matches(name, module)) continue
     if (sites.has(name)) starts.set(name, [...(starts.get(name) ?? []), address])
     // The kernel lists loaded BPF programs as symbols of a module.
     else if (module !== 'bpf' && !ARTIFACT.test(name)) rejected.set(name, 'notrace')

@@ -1,6 +1,7 @@
 import { mov } from '../../../src/asm/alu.ts'
 import { r0 } from '../../../src/asm/registers.ts'
 import { features } from '../../../src/kernel/probes/features.ts'
+import { defineFeature } from '../../../src/kernel/probes/probe.ts'
 import { matchFunctions } from '../../../src/links/hooks/function-pattern.ts'
 import { kprobeMulti, kprobeSession } from '../../../src/links/hooks/kernel-probes/kprobe-multi.ts'
 import type { KprobeMultiLinkInfo } from '../../../src/links/info.ts'
@@ -366,4 +367,62 @@ kernelTest('a group is asked for its links', withoutMulti, t => {
   t.throws(() => link.update(program), { code: 'ERR_NOT_SUPPORTED' })
   link.close()
   t.throws(() => link.fd, { code: 'ERR_CLOSED' })
+})
+
+/** A function that only one module has, which may be traced. */
+function moduleFunction(): { name: string; module: string } | undefined {
+  const functions = traceableFunctions()
+  const counts = new Map<string, number>()
+  for (const { name } of functions) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const symbols = KernelSymbols.read()
+  const found = functions.find(
+    ({ name, module }) =>
+      module !== undefined && counts.get(name) === 1 && symbols.find(`${module}:${name}`).length === 1,
+  )
+  return found?.module === undefined ? undefined : { name: found.name, module: found.module }
+}
+
+const tracedModule = defineFeature('A module with functions that can be traced', undefined, () =>
+  moduleFunction() === undefined ? 'no' : 'yes',
+)
+
+kernelTest('functions of a module are named by it', [features.kprobeMulti, tracedModule], t => {
+  using recorder = new Recorder()
+  using program = load(recorder)
+  const { name, module } = moduleFunction()!
+  for (const options of [
+    { symbols: [`${module}:${name}`] },
+    { symbols: [`${module}:${name}`, 'bpf_fentry_test1', 'vmlinux:bpf_fentry_test2'] },
+    { pattern: `${module}:${name}` },
+  ]) {
+    using link = kprobeMulti(program, options)
+    t.is(link.count, options.symbols?.length ?? 1)
+  }
+  for (const symbol of [`${module}:bpf_fentry_test1`, `vmlinux:${name}`]) {
+    t.throws(() => kprobeMulti(program, { symbols: [symbol] }), {
+      code: 'ENOENT',
+      message: new RegExp(
+        `^Cannot attach program recorder to many functions: the kernel has no symbol ${symbol}`,
+      ),
+    })
+  }
+  t.throws(() => kprobeMulti(program, { pattern: 'no_such_module:*' }), {
+    code: 'ENOENT',
+    message: /no function matches no_such_module:\*$/,
+  })
+})
+
+kernelTest('the kernel itself is named like a module', [features.kprobeMulti], t => {
+  using recorder = new Recorder()
+  using program = load(recorder)
+  const twice = ['vmlinux:bpf_fentry_test1', 'bpf_fentry_test1']
+  t.throws(() => kprobeMulti(program, { symbols: twice }), {
+    instanceOf: RangeError,
+    message: /: 0x[0-9a-f]+ is given twice$/,
+  })
+  using link = kprobeMulti(program, { pattern: 'vmlinux:bpf_fentry_test?' })
+  // Newer kernels have a ninth.
+  t.true(link.count >= TEST_FUNCTIONS.length)
+  callTestFunctions()
+  t.is(recorder.hits, link.count)
 })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import {
   type FunctionSymbol,
   functionMatcher,
+  isQualified,
   selectFunctions,
 } from '../../../src/links/hooks/function-pattern.ts'
 import type { TraceableFunction } from '../../../src/symbols/traceable.ts'
@@ -137,4 +138,38 @@ test('a trace site stands for the function that starts before it', t => {
 test('addresses that are hidden from the user leave the trace site', t => {
   const { functions } = selectFunctions('f', [site('f', 0x1004n)], new Set(), [symbol('f', 0n)])
   t.deepEqual(functions, [site('f', 0x1004n)])
+})
+
+test('a glob may be qualified by modules', t => {
+  const traceable = [
+    site('show', 0x1000n),
+    site('show', 0x2000n, 'loop'),
+    site('show', 0x3000n, 'nbd'),
+    site('open', 0x3100n, 'nbd'),
+  ]
+  const select = (pattern: string) => {
+    const { functions, rejected } = selectFunctions(pattern, traceable, new Set(), [
+      symbol('show', 0x2000n, 'loop'),
+      symbol('hidden', 0x2100n, 'loop'),
+      symbol('hidden', 0x100n),
+    ])
+    return [functions.map(({ name, module }) => `${module}:${name}`), rejected.map(({ name }) => name)]
+  }
+  t.deepEqual(select('loop:show'), [['loop:show'], []])
+  t.deepEqual(select('loop:*'), [['loop:show'], ['hidden']])
+  t.deepEqual(select('nbd:*'), [['nbd:show', 'nbd:open'], []])
+  t.deepEqual(select('*:show'), [['undefined:show', 'loop:show', 'nbd:show'], []])
+  t.deepEqual(select('vmlinux:*'), [['undefined:show'], ['hidden']])
+  t.deepEqual(select('none:*'), [[], []])
+  for (const pattern of ['', ':show', 'loop:']) {
+    t.throws(() => select(pattern), { code: 'ERR_INVALID_PATTERN' }, pattern)
+  }
+  t.deepEqual(['show', 'loop:show', /a:b/].map(isQualified), [false, true, false])
+})
+
+test('a name that several modules have is not ambiguous in one of them', t => {
+  const traceable = [site('show', undefined, 'loop'), site('show', undefined, 'nbd')]
+  const rejectedOf = (pattern: string) => selectFunctions(pattern, traceable, new Set(), []).rejected
+  t.deepEqual(rejectedOf('show'), [{ name: 'show', reason: 'ambiguous' }])
+  t.deepEqual(rejectedOf('nbd:show'), [])
 })

@@ -43,6 +43,14 @@ test('a function is in a list by its whole name', t => {
   t.true(listsFunction('vfs_readv\nvfs_read\n', 'vfs_read'))
 })
 
+test('a name may be qualified by its module', t => {
+  const text = 'show\nshow [loop]\nonly\nopen [nbd]\nopen [nbdx]\nlast'
+  for (const name of ['vmlinux:show', 'loop:show', 'nbd:open', 'nbdx:open', 'vmlinux:last', 'last', 'open'])
+    t.true(listsFunction(text, name), name)
+  for (const name of ['nbd:show', 'vmlinux:open', 'loop:only', 'loop:', ':show', 'nb:open', 'loop:last'])
+    t.false(listsFunction(text, name), name)
+})
+
 test('names that several functions have, of the kernel or of modules', t => {
   const text = 'show\nvfs_read\nshow [loop]\nopen [loop]\nopen [nbd]\nopen [nbd]\nlast\n'
   t.deepEqual([...repeatedNames(text)], ['show', 'open'])

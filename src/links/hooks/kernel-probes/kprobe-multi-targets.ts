@@ -12,7 +12,8 @@ import { EINVAL } from '../../../base/errno.ts'
 import { BpfError, unlessRefused, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
-import { KernelSymbols } from '../../../symbols/kallsyms.ts'
+import { functionAddress } from '../../../symbols/function-address.ts'
+import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
 import { ambiguousFunctions, traceableFunctions } from '../../../symbols/traceable.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { allocate } from '../../../syscalls/memory.ts'
@@ -43,6 +44,29 @@ export function symbolPointers(names: readonly string[]): Uint8Array {
     next += (ascii ? name.length : Buffer.byteLength(name)) + 1
   }
   return bytes.subarray(0, start)
+}
+
+/**
+ * Addresses of functions of which some are qualified by a module, which the kernel does not take: it looks for plain
+ * names. `undefined` when none is.
+ *
+ * @throws BpfError when a function does not exist, exists twice, or the kernel hides its address
+ */
+export function qualifiedAddresses(
+  what: string,
+  symbols: readonly string[] | undefined,
+): bigint[] | undefined {
+  if (symbols?.some(each => splitModule(each)[0] !== undefined) !== true) return undefined
+  const known = KernelSymbols.read()
+  return symbols.map(name => {
+    try {
+      return functionAddress(known, name)
+    } catch (error) {
+      if (!(error instanceof BpfError) || error.code === 'EPERM') throw error
+      const reason = explainFunction(name, 'kprobe_multi') ?? error.message
+      throw new BpfError(`Cannot attach ${what}: ${reason}`, { code: error.code, cause: error })
+    }
+  })
 }
 
 /**

@@ -20,6 +20,7 @@ import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import {
   type FunctionPattern,
+  isQualified,
   type MatchedFunctions,
   matchFunctions,
   type RejectedFunction,
@@ -31,17 +32,21 @@ import {
   attachError,
   duplicateSymbolError,
   type KprobeMultiAttachType,
+  qualifiedAddresses,
   symbolPointers,
   targetName,
 } from './kprobe-multi-targets.ts'
 
 /** What to attach to, and how. Give one of `symbols`, `addresses` and `pattern`. */
 export interface KprobeMultiOptions {
-  /** Names of functions. */
+  /** Names of functions, also `'module:name'`; `'vmlinux:name'` means the kernel itself. */
   symbols?: readonly string[]
   /** Addresses of functions. */
   addresses?: readonly bigint[]
-  /** A glob or regular expression; those that cannot be attached to are left out, and reported as `rejected`. */
+  /**
+   * A glob or regular expression; those that cannot be attached to are left out, and reported as `rejected`. A glob may
+   * be qualified by another for modules: `'nf_conntrack:nf_ct_*'`, `'vmlinux:vfs_*'`.
+   */
   pattern?: FunctionPattern
   /** For each symbol or address, the number that the program reads there with `bpf_get_attach_cookie`. */
   cookies?: readonly bigint[]
@@ -99,8 +104,13 @@ function attachLink(
   const feature = attachType === 'trace_kprobe_multi' ? features.kprobeMulti : features.kprobeSession
   if (feature.probe() === 'no') throw notSupported(feature)
   requireAttachType(program, what, attachType)
-  const { symbols, addresses, rejected } = targetsOf(what, options)
-  const targets = symbols ?? addresses
+  const given = targetsOf(what, options)
+  const { rejected } = given
+  const resolved = qualifiedAddresses(what, given.symbols)
+  if (resolved !== undefined && new Set(resolved).size < resolved.length) throw givenTwice(what, resolved)
+  const addresses = given.addresses ?? resolved
+  const symbols = addresses === undefined ? given.symbols : undefined
+  const targets: readonly (string | bigint)[] = symbols ?? addresses ?? []
   const ambiguous = duplicateSymbolError(what, symbols)
   if (ambiguous !== undefined) throw ambiguous
   const result = bpf('link_create', {
@@ -110,7 +120,7 @@ function attachLink(
       flags: options.returns === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
       cnt: targets.length,
       ...(symbols === undefined
-        ? { addrs: BigUint64Array.from(addresses) }
+        ? { addrs: BigUint64Array.from(addresses ?? []) }
         : { syms: symbolPointers(symbols) }),
       ...(options.cookies === undefined ? {} : { cookies: BigUint64Array.from(options.cookies) }),
     },
@@ -177,14 +187,20 @@ function targetsOf(
       { code: 'ERR_AMBIGUOUS' },
     )
   }
-  return { ...placesOf(functions), rejected }
+  return { ...placesOf(functions, isQualified(pattern)), rejected }
 }
 
-/** Addresses where the kernel shows them, since several functions may share a name. */
-function placesOf(functions: MatchedFunctions['functions']): Places {
+/**
+ * Addresses where the kernel shows them, since several functions may share a name.
+ *
+ * @param qualified whether names are of certain modules
+ */
+function placesOf(functions: MatchedFunctions['functions'], qualified: boolean): Places {
   const addresses = functions.map(({ address }) => address)
   if (addresses.every((each): each is bigint => each !== undefined && each !== 0n)) return { addresses }
-  return { symbols: functions.map(({ name }) => name) }
+  return {
+    symbols: functions.map(({ name, module = 'vmlinux' }) => (qualified ? `${module}:${name}` : name)),
+  }
 }
 
 function noMatch(what: string, pattern: FunctionPattern, rejected: readonly RejectedFunction[]): BpfError {

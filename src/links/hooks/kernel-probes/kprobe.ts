@@ -13,6 +13,7 @@ import type { BpfErrorCode } from '../../../base/error-codes.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
+import { functionAddress } from '../../../symbols/function-address.ts'
 import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
 import { nativeString } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
@@ -146,7 +147,7 @@ function tracefsPlace(target: KprobeTarget, offset: number): string {
     return nameOf(address)
   }
   const [module, plain] = splitModule(target)
-  if (module !== undefined) addressOf(target)
+  if (module !== undefined) functionAddress(KernelSymbols.read(), target)
   return `${module === 'vmlinux' ? plain : target}+${offset}`
 }
 
@@ -174,26 +175,8 @@ function pmuPlace(target: KprobeTarget, offset: number): Omit<ReturnType<ProbeRe
     ] as const
     return { fields, pointees: [symbol] }
   }
-  const start = typeof target === 'bigint' ? target : addressOf(target)
+  const start = typeof target === 'bigint' ? target : functionAddress(KernelSymbols.read(), target)
   return { fields: [[perfEventAttr.kprobe_addr, start + BigInt(offset)]], pointees: [] }
-}
-
-function addressOf(name: string): bigint {
-  const [symbol, ...others] = KernelSymbols.read().find(name)
-  if (symbol === undefined || others.length > 0) {
-    throw new BpfError(`Cannot find function ${name}`, {
-      code: symbol === undefined ? 'ENOENT' : 'EADDRNOTAVAIL',
-    })
-  }
-  if (symbol.address === 0n) {
-    throw new BpfError(
-      `Cannot find function ${name}: the kernel hides addresses from this user (kptr_restrict)`,
-      {
-        code: 'EPERM',
-      },
-    )
-  }
-  return symbol.address
 }
 
 /** What the kernel answers for a symbol that it cannot find, or may not probe. */

@@ -32,6 +32,8 @@ export interface DisassembleOptions {
    * kernel returns. Default: `'fd'`.
    */
   maps?: 'fd' | 'id'
+  /** Characters of the text at most. Default: those of the longest string, 536,870,888. */
+  maxCharacters?: number
 }
 
 /**
@@ -47,8 +49,37 @@ export function disassembleInstruction(instruction: Instruction, options: Disass
  * count. Symbols stand on lines of their own; jumps and calls with a number name the symbol they reach.
  * Opcodes without a meaning are shown as bytes, never an error. Control characters in names and source lines are
  * escaped.
+ *
+ * @throws RangeError when the text is longer than `maxCharacters`
  */
 export function disassemble(instructions: readonly Instruction[], options: DisassembleOptions = {}): string {
+  const lines: string[] = []
+  const { maxCharacters = MAX_STRING } = options
+  let length = 0
+  for (const line of disassembleLines(instructions, options)) {
+    length += line.length + 1
+    if (length > maxCharacters) {
+      const hint = 'disassembleLines gives one line after the other'
+      throw new RangeError(
+        `Cannot disassemble ${instructions.length} instructions: the text has more than ${maxCharacters} characters; ${hint}`,
+      )
+    }
+    lines.push(`${line}\n`)
+  }
+  return lines.join('')
+}
+
+/** Characters of the longest string of every supported Node.js. Source: V8 `String::kMaxLength`. */
+const MAX_STRING = 2 ** 29 - 24
+
+/**
+ * The lines of {@link disassemble}, without line breaks, one after the other: for programs of any size. `maxCharacters`
+ * does not apply.
+ */
+export function* disassembleLines(
+  instructions: readonly Instruction[],
+  options: DisassembleOptions = {},
+): Generator<string, undefined> {
   const symbols = new Map<number, string>()
   let slots = 0
   for (const instruction of instructions) {
@@ -56,20 +87,18 @@ export function disassemble(instructions: readonly Instruction[], options: Disas
     slots += slotCount(instruction)
   }
   const width = Math.max(4, String(slots).length)
-  const lines: string[] = []
   let slot = 0
   for (const instruction of instructions) {
-    if (instruction.symbol !== undefined) lines.push(`${instruction.symbol}:`)
+    if (instruction.symbol !== undefined) yield printable(`${instruction.symbol}:`)
     if (instruction.source !== undefined && options.source !== false)
-      lines.push(sourceNote(instruction.source))
+      yield printable(sourceNote(instruction.source))
     let text = formatInstruction(instruction, options.maps ?? 'fd')
     const reached = symbols.get(slot + 1 + (distance(instruction) ?? Number.NaN))
     if (reached !== undefined) text += ` <${reached}>`
     const bytes = options.bytes === true ? `${rawBytes(instruction)}  ` : ''
-    lines.push(`${String(slot).padStart(width)}: ${bytes}${withRelocation(text, instruction, options)}`)
+    yield printable(`${String(slot).padStart(width)}: ${bytes}${withRelocation(text, instruction, options)}`)
     slot += slotCount(instruction)
   }
-  return lines.map(line => `${printable(line)}\n`).join('')
 }
 
 /** Longest source line that is shown: thousands of instructions may be of one line. */

@@ -57,6 +57,7 @@ export {
   type DisassembleOptions,
   disassemble,
   disassembleInstruction,
+  disassembleLines,
 } from './disassemble.ts'
 export { encodeInstructions } from './encode.ts'
 export {

@@ -27,9 +27,18 @@ export interface ObjectLimits {
 /** Default of `maxNameLength` for objects. */
 export const MAX_NAME_LENGTH = 1024
 
-/** The limits that were given, and those of an `ElfFile` for the others. */
+/**
+ * The limits that were given, and those of an `ElfFile` for the others.
+ *
+ * @throws RangeError when one is not a number from 0 on
+ */
 export function completeLimits(given: ObjectLimits = {}): Required<ObjectLimits> {
   const { maxOverlap = 8, maxNameLength = Number.POSITIVE_INFINITY } = given
   const { maxZeroBytes = 1 << 28, maxKconfigBytes = 1 << 20, maxInnerMaps = 1 << 16 } = given
-  return { maxOverlap, maxNameLength, maxZeroBytes, maxKconfigBytes, maxInnerMaps }
+  const limits = { maxOverlap, maxNameLength, maxZeroBytes, maxKconfigBytes, maxInnerMaps }
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!(limit >= 0))
+      throw new RangeError(`Cannot read an object: ${name} ${limit} is not a number from 0 on`)
+  }
+  return limits
 }

@@ -5,7 +5,7 @@
  */
 
 import { inspect as show } from 'node:util'
-import { disassemble } from '../../asm/index.ts'
+import { type CoreRelocation, disassembleLines } from '../../asm/index.ts'
 import { CollectionSpec } from '../../index.ts'
 import {
   type InspectedExtern,
@@ -60,7 +60,8 @@ function writeListing(out: Output, spec: CollectionSpec): void {
     if (!isFirst) out.line()
     isFirst = false
     out.line(`Program ${name} (${program.sectionName})`)
-    out.text(disassemble(instructions, { relocations: each => relocationSubject(each, btf) }))
+    const relocations = (each: CoreRelocation): string => relocationSubject(each, btf)
+    for (const line of disassembleLines(instructions, { relocations })) out.line(line)
   }
 }
 

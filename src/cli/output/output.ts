@@ -60,7 +60,7 @@ export class Output {
 
   /** Writes the one JSON document of a command, indented. */
   document(value: unknown): void {
-    this.#write(`${printableJson(JSON.stringify(value, jsonReplacer, 2))}\n`)
+    this.#write(`${printableJson(json(value))}\n`)
   }
 
   /** Writes a JSON document as one line of many. */
@@ -100,5 +100,15 @@ export class Output {
   #write(text: string): void {
     if (this.#isTerminal) this.clearStatus()
     this.sink.write(text)
+  }
+}
+
+/** @throws RangeError when a string cannot hold it, which V8 says in fewer words */
+function json(value: unknown): string {
+  try {
+    return JSON.stringify(value, jsonReplacer, 2)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new RangeError('Cannot write the document: it is longer than a string can be', { cause: error })
   }
 }

@@ -12,7 +12,7 @@ import type { MapSpec } from '../../maps/spec.ts'
 import type { ElfFile } from '../file.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ObjectFunction } from './code.ts'
-import { type DataVariable, readVariables } from './data.ts'
+import { type DataVariable, initialBytes, readVariables } from './data.ts'
 import type { ObjectSymbols } from './symbols.ts'
 
 /**
@@ -31,9 +31,7 @@ export function placeInArena(
   const section = elf.sections.find(each => symbols.isArena(each) && each.size > 0)
   if (section === undefined) return []
   const arena = onlyArena(elf, section, maps)
-  const value = new Uint8Array(section.size)
-  value.set(elf.data(section))
-  arena.contents = [{ key: new Uint8Array(0), value }]
+  arena.contents = [{ key: new Uint8Array(0), value: initialBytes(elf, section) }]
   for (const { instructions } of functions) {
     for (const instruction of instructions) {
       const { reference } = instruction

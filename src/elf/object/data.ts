@@ -20,6 +20,8 @@ import { placeStatics } from './statics.ts'
 
 /** How the names of sections of constants begin. */
 export const CONSTANTS = '.rodata'
+/** The size of a map's value has 32 bits. */
+const MAX_SECTION_SIZE = 0xffff_ffff
 
 /** Where a global variable lies. */
 export interface DataVariable {
@@ -48,10 +50,8 @@ export function checkDataSizes(elf: ElfFile, sections: readonly ElfSection[]): v
 
 /** The map of a data section. */
 export function dataMap(elf: ElfFile, section: ElfSection, btf: Btf | undefined): MapSpec {
-  checkSize(elf, section)
   const constant = isConstant(section)
-  const value = new Uint8Array(section.size)
-  value.set(elf.data(section))
+  const value = initialBytes(elf, section)
   const spec: MapSpec = {
     name: section.name,
     kernelName: dataMapName(elf.file, section.name),
@@ -80,6 +80,30 @@ function isShared(elf: ElfFile, section: ElfSection, btf: Btf | undefined): bool
     const variable = btf.type(each.type)
     return variable.kind === 'var' && variable.linkage !== 'static'
   })
+}
+
+/**
+ * The initial values of a section's variables.
+ *
+ * @throws ObjectFileError when they are more than a map can hold, more than `maxZeroBytes`, or than fit into memory
+ */
+export function initialBytes(elf: ElfFile, section: ElfSection): Uint8Array {
+  checkSize(elf, section)
+  const { size } = section
+  if (size > MAX_SECTION_SIZE)
+    throw elf.error(
+      `${size} bytes of variables are more than the ${MAX_SECTION_SIZE} that a map can hold`,
+      section,
+    )
+  let value: Uint8Array
+  try {
+    value = new Uint8Array(size)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw elf.error(`${size} bytes of variables do not fit into memory`, section)
+  }
+  value.set(elf.data(section))
+  return value
 }
 
 function checkSize(elf: ElfFile, section: ElfSection): void {

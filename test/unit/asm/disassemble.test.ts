@@ -12,7 +12,7 @@ import {
   loadMapValue,
 } from '../../../src/asm/calls.ts'
 import { decodeInstructions } from '../../../src/asm/decode.ts'
-import { disassemble, disassembleInstruction } from '../../../src/asm/disassemble.ts'
+import { disassemble, disassembleInstruction, disassembleLines } from '../../../src/asm/disassemble.ts'
 import { encodeInstructions } from '../../../src/asm/encode.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit, ja, jeq, label } from '../../../src/asm/jumps.ts'
@@ -190,4 +190,16 @@ test('calls and loads of functions name what they reach', t => {
   ])
   t.true(text.includes('0: r1 = subprog[+3] <cb>\n'))
   t.true(text.includes('2: call pc+1 <cb>\n'))
+})
+
+test('text of any length comes line by line, and what is too long for one string is refused', t => {
+  const lines = [...disassembleLines(annotated)]
+  t.is(disassemble(annotated), lines.map(line => `${line}\n`).join(''))
+  const length = disassemble(annotated).length
+  t.is(disassemble(annotated, { maxCharacters: length }).length, length)
+  t.throws(() => disassemble(annotated, { maxCharacters: length - 1 }), {
+    instanceOf: RangeError,
+    message: `Cannot disassemble ${annotated.length} instructions: the text has more than ${length - 1} characters; disassembleLines gives one line after the other`,
+  })
+  t.is([...disassembleLines(annotated, { maxCharacters: 1 })].length, lines.length)
 })

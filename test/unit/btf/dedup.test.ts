@@ -219,3 +219,19 @@ for (const name of ['core', 'data', 'events', 'functions', 'maps', 'recent']) {
     t.is(btfToC(dedupBtf(joined(once, once)).btf), btfToC(once))
   })
 }
+
+test('types of any number of members are compared', t => {
+  const count = 150_000
+  const members = Array.from({ length: count }, (_, i) => member(`m${i}`, 1, i * 32))
+  const values = members.map(({ name }, value) => ({ name, value }))
+  const variables = members.map((_, i) => ({ type: 1, offset: i * 4, size: 4 }))
+  const types: BtfType[] = [
+    int('int', 4),
+    { ...struct('s', count * 4), members },
+    { kind: 'enum', name: 'e', size: 4, signed: false, values },
+    { kind: 'datasec', name: '.data', size: count * 4, variables },
+  ]
+  const btf = btfOf([...types, ...types])
+  const { ids } = dedupBtf(btf)
+  t.deepEqual([ids[6], ids[7]], [2, 3])
+})

@@ -59,6 +59,7 @@ export const STRUCTS = [
   ['linkInfo', 'bpf_link_info'],
   ['tokenInfo', 'bpf_token_info'],
   ['iterLinkInfo', 'bpf_iter_link_info'],
+  ['insnArrayValue', 'bpf_insn_array_value'],
   ['funcInfo', 'bpf_func_info'],
   ['lineInfo', 'bpf_line_info'],
   ['perfEventAttr', 'perf_event_attr'],

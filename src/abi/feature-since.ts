@@ -108,6 +108,8 @@ export const featureSince = {
   acquireRelease: '6.15',
   /** Jumps to an address in a register. */
   indirectJumps: '6.19',
+  /** Calls with up to twelve arguments, through `r11`. */
+  stackArguments: '7.2',
 
   // Attaching
   /** Uprobes. */

@@ -54,7 +54,8 @@ function refersToSymbol(instruction: Instruction): instruction is Instruction & 
   return kind === 'label' || kind === 'call' || kind === 'function'
 }
 
-function symbolSlots(instructions: readonly Instruction[]): {
+/** The slot of each symbol, and the symbols that several instructions have. */
+export function symbolSlots(instructions: readonly Instruction[]): {
   slots: Map<string, number>
   ambiguous: Set<string>
 } {

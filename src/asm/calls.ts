@@ -99,6 +99,29 @@ export function loadMapValue(dst: Register, map: MapOrFd | string, offset = 0): 
   return wide('loadMapValue', dst, BPF_PSEUDO_MAP_VALUE, imm)
 }
 
+/**
+ * `dst` gets the address `offset` bytes into a table of labels, for `gotox`: 8 bytes for each, which a program reads with
+ * `load('u64', ...)`. The table is a map that loading the program makes. Since 6.19.
+ *
+ * @param name of the table, for messages
+ * @param labels of instructions of the same function
+ * @throws RangeError when the offset is not an unsigned 32-bit integer
+ */
+export function loadJumpTable(
+  dst: Register,
+  name: string,
+  labels: readonly string[],
+  offset = 0,
+): Instruction {
+  const within = integer('loadJumpTable', 'offset', offset, 0, 0xffff_ffff)
+  return wide('loadJumpTable', dst, BPF_PSEUDO_MAP_VALUE, 0n, {
+    kind: 'jump_table',
+    name,
+    labels: [...labels],
+    offset: within,
+  })
+}
+
 /** `dst` gets the address of a BPF function, for helpers that call back. Since 5.13. */
 export function loadFunction(dst: Register, name: string): Instruction {
   return wide('loadFunction', dst, BPF_PSEUDO_FUNC, 0n, { kind: 'function', name })

@@ -71,6 +71,8 @@ function formatReference(reference: Reference): string {
       return `map[${name}][0]+${reference.offset}`
     case 'function':
       return `subprog[${name}]`
+    case 'jump_table':
+      return `jump-table[${name}]${reference.offset === 0 ? '' : distance(reference.offset)}`
     case 'extern':
       return `extern[${name}]${reference.addend === 0 ? '' : distance(reference.addend)}`
     case 'call':

@@ -28,6 +28,7 @@ import {
   SOURCE_MASK,
   sizes,
 } from './opcodes.ts'
+import { r10, r11 } from './registers.ts'
 
 /** An instruction whose immediate is a signed 32-bit number. */
 interface Narrow extends Instruction {
@@ -97,13 +98,16 @@ function low32(imm: number | bigint): number {
   return Number(BigInt.asIntN(32, BigInt(imm)))
 }
 
-function isRegister(number: number): boolean {
-  return number <= 10
+/** `r11` is only the base of an address: of what is loaded, or where is stored. */
+function hasRegisters({ opcode, dst, src }: Instruction): boolean {
+  const kind = opcode & CLASS_MASK
+  const isStore = kind === classes.st || kind === classes.stx
+  return dst <= (isStore ? r11.number : r10.number) && src <= (kind === classes.ldx ? r11.number : r10.number)
 }
 
 function formatKnown(instruction: Instruction, maps: 'fd' | 'id'): string | undefined {
-  const { opcode, dst, src } = instruction
-  if (!isRegister(dst) || !isRegister(src)) return undefined
+  const { opcode } = instruction
+  if (!hasRegisters(instruction)) return undefined
   if (opcode === LDIMM64) return formatWide(instruction, maps)
   const narrow = { ...instruction, imm: low32(instruction.imm) }
   switch (opcode & CLASS_MASK) {

@@ -47,6 +47,7 @@ export {
   callKfunc,
   loadFunction,
   loadImm64,
+  loadJumpTable,
   loadMap,
   loadMapFd,
   loadMapValue,
@@ -70,6 +71,7 @@ export {
 export {
   exit,
   gotol,
+  gotox,
   type JumpBuilder,
   type JumpTarget,
   ja,
@@ -131,4 +133,5 @@ export {
   r8,
   r9,
   r10,
+  r11,
 } from './registers.ts'

@@ -44,6 +44,11 @@ export type Reference =
   | { kind: 'call'; name: string }
   /** `ldimm64` of the address of a BPF function (`BPF_PSEUDO_FUNC`, 5.13). */
   | { kind: 'function'; name: string }
+  /**
+   * `ldimm64` of the address `offset` bytes into a table of labels, for `gotox` to jump through (`BPF_PSEUDO_MAP_VALUE` of
+   * an `insn_array`, 6.19). Loading the program makes the table.
+   */
+  | { kind: 'jump_table'; name: string; labels: readonly string[]; offset: number }
   /** A symbol that the object leaves to the kernel to define (`.ksyms`, `.kconfig`). */
   | { kind: 'extern'; name: string; addend: number }
 
@@ -51,9 +56,9 @@ export type Reference =
 export interface Instruction {
   /** 8-bit operation code: class, size or operation, mode or source. */
   opcode: number
-  /** Destination register, 0 to 10. */
+  /** Destination register, 0 to 11. */
   dst: number
-  /** Source register, 0 to 10, or a pseudo source (`BPF_PSEUDO_*`). */
+  /** Source register, 0 to 11, or a pseudo source (`BPF_PSEUDO_*`). */
   src: number
   /** Signed 16-bit offset. */
   offset: number

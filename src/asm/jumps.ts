@@ -13,7 +13,7 @@
 
 import type { Instruction } from './instruction.ts'
 import { classes, type JumpOperation, jumpOperations, sources } from './opcodes.ts'
-import { lowBits, offset16, readable, signed32 } from './operands.ts'
+import { lowBits, offset16, readable, signed32, writable } from './operands.ts'
 import { Register } from './registers.ts'
 
 /** Where a jump goes: a label, or a distance in slots from the next instruction. */
@@ -97,6 +97,16 @@ export function gotol(target: JumpTarget): Instruction {
   const jump = { opcode: classes.jmp32 | jumpOperations.ja, dst: 0, src: 0, offset: 0 }
   if (typeof target === 'string') return { ...jump, imm: 0, reference: { kind: 'label', name: target } }
   return { ...jump, imm: signed32('gotol', target) }
+}
+
+/**
+ * Jumps to the address in a register, which must come from a jump table: `loadJumpTable`. Since 6.19.
+ *
+ * @throws RangeError when the register is not 0 to 9
+ */
+export function gotox(target: Register): Instruction {
+  const opcode = classes.jmp | jumpOperations.ja | sources.x
+  return { opcode, dst: writable('gotox', target), src: 0, offset: 0, imm: 0 }
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { Register } from './registers.ts'
 
+/** From here on registers are only bases of addresses: the frame, and arguments. */
 const FRAME_POINTER = 10
 
 /**
@@ -24,11 +25,11 @@ export function readable(name: string, register: Register): number {
  * Number of a register that an instruction writes.
  *
  * @throws TypeError when it is not a register
- * @throws RangeError when it is the frame pointer
+ * @throws RangeError when it is r10 or r11
  */
 export function writable(name: string, register: Register): number {
   const number = readable(name, register)
-  if (number === FRAME_POINTER) throw new RangeError(`Cannot build ${name}: r10 is read-only`)
+  if (number >= FRAME_POINTER) throw new RangeError(`Cannot build ${name}: r${number} is read-only`)
   return number
 }
 

@@ -8,13 +8,13 @@
 
 /** A register. `mov(r1, r2)` copies one, `mov(r1, 2)` loads a number. */
 export class Register {
-  /** 0 to 10. */
+  /** 0 to 11. */
   readonly number: number
 
-  /** @throws RangeError when the number is not 0 to 10 */
+  /** @throws RangeError when the number is not 0 to 11 */
   constructor(number: number) {
-    if (!(Number.isInteger(number) && number >= 0 && number <= 10)) {
-      throw new RangeError(`Cannot name register ${number}: registers are 0 to 10`)
+    if (!(Number.isInteger(number) && number >= 0 && number <= 11)) {
+      throw new RangeError(`Cannot name register ${number}: registers are 0 to 11`)
     }
     this.number = number
     Object.freeze(this)
@@ -48,3 +48,8 @@ export const r8: Register = new Register(8)
 export const r9: Register = new Register(9)
 /** Frame pointer, read-only: the stack is the 512 bytes below it. */
 export const r10: Register = new Register(10)
+/**
+ * Base of the arguments of calls beyond the fifth: argument `5 + n` is stored at `r11 - 8 * n` before the call, and read at
+ * `r11 + 8 * n` by the function. Since 7.2.
+ */
+export const r11: Register = new Register(11)

@@ -35,6 +35,7 @@ import {
   SOURCE_MASK,
   sources,
 } from '../asm/opcodes.ts'
+import { r11 } from '../asm/registers.ts'
 import { mapKind } from '../maps/kinds.ts'
 import { isDataSection, type MapSpec } from '../maps/spec.ts'
 import type { ExternSpec } from '../programs/extern-spec.ts'
@@ -164,6 +165,8 @@ function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string,
       return [{ what: 'a call of a BPF function', since: featureSince.bpfToBpfCalls }]
     case 'function':
       return [{ what: 'the address of a BPF function', since: featureSince.functionAddresses }]
+    case 'jump_table':
+      return [{ what: 'a jump table', since: mapTypeSince.insn_array }]
     case 'map_value':
       return [{ what: 'global data', since: featureSince.globalData }]
     case 'extern':
@@ -187,9 +190,13 @@ function instructionNeeds(instruction: Instruction, externs: ReadonlyMap<string,
       if ((operation === aluOperations.div || operation === aluOperations.mod) && offset !== 0)
         return [VERSION_4]
       return operation === aluOperations.end && kind === classes.alu64 ? [VERSION_4] : []
+    case classes.st:
+      return instruction.dst === r11.number ? [STACK_ARGUMENTS] : []
     case classes.ldx:
+      if (instruction.src === r11.number) return [STACK_ARGUMENTS]
       return (opcode & MODE_MASK) === modes.memsx ? [VERSION_4] : []
     case classes.stx:
+      if (instruction.dst === r11.number) return [STACK_ARGUMENTS]
       return (opcode & MODE_MASK) === modes.atomic ? atomicNeeds(Number(instruction.imm)) : []
     case classes.jmp:
     case classes.jmp32:
@@ -210,6 +217,10 @@ function externNeeds(extern: ExternSpec): KernelNeed[] {
 
 /** Instructions that came together. */
 const VERSION_4: KernelNeed = { what: 'instructions of version 4', since: featureSince.instructionsV4 }
+const STACK_ARGUMENTS: KernelNeed = {
+  what: 'calls with more than five arguments',
+  since: featureSince.stackArguments,
+}
 const JUMPS_32: KernelNeed = { what: '32-bit jumps', since: featureSince.jumps32 }
 
 function jumpNeeds(

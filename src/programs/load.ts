@@ -20,6 +20,7 @@ import { attrResult32, bpfUninterrupted, bpfUninterruptedAsync } from '../syscal
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import { needsAttachTarget, resolveAttachTarget } from './attach-target.ts'
 import { HeldLoad } from './held-load.ts'
+import { LoadedJumpTables } from './jump-tables.ts'
 import { loadError } from './load-error.ts'
 import { loadFields } from './load-fields.ts'
 import type { LoadOptions } from './load-options.ts'
@@ -92,8 +93,12 @@ export async function loadProgramAsync(program: PreparedProgram, options: LoadOp
 
 function* loadSteps(program: PreparedProgram, options: LoadOptions): LoadSteps {
   const { spec } = program
-  const instructions = finishProgram(program, options)
   const token = resolveToken(options.token)
+  using tables = new LoadedJumpTables(token)
+  const instructions = finishProgram(program, {
+    maps: options.maps,
+    jumpTables: slots => tables.create(slots),
+  })
   raiseMemlockLimit()
   using target = needsAttachTarget(spec) ? resolveAttachTarget(spec, token) : undefined
   const fields = withToken('prog_load', loadFields(spec, instructions, options, target), token)

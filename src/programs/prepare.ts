@@ -49,9 +49,9 @@ export function prepareProgram(
  */
 export function finishProgram(
   { spec, poisons }: PreparedProgram,
-  { maps }: Pick<PassContext, 'maps'>,
+  { maps, jumpTables }: Pick<PassContext, 'maps' | 'jumpTables'>,
 ): readonly Instruction[] {
-  return forLoading(spec, () => finishPasses(spec.instructions, { maps, poisons }))
+  return forLoading(spec, () => finishPasses(spec.instructions, { maps, jumpTables, poisons }))
 }
 
 /** Puts the program before what a pass says. */

@@ -239,6 +239,14 @@ export const iterLinkInfo = {
   $size: 16,
 } as const
 
+/** Byte offsets in `struct bpf_insn_array_value`; `$size` is its size, `$bits` are bit offsets of bitfields. */
+export const insnArrayValue = {
+  orig_off: 0,
+  xlated_off: 4,
+  jitted_off: 8,
+  $size: 16,
+} as const
+
 /** Byte offsets in `struct bpf_func_info`; `$size` is its size, `$bits` are bit offsets of bitfields. */
 export const funcInfo = {
   insn_off: 0,

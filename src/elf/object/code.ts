@@ -15,6 +15,7 @@ import type { ElfFile, ElfRelocation } from '../file.ts'
 import { SHN_COMMON } from '../format.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
+import { JumpTables } from './jump-tables.ts'
 import { JUMP_TABLES, type NamedSymbol, type ObjectSymbols } from './symbols.ts'
 
 /** A function of an object file. */
@@ -40,6 +41,7 @@ export function readFunctions(
   info: ExtInfo | undefined,
 ): ObjectFunction[] {
   const records = info === undefined ? undefined : new RecordIndex(elf, info)
+  const tables = new JumpTables(elf)
   let budget = elf.fileSize * elf.limits.maxOverlap
   return sections.flatMap(section => {
     const functions = symbols.functionsIn(section).map(named => {
@@ -48,7 +50,7 @@ export function readFunctions(
       return readFunction(elf, section, named)
     })
     if (records !== undefined) annotate(elf, section, functions, records)
-    const relocated = applyRelocations(elf, section, functions, symbols)
+    const relocated = applyRelocations(elf, section, functions, symbols, tables)
     for (const each of functions) nameLocalCalls(elf, each, symbols, relocated)
     return functions
   })
@@ -168,6 +170,7 @@ function applyRelocations(
   section: ElfSection,
   functions: readonly ObjectFunction[],
   symbols: ObjectSymbols,
+  tables: JumpTables,
 ): Set<Instruction> {
   const relocated = new Set<Instruction>()
   const relocations = elf.relocations(section)
@@ -179,13 +182,34 @@ function applyRelocations(
     // What linkers leave of a weak function that another one replaces has no symbol, but its relocations.
     if (instruction === undefined && offset % INSTRUCTION_SIZE === 0) continue
     if (!instruction) throw elf.error('Relocation of no instruction', section, offset)
-    const reference = referenceOf(elf, section, relocation, instruction, symbols)
-    instruction.reference = reference
+    instruction.reference = isJumpTable(elf, relocation, instruction)
+      ? tables.reference(
+          section,
+          lastFrom(functions, offset),
+          relocation.symbol,
+          relocation.symbol.value + addendOf(instruction),
+        )
+      : referenceOf(elf, section, relocation, instruction, symbols)
     // What the addend said is in the reference now.
     if (instruction.opcode === LDIMM64) instruction.imm = 0n
     relocated.add(instruction)
   }
   return relocated
+}
+
+function isJumpTable(elf: ElfFile, { symbol }: ElfRelocation, { opcode }: Instruction): boolean {
+  return opcode === LDIMM64 && elf.sectionOf(symbol)?.name === JUMP_TABLES
+}
+
+/** The function that an offset lies in: of those that overlap the last. The list is in order, and not empty. */
+function lastFrom(functions: readonly ObjectFunction[], offset: number): ObjectFunction {
+  let [low, high] = [0, functions.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (functions[middle]!.offset <= offset) low = middle + 1
+    else high = middle
+  }
+  return functions[low - 1]!
 }
 
 function referenceOf(
@@ -214,7 +238,6 @@ function referenceOf(
     }
   }
   const at = symbol.value + addendOf(instruction)
-  if (target.name === JUMP_TABLES) return { kind: 'extern', name: JUMP_TABLES, addend: at }
   if (symbols.isCode(target)) {
     return {
       kind: 'function',

@@ -28,7 +28,7 @@ import type { ElfSymbol } from '../symbol-table.ts'
 import type { ObjectFunction } from './code.ts'
 import type { DataVariable } from './data.ts'
 import { dataMapName } from './data-map-name.ts'
-import { JUMP_TABLES, MAPS_SECTION } from './symbols.ts'
+import { MAPS_SECTION } from './symbols.ts'
 
 /** Section of options of the kernel's configuration, and the name of their map. */
 export const KCONFIG_SECTION = '.kconfig'
@@ -43,8 +43,7 @@ export const KSYMS_SECTION = '.ksyms'
  * @throws ObjectFileError when an option of the configuration has a type that options do not have
  */
 export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
-  const tables = elf.section(JUMP_TABLES)
-  const undefinedOnes = tables === undefined ? [] : [undefinedExtern(tables.name, JUMP_TABLE_REASON, false)]
+  const undefinedOnes: UndefinedExtern[] = []
   const symbols: ElfSymbol[] = []
   for (const symbol of elf.symbols) {
     const { name, binding } = symbol
@@ -59,7 +58,6 @@ export function readExterns(elf: ElfFile, btf: Btf | undefined): ExternSpec[] {
   return [...declared, ...undefinedOnes]
 }
 
-const JUMP_TABLE_REASON = `it uses a jump table (${JUMP_TABLES}, Linux 6.19), which this library does not load; compile it with -fno-jump-tables`
 const COMMON = 'compile it with -fno-common'
 const NO_BTF = 'if the kernel does, compile the object with -g, so that BTF declares it'
 

@@ -4,7 +4,10 @@
  * @module
  */
 
-import { SECTION_HEADER_SIZE, SHN_LORESERVE } from '../../../src/elf/format.ts'
+import { SHN_LORESERVE } from '../../../src/elf/format.ts'
+import { ELF64 } from '../../../src/elf/layout.ts'
+
+const SECTION_HEADER_SIZE = ELF64.section.size
 
 /**
  * Adds sections without contents, of the type and name of section 1, to a little-endian file.

@@ -6,12 +6,14 @@ import {
   callKfunc,
   loadFunction,
   loadImm64,
+  loadJumpTable,
   loadMap,
   loadMapFd,
   loadMapValue,
 } from '../../../src/asm/calls.ts'
+import { disassembleInstruction } from '../../../src/asm/disassemble.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
-import { exit, gotol, ja, jeq, jeq32, label } from '../../../src/asm/jumps.ts'
+import { exit, gotol, gotox, ja, jeq, jeq32, label } from '../../../src/asm/jumps.ts'
 import {
   atomicAdd,
   atomicCmpxchg,
@@ -21,7 +23,7 @@ import {
   store,
   storeRelease,
 } from '../../../src/asm/memory.ts'
-import { Register, r0, r1, r2, r10 } from '../../../src/asm/registers.ts'
+import { Register, r0, r1, r2, r10, r11 } from '../../../src/asm/registers.ts'
 
 test('a register and a number are told apart', t => {
   t.deepEqual(mov(r1, r2), { opcode: 0xbf, dst: 1, src: 2, offset: 0, imm: 0 })
@@ -31,9 +33,9 @@ test('a register and a number are told apart', t => {
 test('a register prints as assembly writes it and cannot be changed', t => {
   t.is(`${r10}`, 'r10')
   t.true(Object.isFrozen(r10))
-  t.throws(() => new Register(11), {
+  t.throws(() => new Register(12), {
     instanceOf: RangeError,
-    message: 'Cannot name register 11: registers are 0 to 10',
+    message: 'Cannot name register 12: registers are 0 to 11',
   })
   t.throws(() => new Register(1.5), { instanceOf: RangeError })
 })
@@ -174,4 +176,19 @@ test('a label names a copy, once', t => {
     message: 'Cannot label an instruction b: it is named a already',
   })
   t.throws(() => label('', exit()), { instanceOf: TypeError })
+})
+
+test('jumps through tables and arguments on the stack read as LLVM writes them', t => {
+  t.is(disassembleInstruction(gotox(r1)), 'gotox r1')
+  t.is(disassembleInstruction(loadJumpTable(r2, 'cases', ['a'], 8)), 'r2 = jump-table[cases]+8')
+  t.is(disassembleInstruction(store('u64', r11, -8, r1)), '*(u64 *)(r11 - 8) = r1')
+  t.is(disassembleInstruction(load('u64', r1, r11, 8)), 'r1 = *(u64 *)(r11 + 8)')
+  for (const register of [r10, r11]) {
+    t.throws(() => gotox(register), {
+      instanceOf: RangeError,
+      message: `Cannot build gotox: ${register} is read-only`,
+    })
+    t.throws(() => mov(register, 1), { instanceOf: RangeError })
+  }
+  t.throws(() => loadJumpTable(r2, 'cases', ['a'], -8), { instanceOf: RangeError })
 })

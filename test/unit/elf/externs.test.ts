@@ -4,7 +4,6 @@ import { mov } from '../../../src/asm/alu.ts'
 import { loadImm64 } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit } from '../../../src/asm/jumps.ts'
-import { classes, jumpOperations, sources } from '../../../src/asm/opcodes.ts'
 import { r0, r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import type { Btf } from '../../../src/btf/btf.ts'
@@ -252,39 +251,6 @@ test('a variable without a place in the object is an extern with a reason', t =>
     kind: 'extern',
     name: 'x',
     addend: 0,
-  })
-})
-
-test('a jump table is an extern with a reason', t => {
-  const bytes = writeElf({
-    sections: [
-      code(
-        'socket',
-        [
-          mov(r0, 0),
-          loadImm64(r1, 8),
-          { ...exit(), opcode: classes.jmp | jumpOperations.ja | sources.x, dst: 1 },
-          exit(),
-        ],
-        {
-          relocations: [{ offset: 8, symbol: 2 }],
-        },
-      ),
-      { name: '.jumptables', data: new Uint8Array(16) },
-    ],
-    symbols: [
-      { name: 'main', section: 1, size: 40 },
-      { name: 'BPF.JT.0.0', type: 'object', binding: 'local', section: 2, size: 16 },
-    ],
-  })
-  t.is(
-    reasonOf(bytes, '.jumptables'),
-    'it uses a jump table (.jumptables, Linux 6.19), which this library does not load; compile it with -fno-jump-tables',
-  )
-  t.deepEqual(parseObject(bytes).programs.get('main')!.instructions[1]!.reference, {
-    kind: 'extern',
-    name: '.jumptables',
-    addend: 8,
   })
 })
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withSections } from '../../test/support/elf/many-sections.ts'
 import { Random } from './random.ts'
 import type { Field, InputKind, Seed } from './seeds.ts'
 
@@ -78,13 +79,26 @@ const NAMES: readonly string[] = [
   'maps/x',
   'a___b',
   '\u{1f41d}',
+  // What terminals and lines of text take for more than a name.
+  '\u001b[2J\u001b]0;x\u0007',
+  'a\u009bb',
+  'a\rb\nc',
+  '\u202ex',
+  'Pair<u32, u32>',
 ]
+
+/** One in so many objects gets more sections than its header can count. */
+const MANY_SECTIONS = 4000
+/** How many are added. */
+const SECTIONS = 70_000
 
 /** An input of a run, which `seed` and `number` determine. */
 export function makeInput(seeds: readonly Seed[], seed: number, number: number): Input {
   const random = new Random(seed, number)
   const origin = random.pick(seeds)
-  const state: Damage = { random, origin, seeds, bytes: new Uint8Array(origin.bytes) }
+  const isLarge = origin.kind === 'object' && origin.byteOrder === 'little' && random.once(MANY_SECTIONS)
+  const whole = isLarge ? withSections(origin.bytes, SECTIONS) : new Uint8Array(origin.bytes)
+  const state: Damage = { random, origin, seeds, bytes: whole }
   for (let left = 1 + random.below(random.once(2) ? 1 : MAX_DAMAGES); left > 0; left--) damage(state)
   const { name, kind } = origin
   const { bytes } = state

@@ -6,10 +6,12 @@
 
 import { disassemble } from '../../src/asm/disassemble.ts'
 import { encodeInstructions } from '../../src/asm/encode.ts'
+import type { CoreRelocation } from '../../src/asm/instruction.ts'
 import { jsonReplacer } from '../../src/base/codec.ts'
 import { BpfError, ObjectFileError } from '../../src/base/errors.ts'
 import { Btf } from '../../src/btf/btf.ts'
-import { btfCodec } from '../../src/btf/codec/codec.ts'
+import { type BtfCodec, btfCodec } from '../../src/btf/codec/codec.ts'
+import type { BtfInputValue } from '../../src/btf/codec/value.ts'
 import { dedupBtf } from '../../src/btf/dedup/dedup.ts'
 import { parseExtInfo } from '../../src/btf/ext.ts'
 import { type BtfSupport, sanitizeBtf } from '../../src/btf/sanitize.ts'
@@ -34,6 +36,13 @@ const PINS = '/pins'
 const MAX_CODECS = 48
 /** Greatest type of which values are read and written. */
 const MAX_VALUE = 1 << 16
+
+/** Values of a codec that is used within itself. */
+const MAX_REENTRANT = 16
+
+/** Characters that no text has but for line breaks. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/
 
 /** A kernel that knows nothing. */
 const OLDEST: BtfSupport = {
@@ -86,7 +95,9 @@ function examineObject(bytes: Uint8Array, kernel: Btf): Outcome {
   spec.copy()
   for (const map of spec.maps.values()) examinePin(map)
   for (const { instructions } of linkedPrograms(spec)) {
-    disassemble(instructions, { bytes: true, relocations: each => relocationSubject(each, spec.btf) })
+    const relocations = (each: CoreRelocation): string => relocationSubject(each, spec.btf)
+    const text = disassemble(instructions, { bytes: true, relocations })
+    if (CONTROL.test(text)) throw new Error('A disassembly has control characters')
     encodeInstructions(instructions.filter(each => each.reference === undefined))
   }
   if (spec.btf !== undefined) examineTypes(spec.btf)
@@ -115,7 +126,37 @@ function examineTypes(btf: Btf): void {
     if (codec === undefined || codec.size > MAX_VALUE) continue
     const view = new DataView(new ArrayBuffer(codec.size))
     codec.encode(codec.decode(view, 0), view, 0)
+    if (codec.values <= MAX_REENTRANT) examineReentry(codec)
   }
+}
+
+/** A value whose members use the codec while it is written comes out as any other. */
+function examineReentry(codec: BtfCodec): void {
+  const [one, other] = [new Uint8Array(codec.size), new Uint8Array(codec.size).fill(0x41)]
+  const plain = codec.decode(new DataView(new ArrayBuffer(codec.size)), 0)
+  codec.encode(plain, new DataView(one.buffer), 0)
+  const within = (): void => {
+    codec.encode(codec.decode(new DataView(other.buffer), 0), new DataView(other.buffer), 0)
+  }
+  const again = new Uint8Array(codec.size)
+  codec.encode(withGetters(plain, within) as BtfInputValue, new DataView(again.buffer), 0)
+  if (Buffer.compare(one, again) !== 0)
+    throw new Error('A codec that is used within itself writes something else')
+}
+
+/** The same value, whose members call a function when they are read. */
+function withGetters(value: unknown, act: () => void): unknown {
+  if (Array.isArray(value)) return value.map(each => withGetters(each, act))
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
+  const result = Object.create(Object.getPrototypeOf(value))
+  for (const [name, member] of Object.entries(value)) {
+    const get = (): unknown => {
+      act()
+      return withGetters(member, act)
+    }
+    Object.defineProperty(result, name, { enumerable: true, get })
+  }
+  return result
 }
 
 /** The result; `undefined` for an `ObjectFileError` that says where. */

@@ -7,9 +7,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteOrder } from '../../src/base/bytes.ts'
+import { BTF_LAYOUT_HEADER_SIZE } from '../../src/btf/format.ts'
 import { ElfFile } from '../../src/elf/file.ts'
 import { SHF_EXECINSTR, sectionTypes } from '../../src/elf/format.ts'
 import type { ElfSection } from '../../src/elf/headers.ts'
+import { futureBtf, futureLayout, futureStrings, futureWords } from '../../test/support/btf/future.ts'
+import { compiledSwitch } from '../../test/support/elf/jump-table.ts'
 
 /** A number in a file. */
 export interface Field {
@@ -45,7 +48,18 @@ const RAW_BTF = 'test/btf/abi.btf'
  */
 export function readSeeds(directory?: string): Seed[] {
   if (directory !== undefined) return objectsOf(directory)
-  return [...DIRECTORIES.flatMap(objectsOf), btfSeed(RAW_BTF, readBytes(RAW_BTF), 'little')]
+  return [...DIRECTORIES.flatMap(objectsOf), ...madeSeeds(), btfSeed(RAW_BTF, readBytes(RAW_BTF), 'little')]
+}
+
+/** What no compiler of the checkout writes: jump tables, and BTF with kinds that are not known. */
+function madeSeeds(): Seed[] {
+  const future = (byteOrder: ByteOrder): Uint8Array =>
+    futureBtf({ words: futureWords, strings: futureStrings, layout: futureLayout, byteOrder })
+  return [
+    ...seedsOf('jump table', compiledSwitch()),
+    btfSeed('unknown kind', future('little'), 'little'),
+    btfSeed('unknown kind, big-endian', future('big'), 'big'),
+  ]
 }
 
 function objectsOf(directory: string): Seed[] {
@@ -127,8 +141,9 @@ const SYMBOL: Widths = [4, 1, 1, 2, 8, 8]
 /** The type and the symbol of a relocation are halves of one number. */
 const RELOCATION: Widths = [8, 4, 4]
 const INSTRUCTION: Widths = [1, 1, 2, 4]
-const BTF_HEADER: Widths = [2, 1, 1, 4, 4, 4, 4, 4]
+const BTF_HEADER: Widths = [2, 1, 1, 4, 4, 4, 4, 4, 4, 4]
 const EXT_HEADER: Widths = [2, 1, 1, 4, 4, 4, 4, 4, 4, 4]
+const LAYOUT: Widths = [1, 1, 2]
 const WORDS: Widths = [4]
 
 function recordOf({ type, flags }: ElfSection): Widths {
@@ -151,7 +166,11 @@ function fields(start: number, size: number, widths: Widths): Field[] {
 
 function btfGroups(bytes: Uint8Array, at: number, byteOrder: ByteOrder): Field[][] {
   const [types, length] = placeOf(bytes, at, 8, byteOrder)
-  return [fields(at, 24, BTF_HEADER), fields(types, length, WORDS)]
+  const headerLength = types - at
+  const groups = [fields(at, headerLength, BTF_HEADER), fields(types, length, WORDS)]
+  if (headerLength < BTF_LAYOUT_HEADER_SIZE) return groups
+  const [layout, layoutLength] = placeOf(bytes, at, BTF_LAYOUT_HEADER_SIZE - 8, byteOrder)
+  return [...groups, fields(layout, layoutLength, LAYOUT)]
 }
 
 function btfStrings(bytes: Uint8Array, at: number, byteOrder: ByteOrder): [number, number] {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { BtfType } from './types.ts'
+import type { BtfParam, BtfType } from './types.ts'
 
 /** Characters of a name that every kernel takes. Source: include/linux/kallsyms.h `KSYM_NAME_LEN`, before Linux 6.1. */
 const MAX_LENGTH = 127
@@ -30,8 +30,12 @@ export function identifier(name: string, absent = ''): string {
   return (/^\d/.test(valid) ? `_${valid}` : valid).slice(0, MAX_LENGTH)
 }
 
-/** A type with names that the kernel takes; the same object when it has them already. */
-export function withKernelNames(type: BtfType): BtfType {
+/**
+ * A type with names that the kernel takes; the same object when it has them already.
+ *
+ * @param ofFunction whether it is the prototype of a function, whose parameters must have names
+ */
+export function withKernelNames(type: BtfType, ofFunction = false): BtfType {
   switch (type.kind) {
     case 'struct':
     case 'union': {
@@ -52,8 +56,11 @@ export function withKernelNames(type: BtfType): BtfType {
       }
     }
     case 'func_proto': {
-      if (type.params.every(each => identifier(each.name) === each.name)) return type
-      return { ...type, params: type.params.map(each => ({ ...each, name: identifier(each.name) })) }
+      // A last one without a type stands for any number of others.
+      const nameOf = (each: BtfParam): string =>
+        identifier(each.name, ofFunction && each.type !== 0 ? ABSENT : '')
+      if (type.params.every(each => nameOf(each) === each.name)) return type
+      return { ...type, params: type.params.map(each => ({ ...each, name: nameOf(each) })) }
     }
     case 'fwd':
     case 'typedef':

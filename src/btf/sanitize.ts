@@ -46,11 +46,16 @@ export function sanitizeBtf(btf: Btf, support: BtfSupport): BtfBuilder {
   builder.dropLayout()
   // The types of the members that stand for 64-bit enumerators; made when the first is met.
   let placeholder: number | undefined
+  const prototypes = new Set<number>()
+  btf.forEachId(id => {
+    const type = btf.kind(id) === 'func' ? btf.type(id) : undefined
+    if (type?.kind === 'func') prototypes.add(type.type)
+  })
   btf.forEachId(id => {
     const type = btf.type(id)
     if (type.kind === 'datasec' && type.variables.some(each => each.offset > MAX_OFFSET))
       throw btf.error(`Section ${type.name} has a variable beyond ${MAX_OFFSET} bytes`, id)
-    const replacement = replace(withKernelNames(type), support, () => {
+    const replacement = replace(withKernelNames(type, prototypes.has(id)), support, () => {
       placeholder ??= builder.add({ ...BYTE, name: 'enum64_placeholder' })
       return placeholder
     })

@@ -13,7 +13,7 @@ import { futureBtf, futureLayout, futureStrings, futureWords } from '../../suppo
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 import { code } from '../../support/elf/files.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-import { runOnce } from '../../support/objects.ts'
+import { loadObject, runOnce } from '../../support/objects.ts'
 
 /** An object with one program, which returns 7 unless it is broken. */
 function objectWith(btf: Btf, { broken = false } = {}): CollectionSpec {
@@ -74,4 +74,14 @@ kernelTest('the refusal of the BTF is part of the error of a program', [], async
   }
   t.throws(() => Collection.load(spec), expected)
   await t.throwsAsync(Collection.loadAsync(spec), expected)
+})
+
+kernelTest('static variables are those that programs use', [], t => {
+  using collection = loadObject('statics')
+  const values = (): unknown[] =>
+    ['tiny', 'small', 'plain', 'wide', 'shared'].map(name => collection.variables.get(name).get())
+  t.deepEqual(values(), [-1, -2, 3, 4n, 6])
+  t.is(runOnce(collection.programs.get('sum')), -1 - 2 + 3 + 4 + 5 + 6 + 8 + 71)
+  t.is(runOnce(collection.programs.get('change')), 0)
+  t.deepEqual(values(), [11, 12, 13, 14n, 16])
 })

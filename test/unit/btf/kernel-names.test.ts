@@ -83,3 +83,22 @@ test('tags that stand for any attribute become what older kernels take', t => {
   t.deepEqual(type, { kind: 'const', name: '', type: 1 })
   t.is(decl!.kind, 'int')
 })
+
+test('parameters of functions have names, as gcc leaves them out of declarations', t => {
+  const params = [
+    { name: '', type: 1 },
+    { name: 'b', type: 1 },
+    { name: '', type: 0 },
+  ]
+  const proto: BtfType = { kind: 'func_proto', name: '', type: 0, params }
+  const types: BtfType[] = [
+    int('u32', 4),
+    proto,
+    proto,
+    { kind: 'func', name: '', type: 3, linkage: 'static' },
+  ]
+  const [, pointer, own, func] = mended(types)
+  t.deepEqual(pointer, proto)
+  t.deepEqual(own, { ...proto, params: [{ name: '_', type: 1 }, ...params.slice(1)] } as BtfType)
+  t.is(func!.name, '_')
+})

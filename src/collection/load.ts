@@ -6,6 +6,7 @@
  * @module
  */
 
+import { requireSpec } from '../base/arguments.ts'
 import { hostByteOrder } from '../base/bytes.ts'
 import { EINVAL } from '../base/errno.ts'
 import { BpfError, withReason } from '../base/errors.ts'
@@ -90,6 +91,13 @@ export interface Prepared {
 
 /** Creates the maps and makes the programs ready to be loaded. Everything goes into `cleanup`. */
 export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup: Cleanup): Prepared {
+  requireSpec(
+    spec,
+    'Collection.load',
+    'CollectionSpec',
+    'programs',
+    'CollectionSpec.fromFile reads an object file',
+  )
   if (spec.programs.size === 0 && spec.noPrograms !== undefined) {
     throw new BpfError(`Cannot load the object: it has no programs: ${spec.noPrograms}`, {
       code: 'ERR_INVALID_SPEC',

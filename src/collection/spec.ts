@@ -101,6 +101,11 @@ export class CollectionSpec<S extends CollectionShape = CollectionShape> {
     file?: string,
     options?: ObjectOptions,
   ): CollectionSpec<S> {
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError(
+        'CollectionSpec.parse takes the bytes of an object; CollectionSpec.fromFile reads a file',
+      )
+    }
     return new CollectionSpec<S>(parseObject(bytes, file, options))
   }
 

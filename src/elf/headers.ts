@@ -19,6 +19,7 @@ import {
 } from './format.ts'
 import { type ElfLayout, layoutOf, readAddress, readWord } from './layout.ts'
 import type { ObjectLimits } from './limits.ts'
+import { describeFormat } from './other-formats.ts'
 import { type ByteSource, SourceReader } from './source.ts'
 import { StringTable } from './strings.ts'
 
@@ -82,9 +83,10 @@ export interface ElfHeader {
  * @throws ObjectFileError when it is not that of an ELF file, or truncated
  */
 export function readHeader(source: ByteSource, where: ObjectFileLocation): ElfHeader {
-  const ident = new ByteReader(source.read(0, Math.min(IDENT_SIZE, source.size)), 'little', where)
+  const start = source.read(0, Math.min(IDENT_SIZE, source.size))
+  const ident = new ByteReader(start, 'little', where)
   if (ident.length < ELF_MAGIC.length || ELF_MAGIC.some((byte, at) => ident.u8(at) !== byte)) {
-    throw ident.error('Not an ELF file')
+    throw ident.error(`Not an ELF file${describeFormat(start)}`)
   }
   const elfClass = ident.length > 4 ? ident.u8(4) : ELFCLASS64
   const layout = layoutOf(elfClass)

@@ -8,6 +8,8 @@
 
 import { EINTR, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
+import { features } from '../kernel/probes/features.ts'
+import { predates } from '../kernel/probes/probe.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import { type MapHandle, requireAttached } from './handle.ts'
@@ -26,8 +28,12 @@ const CHUNK_BYTES = 1 << 16
 /** How often in a row the kernel may ask to try again without progress. */
 const MAX_RETRIES = 100
 
-/** Whether a result says that maps of this type do not have a batch command. */
+/**
+ * Whether a result says that there is no batch command for maps of this type. `EINVAL` does where the command itself is
+ * unknown, before Linux 5.6; a later kernel refuses something else by it.
+ */
 export function hasNoBatch(result: number): boolean {
+  if (result === -EINVAL) return predates(features.mapBatch)
   return result === -ENOTSUPP || result === -EOPNOTSUPP
 }
 
@@ -91,8 +97,7 @@ export function* chunks(
       size,
       0,
     )
-    // Before 5.6 the command itself is unknown, which is EINVAL.
-    if (!started && (hasNoBatch(result) || result === -EINVAL)) return result
+    if (!started && result < 0 && hasNoBatch(result)) return result
     const count = result === 0 || result === -ENOENT || result === -EINTR ? batchCount() : 0
     if (result === -ENOSPC) {
       // The next bucket has more elements than there is room for. The cursor stays where it was.

@@ -15,6 +15,7 @@
 import { BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from '../abi/generated/flags.ts'
 import type { Codec } from '../base/codec.ts'
 import { EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
+import { isAtLeast } from '../kernel/version.ts'
 import {
   mapDeleteElem,
   mapGetNextKey,
@@ -148,10 +149,13 @@ export class Elements<K, V, KI = K, VI = V> {
     handle.giveBack(slots)
     if (result === 0 || result === -ENOENT) return value
     const { facts, mapKind } = handle
-    const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || result === -EINVAL
+    const since = mapKind.lookupAndDeleteSince
+    // Kernels without it may not know its flags either.
+    const unknownFlags = result === -EINVAL && since !== undefined && !isAtLeast(since)
+    const lacking = result === -ENOTSUPP || result === -EOPNOTSUPP || unknownFlags
     const command = 'BPF_MAP_LOOKUP_AND_DELETE_ELEM'
     if (lacking && !isKeyless(mapKind)) {
-      throw unsupported(facts, 'Lookup and delete', mapKind.lookupAndDeleteSince, result, command)
+      throw unsupported(facts, 'Lookup and delete', since, result, command)
     }
     throw this.#refused('get and delete in', result, command)
   }

@@ -6,7 +6,8 @@
 
 import { featureSince } from '../abi/feature-since.ts'
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM } from '../base/errno.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
+import { BpfError, type NotSupportedError } from '../base/errors.ts'
+import { lacking } from '../kernel/lacking.ts'
 import { neededCapabilities } from '../kernel/needed-capabilities.ts'
 import { explainPrivileges, isUnprivilegedDisabled, permissionFacts } from '../kernel/permission.ts'
 import { isAtLeast } from '../kernel/version.ts'
@@ -38,8 +39,8 @@ export function mapError(
   const action = `Cannot ${verb} ${describeMap(facts)}`
   const error = systemError(action, result, `bpf(${command})`)
   // What the process lacks is a better reason than anything about the map, where the kernel asks for it.
-  const lacking = result === -EPERM ? missingPrivileges(command) : undefined
-  const reason = lacking ?? reasonOf(facts, -result, command, fd)
+  const unprivileged = result === -EPERM ? missingPrivileges(command) : undefined
+  const reason = unprivileged ?? reasonOf(facts, -result, command, fd)
   if (reason === undefined) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
   return new BpfError(`${action}: ${reason} (${error.code})`, options)
@@ -116,7 +117,7 @@ export function unsupported(
   result: number,
   command: string,
 ): NotSupportedError {
-  return new NotSupportedError(`${what} in a map of type ${type}`, since, {
+  return lacking(`${what} in a map of type ${type}`, since, {
     errno: -result,
     syscall: `bpf(${command})`,
   })

@@ -57,8 +57,9 @@ export function loadError(
   if (reason.length === 0) {
     if (needsRefusedTrampoline(spec, base, token)) return refusedTrampoline(spec, result, base)
     if (result === -EINVAL && lacksType(spec, token)) return missingType(spec, base)
-    const silence = explainSilence({ spec, fields, instructions }, result) ?? without
-    if (silence === undefined) return base
+    const found = [explainSilence({ spec, fields, instructions }, result), without]
+    const silence = found.filter(each => each !== undefined).join('; ')
+    if (silence === '') return base
     if (log.trim() === '') return withReason(base, silence)
     const details = { log, reason, explanation: silence }
     return new VerifierError(`${what}: ${base.code}: ${silence}`, details, optionsOf(base))

@@ -5,6 +5,7 @@
  */
 
 import type { Instruction } from '../asm/instruction.ts'
+import { requireSpec } from '../base/arguments.ts'
 import { hostByteOrder } from '../base/bytes.ts'
 import { BpfError, withAction } from '../base/errors.ts'
 import { programTypeOf } from './attach-target.ts'
@@ -30,6 +31,7 @@ export function prepareProgram(
   spec: ProgramSpec,
   context: Omit<PassContext, 'poisons'> = {},
 ): PreparedProgram {
+  requireSpec(spec, 'Program.load', 'ProgramSpec', 'instructions')
   const poisons = new Poisons()
   const btf = spec.btf ?? context.btf
   const instructions = forLoading(spec, () => {

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { requireSpec } from '../../base/arguments.ts'
 import { EEXIST, ENOENT } from '../../base/errno.ts'
 import { BpfError } from '../../base/errors.ts'
 import { getPinned } from '../../objects/pin.ts'
@@ -37,6 +38,7 @@ export function createMap(
   options: CreateMapOptions,
   onPin?: (made: Disposable) => void,
 ): MapHandle {
+  requireSpec(spec, 'BpfMap.create', 'MapSpec', 'type')
   const complete = createdSpec(spec)
   const path = pinPathOf(spec, options.pinPath)
   if (path === undefined) return createFilled(complete, options)

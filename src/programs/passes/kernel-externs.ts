@@ -11,9 +11,11 @@
  * @module
  */
 
-import { BpfError, NotSupportedError } from '../../base/errors.ts'
+import { BpfError, NotSupportedError, unlessRefused } from '../../base/errors.ts'
 import type { Btf } from '../../btf/btf.ts'
 import { typesAreCompatible } from '../../btf/core/match.ts'
+import { typeDifference } from '../../btf/core/type-difference.ts'
+import { similarName } from '../../btf/similar.ts'
 import { typeName } from '../../btf/text/type-name.ts'
 import { kernelBtf } from '../../kernel/btf.ts'
 import { BtfObject } from '../../objects/btf-object.ts'
@@ -109,14 +111,21 @@ export class KernelExterns implements Disposable {
   #findTyped(extern: KsymExtern | KfuncExtern, name: string, kind: 'var' | 'func'): FoundExtern {
     const what = kind === 'var' ? 'variable' : 'kfunc'
     const found = this.#findType(extern, name, kind)
-    if (found === undefined) return weakOr(extern, `the kernel has no ${what} ${name}${hintOf(kind)}`)
+    if (found === undefined) {
+      const reason = `the kernel has no ${what} ${name}`
+      return weakOr(extern, reason + hintOf(kind), () => `${reason}${similarType(name, kind)}${hintOf(kind)}`)
+    }
     const { btf, btfId, module } = found
     const symbol = btf.type(btfId) as { type: number }
     const local = this.#btf
     if (local === undefined) throw unresolved(`the object has no BTF with the type of ${name}`)
     const actual = btf.resolve(symbol.type)
     if (typesAreCompatible(local, extern.typeId, btf, actual)) return { btfId, module }
-    const reason = `the kernel's ${what} ${name} is ${typeName(btf, actual)}, not ${typeName(local, extern.typeId)}`
+    const [theirs, ours] = [typeName(btf, actual), typeName(local, extern.typeId)]
+    const reason =
+      theirs === ours
+        ? `the kernel's ${what} ${name} is another ${ours}: ${typeDifference(local, extern.typeId, btf, actual)}`
+        : `the kernel's ${what} ${name} is ${theirs}, not ${ours}`
     if (kind === 'var') throw unresolved(reason)
     return weakOr(extern, reason)
   }
@@ -180,9 +189,16 @@ export class KernelExterns implements Disposable {
   }
 }
 
-function weakOr({ weak }: ExternSpec, reason: string): FoundExtern {
+/** @param full the reason with what takes time to find out, which only a failure is worth */
+function weakOr({ weak }: ExternSpec, reason: string, full: () => string = () => reason): FoundExtern {
   if (weak) return { missing: reason }
-  throw unresolved(reason)
+  throw unresolved(full())
+}
+
+/** A type of the kernel itself whose name is like one that is not there, as the end of a message. */
+function similarType(name: string, kind: 'var' | 'func'): string {
+  const similar = unlessRefused(() => similarName(kernelBtf(), name, kind))
+  return similar === undefined ? '' : `; did you mean ${similar}?`
 }
 
 /** BTF has only per-CPU variables, and those only if it was made by pahole 1.18 or later; few know. */

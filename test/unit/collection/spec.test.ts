@@ -3,8 +3,12 @@ import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { hostByteOrder } from '../../../src/base/bytes.ts'
 import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
+import { Collection } from '../../../src/collection/collection.ts'
+import { Named } from '../../../src/collection/named.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
+import { Program } from '../../../src/programs/program.ts'
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
 import { objectSpec } from '../../support/objects.ts'
 
@@ -276,4 +280,36 @@ test('the value of an option cannot be set in a spec', t => {
     instanceOf: BpfError,
     code: 'ERR_READ_ONLY',
   })
+})
+
+test('what is no spec is refused by name, not by what is missing in it', t => {
+  t.throws(() => Collection.load('x.o' as never), {
+    instanceOf: TypeError,
+    message:
+      'Collection.load takes a CollectionSpec, not string; CollectionSpec.fromFile reads an object file',
+  })
+  t.throws(() => CollectionSpec.parse('x.o' as never), {
+    instanceOf: TypeError,
+    message: /^CollectionSpec\.parse takes the bytes of an object/,
+  })
+  t.throws(() => Program.load(undefined as never), {
+    instanceOf: TypeError,
+    message: 'Program.load takes a ProgramSpec, not undefined',
+  })
+  t.throws(() => BpfMap.create({} as never), {
+    instanceOf: TypeError,
+    message: 'BpfMap.create takes a MapSpec, not an object without type',
+  })
+})
+
+test('an unknown name comes with the nearest one', t => {
+  const maps = new Named('map', [
+    ['counts', 1],
+    ['events', 2],
+  ])
+  t.throws(() => maps.get('coutns'), {
+    code: 'ERR_NO_SUCH_NAME',
+    message: 'No such map "coutns"; did you mean counts? known: counts, events',
+  })
+  t.throws(() => maps.get('frob'), { message: 'No such map "frob"; known: counts, events' })
 })

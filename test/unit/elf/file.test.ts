@@ -125,8 +125,20 @@ test('more sections than fit the header are counted in section 0', t => {
   )
 })
 
+test('what is given for ELF by mistake is named', t => {
+  const bitcode = Uint8Array.of(0x42, 0x43, 0xc0, 0xde, 0x35)
+  t.throws(() => ElfFile.parse(bitcode, 'x.o'), {
+    instanceOf: ObjectFileError,
+    message: /^Not an ELF file: it is LLVM bitcode, .*clang -target bpf -c.*\(x\.o, offset 0x0\)$/,
+  })
+  t.throws(() => ElfFile.parse(new TextEncoder().encode('!<arch>\n')), {
+    message: /: it is an archive of objects/,
+  })
+})
+
 test('only ELF files of 32 and 64 bits are accepted', t => {
-  refuses(t, new Uint8Array(0), 'Not an ELF file', { offset: 0 })
+  refuses(t, new Uint8Array(0), 'Not an ELF file: it is empty', { offset: 0 })
+  refuses(t, Uint8Array.of(0x9f, 0xeb, 1, 0), 'Not an ELF file: it is raw BTF', { offset: 0 })
   refuses(t, new TextEncoder().encode('#!/bin/sh'), 'Not an ELF file', { offset: 0 })
   refuses(t, small.subarray(0, 63), 'Truncated: ELF header needs 64 bytes at its offset, in a total of 63', {
     offset: 0,

@@ -121,7 +121,7 @@ test.serial('a file that is not ELF, or cannot be read', t => {
   const path = put(first, 'empty')
   t.throws(() => readBinary(path, elf => elf), {
     instanceOf: ObjectFileError,
-    message: /^Not an ELF file \(/,
+    message: /^Not an ELF file: it is empty \(/,
   })
   t.throws(() => readBinary(first, elf => elf), {
     instanceOf: BpfError,

@@ -67,10 +67,14 @@ export const SIOCGIFINDEX = 0x8933
 // linux/perf_event.h
 /** `perf_event_open`: close on exec. */
 export const PERF_FLAG_FD_CLOEXEC = 8
+/** `read_format` of a perf event: its time while enabled, and while it counted, in nanoseconds. */
+export const PERF_FORMAT_TIMES = 3
 /** `ioctl` of a perf event, `_IO('$', 0)`: enable it. */
 export const PERF_EVENT_IOC_ENABLE = 0x2400
 /** `ioctl` of a perf event, `_IO('$', 1)`: disable it. */
 export const PERF_EVENT_IOC_DISABLE = 0x2401
+/** `ioctl` of a perf event, `_IOW('$', 9, __u32)`: stop and restart writing to its ring. Since Linux 4.7. */
+export const PERF_EVENT_IOC_PAUSE_OUTPUT = 0x40042409
 /** `ioctl` of a perf event, `_IOW('$', 8, __u32)`: attach a BPF program. */
 export const PERF_EVENT_IOC_SET_BPF = 0x40042408
 

@@ -9,9 +9,17 @@
 
 import { perfTypes } from '../abi/generated/enums.ts'
 import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_ENABLE, PERF_FLAG_FD_CLOEXEC } from '../abi/linux.ts'
+import {
+  PERF_EVENT_IOC_DISABLE,
+  PERF_EVENT_IOC_ENABLE,
+  PERF_EVENT_IOC_PAUSE_OUTPUT,
+  PERF_FLAG_FD_CLOEXEC,
+  PERF_FORMAT_TIMES,
+} from '../abi/linux.ts'
+import { syscallEntry } from '../syscalls/entry.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
+import { nr } from '../syscalls/numbers.ts'
 import { ioctl, perfEventOpen } from '../syscalls/perf.ts'
 import { failure } from './failure.ts'
 import { traceEventId } from './tracefs.ts'
@@ -26,6 +34,18 @@ export interface PerfEventScope {
   /** CPU; -1 for all, which needs a process. One CPU stands for all where the event is a trace event. Default: 0. */
   cpu?: number
 }
+
+/** What a perf event has counted. */
+export interface PerfCount {
+  readonly value: bigint
+  /** Nanoseconds for which it was enabled. */
+  readonly timeEnabled: bigint
+  /** Nanoseconds for which it counted: less where events share a counter of the CPU. */
+  readonly timeRunning: bigint
+}
+
+/** The field that {@link PerfEvent.read} needs. */
+export const readableCount: PerfEventFields[number] = [perfEventAttr.read_format, BigInt(PERF_FORMAT_TIMES)]
 
 /** An open perf event. It counts from the start, unless its attributes disable it. */
 export class PerfEvent implements Disposable {
@@ -106,6 +126,38 @@ export class PerfEvent implements Disposable {
    */
   disable(): void {
     this.#control('disable', PERF_EVENT_IOC_DISABLE)
+  }
+
+  /**
+   * Stops the event from writing to its ring, or lets it write again. Since Linux 4.7.
+   *
+   * @throws BpfError when the kernel refuses
+   */
+  pauseOutput(paused: boolean): void {
+    const result = ioctl(this.fd, PERF_EVENT_IOC_PAUSE_OUTPUT, Number(paused))
+    if (result >= 0) return
+    throw failure(
+      `Cannot ${paused ? 'pause' : 'resume'} ${this.#what}`,
+      result,
+      'ioctl(PERF_EVENT_IOC_PAUSE_OUTPUT)',
+    )
+  }
+
+  /**
+   * What the event has counted. It was opened with {@link readableCount}.
+   *
+   * @throws BpfError when the kernel refuses
+   */
+  read(): PerfCount {
+    const { bytes, view, address } = allocate(24)
+    const result = syscallEntry().syscall(nr.read, this.fd, address, bytes.length)
+    if (result < 0) throw failure(`Cannot read ${this.#what}`, result, 'read')
+    // An event in error reads as nothing.
+    return {
+      value: view.getBigUint64(0, true),
+      timeEnabled: view.getBigUint64(8, true),
+      timeRunning: view.getBigUint64(16, true),
+    }
   }
 
   #control(action: 'enable' | 'disable', request: number): void {

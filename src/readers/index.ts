@@ -1,11 +1,15 @@
 /**
- * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, without copies by `drain`, or with
- * `for await` by `records`.
+ * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, `PerfBuffer.open(map)` perf buffers,
+ * without copies by `drain`, or with `for await` by `records`.
  *
  * @module
  */
 
+export { PerfBuffer, type PerfBufferOptions, type PerfLoss } from './perf-buffer.ts'
+export { PerfRecord, type PerfView } from './perf-record.ts'
+export type { LostCallback } from './perf-ring.ts'
 export type { RingView } from './record.ts'
 export { RingRecord } from './record.ts'
+export type { ReaderMap } from './record-origin.ts'
 export type { DrainOptions, RecordsOptions } from './record-stream.ts'
-export { RingBuffer, type RingBufferMap, type RingBufferOptions } from './ring-buffer.ts'
+export { RingBuffer, type RingBufferOptions } from './ring-buffer.ts'

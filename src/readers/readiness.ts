@@ -30,14 +30,20 @@ export class Readiness implements Disposable {
   #delay = FIRST_DELAY
 
   /**
-   * Adds a source.
+   * Adds a source. One that comes while `wait` is pending is waited for too.
    *
    * @throws what `watch` throws
    */
   add(source: Pick<RecordSource<unknown>, 'stalled'>, watch: Watch): void {
     const watcher = watch(this.#wake)
-    watcher.stop()
+    if (this.#waiters.size === 0) watcher.stop()
     this.#watched.push({ source, watcher })
+  }
+
+  /** Takes a source out. */
+  remove(source: Pick<RecordSource<unknown>, 'stalled'>): void {
+    const index = this.#watched.findIndex(each => each.source === source)
+    if (index !== -1) this.#watched.splice(index, 1)[0]!.watcher.close()
   }
 
   /** Calls back once, at some later time: when there may be a record. */

@@ -55,6 +55,16 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
     this.#sources.push(source)
   }
 
+  /** Takes a source out and closes it. Not from the callback of `drain`. */
+  remove(source: RecordSource<R, V>): void {
+    const index = this.#sources.indexOf(source)
+    if (index === -1) return
+    this.readiness.remove(source)
+    this.#sources.splice(index, 1)
+    if (this.#first >= this.#sources.length) this.#first = 0
+    source.close()
+  }
+
   /** Names of the sources, in the order in which they were added. */
   get names(): string[] {
     return this.#sources.map(({ name }) => name)
@@ -76,7 +86,7 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
       throw new RangeError(`Cannot drain ${this.#title}: limit ${limit} is not a positive integer`)
     if (typeof callback !== 'function')
       throw new TypeError(`Cannot drain ${this.#title}: the callback is not a function`)
-    this.#checkIdle()
+    this.checkIdle()
     this.#draining = true
     try {
       return this.#drain(callback, limit)
@@ -115,7 +125,7 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
   }
 
   take(): R | undefined {
-    this.#checkIdle()
+    this.checkIdle()
     const { length } = this.#sources
     for (let i = 0; i < length; i++) {
       const record = this.#sources[this.#first]!.take()
@@ -130,7 +140,8 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
     for (const source of this.#sources) source.settle()
   }
 
-  #checkIdle(): void {
+  /** @throws BpfError `ERR_CLOSED`; `ERR_BUSY` within a callback of `drain` */
+  checkIdle(): void {
     if (this.closed) throw this.#closedError()
     if (this.#draining)
       throw new BpfError(`Cannot read ${this.#title} from the callback of its own drain`, {
@@ -144,7 +155,7 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
   }
 
   get #title(): string {
-    return `${this.#kind} ${this.names.join(', ')}`
+    return `${this.#kind} ${[...new Set(this.names)].join(', ')}`
   }
 
   /** Closes the sources and ends iterations. Idempotent. */

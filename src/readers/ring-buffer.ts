@@ -7,24 +7,14 @@
 import { BPF_F_RB_OVERWRITE } from '../abi/generated/flags.ts'
 import type { Codec } from '../base/codec.ts'
 import { BpfError, withAction } from '../base/errors.ts'
-import type { Btf } from '../btf/btf.ts'
-import { btfCodec } from '../btf/codec/codec.ts'
 import { type MapInfo, readMapInfo } from '../maps/info.ts'
 import { checkFd, requireKind } from '../objects/descriptor.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
-import type { RecordOrigin, RingRecord, RingView } from './record.ts'
+import type { RingRecord, RingView } from './record.ts'
+import { mapsToRead, type ReaderMap, recordOrigin } from './record-origin.ts'
 import { type DrainOptions, RecordStream, type RecordsOptions } from './record-stream.ts'
 import { Ring } from './ring.ts'
-
-/** What a reader needs of a map; any `BpfMap` is one. */
-export interface RingBufferMap {
-  /** Its descriptor. */
-  readonly fd: number
-  readonly name: string
-  /** Where the type of its records is: the value type of its BTF. */
-  readonly spec?: { readonly btf?: Btf; readonly valueTypeId?: number } | undefined
-}
 
 /** How to read. */
 export interface RingBufferOptions<T = unknown> {
@@ -68,18 +58,12 @@ export class RingBuffer<T = unknown> implements Disposable {
    * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
    */
   static open<T>(
-    source: RingBufferMap | Iterable<RingBufferMap>,
+    source: ReaderMap | Iterable<ReaderMap>,
     options: RingBufferOptions<T> & { codec: Codec<T, never> },
   ): RingBuffer<T>
-  static open(source: RingBufferMap | Iterable<RingBufferMap>, options?: RingBufferOptions): RingBuffer
-  static open(source: RingBufferMap | Iterable<RingBufferMap>, options: RingBufferOptions = {}): RingBuffer {
-    if (typeof source !== 'object' || source === null)
-      throw new TypeError('Cannot open a ring buffer: no map was given')
-    if (options.codec !== undefined && typeof options.codec.decode !== 'function')
-      throw new TypeError('Cannot open a ring buffer: the codec has no function decode')
-    // A BpfMap is iterable too.
-    const maps = 'fd' in source ? [source] : [...source]
-    if (maps.length === 0) throw new TypeError('Cannot open a ring buffer: no map was given')
+  static open(source: ReaderMap | Iterable<ReaderMap>, options?: RingBufferOptions): RingBuffer
+  static open(source: ReaderMap | Iterable<ReaderMap>, options: RingBufferOptions = {}): RingBuffer {
+    const maps = mapsToRead('ring buffer', source, options.codec)
     const reader = new RingBuffer()
     try {
       for (const map of maps) reader.#add(map, options.codec)
@@ -90,7 +74,7 @@ export class RingBuffer<T = unknown> implements Disposable {
     }
   }
 
-  #add(map: RingBufferMap, codec: Codec<T, never> | undefined): void {
+  #add(map: ReaderMap, codec: Codec<T, never> | undefined): void {
     // The descriptor last, and nothing of the caller's after it: a getter may close the map.
     const { name, spec } = map
     const origin = recordOrigin(name, spec, codec)
@@ -222,23 +206,4 @@ function openError(name: string, cause: unknown): unknown {
   const action = `Cannot open ring buffer ${name}`
   if (cause instanceof RangeError) return new RangeError(`${action}: ${cause.message}`, { cause })
   return cause instanceof BpfError ? withAction(cause, action) : cause
-}
-
-/** The origin of a map's records; the codec is made once, when it is first needed. */
-function recordOrigin<T>(
-  name: string,
-  spec: RingBufferMap['spec'],
-  given: Codec<T, never> | undefined,
-): RecordOrigin<T> {
-  let codec = given
-  return {
-    name,
-    codec() {
-      if (codec === undefined && spec?.btf !== undefined && spec.valueTypeId) {
-        // `T` is unknown where no codec was given.
-        codec = btfCodec(spec.btf, spec.valueTypeId) as Codec<unknown, never> as Codec<T, never>
-      }
-      return codec
-    },
-  }
 }

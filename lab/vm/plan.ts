@@ -54,6 +54,7 @@ export const ARCHITECTURE_FILES: Readonly<Record<string, string>> = {
   'maps/arena': 'pages, addresses',
   'maps/memory': 'pages',
   'programs/program': 'compiled instructions',
+  'readers/perf-buffer': 'the order of memory accesses',
   'readers/ring-buffer': 'the order of memory accesses',
   'readers/ring-records': 'the order of memory accesses',
   'symbols/kallsyms': 'addresses',

@@ -47,13 +47,14 @@ export class PerfCpu<T> {
   readonly ring: PerfRing<T> | PerfBackwardRing<T>
   readonly event: PerfEvent
   readonly #mapping: SharedMapping
-  #enabledFor = -1n
+  #enabledFor: bigint
 
   /** @throws BpfError when the kernel refuses: `ENODEV` when the CPU is offline */
   constructor(cpu: number, origin: RecordOrigin<T>, options: PerfRingOptions) {
     const event = PerfEvent.open(`a perf event of CPU ${cpu}`, fieldsOf(options), { cpu })
     this.event = event
     try {
+      this.#enabledFor = event.read().timeEnabled
       const page = pageSize()
       const size = options.pages * page
       const access = options.overwritable ? 'read' : 'read_write'
@@ -69,7 +70,7 @@ export class PerfCpu<T> {
   }
 
   /**
-   * Whether the event goes on since the last call: when its CPU goes offline, its time stops for good.
+   * Whether the event has gone on since the last call: when its CPU goes offline, its time stops for good.
    *
    * @throws BpfError when the kernel refuses
    */

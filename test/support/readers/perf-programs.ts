@@ -54,6 +54,28 @@ export function perfOutputProgram(map: BpfMap): Program {
   })
 }
 
+/** A program that sends the number of its CPU, to be run on any of them. */
+export function perfCpuProgram(map: BpfMap): Program {
+  return Program.load({
+    name: 'perf_cpu',
+    type: 'raw_tracepoint',
+    license: 'GPL',
+    instructions: [
+      mov(r6, r1),
+      call('get_smp_processor_id'),
+      store('u32', r10, -4, r0),
+      mov(r1, r6),
+      loadMapFd(r2, map),
+      loadImm64(r3, CURRENT_CPU),
+      mov(r4, r10),
+      add(r4, -4),
+      mov(r5, 4),
+      call('perf_event_output'),
+      exit(),
+    ],
+  })
+}
+
 /**
  * A program that sends records of 2 to 9 words: a sequence number, its product with `CHECKSUM`, and the number again up
  * to the end. `counters` is an array of one element, two words: the next number, and how many had no room.

@@ -324,7 +324,7 @@ kernelTest('a kernel without BTF is reported, with what to do', [], t => {
   t.deepEqual([status, stdout], [1, ''])
   t.is(
     stderr,
-    `ebpf-ts run: Cannot load program on_exec (tp_btf/sched_process_exec): Reading the kernel's types is not supported by this kernel; /sys/kernel/btf/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or its BTF lie at /boot/vmlinux-${release()}.btf\n`,
+    `ebpf-ts run: Cannot load program on_exec (tp_btf/sched_process_exec): Reading the kernel's types is not supported by this kernel; /sys/kernel/btf/vmlinux is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or have an image with BTF where libbpf looks for one, such as /boot/vmlinux-${release()}\n`,
   )
 })
 

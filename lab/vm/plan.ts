@@ -19,6 +19,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   cli: 'the command line, built on what has tests of its own',
   'cli/verify': 'the command line; what it verifies has tests of its own',
   'collection/refusals': 'no kernel of the matrix lacks what those must lack',
+  'house/faults': 'what the library does when a call fails, whichever kernel does not see it',
   lab: 'tests of the tests',
   'programs/verifier-complex': 'a program that is too large for any kernel',
   'syscalls/koffi': 'the calling convention, which depends on the CPU',

@@ -6,7 +6,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { BpfError, NotSupportedError, unlessRefused } from '../base/errors.ts'
+import { fileErrno } from '../base/errno.ts'
+import { BpfError, fileError, NotSupportedError, unlessRefused } from '../base/errors.ts'
 import { Btf } from '../btf/btf.ts'
 import { firstBtf, kernelImagePaths } from './types/btf-file.ts'
 import { copyKernelBtf, mapKernelBtf } from './types/raw-btf.ts'
@@ -60,7 +61,8 @@ export function moduleBtf(name: string): Btf {
     try {
       btf = Btf.parse(readFileSync(`${SYSFS}/${name}`), { base: kernelBtf(), file: name })
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      if (error instanceof BpfError) throw error
+      if (fileErrno(error) !== 'ENOENT') throw fileError(`Cannot read the BTF of module ${name}`, error)
       throw new BpfError(`Module ${name} is not loaded, or has no BTF`, { code: 'ENOENT', cause: error })
     }
     modules.set(name, btf)
@@ -71,7 +73,7 @@ export function moduleBtf(name: string): Btf {
 /** The types of every loaded module that has BTF (5.11); none on older kernels. */
 export function* moduleBtfs(): Generator<Btf> {
   if (!existsSync(SYSFS)) return
-  for (const name of readdirSync(SYSFS)) {
+  for (const name of moduleNames()) {
     if (name === 'vmlinux') continue
     try {
       yield moduleBtf(name)
@@ -79,6 +81,14 @@ export function* moduleBtfs(): Generator<Btf> {
       // It may be gone since the directory was read.
       if (!(error instanceof BpfError && error.code === 'ENOENT')) throw error
     }
+  }
+}
+
+function moduleNames(): string[] {
+  try {
+    return readdirSync(SYSFS)
+  } catch (error) {
+    throw fileError(`Cannot list ${SYSFS}`, error)
   }
 }
 

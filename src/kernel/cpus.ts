@@ -7,7 +7,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
+import { readRequiredText } from './read-text.ts'
 
 /** More CPUs than any kernel is built for; keeps a nonsensical list from filling memory. */
 const MAX_CPUS = 1 << 16
@@ -43,7 +43,7 @@ let possible: readonly number[] | undefined
  * `libbpf_num_possible_cpus`, which counts them.
  */
 export function possibleCpus(): readonly number[] {
-  possible ??= Object.freeze(parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8')))
+  possible ??= Object.freeze(parseCpuList(readRequiredText('/sys/devices/system/cpu/possible')))
   return possible
 }
 
@@ -57,5 +57,5 @@ export function nrCpuIds(): number {
 
 /** Numbers of the CPUs that are online now. */
 export function onlineCpus(): number[] {
-  return parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8'))
+  return parseCpuList(readRequiredText('/sys/devices/system/cpu/online'))
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
+import { readTextIfPresent } from './read-text.ts'
 
 /** Where sysfs lists them. */
 const PMUS = '/sys/bus/event_source/devices'
@@ -23,24 +23,16 @@ export interface ProbePmu {
  * The `type` that `perf_event_open` takes for events of a PMU, or `undefined` when the kernel has no such PMU.
  *
  * @param name such as `'kprobe'`
+ * @throws BpfError when its files cannot be read
  */
 export function pmuType(name: string): number | undefined {
-  const text = read(`${PMUS}/${name}/type`)
+  const text = readTextIfPresent(`${PMUS}/${name}/type`)
   return text === undefined ? undefined : Number(text)
 }
 
 /** The PMU of kprobes or uprobes, or `undefined` when the kernel has none. Since Linux 4.17. */
 export function probePmu(kind: 'kprobe' | 'uprobe'): ProbePmu | undefined {
   const type = pmuType(kind)
-  const bit = /^config:(\d+)/.exec(read(`${PMUS}/${kind}/format/retprobe`) ?? '')?.[1]
+  const bit = /^config:(\d+)/.exec(readTextIfPresent(`${PMUS}/${kind}/format/retprobe`) ?? '')?.[1]
   return type === undefined || bit === undefined ? undefined : { type, returnBit: Number(bit) }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }

@@ -6,7 +6,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileErrno } from '../base/errno.ts'
+import { type ErrnoName, fileErrno } from '../base/errno.ts'
 import { BpfError, fileError } from '../base/errors.ts'
 import { suggestion } from '../base/nearest.ts'
 import { mountsOf } from './mounts.ts'
@@ -37,7 +37,11 @@ export function tracefsPath(): string {
   return path
 }
 
+/** What a path that is not that of a tracefs fails with. */
+const ABSENT: readonly ErrnoName[] = ['ENOENT', 'ENOTDIR']
+
 function firstTracefs(paths: Iterable<string>): string | undefined {
+  let other: unknown
   for (const path of paths) {
     try {
       statSync(join(path, 'events'))
@@ -49,8 +53,10 @@ function firstTracefs(paths: Iterable<string>): string | undefined {
           cause: error,
         })
       }
+      if (!ABSENT.includes(fileErrno(error))) other ??= error
     }
   }
+  if (other !== undefined) throw fileError('Cannot find tracefs', other)
   return undefined
 }
 

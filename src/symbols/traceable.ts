@@ -7,10 +7,10 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfError } from '../base/errors.ts'
 import { explainPermission, permissionFacts } from '../kernel/permission.ts'
+import { readTextIfPresent } from '../kernel/read-text.ts'
 import { tracefsPath } from '../kernel/tracefs.ts'
 import { splitModule } from './kallsyms.ts'
 
@@ -149,12 +149,6 @@ export function kprobeBlacklist(): Set<string> {
 }
 
 function tryRead(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    // EPERM: a locked-down kernel keeps tracefs from root too.
-    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'].includes(code)) return undefined
-    throw error
-  }
+  // EPERM: a locked-down kernel keeps tracefs from root too.
+  return readTextIfPresent(path, ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'], 'latin1')
 }

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { errnos } from '../../base/errno.ts'
+import { BpfError } from '../../base/errors.ts'
 import { lacking } from '../lacking.ts'
 import { resolveTokenForProbe } from '../tokens/automatic.ts'
 import type { TokenHandle, TokenOptions } from '../tokens/handle.ts'
@@ -36,7 +38,7 @@ export class Answers<K> {
     const known = this.#of(token)
     let answer = known.get(question) ?? 'unknown'
     if (answer === 'unknown') {
-      answer = experiment(token)
+      answer = attempt(experiment, token)
       known.set(question, answer)
     }
     return answer
@@ -50,6 +52,19 @@ export class Answers<K> {
       this.#byToken.set(token, known)
     }
     return known
+  }
+}
+
+/** The answer of an experiment; `'unknown'` when it cannot read what it must. */
+function attempt(
+  experiment: (token: TokenHandle | undefined) => ProbeAnswer,
+  token: TokenHandle | undefined,
+): ProbeAnswer {
+  try {
+    return experiment(token)
+  } catch (error) {
+    if (error instanceof BpfError && Object.hasOwn(errnos, error.code)) return 'unknown'
+    throw error
   }
 }
 

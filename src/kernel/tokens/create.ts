@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { featureSince } from '../../abi/feature-since.ts'
 import { EINVAL, ENOENT, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
 import { BpfError, NotSupportedError } from '../../base/errors.ts'
@@ -15,6 +15,7 @@ import { systemError } from '../../syscalls/errno.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
 import { inFileSystem, requireBpffs } from '../bpffs.ts'
 import { lackedCapabilities } from '../capabilities.ts'
+import { readText } from '../read-text.ts'
 
 const TOKEN_SYSCALL = 'bpf(BPF_TOKEN_CREATE)'
 
@@ -69,10 +70,13 @@ function reasonOf(path: string, result: number): string | undefined {
       return 'its mount delegates nothing (mount options delegate_cmds, delegate_maps, delegate_progs, delegate_attachs)'
     case -EOPNOTSUPP:
       return 'this process is in the initial user namespace, where capabilities take the place of tokens'
-    case -EPERM:
-      return lackedCapabilities(readFileSync('/proc/self/status', 'utf8')).includes('CAP_BPF')
+    case -EPERM: {
+      const status = readText('/proc/self/status')
+      if (status === undefined) return undefined
+      return lackedCapabilities(status).includes('CAP_BPF')
         ? 'this process lacks CAP_BPF in its user namespace'
         : 'the BPF file system is of another user namespace than this process, or a security module refuses'
+    }
     default:
       return undefined
   }

@@ -11,10 +11,11 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfError } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
+import { readTextIfPresent } from '../../../kernel/read-text.ts'
 import { tracefsPath } from '../../../kernel/tracefs.ts'
 
 /** Which list of events. */
@@ -114,14 +115,8 @@ export function listProbeEvents(prefix: string = PROBE_GROUP_PREFIX): ProbeEvent
   if (prefix === '') throw new TypeError('Cannot list probe events: the prefix is empty')
   const events: ProbeEvent[] = []
   for (const kind of ['kprobe', 'uprobe'] as const) {
-    let lines: string
-    try {
-      lines = readFileSync(join(tracefsPath(), `${kind}_events`), 'utf8')
-    } catch (error) {
-      // A kernel without probes of this kind has no such file.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
-      throw error
-    }
+    // A kernel without probes of this kind has no such file.
+    const lines = readTextIfPresent(join(tracefsPath(), `${kind}_events`)) ?? ''
     for (const line of lines.split('\n')) {
       const match = /^[pr]\d*:([^/\s]+)\/(\S+)/.exec(line)
       if (match?.[1]?.startsWith(prefix)) events.push({ kind, group: match[1], name: match[2]! })

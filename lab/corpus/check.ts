@@ -1,7 +1,7 @@
 /**
  * Compares the library with its twin on the running kernel: loads each program of all objects alone, with both.
  *
- *     node build/lab/corpus/check.js [PART OF A NAME]
+ *     node build/lab/corpus/check.js objects|agents [PART OF A NAME]
  *
  * Prints the name of each object, a line of JSON for each difference, and one with the counts. Needs root.
  *
@@ -13,7 +13,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Counts, compareObject, type Difference, emptyCounts } from './compare.ts'
-import { cachedCorpus, OBJECTS } from './objects.ts'
+import { type CorpusName, cachedCorpus, objectsDirectory } from './objects.ts'
 import { ourFacts } from './ours.ts'
 import { parseTwin, TWIN } from './twin.ts'
 
@@ -38,9 +38,9 @@ function runTwin(objects: readonly string[]): Promise<string> {
   })
 }
 
-async function main(part = ''): Promise<void> {
-  const names = cachedCorpus().objects.filter(name => name.includes(part))
-  const objects = names.map(name => join(OBJECTS, name))
+async function main(corpus: CorpusName, part = ''): Promise<void> {
+  const names = cachedCorpus(corpus).objects.filter(name => name.includes(part))
+  const objects = names.map(name => join(objectsDirectory(corpus), name))
   const running = runTwin(objects)
   const ours = objects.map(path => {
     // The last one is the suspect when the kernel stops.
@@ -58,4 +58,4 @@ async function main(part = ''): Promise<void> {
   print({ counts })
 }
 
-await main(process.argv[2])
+await main(process.argv[2] as CorpusName, process.argv[3])

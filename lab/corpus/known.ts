@@ -31,6 +31,20 @@ export const known: readonly Known[] = [
       about === 'program' && fields[0] === 'missing' && ours?.section === '.text' && twins === undefined,
   },
   {
+    // Its programs that use it are not loaded, and the error says what is missing; others are.
+    cause:
+      'libbpf refuses an object with an extern that its BTF does not declare, also when programs do not use it',
+    matches: ({ about, ours, twins }) =>
+      about === 'object' && ours?.error === 0 && /failed to find BTF for extern/.test(String(twins?.message)),
+  },
+  {
+    cause: 'libbpf refuses an object with a static function in the section of a program',
+    matches: ({ about, ours, twins }) =>
+      about === 'object' &&
+      ours?.error === 0 &&
+      /program '.*' is static and not supported/.test(String(twins?.message)),
+  },
+  {
     // Static variables are variables of the collection too.
     cause: 'data sections without a global variable are BPF_F_MMAPABLE as well',
     matches: ({ about, name, fields, ours, twins }) =>
@@ -46,7 +60,20 @@ export const known: readonly Known[] = [
       (about === 'map' && fields.join() === 'value' && ours?.type === mapTypes.ringbuf && ours.value === 0) ||
       (about === 'load' &&
         ours?.error === 0 &&
-        /map 'pairs': failed to create: -EINVAL/.test(String(twins?.message))),
+        ours.processed !== -1 &&
+        /Error in bpf_create_map_xattr\((\w+)\): -EINVAL\. Retrying without BTF\.\n.*map '\1': failed to create: -EINVAL/.test(
+          String(twins?.message),
+        )),
+  },
+  {
+    // We look for the wrapper among the kernel's symbols.
+    cause: 'libbpf finds system call wrappers by a kprobe, and none on a kernel without kprobes',
+    matches: ({ object, about, fields, ours, twins }) =>
+      about === 'load' &&
+      /\/kconfig-e[bl]\.o$/.test(object) &&
+      fields.join() === 'processed' &&
+      ours?.error === 0 &&
+      twins?.error === 0,
   },
   {
     // It does not get to the program then, which an old kernel may refuse.

@@ -18,21 +18,27 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { bpfImages } from './images.ts'
-import { type Compiler, compilers, packages, type Suite, suites } from './sources.ts'
+import { unpackModule } from './modules.ts'
+import { type Compiler, compilers, modules, packages, type Suite, suites } from './sources.ts'
 import { archiveOf, CACHE, prepareDirectory, prepareTree, runIn } from './tree.ts'
 
+/** Which objects: all, or those that other projects ship, for which no compiler is needed. */
+export type CorpusName = 'objects' | 'agents'
+
 /** Directory of the objects: a directory per origin. */
-export const OBJECTS: string = join(CACHE, 'objects')
+export function objectsDirectory(name: CorpusName): string {
+  return join(CACHE, name)
+}
 
 /** What there is, and what could not be made. */
 export interface Corpus {
   /** Hash of what it was made from. */
   readonly recipe: string
-  /** Paths below `OBJECTS`, each of other bytes: `'bookworm-libbpf-tools/biolatency.o'`. */
+  /** Paths below the directory, each of other bytes: `'bookworm-libbpf-tools/biolatency.o'`. */
   readonly objects: readonly string[]
-  /** Package of each origin with its version, of those that are packages. */
+  /** Version of each origin that is a package or a module. */
   readonly versions: Readonly<Record<string, string>>
-  /** Sources that a compiler refused, and objects that bpftool did not link. */
+  /** Modules that were not fetched, sources that a compiler refused, and objects that bpftool did not link. */
   readonly failures: readonly { readonly what: string; readonly reason: string }[]
 }
 
@@ -68,39 +74,44 @@ class Collector {
   }
 }
 
-const INDEX = join(OBJECTS, 'index.json')
+const indexOf = (name: CorpusName): string => join(objectsDirectory(name), 'index.json')
 
 /** The corpus that is there. */
-export function cachedCorpus(): Corpus {
-  return JSON.parse(readFileSync(INDEX, 'utf8')) as Corpus
+export function cachedCorpus(name: CorpusName): Corpus {
+  return JSON.parse(readFileSync(indexOf(name), 'utf8')) as Corpus
 }
 
-/** Makes the corpus, or takes it from the cache, where it stays until the cache is removed or our sources change. */
-export function prepareCorpus(log: (line: string) => void): Corpus {
-  const recipe = recipeHash()
-  if (existsSync(INDEX)) {
-    const cached = cachedCorpus()
+/** Makes a corpus, or takes it from the cache, where it stays until the cache is removed or our sources change. */
+export function prepareCorpus(name: CorpusName, log: (line: string) => void): Corpus {
+  const recipe = recipeHash(name)
+  if (existsSync(indexOf(name))) {
+    const cached = cachedCorpus(name)
     if (cached.recipe === recipe) return cached
-    rmSync(OBJECTS, { recursive: true })
+    rmSync(objectsDirectory(name), { recursive: true })
   }
-  prepareDirectory('objects', directory => {
+  prepareDirectory(name, directory => {
     const collector = new Collector(directory)
-    addOwn(collector)
-    for (const suite of suites) for (const name of packages[suite]) addPackage(collector, suite, name, log)
-    for (const compiler of compilers) addCompiled(collector, compiler, log)
-    addLinked(collector, log)
+    if (name === 'objects') addOwn(collector)
+    for (const suite of suites) for (const each of packages[suite]) addPackage(collector, suite, each, log)
+    for (const module of modules) addModule(collector, module, log)
+    if (name === 'objects') {
+      for (const compiler of compilers) addCompiled(collector, compiler, log)
+      addLinked(collector, log)
+    }
     const { objects, versions, failures } = collector
     writeFileSync(
       join(directory, 'index.json'),
       JSON.stringify({ recipe, objects, versions, failures }, null, 1),
     )
   })
-  return cachedCorpus()
+  return cachedCorpus(name)
 }
 
-/** What the corpus depends on: lists, compiler options and our own sources. */
-function recipeHash(): string {
-  const hash = createHash('sha256').update(JSON.stringify([packages, compilers]))
+/** What a corpus depends on: lists, compiler options and our own sources. */
+function recipeHash(name: CorpusName): string {
+  const hash = createHash('sha256').update(JSON.stringify([packages, modules]))
+  if (name === 'agents') return hash.digest('hex')
+  hash.update(JSON.stringify(compilers))
   for (const file of [...sources(), ...ownObjects(), ...filesIn(HEADERS, '.h')])
     hash.update(file).update(readFileSync(file))
   return hash.digest('hex')
@@ -132,6 +143,26 @@ function addPackage(collector: Collector, suite: Suite, name: string, log: (line
   const [deb] = archiveOf(suite).unpack([name], directory)
   const origin = `${suite}-${name}`
   collector.versions[origin] = decodeURIComponent(deb!.split('_')[1]!)
+  addUnpacked(collector, origin, directory)
+}
+
+/** Every object in every file of a Go module. */
+function addModule(collector: Collector, module: string, log: (line: string) => void): void {
+  log(`fetching ${module}`)
+  const directory = join(CACHE, 'unpacked')
+  rmSync(directory, { recursive: true, force: true })
+  const fetched = unpackModule(module, directory)
+  if (fetched.failure !== undefined) {
+    collector.fail(module, fetched.failure)
+    return
+  }
+  const origin = module.slice(0, module.indexOf('@')).replaceAll('/', '-')
+  collector.versions[origin] = fetched.version
+  addUnpacked(collector, origin, directory)
+}
+
+/** Every object in every file below a directory, which is removed then. */
+function addUnpacked(collector: Collector, origin: string, directory: string): void {
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
   for (const file of files) {
     const path = join(directory, file)

@@ -11,6 +11,7 @@ import { BpfError } from '../../src/base/errors.ts'
 import { Collection } from '../../src/collection/collection.ts'
 import { CollectionSpec } from '../../src/collection/spec.ts'
 import { aloneSpec } from '../../src/inspect/alone.ts'
+import { inspectObject } from '../../src/inspect/inspect.ts'
 import { verifyProgram } from '../../src/inspect/verify.ts'
 import type { LoadFacts, MapFacts, ObjectFacts, ProgramFacts } from './facts.ts'
 
@@ -18,10 +19,15 @@ import type { LoadFacts, MapFacts, ObjectFacts, ProgramFacts } from './facts.ts'
  * Reads an object.
  *
  * @param load whether each of its programs is loaded as well, alone
+ * @throws Error when nothing is found in it, and nothing says why
  */
 export function ourFacts(object: string, load: boolean): ObjectFacts {
   try {
     const spec = CollectionSpec.fromFile(object)
+    const { programs, noPrograms, maps, variables } = inspectObject(spec)
+    if (programs.length + maps.length + variables.length === 0 && noPrograms === null) {
+      throw new Error(`${object} is read as empty`)
+    }
     return {
       object,
       error: 0,

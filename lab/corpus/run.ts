@@ -1,14 +1,15 @@
 /**
  * Compares the library with other tools over a corpus of real objects, and prints how far they agree.
  *
- *     npm run corpus [-- [--kernel NAME]... [--only PART]]
+ *     npm run corpus [-- [--kernel NAME]... [--agents] [--only PART]]
  *
  * The corpus is fetched and compiled below `.cache/corpus`, once. What is in the objects is compared with llvm-readelf,
  * llvm-objdump and bpftool; then every program is loaded alone by the library and by a twin in C over libbpf, on this
  * kernel or in guests with kernels of the matrix. Fails when they differ otherwise than `known.ts` says. Needs root,
  * Debian's archive and a C compiler.
  *
- * `--only` takes objects whose path has PART in it, and leaves out the comparison with tools.
+ * `--agents` takes objects that other projects ship, in packages and Go modules, and needs no compilers; it leaves out the
+ * comparison with tools. `--only` takes objects whose path has PART in it, and leaves out the comparison with tools.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import { kernels, prepareKernel } from '../vm/kernels.ts'
 import type { CheckLine } from './check.ts'
 import { type Counts, type Difference, emptyCounts } from './compare.ts'
 import { causeOf } from './known.ts'
-import { type Corpus, OBJECTS, prepareCorpus } from './objects.ts'
+import { type Corpus, type CorpusName, objectsDirectory, prepareCorpus } from './objects.ts'
 import { compareTools, type ToolReport } from './tools.ts'
 import { buildTwin, TWIN } from './twin.ts'
 
@@ -41,7 +42,7 @@ interface KernelResult {
   readonly failure: string | undefined
 }
 
-async function checkInGuest(name: string, part: string): Promise<KernelResult> {
+async function checkInGuest(name: string, corpus: CorpusName, part: string): Promise<KernelResult> {
   const choice = kernels.find(each => each.name === name)
   if (choice === undefined || choice.arch !== 'x64') {
     const names = kernels.filter(each => each.arch === 'x64').map(each => each.name)
@@ -49,7 +50,7 @@ async function checkInGuest(name: string, part: string): Promise<KernelResult> {
   }
   const kernel = prepareKernel(choice)
   console.log(`booting ${kernel.release}`)
-  const command = `node ${CHECK} '${part}'`
+  const command = `node ${CHECK} ${corpus} '${part}'`
   const {
     output,
     failure,
@@ -57,14 +58,14 @@ async function checkInGuest(name: string, part: string): Promise<KernelResult> {
     console: last,
   } = await runInGuest(kernel, command, {
     timeout: TIMEOUT,
-    files: [OBJECTS, TWIN],
+    files: [objectsDirectory(corpus), TWIN],
   })
   const reason = failure ?? (exitCode === 0 ? undefined : `exit code ${exitCode}`)
   return readCheck(kernel.release, output, reason === undefined ? undefined : `${reason}: ${last.join('\n')}`)
 }
 
-function checkHere(part: string): KernelResult {
-  const { stdout, status } = spawnSync(process.execPath, [CHECK, part], {
+function checkHere(corpus: CorpusName, part: string): KernelResult {
+  const { stdout, status } = spawnSync(process.execPath, [CHECK, corpus, part], {
     encoding: 'utf8',
     maxBuffer: 1 << 30,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -153,21 +154,26 @@ function percent(part: number, whole: number): string {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { kernel: { type: 'string', multiple: true }, only: { type: 'string' } },
+    options: {
+      kernel: { type: 'string', multiple: true },
+      agents: { type: 'boolean' },
+      only: { type: 'string' },
+    },
   })
-  const { only = '' } = values
-  const corpus = prepareCorpus(line => console.log(line))
+  const { agents = false, only = '' } = values
+  const which = agents ? 'agents' : 'objects'
+  const corpus = prepareCorpus(which, line => console.log(line))
   printCorpus(corpus)
   console.log(`libbpf ${buildTwin()}\n`)
   let [passed, failed] = [0, 0]
-  if (only === '') {
+  if (only === '' && !agents) {
     const report = compareTools(corpus.objects)
     printTools(report)
     passed += Object.values(report.compared).reduce((sum, each) => sum + each) - report.differences.length
     failed += report.differences.length
   }
   for (const name of values.kernel ?? [undefined]) {
-    const result = name === undefined ? checkHere(only) : await checkInGuest(name, only)
+    const result = name === undefined ? checkHere(which, only) : await checkInGuest(name, which, only)
     const unknown = printKernel(result)
     passed += result.counts.programs
     failed += unknown

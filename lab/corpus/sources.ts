@@ -1,5 +1,6 @@
 /**
- * Where the objects of the corpus come from: Debian's packages that carry some, and compilers for our own sources.
+ * Where the objects of the corpus come from: Debian's packages and Go modules that carry some, and compilers for our own
+ * sources.
  *
  * @module
  */
@@ -10,11 +11,11 @@ export const suites = ['bullseye', 'bookworm', 'trixie', 'sid'] as const
 export type Suite = (typeof suites)[number]
 
 const libbpfTools = ['libbpf-tools', 'libxdp1', 'xdp-tools', 'xdp-tests', 'ir-keytable']
-const trixie = [...libbpfTools, 'opensnitch-ebpf-modules', 'systemd']
+const trixie = [...libbpfTools, 'opensnitch-ebpf-modules', 'systemd', 'suricata']
 
 /** Packages with BPF objects: files of their own, or embedded in programs. */
 export const packages: Readonly<Record<Suite, readonly string[]>> = {
-  bullseye: [],
+  bullseye: ['suricata'],
   bookworm: [
     ...libbpfTools,
     // Built by clang 7, 9 and 14 for both byte orders, some broken on purpose.
@@ -24,6 +25,30 @@ export const packages: Readonly<Record<Suite, readonly string[]>> = {
   trixie,
   sid: [...trixie, 'udev-hid-bpf', 'nsd', 'libdtrace2', 'rtc-testbench', 'bpfilter'],
 }
+
+/**
+ * Go modules that carry the objects of agents, with a version where later ones have none. A proxy that serves only some
+ * of them leaves out the others, which are reported.
+ */
+export const modules: readonly string[] = [
+  'github.com/alibaba/kubeskoop@latest',
+  'github.com/cilium/ebpf@latest',
+  'github.com/coroot/coroot-node-agent@latest',
+  'github.com/elastic/ebpfevents@latest',
+  'github.com/grafana/beyla/v2@latest',
+  'github.com/grafana/pyroscope/ebpf@latest',
+  'github.com/inspektor-gadget/inspektor-gadget@latest',
+  'github.com/kubearmor/KubeArmor/KubeArmor@latest',
+  'github.com/kubeshark/tracer@latest',
+  'github.com/microsoft/retina@latest',
+  'github.com/netobserv/netobserv-ebpf-agent@latest',
+  'github.com/parca-dev/parca-agent@latest',
+  'github.com/sustainable-computing-io/kepler@v0.7.12',
+  'go.keploy.io/server/v3@latest',
+  'go.opentelemetry.io/ebpf-profiler@latest',
+  'go.opentelemetry.io/obi@latest',
+  'tailscale.com@latest',
+]
 
 /** A compiler, and how it is called. */
 export interface Compiler {

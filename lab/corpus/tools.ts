@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { BpfError } from '../../src/base/errors.ts'
 import { CollectionSpec } from '../../src/collection/spec.ts'
 import { ElfFile } from '../../src/elf/file.ts'
-import { OBJECTS } from './objects.ts'
+import { objectsDirectory } from './objects.ts'
 import { prepareTree, runIn } from './tree.ts'
 
 /** Where a tool says otherwise. */
@@ -30,6 +30,7 @@ export interface ToolReport {
   readonly withoutSkeleton: number
 }
 
+const DIRECTORY = objectsDirectory('objects')
 /** Files that tools get at once. */
 const BATCH = 100
 
@@ -78,13 +79,13 @@ type Says = ReadonlyMap<string, string>
 function treeWithObjects(suite: 'bookworm' | 'sid'): string {
   const tree = prepareTree(suite)
   rmSync(join(tree, 'objects'), { recursive: true, force: true })
-  cpSync(OBJECTS, join(tree, 'objects'), { recursive: true })
+  cpSync(DIRECTORY, join(tree, 'objects'), { recursive: true })
   return tree
 }
 
 function readSpec(object: string): CollectionSpec | undefined {
   try {
-    return CollectionSpec.fromFile(join(OBJECTS, object))
+    return CollectionSpec.fromFile(join(DIRECTORY, object))
   } catch (error) {
     if (error instanceof BpfError) return undefined
     throw error
@@ -92,7 +93,7 @@ function readSpec(object: string): CollectionSpec | undefined {
 }
 
 function ourElf(object: string): Says {
-  const { sections, symbols } = ElfFile.parse(readFileSync(join(OBJECTS, object)))
+  const { sections, symbols } = ElfFile.parse(readFileSync(join(DIRECTORY, object)))
   return new Map([
     ...sections.map(({ index, name, type, size }): [string, string] => [
       `section ${index}`,

@@ -116,5 +116,7 @@ export const symbolVisibilities = ['default', 'internal', 'hidden', 'protected']
 
 /** Relocation of BPF: the 64-bit immediate of a load. */
 export const R_BPF_64_64 = 1
+/** Relocation of BPF: a 32-bit number. Of an instruction it is the immediate, which lies 4 bytes behind its start. */
+export const R_BPF_64_ABS32 = 3
 /** Relocation of BPF: the 32-bit immediate of a call. */
 export const R_BPF_64_32 = 10

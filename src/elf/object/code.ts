@@ -12,11 +12,14 @@ import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '.
 import { CALL, LDIMM64 } from '../../asm/opcodes.ts'
 import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../../btf/ext.ts'
 import type { ElfFile, ElfRelocation } from '../file.ts'
-import { SHN_COMMON } from '../format.ts'
+import { R_BPF_64_ABS32, SHN_COMMON } from '../format.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
 import { JumpTables } from './jump-tables.ts'
 import { JUMP_TABLES, type NamedSymbol, type ObjectSymbols } from './symbols.ts'
+
+/** Where the immediate lies in an instruction. */
+const IMMEDIATE = 4
 
 /** A function of an object file. */
 export interface ObjectFunction {
@@ -181,6 +184,11 @@ function applyRelocations(
     const instruction = bySlot[offset / INSTRUCTION_SIZE]
     // What linkers leave of a weak function that another one replaces has no symbol, but its relocations.
     if (instruction === undefined && offset % INSTRUCTION_SIZE === 0) continue
+    const immediate = instruction === undefined ? immediateOf(relocation, bySlot) : undefined
+    if (immediate !== undefined) {
+      immediate.reference = { kind: 'extern', name: relocation.symbol.name, addend: Number(immediate.imm) }
+      continue
+    }
     if (!instruction) throw elf.error('Relocation of no instruction', section, offset)
     instruction.reference = isJumpTable(elf, relocation, instruction)
       ? tables.reference(
@@ -210,6 +218,20 @@ function lastFrom(functions: readonly ObjectFunction[], offset: number): ObjectF
     else high = middle
   }
   return functions[low - 1]!
+}
+
+/**
+ * The instruction whose 32-bit immediate is a number that a linker is to put there, such as an offset in a structure of
+ * the kernel; `undefined` when the relocation is another.
+ */
+function immediateOf(
+  { type, offset, symbol }: ElfRelocation,
+  bySlot: readonly (Instruction | null | undefined)[],
+): Instruction | undefined {
+  if (type !== R_BPF_64_ABS32 || symbol.section !== 0 || symbol.name === '') return undefined
+  const instruction = bySlot[(offset - IMMEDIATE) / INSTRUCTION_SIZE]
+  const has = instruction && instruction.opcode !== LDIMM64 && instruction.opcode !== CALL
+  return has ? instruction : undefined
 }
 
 function referenceOf(

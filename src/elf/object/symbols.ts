@@ -25,8 +25,11 @@ const ARENA = '.addr_space.1'
 export const MAPS_SECTION = '.maps'
 /** Section of tables of offsets of instructions, which `gotox` jumps through. LLVM 22. */
 export const JUMP_TABLES = '.jumptables'
-/** Sections of maps as they were before BTF. */
-const LEGACY_MAPS = /^maps(?:\/|$)/
+/** Sections of maps as they were before BTF; decoders of infrared have theirs in `lirc_mode2/maps`. */
+const LEGACY_MAPS = /^maps(?:\/|$)|\/maps$/
+
+/** Labels that LLVM makes. */
+const BASIC_BLOCK = /^(?:LBB|\.L)/
 
 interface FoundFunction extends Pick<NamedSymbol, 'symbol' | 'size'> {
   readonly section: ElfSection
@@ -88,7 +91,8 @@ export class ObjectSymbols {
   /**
    * The functions of all code sections, in the order of the symbol table. Compilers before LLVM 8 and assembly without
    * `.type` give functions neither type nor size: each global name outside of other functions begins one. Local names
-   * without a type are labels.
+   * without a type are labels, except that of a section's first instruction where nothing else begins there: it is the
+   * one of a static function.
    */
   #findFunctions(elf: ElfFile): FoundFunction[] {
     const functions: FoundFunction[] = []
@@ -102,7 +106,11 @@ export class ObjectSymbols {
           ({ type, binding }) => type === 'notype' && (binding === 'global' || binding === 'weak'),
         ),
       )
-      const own = untyped.length === 0 ? typed : [...typed, ...untyped]
+      const others = untyped.length === 0 ? typed : [...typed, ...untyped]
+      const first = others.some(({ value }) => value === 0)
+        ? undefined
+        : named.find(({ name, type, value }) => type === 'notype' && value === 0 && !BASIC_BLOCK.test(name))
+      const own = first === undefined ? others : [first, ...others]
       const starts = own.some(({ size }) => size === 0)
         ? [...new Set(own.map(({ value }) => value))].sort((a, b) => a - b)
         : []

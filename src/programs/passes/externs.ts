@@ -11,8 +11,9 @@
 
 import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL } from '../../abi/constants.ts'
 import { type Instruction, slotCount } from '../../asm/instruction.ts'
-import { LDIMM64 } from '../../asm/opcodes.ts'
+import { CALL, LDIMM64 } from '../../asm/opcodes.ts'
 import { poisoned, poisonNumbers } from '../../asm/poison.ts'
+import { BpfError } from '../../base/errors.ts'
 import type { FoundExtern, KernelExterns } from './kernel-externs.ts'
 import type { Poisons } from './poison.ts'
 
@@ -53,6 +54,8 @@ function putSymbols(
       const symbol = externs.find(name)
       if (rest.opcode === LDIMM64) {
         result.push({ ...rest, ...loadOf(symbol, addend) })
+      } else if (rest.opcode !== CALL) {
+        result.push({ ...rest, imm: immediateOf(name, symbol, addend) })
       } else if ('btfId' in symbol) {
         const offset = externs.callOffset(symbol)
         result.push({ ...rest, src: BPF_PSEUDO_KFUNC_CALL, offset, imm: symbol.btfId })
@@ -74,4 +77,19 @@ function loadOf(symbol: FoundExtern, addend: number): Partial<Instruction> {
   if ('missing' in symbol) return { imm: 0n }
   const { btfId, module } = symbol
   return { src: BPF_PSEUDO_BTF_ID, imm: (BigInt(module?.fd ?? 0) << 32n) | BigInt(btfId) }
+}
+
+/**
+ * The 32-bit immediate of an instruction that a number is to be put into.
+ *
+ * @throws BpfError `ERR_UNRESOLVED` when it is not a number of 32 bits
+ */
+function immediateOf(name: string, symbol: FoundExtern, addend: number): number {
+  if ('missing' in symbol) return addend
+  const value = 'address' in symbol ? BigInt.asIntN(64, symbol.address) + BigInt(addend) : undefined
+  if (value !== undefined && value >= -(1n << 31n) && value < 1n << 32n)
+    return Number(BigInt.asIntN(32, value))
+  throw new BpfError(`Cannot put ${name} into an instruction: it is not a number of 32 bits`, {
+    code: 'ERR_UNRESOLVED',
+  })
 }

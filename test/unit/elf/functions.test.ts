@@ -9,7 +9,7 @@ import { r0, r1 } from '../../../src/asm/registers.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { R_BPF_64_32 } from '../../../src/elf/format.ts'
+import { R_BPF_64_32, R_BPF_64_ABS32 } from '../../../src/elf/format.ts'
 import { type ObjectFile, parseObject } from '../../../src/elf/object/object.ts'
 import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { inspectObject } from '../../../src/inspect/inspect.ts'
@@ -53,6 +53,69 @@ test('global names without a type are functions, up to the next one', t => {
     ['alone', 16],
   ])
   t.deepEqual([...object.programs.keys()], ['first', 'second', 'third', 'alone'])
+})
+
+test('a static function without a type is found at the start of its section', t => {
+  const object = parseObject(
+    writeElf({
+      sections: [
+        code('socket', [callAt(-1), exit()], {
+          relocations: [{ offset: 0, symbol: 1, type: R_BPF_64_32 }],
+        }),
+        code('static', [...returns(1), ...returns(2)]),
+      ],
+      symbols: [
+        { name: '', type: 'section', binding: 'local', section: 2 },
+        untyped('LBB1_1', 2, { binding: 'local', value: 16 }),
+        untyped('helper', 2, { binding: 'local' }),
+        untyped('LBB0_1', 1, { binding: 'local' }),
+        untyped('main', 1),
+      ],
+    }),
+  )
+  t.deepEqual(sizes(object), [
+    ['main', 16],
+    ['helper', 32],
+  ])
+  t.deepEqual(object.functions.get('main')![0]!.reference, { kind: 'call', name: 'helper' })
+})
+
+test('a number that a linker is to put into an instruction is an extern, which the caller may define', t => {
+  const object = parseObject(
+    writeElf({
+      sections: [
+        code('socket', [mov(r0, 5), exit()], {
+          relocations: [{ offset: 4, symbol: 1, type: R_BPF_64_ABS32 }],
+        }),
+      ],
+      symbols: [
+        { name: 'TASK_MM', type: 'notype', section: 0 },
+        { name: 'main', section: 1, size: 16 },
+      ],
+    }),
+  )
+  t.deepEqual(object.functions.get('main')![0]!.reference, { kind: 'extern', name: 'TASK_MM', addend: 5 })
+  t.is(object.externs.get('TASK_MM')?.kind, 'undefined')
+})
+
+test('other relocations between instructions are refused', t => {
+  for (const [offset, type, section] of [
+    [4, 2, 0],
+    [4, R_BPF_64_ABS32, 1],
+    [2, R_BPF_64_ABS32, 0],
+    [12, R_BPF_64_ABS32, 0],
+  ] as const) {
+    const bytes = writeElf({
+      sections: [
+        code('socket', [mov(r0, 5), callAt(0), exit()], { relocations: [{ offset, symbol: 1, type }] }),
+      ],
+      symbols: [
+        { name: 'x', type: 'notype', binding: 'local', section },
+        { name: 'main', section: 1, size: 24 },
+      ],
+    })
+    t.throws(() => parseObject(bytes), { message: /^Relocation of no instruction/ }, `${offset} ${type}`)
+  }
 })
 
 test('a global name within a function is a label', t => {

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import fc from 'fast-check'
 import { BPF_F_NUMA_NODE } from '../../../src/abi/generated/flags.ts'
+import { loadImm64 } from '../../../src/asm/calls.ts'
 import { exit } from '../../../src/asm/jumps.ts'
+import { r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { ElfFile } from '../../../src/elf/file.ts'
@@ -312,6 +314,29 @@ test('a position that no map has is refused', t => {
   t.throws(() => new EditedObject('legacy-sample').member('outer', 20, 3).parse(), {
     message: 'Map outer: no map at position 3 exists for its inner maps (it.o, section maps, offset 0x38)',
   })
+})
+
+test('maps of one program type are defined in a section of its own', t => {
+  const definitions = new Uint8Array(2 * 28)
+  new Uint32Array(definitions.buffer).set([2, 4, 4, 1024, 0, 0, 0, 1, 4, 136, 1])
+  const bytes = writeElf({
+    sections: [
+      code('lirc_mode2/raw', [loadImm64(r1, 0), exit()], { relocations: [{ offset: 0, symbol: 2 }] }),
+      {
+        name: 'lirc_mode2/maps',
+        data: definitions,
+      },
+    ],
+    symbols: [
+      { name: 'bpf_decoder', section: 1, size: 24 },
+      { name: 'state', type: 'object', section: 2, value: 28, size: 28 },
+      { name: 'raw_map', type: 'object', section: 2, size: 28 },
+    ],
+  })
+  const { maps, programs } = parseObject(bytes)
+  t.like(maps.get('raw_map'), { type: 'array', keySize: 4, valueSize: 4, maxEntries: 1024 })
+  t.like(maps.get('state'), { type: 'hash', keySize: 4, valueSize: 136, maxEntries: 1 })
+  t.deepEqual(programs.get('bpf_decoder')!.instructions[0]!.reference, { kind: 'map', name: 'state' })
 })
 
 test('a map that is not to be put anywhere is only a template', t => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
+import { mov } from '../../../../src/asm/alu.ts'
 import { call, loadImm64 } from '../../../../src/asm/calls.ts'
 import { r1 } from '../../../../src/asm/registers.ts'
 import { BpfError } from '../../../../src/base/errors.ts'
@@ -84,6 +85,36 @@ test('a call of what is not a function is poisoned', t => {
   t.deepEqual(second, { ...call(2_002_000_000), symbol: 'f' })
   const log = 'invalid func unknown#2002000000'
   t.is(poisons.explain(log), 'it calls _text, but it is not a function')
+})
+
+test('a number of 32 bits is put into an instruction', t => {
+  const extern: ExternSpec = {
+    kind: 'undefined',
+    name: 'OFFSET',
+    essentialName: 'OFFSET',
+    weak: false,
+    typeId: 0,
+    reason: 'nothing defines OFFSET',
+  }
+  const resolved = (value: bigint | undefined, weak = false): number | bigint => {
+    const defined = new Map(value === undefined ? [] : [['OFFSET', value]])
+    const known = new Map([['OFFSET', { ...extern, weak }]])
+    using externs = new KernelExterns(known, undefined, () => t.fail() as never, defined)
+    const reference = { kind: 'extern', name: 'OFFSET', addend: 4 } as const
+    return resolveExterns([{ ...mov(r1, 4), reference }], { externs, poisons: new Poisons() })[0]!.imm
+  }
+  t.is(resolved(8n), 12)
+  t.is(resolved(-8n), -4)
+  t.is(resolved(0xffff_fff0n), -12)
+  t.is(resolved(undefined, true), 4)
+  t.throws(() => resolved(undefined), { code: 'ERR_UNRESOLVED', message: 'nothing defines OFFSET' })
+  for (const value of [1n << 32n, -(1n << 32n)]) {
+    t.throws(() => resolved(value), {
+      instanceOf: BpfError,
+      code: 'ERR_UNRESOLVED',
+      message: 'Cannot put OFFSET into an instruction: it is not a number of 32 bits',
+    })
+  }
 })
 
 test('a program without externs is given back', t => {

@@ -8,6 +8,8 @@
 
 import type { ProgramType } from '../abi/generated/enums.ts'
 import { attr } from '../abi/generated/layouts.ts'
+import { EINVAL, ENOTSUPP } from '../base/errno.ts'
+import { withReason } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { attrResult32, bpfUninterrupted } from '../syscalls/bpf.ts'
@@ -98,13 +100,50 @@ export function testRun(
     fields.ctx_out = context
   }
   const result = bpfUninterrupted('prog_run', fields)
-  if (result < 0) throw failure(action, result, 'bpf(BPF_PROG_TEST_RUN)')
+  if (result < 0) {
+    const error = failure(action, result, 'bpf(BPF_PROG_TEST_RUN)')
+    const reason = explainRun(-result, program.type, dataIn, repeat)
+    throw reason === undefined ? error : withReason(error, reason)
+  }
   return {
     returnValue: attrResult32(attr.test.retval),
     duration: attrResult32(attr.test.duration),
     data: dataOut.subarray(0, attrResult32(attr.test.data_size_out)),
     context: copiesOut ? context.subarray(0, attrResult32(attr.test.ctx_size_out)) : context,
   }
+}
+
+/** Types that run on a packet. */
+const PACKET_TYPES: readonly (ProgramType | number)[] = [
+  'socket_filter',
+  'sched_cls',
+  'sched_act',
+  'xdp',
+  'cgroup_skb',
+  'lwt_in',
+  'lwt_out',
+  'lwt_xmit',
+  'lwt_seg6local',
+  'flow_dissector',
+  'netfilter',
+]
+/** Bytes of an Ethernet header, `ETH_HLEN`. */
+const LEAST_PACKET = 14
+
+/** Why a run is refused, where the type decides. Source: net/bpf/test_run.c; kernel/bpf/syscall.c `bpf_prog_test_run`. */
+function explainRun(
+  errno: number,
+  type: ProgramType | number,
+  data: Uint8Array | undefined,
+  repeat: number,
+): string | undefined {
+  if (errno === ENOTSUPP) return `this kernel has no test run for programs of type ${type}`
+  if (errno !== EINVAL) return undefined
+  if (PACKET_TYPES.includes(type) && (data?.length ?? 0) < LEAST_PACKET)
+    return `programs of type ${type} run on a packet of at least ${LEAST_PACKET} bytes; data has ${data?.length ?? 0}`
+  if ((type === 'raw_tracepoint' || type === 'syscall') && (data !== undefined || repeat > 0))
+    return `programs of type ${type} take neither data nor repeat, but a context`
+  return undefined
 }
 
 /** The kernel counts runs in a signed number: a negative one would not end. */

@@ -9,12 +9,13 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { featureSince } from '../../abi/feature-since.ts'
 import { EINVAL, ENOENT, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
-import { BpfError, NotSupportedError } from '../../base/errors.ts'
+import { BpfError } from '../../base/errors.ts'
 import { bpf } from '../../syscalls/bpf.ts'
 import { systemError } from '../../syscalls/errno.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
 import { inFileSystem, requireBpffs } from '../bpffs.ts'
 import { lackedCapabilities } from '../capabilities.ts'
+import { lacking } from '../lacking.ts'
 import { readText } from '../read-text.ts'
 
 const TOKEN_SYSCALL = 'bpf(BPF_TOKEN_CREATE)'
@@ -54,8 +55,7 @@ function refusal(action: string, path: string, result: number): BpfError {
   const error = systemError(action, result, TOKEN_SYSCALL)
   const options = { code: error.code, errno: -result, syscall: TOKEN_SYSCALL, cause: error }
   if (result === -EINVAL) {
-    if (tryToken() === -EINVAL)
-      return new NotSupportedError('A BPF token', featureSince.token, { action, ...options })
+    if (tryToken() === -EINVAL) return lacking('A BPF token', featureSince.token, { action, ...options })
     requireBpffs(path, action)
   }
   const reason = reasonOf(path, result)

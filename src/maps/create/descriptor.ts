@@ -11,6 +11,7 @@ import { BPF_F_MMAPABLE } from '../../abi/generated/flags.ts'
 import { enumNumber } from '../../abi/names.ts'
 import { EINVAL } from '../../base/errno.ts'
 import { raiseMemlockLimit } from '../../kernel/memlock.ts'
+import { discard } from '../../kernel/probes/experiment.ts'
 import { features } from '../../kernel/probes/features.ts'
 import { resolveToken } from '../../kernel/tokens/automatic.ts'
 import { type TokenHandle, withToken } from '../../kernel/tokens/handle.ts'
@@ -56,8 +57,14 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
     kernelValue === undefined
       ? createTyped(spec, fields, btfFd, token)
       : mapCreate(kernelValueFields(fields, kernelValue, btfFd), token)
-  if (result < 0) throw createError(spec, result, options, token)
-  return result
+  if (result >= 0) return result
+  const complete =
+    kernelValue === undefined
+      ? { ...fields, ...typesOf(spec, btfFd) }
+      : kernelValueFields(fields, kernelValue, btfFd)
+  const retry = (changes: AttrFields<'map_create'>): number =>
+    discard(mapCreate({ ...complete, ...changes }, token))
+  throw createError({ spec, options, token, retry }, result)
 }
 
 /** The template has the types of its spec too: inner maps with a lock, a timer or a kptr must be like it. */
@@ -83,17 +90,23 @@ function createTyped(
   btfFd: number | undefined,
   token: TokenHandle | undefined,
 ): number {
-  const { keyTypeId = 0, valueTypeId = 0 } = spec
-  const hasTypes = keyTypeId !== 0 || valueTypeId !== 0
-  if (btfFd === undefined || !hasTypes || mapKind(spec.type).btf === 'refused') {
-    return createMapped(spec, fields, token)
-  }
-  const types = { btf_fd: btfFd, btf_key_type_id: keyTypeId, btf_value_type_id: valueTypeId }
+  const types = typesOf(spec, btfFd)
+  if (types === undefined) return createMapped(spec, fields, token)
   const typed = createMapped(spec, { ...fields, ...types }, token)
   if (typed >= 0) return typed
   const untyped = createMapped(spec, fields, token)
   // When neither works, what was wrong with the complete request says more.
   return untyped >= 0 ? untyped : typed
+}
+
+/** The fields of the types of key and value; `undefined` without some, and for maps that take none. */
+function typesOf(
+  { type, keyTypeId = 0, valueTypeId = 0 }: MapSpec,
+  btfFd: number | undefined,
+): AttrFields<'map_create'> | undefined {
+  const hasTypes = keyTypeId !== 0 || valueTypeId !== 0
+  if (btfFd === undefined || !hasTypes || mapKind(type).btf === 'refused') return undefined
+  return { btf_fd: btfFd, btf_key_type_id: keyTypeId, btf_value_type_id: valueTypeId }
 }
 
 /** Creates without `BPF_F_MMAPABLE` on kernels before 5.5: the values are then reached by system calls only. */

@@ -7,40 +7,79 @@
 import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../../abi/generated/flags.ts'
 import { enumNumber } from '../../abi/names.ts'
+import { mapTypeSince } from '../../abi/since.ts'
 import { E2BIG, EINVAL } from '../../base/errno.ts'
 import { BpfError } from '../../base/errors.ts'
 import { failure } from '../../kernel/failure.ts'
+import { lacking } from '../../kernel/lacking.ts'
+import { haveMapType } from '../../kernel/probes/have-map-type.ts'
 import type { TokenHandle } from '../../kernel/tokens/handle.ts'
+import type { AttrFields } from '../../syscalls/attr.ts'
 import { wrongRingSize } from '../kinds/ring-buffer.ts'
-import { isSize, type MapKind, type MapSize, mapKind } from '../kinds.ts'
+import { isSize, type MapKind, type MapSize, mapKind, smallSize } from '../kinds.ts'
 import { describeMap } from '../map-error.ts'
 import type { MapSpec } from '../spec.ts'
 import type { CreateMapOptions } from './options.ts'
 
+/** A map that the kernel does not create. */
+export interface RefusedMap {
+  /** As it was asked for. */
+  readonly spec: MapSpec
+  readonly options: CreateMapOptions
+  readonly token: TokenHandle | undefined
+  /** Creates it with some fields changed, closes it again, and returns the result: -errno when it is refused as well. */
+  readonly retry: (changes: AttrFields<'map_create'>) => number
+}
+
 /**
  * The error of a map that the kernel does not create.
  *
- * @param spec as it was asked for
  * @param result -errno
  */
-export function createError(
-  spec: MapSpec,
-  result: number,
-  options: CreateMapOptions,
-  token: TokenHandle | undefined,
-): BpfError {
+export function createError({ spec, options, token, retry }: RefusedMap, result: number): BpfError {
   const action = `Cannot create ${describeMap(spec)}`
   const mapType = enumNumber(mapTypes, spec.type, 'map type')
-  const cause = failure(action, result, 'bpf(BPF_MAP_CREATE)', token, { command: 'map_create', mapType })
-  const reason = result === -EINVAL || result === -E2BIG ? reasonOf(spec, options) : undefined
-  if (reason === undefined) return cause
+  const syscall = 'bpf(BPF_MAP_CREATE)'
+  const cause = failure(action, result, syscall, token, { command: 'map_create', mapType })
   const { code } = cause
-  return new BpfError(`${action}: ${reason} (${code})`, {
-    code,
-    errno: -result,
-    syscall: 'bpf(BPF_MAP_CREATE)',
-    cause,
-  })
+  let reason = result === -EINVAL || result === -E2BIG ? reasonOf(spec, options) : undefined
+  if (reason === undefined && result === -EINVAL) {
+    const { type } = spec
+    if (typeof type === 'string' && haveMapType(type, { token: token ?? false }) === 'no')
+      return lacking(`Map type ${type}`, mapTypeSince[type], { action, code, errno: -result, syscall, cause })
+    reason = refusedField(spec, retry)
+  }
+  if (result === -E2BIG) reason ??= tooGreat(spec, retry)
+  if (reason === undefined) return cause
+  return new BpfError(`${action}: ${reason} (${code})`, { code, errno: -result, syscall, cause })
+}
+
+/** Which number is too great: the kernel creates the map with a smaller one. */
+function tooGreat(
+  { type, keySize = 0, valueSize = 0, maxEntries = 0 }: MapSpec,
+  retry: RefusedMap['retry'],
+): string | undefined {
+  const kind = mapKind(type)
+  if (retry({ key_size: smallSize(kind.keySize), value_size: smallSize(kind.valueSize) }) >= 0)
+    return `keys of ${keySize} and values of ${valueSize} bytes are larger than a map of type ${type} takes`
+  return retry({ max_entries: 1 }) >= 0
+    ? `maxEntries ${maxEntries} is more than a map of type ${type} with such values takes`
+    : undefined
+}
+
+/** Which field the kernel refuses: it creates the map without it. */
+function refusedField(spec: MapSpec, retry: RefusedMap['retry']): string {
+  const { type, flags = 0, mapExtra = 0n, numaNode, ifindex } = spec
+  const { requiredFlags = 0 } = mapKind(type)
+  const has = (changes: AttrFields<'map_create'>): boolean => retry(changes) >= 0
+  if (flags !== requiredFlags && has({ map_flags: requiredFlags, numa_node: 0 }))
+    return `this kernel does not take the flags 0x${flags.toString(16)} for a map of type ${type}`
+  if (mapExtra !== 0n && has({ map_extra: 0n }))
+    return `mapExtra ${mapExtra} does not fit a map of type ${type}`
+  if (numaNode !== undefined && has({ numa_node: 0 })) return `numaNode ${numaNode} does not exist`
+  if (ifindex !== undefined && has({ map_ifindex: 0 }))
+    return `it cannot be bound to the device of index ${ifindex}`
+  return `the kernel gives no reason: sizes and capacity are those of type ${type}, and without its flags and options it is refused too`
 }
 
 /** What is wrong with a spec by the table of kinds; `undefined` when the table finds nothing. */

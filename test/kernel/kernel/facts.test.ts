@@ -276,3 +276,16 @@ kernelTest('memory that is limited is blamed where it is the cause', [olderThan5
   )
   t.regex(capability!, /^EPERM .*: this process lacks CAP_NET_ADMIN and CAP_SYS_ADMIN; run as root$/)
 })
+
+kernelTest('tracefs is found wherever it is mounted', ['tracefs'], t => {
+  const script = [
+    'mount -t tmpfs none /sys/kernel/tracing 2>/dev/null',
+    'mount -t tmpfs none /sys/kernel/debug',
+    'mount -t tmpfs none /mnt',
+    'mkdir "/mnt/my traces"',
+    'mount -t tracefs none "/mnt/my traces" && exec "$0" "$@"',
+  ].join('; ')
+  const tracefs = JSON.stringify(new URL('../../../src/kernel/index.js', import.meta.url).href)
+  const code = `const { tracefsPath } = await import(${tracefs}); console.log(tracefsPath())`
+  t.is(asOther(['unshare', '-m', 'sh', '-c', script], code), '/mnt/my traces')
+})

@@ -32,7 +32,7 @@ const refused: readonly (readonly [change: Partial<MapSpec>, reason: string])[] 
     'a ring buffer has at most 2147483648 bytes, not 2147483649',
   ],
   [{ type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 0 }, 'maxEntries is 0'],
-  [{ flags: 0x80000000 }, 'Invalid argument'],
+  [{ flags: 0x80000000 }, 'this kernel does not take the flags 0x80000000 for a map of type hash'],
 ]
 for (const [change, reason] of refused) {
   kernelTest(`${JSON.stringify({ type: 'hash', ...change })} is refused`, [], t => {
@@ -43,6 +43,14 @@ for (const [change, reason] of refused) {
     })
   })
 }
+
+kernelTest('sizes that are too great are named', [], t => {
+  t.throws(() => BpfMap.create({ ...spec, keySize: 2 ** 31 }), {
+    code: 'E2BIG',
+    message:
+      /^Cannot create map m: keys of 2147483648 and values of \d+ bytes are larger than a map of type hash takes \(E2BIG\)$/,
+  })
+})
 
 kernelTest('what is wrong in itself never reaches the kernel', [], t => {
   t.throws(() => BpfMap.create({ ...spec, type: 'hsah' as 'hash' }), {

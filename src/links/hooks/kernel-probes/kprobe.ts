@@ -10,7 +10,7 @@
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
 import type { BpfErrorCode } from '../../../base/error-codes.ts'
-import { BpfError, withReason } from '../../../base/errors.ts'
+import { BpfError, unlessRefused, withReason } from '../../../base/errors.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import { functionAddress } from '../../../symbols/function-address.ts'
@@ -186,12 +186,27 @@ const EXPLAINED: ReadonlySet<BpfErrorCode> = new Set(['ENOENT', 'EADDRNOTAVAIL',
 function explain(error: unknown, target: KprobeTarget, offset: number): unknown {
   if (!(error instanceof BpfError) || !EXPLAINED.has(error.code)) return error
   if (typeof target === 'bigint') {
-    return withReason(error, 'no instruction that may be probed starts at this address')
+    return withReason(error, explainAddress(target + BigInt(offset)))
   }
   // x86 says EILSEQ where no instruction starts, others EINVAL, which has more reasons.
   const known = error.code === 'EILSEQ' ? undefined : explainFunction(target, 'kprobe')
   const reason = known ?? (offset > 0 ? `no instruction of ${target} starts at offset ${offset}` : undefined)
   return reason === undefined ? error : withReason(error, reason)
+}
+
+/** Why an address cannot be probed, by the symbol that it belongs to. */
+function explainAddress(address: bigint): string {
+  const symbols = unlessRefused(() => KernelSymbols.read())
+  const { symbol, offset = 0 } = symbols?.at(address) ?? {}
+  if (symbols === undefined || symbols.hidden)
+    return 'no instruction that may be probed starts there; symbols, which would say more, are hidden from this process'
+  if (symbol === undefined) return 'it belongs to no symbol of the kernel'
+  const name = symbol.module === undefined ? symbol.name : `${symbol.module}:${symbol.name}`
+  const place = offset === 0 ? name : `${name}+${offset}`
+  const known = explainFunction(name, 'kprobe')
+  return known === undefined
+    ? `it is ${place}, where no instruction that may be probed starts`
+    : `it is ${place}: ${known}`
 }
 
 /** What the hooks of kprobes have in common. */

@@ -10,10 +10,11 @@
 import { featureSince } from '../../../abi/feature-since.ts'
 import { programTypeSince } from '../../../abi/since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
-import { NotSupportedError, unlessRefused, withReason } from '../../../base/errors.ts'
+import { unlessRefused, withReason } from '../../../base/errors.ts'
 import { similarName } from '../../../btf/similar.ts'
 import { kernelBtf } from '../../../kernel/btf.ts'
 import { failure } from '../../../kernel/failure.ts'
+import { lacking } from '../../../kernel/lacking.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { AttrFields } from '../../../syscalls/attr.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
@@ -70,7 +71,7 @@ export function openRawTracepoint(
     if (result !== -EINVAL) throw error
     // Older kernels refuse the unknown field, not the tracepoint.
     if (cookie !== undefined && features.rawTracepointCookie.probe() === 'no') {
-      throw new NotSupportedError(`Attaching ${what} with a cookie`, featureSince.rawTracepointCookie, {
+      throw lacking(`Attaching ${what} with a cookie`, featureSince.rawTracepointCookie, {
         errno: -result,
       })
     }

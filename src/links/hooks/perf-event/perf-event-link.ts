@@ -11,8 +11,9 @@ import { attachTypes } from '../../../abi/generated/enums.ts'
 import { PERF_EVENT_IOC_SET_BPF } from '../../../abi/linux.ts'
 import { linkTypeSince } from '../../../abi/since.ts'
 import { EINVAL } from '../../../base/errno.ts'
-import { BpfError, NotSupportedError, withReason } from '../../../base/errors.ts'
+import { BpfError, withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
+import { lacking } from '../../../kernel/lacking.ts'
 import type { PerfEvent } from '../../../kernel/perf-event.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { Hook } from '../../../programs/sections.ts'
@@ -71,8 +72,10 @@ export function attachPerfEvent(
       event.enable()
       return new PerfEventLink(fd, event, held)
     }
-    if (cookie !== undefined)
-      throw new NotSupportedError(`Attaching ${what} with a cookie`, linkTypeSince.perf_event)
+    if (cookie !== undefined) {
+      if (way === 'ioctl') throw new TypeError(`Cannot attach ${what}: a cookie needs a link`)
+      throw lacking(`Attaching ${what} with a cookie`, linkTypeSince.perf_event)
+    }
     const result = ioctl(event.fd, PERF_EVENT_IOC_SET_BPF, program.fd)
     if (result < 0) {
       const error = failure(`Cannot attach ${what}`, result, 'ioctl(PERF_EVENT_IOC_SET_BPF)')

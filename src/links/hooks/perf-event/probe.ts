@@ -89,10 +89,17 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   if (pmu !== undefined) {
     return attachPerfEvent(program, openPmuEvent(request, pmu), what, { cookie, way, hook })
   }
-  if (mode === 'link' || mode === 'perf')
-    throw new NotSupportedError(`The ${kind} PMU`, featureSince.probePmu)
+  if (mode === 'link' || mode === 'perf') throw noPmu(kind)
   const { event, held } = openTraceEvent(request)
   return attachPerfEvent(program, event, what, { cookie, way, hook, held })
+}
+
+/** The error of a PMU that is not found: it has its number in sysfs. */
+function noPmu(kind: ProbeEventKind): NotSupportedError {
+  const what = `The ${kind} PMU`
+  return existsSync(EVENT_SOURCES)
+    ? new NotSupportedError(what, featureSince.probePmu)
+    : new NotSupportedError(what, undefined, { hint: `${EVENT_SOURCES} is missing: mount sysfs at /sys` })
 }
 
 /** Whether a kernel with probes has their PMU, and this process could see it. */

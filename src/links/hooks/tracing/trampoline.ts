@@ -11,8 +11,9 @@ import { featureSince } from '../../../abi/feature-since.ts'
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
 import { EINVAL } from '../../../base/errno.ts'
 import type { BpfErrorCode } from '../../../base/error-codes.ts'
-import { NotSupportedError, withReason } from '../../../base/errors.ts'
+import { withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
+import { lacking } from '../../../kernel/lacking.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { explainFunction } from '../../../symbols/explain-function.ts'
 import type { AttrFields } from '../../../syscalls/attr.ts'
@@ -72,7 +73,7 @@ export function attachTrampoline(
     return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', use)
   }
   if (cookie !== undefined) {
-    throw new NotSupportedError(`Attaching ${what} with a cookie`, featureSince.tracingLink, {
+    throw lacking(`Attaching ${what} with a cookie`, featureSince.tracingLink, {
       errno: -result,
     })
   }

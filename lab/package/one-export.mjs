@@ -38,6 +38,8 @@ export const oneExport = {
     }
     if (!imports.includes(FILE)) return null
     const line = /^(import|export) (\{.*\}) from ('.*\/library\.js');$/m
+    // What names nothing of it stays.
+    if (!line.test(code) && /^import '.*\/library\.js';$/m.test(code)) return null
     const changed = replaced(code, line, (_, verb, names, path) => {
       const declare = verb === 'export' ? 'export const' : 'const'
       return `import library from ${path}; ${declare} ${imported(names)} = library;`

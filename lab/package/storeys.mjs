@@ -16,12 +16,15 @@ export const MORE = 'more'
 
 /**
  * Chunk of a module: `'library'` or an upper room. Each command of the command line has a file of its own (`undefined`),
- * and so has what all commands share.
+ * and so have what all commands share, and what those that read objects share.
  *
  * @param path below `src`, such as `maps/map.js`
  */
 export function chunkOf(path) {
   const [room, folder] = path.split('/')
-  if (room === 'cli') return folder === 'form' || folder === 'output' ? 'form' : undefined
+  if (room === 'cli') {
+    if (folder === 'object') return 'object'
+    return folder === 'form' || folder === 'output' ? 'form' : undefined
+  }
   return UPPER_ROOMS.includes(room) ? room : LIBRARY
 }

@@ -13,6 +13,9 @@ import type { DataVariable } from '../elf/object/data.ts'
 import type { MapSpec } from '../maps/spec.ts'
 import { enlargedArray } from './enlarged.ts'
 
+/** A type, and the BTF that has it. */
+export type BtfTypeId = readonly [btf: Btf, typeId: number]
+
 /**
  * What a variable is. Its codec is made at the first use: an array may have millions of elements, which no codec takes,
  * and its bytes can be used all the same.
@@ -21,19 +24,15 @@ export class VariableType<T, W> {
   /** Bytes. */
   readonly size: number
   readonly #name: string
-  /** Makes the type's own BTF, where it is not that of the object. */
-  readonly #type: () => readonly [btf: Btf, typeId: number] | undefined
+  readonly #find: () => BtfTypeId | undefined
+  #found: BtfTypeId | undefined
   #codec: Codec<T, W> | undefined
   #isMade = false
 
-  private constructor(
-    name: string,
-    size: number,
-    type: () => readonly [btf: Btf, typeId: number] | undefined,
-  ) {
+  private constructor(name: string, size: number, find: () => BtfTypeId | undefined) {
     this.#name = name
     this.size = size
-    this.#type = type
+    this.#find = find
   }
 
   /** As the object has it. */
@@ -53,6 +52,12 @@ export class VariableType<T, W> {
     })
   }
 
+  /** As BTF has it, in a BTF of its own where the object's is not right any more; `undefined` without a type. */
+  get id(): BtfTypeId | undefined {
+    this.#found ??= this.#find()
+    return this.#found
+  }
+
   /**
    * Reads and writes values, through BTF; `undefined` when the variable has no type.
    *
@@ -68,7 +73,7 @@ export class VariableType<T, W> {
   }
 
   #make(): Codec<T, W> | undefined {
-    const type = this.#type()
+    const type = this.id
     if (type === undefined) return undefined
     const [btf, typeId] = type
     try {

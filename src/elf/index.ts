@@ -9,7 +9,13 @@ export { functionSymbols, type VersionedSymbol } from './functions.ts'
 export type { ElfSection, ElfSegment } from './headers.ts'
 export type { ObjectLimits } from './limits.ts'
 export type { DataVariable } from './object/data.ts'
-export type { LegacyMapDecoder, LegacyMapDefinition, LegacyMapMembers } from './object/legacy-maps.ts'
+export {
+  type LegacyMapDecoder,
+  type LegacyMapDefinition,
+  type LegacyMapLayout,
+  type LegacyMapMembers,
+  legacyMapLayouts,
+} from './object/legacy-layouts.ts'
 export { type ObjectFile, type ObjectOptions, parseObject } from './object/object.ts'
 export type { ByteSource } from './source.ts'
 export type { ElfSymbol } from './symbol-table.ts'

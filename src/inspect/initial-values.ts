@@ -51,9 +51,11 @@ export class InitialValues {
     return codec.decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
   }
 
-  #codec({ typeId, size }: VariableSpec): BtfCodec | undefined {
-    const btf = this.#btf
-    if (btf === undefined || typeId === 0 || !this.#decodes) return undefined
+  #codec({ type, size }: VariableSpec): BtfCodec | undefined {
+    if (!this.#decodes || type.id === undefined) return undefined
+    const [btf, typeId] = type.id
+    // An array that is longer than the object says has a type of its own.
+    if (btf !== this.#btf) return unlessRefused(() => btfCodec(btf, typeId))
     let codec = this.#codecs.get(typeId)
     if (codec === undefined && !this.#codecs.has(typeId)) {
       codec = unlessRefused(() => btfCodec(btf, typeId))

@@ -173,7 +173,7 @@ export function inspectObject(spec: CollectionSpec, options: InspectOptions = {}
     noPrograms: spec.noPrograms ?? null,
     maps,
     variables: [...spec.variables.values()].map(each => ({
-      ...inspectVariable(each, spec.btf, types),
+      ...inspectVariable(each, types),
       value: values.of(each),
     })),
     externs: [...spec.externs.values()].map(each => inspectExtern(each, spec.btf, types)),
@@ -276,12 +276,9 @@ function inspectMap(spec: MapSpec, types: TypeTexts): InspectedMap {
   }
 }
 
-function inspectVariable(
-  variable: VariableSpec,
-  btf: Btf | undefined,
-  types: TypeTexts,
-): Omit<InspectedVariable, 'value'> {
-  const { name, sectionName, offset, size, constant, typeId } = variable
+function inspectVariable(variable: VariableSpec, types: TypeTexts): Omit<InspectedVariable, 'value'> {
+  const { name, sectionName, offset, size, constant } = variable
+  const [btf, typeId = 0] = variable.type.id ?? []
   return {
     name,
     section: sectionName,

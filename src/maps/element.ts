@@ -203,7 +203,7 @@ export class Elements<K, V, KI = K, VI = V> {
   }
 
   #refused(verb: string, result: number, command: string): Error {
-    const { facts, mapKind, fd } = this.handle
-    return isKeyless(mapKind) ? wrongKind(facts, verb) : mapError(facts, verb, result, command, fd.fd)
+    const { facts, fd } = this.handle
+    return facts.keySize === 0 ? wrongKind(facts, verb) : mapError(facts, verb, result, command, fd.fd)
   }
 }

@@ -128,7 +128,13 @@ const WAYS: Readonly<Record<MapKind['elements'], (facts: MapFacts) => string>> =
   keyed: ({ type }) => `a map of type ${type} has no such operation`,
   queue: ({ type }) => `a ${type} has no keys; use push, peek and pop`,
   filter: () => 'a Bloom filter has no keys; use push and has',
-  none: ({ type }) => `a map of type ${type} has no such operation`,
+  none: ({ type }) => NO_ELEMENTS[type] ?? `a map of type ${type} has no such operation`,
+}
+
+/** Of maps without elements, what they have instead. */
+const NO_ELEMENTS: Readonly<Record<string | number, string>> = {
+  ringbuf: 'a ring buffer has records, which RingBuffer reads',
+  arena: 'an arena has memory, which arena() reaches',
 }
 
 /** An operation that maps of this type do not have. */

@@ -6,7 +6,7 @@
 
 import { inspect as show } from 'node:util'
 import { type CoreRelocation, disassembleLines } from '../../asm/index.ts'
-import { CollectionSpec } from '../../index.ts'
+import type { CollectionSpec } from '../../index.ts'
 import {
   type InspectedExtern,
   type InspectedMap,
@@ -21,12 +21,15 @@ import {
 } from '../../inspect/index.ts'
 import { type Command, defineCommand } from '../form/command.ts'
 import { flag } from '../form/option.ts'
+import { editObjects, readObject } from '../object/edit.ts'
+import { objectOptions } from '../object/options.ts'
 import type { Output } from '../output/output.ts'
 
 /** `ebpf-ts inspect`. */
 export const command: Command = defineCommand({
   positionals: ['OBJECT'],
   options: {
+    ...objectOptions,
     disassemble: flag(
       'print the instructions of every program, with the functions that it uses, its source lines, and notes on what is relocated',
     ),
@@ -36,14 +39,17 @@ export const command: Command = defineCommand({
   description: [
     `Shows what is in a compiled BPF object: its programs, maps, variables, externs and CO-RE relocations, and the first
     Linux release that has all it needs. It asks no kernel, so it needs no root, and works on every operating system.`,
+    'Options that change the object show it as changed: what is left out is not counted among its needs.',
   ],
   examples: [
     { line: 'tool.bpf.o', does: 'show what is in it' },
     { line: 'tool.bpf.o --disassemble', does: 'show its instructions' },
+    { line: 'tool.bpf.o --without on_fentry', does: 'show what it needs without one of its programs' },
   ],
   exit: { done: 'done', failed: 'when the object cannot be read, or its code yields no program' },
   run({ positionals: [path], values, json, out, notes, name }) {
-    const spec = CollectionSpec.fromFile(path)
+    const spec = readObject(path, values)
+    editObjects([spec], values)
     if (json) out.document(inspectObject(spec))
     else if (values.disassemble) writeListing(out, spec)
     else writeSummary(out, inspectObject(spec))

@@ -7,7 +7,7 @@
 import {
   BpfError,
   Collection,
-  CollectionSpec,
+  type CollectionSpec,
   type Link,
   type Program,
   type ProgramSpec,
@@ -17,16 +17,24 @@ import { pinPathOf } from '../../maps/index.ts'
 import { type Command, defineCommand } from '../form/command.ts'
 import { choice, flag } from '../form/option.ts'
 import { asUsageError } from '../form/usage-error.ts'
+import { editObjects, readObject } from '../object/edit.ts'
+import { objectOptions } from '../object/options.ts'
 import { untilAborted } from '../output/stop.ts'
 
 /** Section of the program. It names no type, so the command does. */
 const SECTION = 'prog'
 const MODES: readonly ProbeMode[] = ['auto', 'link', 'perf', 'legacy']
 
+/** Of one program, nothing is left out; and nothing is read. */
+const { 'map-size': mapSize, set, 'legacy-map-layout': layout } = objectOptions
+
 /** `ebpf-ts kprobe`. */
 export const command: Command = defineCommand({
   positionals: ['OBJECT', 'FUNCTION'],
   options: {
+    'map-size': mapSize,
+    set,
+    'legacy-map-layout': layout,
     return: flag('run the program when the function returns'),
     mode: choice(
       'MODE',
@@ -56,7 +64,8 @@ export const command: Command = defineCommand({
   ],
   exit: { done: 'after SIGINT, SIGTERM or SIGHUP', failed: 'on failure' },
   async run({ positionals: [path, target], values, json, out, stop }) {
-    const spec = CollectionSpec.fromFile(path)
+    const spec = readObject(path, values)
+    editObjects([spec], values)
     const [name, program] = chooseProgram(spec, path)
     program.type = 'kprobe'
 

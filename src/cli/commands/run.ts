@@ -9,15 +9,15 @@ import {
   BpfError,
   Collection,
   type CollectionOptions,
-  CollectionSpec,
+  type CollectionSpec,
   RingBuffer,
   type RingRecord,
-  type VariableSpec,
 } from '../../index.ts'
 import { type Command, defineCommand } from '../form/command.ts'
 import { CommandFailure, type FailureFacts, failureFacts } from '../form/failure.ts'
-import { count, text, texts } from '../form/option.ts'
-import { UsageError } from '../form/usage-error.ts'
+import { count, text } from '../form/option.ts'
+import { editObjects, readObject } from '../object/edit.ts'
+import { objectOptions } from '../object/options.ts'
 import type { Output } from '../output/output.ts'
 import { untilAborted } from '../output/stop.ts'
 import { printStream } from '../output/stream.ts'
@@ -26,10 +26,7 @@ import { printStream } from '../output/stream.ts'
 export const command: Command = defineCommand({
   positionals: ['OBJECT'],
   options: {
-    set: texts(
-      'NAME=VALUE',
-      'give a global variable a value before the object is loaded: a number, true or false, text, or JSON for arrays and structs',
-    ),
+    ...objectOptions,
     btf: text(
       'FILE',
       'apply CO-RE relocations to the types in FILE, raw BTF or an ELF file with BTF, for kernels without their own',
@@ -39,17 +36,22 @@ export const command: Command = defineCommand({
   json: { form: 'lines', help: 'print one JSON document per line: {"map": ..., "record": ...}' },
   description: [
     `Loads a compiled BPF object, attaches every program by its section name, and prints the records of every ring
-    buffer until Ctrl-C: decoded through the type that the map names as its value, as bytes where it names none.`,
+    buffer until Ctrl-C: decoded through the type that the map names as its value or --record gives it, as bytes without
+    one.`,
     'Notes about what is attached go to standard error. Needs root.',
   ],
   examples: [
     { line: 'tool.bpf.o --set min_ns=1000000 --count 10', does: 'set a variable, print ten records' },
+    {
+      line: 'tool.bpf.o --record events=event --without on_fentry',
+      does: 'decode the records of a map that names no type; leave out a program that this kernel does not take',
+    },
     { line: 'tool.bpf.o --json', does: 'print records for other programs, until Ctrl-C' },
   ],
   exit: { done: 'after Ctrl-C or N records', failed: 'on failure, and when nothing is attached' },
   async run({ positionals: [path], values, json, out, notes, stop }) {
-    const spec = CollectionSpec.fromFile(path)
-    for (const assignment of values.set) assign(spec, assignment)
+    const spec = readObject(path, values)
+    editObjects([spec], values)
 
     const signal = stop()
     const options: CollectionOptions = values.btf === undefined ? {} : { kernelTypes: values.btf }
@@ -66,7 +68,7 @@ export const command: Command = defineCommand({
         ...attached.skipped.map(each => ({ program: each.program.name, ...failureFacts(each.reason) })),
         ...attached.skippedMaps.map(each => ({ map: each.map.name, ...failureFacts(each.reason) })),
       ]
-      throw new CommandFailure('CLI_NOTHING_ATTACHED', 'nothing is attached', { skipped })
+      throw new CommandFailure('CLI_NOTHING_ATTACHED', `nothing is attached${whyNothing(spec)}`, { skipped })
     }
 
     const maps = [...collection.maps.values()].filter(({ type }) => type === 'ringbuf')
@@ -85,6 +87,13 @@ export const command: Command = defineCommand({
   },
 })
 
+/** Why nothing was there to be attached, where that is so. */
+function whyNothing({ programs }: CollectionSpec): string {
+  const optional = [...programs].filter(([, { autoload }]) => autoload === false).map(([name]) => name)
+  if (optional.length === 0 || optional.length < programs.size) return ''
+  return `: no program is loaded by default; name some with --only: ${optional.join(', ')}`
+}
+
 function printDocument(out: Output, record: RingRecord): void {
   out.record({ map: record.source, record: contentOf(record) })
 }
@@ -102,45 +111,4 @@ function contentOf(record: RingRecord): unknown {
     if (error instanceof BpfError && error.code === 'ERR_NO_BTF') return record.data
     throw error
   }
-}
-
-/** Applies `NAME=VALUE`, reading the text as what the variable holds now. */
-function assign(spec: CollectionSpec, assignment: string): void {
-  const equals = assignment.indexOf('=')
-  if (equals <= 0) throw new UsageError(`--set needs NAME=VALUE, not ${JSON.stringify(assignment)}`)
-  const name = assignment.slice(0, equals)
-  const text = assignment.slice(equals + 1)
-  try {
-    const variable = spec.variables.get(name)
-    variable.set(parseValue(variable, text))
-  } catch (error) {
-    throw new UsageError(`--set ${assignment}: ${(error as Error).message}`)
-  }
-}
-
-function parseValue(variable: VariableSpec, text: string): unknown {
-  const current = variable.get()
-  switch (typeof current) {
-    case 'bigint':
-    case 'number':
-      // Empty text would be 0, and `BigInt` would call what it does not understand a syntax error.
-      if (!NUMBER.test(text)) throw new TypeError(`it needs a number, not ${JSON.stringify(text)}`)
-      return typeof current === 'bigint' ? parseNumber(BigInt, text) : parseNumber(Number, text)
-    case 'boolean':
-      if (text === 'true' || text === '1') return true
-      if (text === 'false' || text === '0') return false
-      throw new TypeError('it needs true or false')
-    case 'string':
-      return text
-    default:
-      return JSON.parse(text)
-  }
-}
-
-/** Decimal, with a fraction for floating point numbers, or hexadecimal. */
-const NUMBER = /^-?(0[xX][0-9a-fA-F]+|\d+(\.\d+)?)$/
-
-/** `BigInt` and `Number` know no sign before hexadecimal digits. */
-function parseNumber(parse: (text: string) => number | bigint, text: string): number | bigint {
-  return text.startsWith('-') ? -parse(text.slice(1)) : parse(text)
 }

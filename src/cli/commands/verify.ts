@@ -6,11 +6,13 @@
  */
 
 import { basename } from 'node:path'
-import { BpfError, CollectionSpec, readBtfFile } from '../../index.ts'
+import { BpfError, type CollectionSpec, readBtfFile } from '../../index.ts'
 import { type CoreDryRun, dryRunCore, type ProgramVerdict, verifyObject } from '../../inspect/index.ts'
 import { type Command, defineCommand } from '../form/command.ts'
 import { CommandFailure, failureFacts, writeFailure } from '../form/failure.ts'
 import { flag, text } from '../form/option.ts'
+import { editObjects, hasPrograms, readObject } from '../object/edit.ts'
+import { type ObjectValues, objectOptions } from '../object/options.ts'
 import type { Output } from '../output/output.ts'
 import { styled } from '../output/span.ts'
 import type { Cell } from '../output/table.ts'
@@ -18,10 +20,14 @@ import type { Cell } from '../output/table.ts'
 /** Version of the JSON documents. */
 const VERSION = 1
 
+/** Without `record`: nothing is read here. */
+const { record: _, ...verifyOptions } = objectOptions
+
 /** `ebpf-ts verify`. */
 export const command: Command = defineCommand({
   positionals: ['OBJECT...'],
   options: {
+    ...verifyOptions,
     csv: flag('print a table with the columns of veristat'),
     btf: text(
       'FILE',
@@ -43,6 +49,7 @@ export const command: Command = defineCommand({
   ],
   examples: [
     { line: 'build/*.bpf.o', does: 'load every program of some objects' },
+    { line: 'tool.bpf.o --only on_exec --set deep=1', does: 'load one program, with a variable set' },
     { line: 'tool.bpf.o --btf 5.10.btf', does: 'see whether the relocations fit another kernel' },
   ],
   exit: {
@@ -52,7 +59,14 @@ export const command: Command = defineCommand({
   run({ positionals: [paths], values, json, out, notes, name }) {
     // Read first: without the types there is nothing to do.
     const kernel = values.btf === undefined ? undefined : readBtfFile(values.btf)
-    const { objects, errors } = readObjects(paths)
+    const { objects, errors } = readObjects(paths, values)
+    // What is asked for is in one of the objects that can be read.
+    if (objects.length > 0)
+      editObjects(
+        objects.map(([, spec]) => spec),
+        values,
+      )
+    const chosen = objects.filter(([, spec]) => hasPrograms(spec))
     // Errors of objects stand before the results of the others; when there are no results, they are the failure.
     const report = (failures: readonly ObjectError[], results: readonly unknown[]): void => {
       if (!json) for (const { error } of failures) writeFailure(notes, name, error)
@@ -65,14 +79,14 @@ export const command: Command = defineCommand({
     })
     let failed: boolean
     if (kernel === undefined) {
-      const verdicts = resultsOf(objects, errors, verifyObject)
+      const verdicts = resultsOf(chosen, errors, verifyObject)
       report(errors, verdicts)
       if (json) out.document(documentOf(verdicts.map(withoutLog)))
       else if (values.csv) out.csv(veristatRecords(verdicts))
       else if (verdicts.length > 0) writeVerdicts(out, verdicts)
       failed = verdicts.some(({ verdict }) => verdict === 'failure')
     } else {
-      const runs = resultsOf(objects, errors, spec => dryRunCore(spec, kernel))
+      const runs = resultsOf(chosen, errors, spec => dryRunCore(spec, kernel))
       report(errors, runs)
       if (json) out.document(documentOf(runs.map(dryRunDocument)))
       else if (runs.length > 0) writeDryRuns(out, runs)
@@ -92,22 +106,32 @@ interface ObjectError {
 }
 
 /** Reads objects, with their names. One that cannot be read does not keep the others from being read. */
-function readObjects(paths: readonly string[]): {
+function readObjects(
+  paths: readonly string[],
+  values: Partial<ObjectValues>,
+): {
   objects: [file: string, spec: CollectionSpec][]
   errors: ObjectError[]
 } {
   const objects: [string, CollectionSpec][] = []
   const errors: ObjectError[] = []
   for (const path of paths) {
+    const file = labelOf(path, paths)
     try {
-      const spec = CollectionSpec.fromFile(path)
-      if (spec.programs.size === 0) throw withoutPrograms(basename(path), spec)
-      objects.push([basename(path), spec])
+      const spec = readObject(path, values)
+      if (!hasPrograms(spec)) throw withoutPrograms(file, spec)
+      objects.push([file, spec])
     } catch (error) {
-      errors.push({ file: basename(path), error })
+      errors.push({ file, error })
     }
   }
   return { objects, errors }
+}
+
+/** What a file is called: as veristat does, by its name alone, unless another one has the same name. */
+function labelOf(path: string, paths: readonly string[]): string {
+  const name = basename(path)
+  return paths.some(each => each !== path && basename(each) === name) ? path : name
 }
 
 /** The results of all objects. An error about one does not take those of the others with it. */

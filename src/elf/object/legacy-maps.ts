@@ -1,63 +1,26 @@
 /**
  * Maps as they were defined before BTF: variables in section `maps`, or `maps/NAME`, whose bytes are the definition.
  *
- * Every layout begins with the same 32-bit numbers; the size of a definition identifies it:
- *
- * | bytes | where from | what follows type, key size, value size, max entries, flags |
- * |---|---|---|
- * | 20 | libbpf before 1.0, `struct bpf_map_def` | nothing; shorter ones, from 16 bytes, have no flags |
- * | 28 | the kernel's samples/bpf, where the map holds maps or has a NUMA node | `inner_map_idx`, `numa_node` |
- * | 28 | aya (Rust), iproute2 before 4.15 | `id`, `pinning` |
- * | 36 | iproute2, `struct bpf_elf_map` | `id`, `pinning`, `inner_id`, `inner_idx` |
- * | 280 | gobpf | `pinning`, `namespace[256]` |
- *
- * Source: libbpf 0.8 `bpf_object__init_user_maps`; iproute2 lib/bpf_legacy.c `bpf_maps_attach_all`; Linux 5.10
- * samples/bpf/bpf_load.c `load_maps`; gobpf elf/elf.go `getMapPath`.
+ * Source: libbpf 0.8 `bpf_object__init_user_maps`; iproute2 lib/bpf_legacy.c `bpf_maps_attach_all`.
  *
  * @module
  */
 
 import { mapTypes } from '../../abi/generated/enums.ts'
-import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName } from '../../abi/names.ts'
-import { cString } from '../../base/bytes.ts'
 import type { Btf } from '../../btf/btf.ts'
-import { mapKind } from '../../maps/kinds.ts'
-import { copyMapSpec, isPathStep, type MapSpec } from '../../maps/spec.ts'
+import { copyMapSpec, type MapSpec } from '../../maps/spec.ts'
 import type { ElfFile } from '../file.ts'
 import type { ElfSection } from '../headers.ts'
+import {
+  holdsMaps,
+  type LegacyMapDecoder,
+  type LegacyMapDefinition,
+  type LegacyMapLayout,
+  type LegacyMapMembers,
+  readLegacyMembers,
+} from './legacy-layouts.ts'
 import type { ObjectSymbols } from './symbols.ts'
-
-/** A definition of a map in a `maps` section. */
-export interface LegacyMapDefinition {
-  /** Name of the map. */
-  readonly name: string
-  /** Position among all such definitions of the object, from 0. */
-  readonly position: number
-  /** All of its bytes. */
-  readonly bytes: Uint8Array
-  /** The same as 32-bit numbers: type, key size, value size, max entries, flags, then what the layout adds. */
-  readonly numbers: readonly number[]
-}
-
-/** What a definition says behind the flags. */
-export interface LegacyMapMembers extends Pick<MapSpec, 'pinning' | 'pinPath' | 'numaNode'> {
-  /** Number by which maps of maps refer to it. */
-  id?: number
-  /** Of a map of maps: `id` of the map that its inner maps are like. */
-  innerId?: number
-  /** Of a map of maps, instead of `innerId`: `position` of that map. */
-  innerPosition?: number
-  /** Key under which it is put into the maps of maps that refer to its `id`. Default: it is only their template. */
-  innerIndex?: number
-}
-
-/**
- * Reads what a definition says behind the flags.
- *
- * @returns `undefined` to have it read as the layout of its size
- */
-export type LegacyMapDecoder = (definition: LegacyMapDefinition) => LegacyMapMembers | undefined
 
 /** A definition that was read, and where it lies. */
 interface LegacyMap {
@@ -79,21 +42,17 @@ export interface LegacyMaps {
 
 /** Bytes that every layout has: up to max entries. */
 const MIN_SIZE = 16
-/** Bytes of `struct bpf_map_def`, which all longer layouts begin with. */
-const COMMON_SIZE = 20
-/** `inner_idx` of a map that is a template alone. */
-const NO_INDEX = 0xffff_ffff
 
 /** Reads all maps of the `maps` sections. */
 export function readLegacyMaps(
   elf: ElfFile,
   btf: Btf | undefined,
   symbols: ObjectSymbols,
-  decode?: LegacyMapDecoder,
+  layout?: LegacyMapLayout | LegacyMapDecoder,
 ): LegacyMaps {
   const maps = new Map<string, LegacyMap>()
   for (const section of elf.sections) {
-    if (symbols.isLegacyMaps(section)) readSection(maps, { elf, section, btf, symbols, decode })
+    if (symbols.isLegacyMaps(section)) readSection(maps, { elf, section, btf, symbols, layout })
   }
   if (maps.size > 0) joinInnerMaps(elf, [...maps.values()])
   const byId = new Map<number, MapSpec>()
@@ -113,16 +72,16 @@ interface Source {
   readonly section: ElfSection
   readonly btf: Btf | undefined
   readonly symbols: ObjectSymbols
-  readonly decode: LegacyMapDecoder | undefined
+  readonly layout: LegacyMapLayout | LegacyMapDecoder | undefined
 }
 
 /** Adds the maps that a section defines. */
-function readSection(maps: Map<string, LegacyMap>, { elf, section, btf, symbols, decode }: Source): void {
+function readSection(maps: Map<string, LegacyMap>, { elf, section, btf, symbols, layout }: Source): void {
   for (const { name, offset, bytes } of cutSection(elf, section, symbols)) {
     if (maps.has(name)) throw elf.error(`Two maps are called ${name}`, section, offset)
     const definition = { name, position: maps.size, bytes, numbers: numbersOf(elf, section, offset, bytes) }
     const fail = (reason: string): Error => elf.error(`Map ${name}: ${reason}`, section, offset)
-    const members = decode?.(definition) ?? readMembers(definition, fail)
+    const members = readLegacyMembers(definition, layout, fail)
     maps.set(name, { spec: specOf(definition, members, btf, fail), members, section, offset })
   }
 }
@@ -189,88 +148,6 @@ function annotate(spec: MapSpec, btf: Btf): void {
   Object.assign(spec, { btf, keyTypeId: key.type, valueTypeId: value.type })
 }
 
-/** Reads a definition as the layout of its size. */
-function readMembers(definition: LegacyMapDefinition, fail: (reason: string) => Error): LegacyMapMembers {
-  const { bytes } = definition
-  const members = layouts[bytes.length]?.(definition, fail)
-  if (members !== undefined) return members
-  const rest = bytes.subarray(COMMON_SIZE)
-  if (rest.every(byte => byte === 0)) return {}
-  throw fail(
-    `the ${rest.length} bytes behind its flags are not zero, and only a decoder can tell what they mean`,
-  )
-}
-
-/** Reads one layout: returns `undefined` for what is not its own, and throws for what cannot be done. */
-type Layout = (
-  definition: LegacyMapDefinition,
-  fail: (reason: string) => Error,
-) => LegacyMapMembers | undefined
-
-const layouts: Readonly<Record<number, Layout>> = { 28: readShort, 36: readIproute2, 280: readGobpf }
-
-/**
- * Two layouts have 28 bytes. Those of the kernel's samples use theirs in maps of maps, which refer to their inner map by
- * position, and in maps with a NUMA node; in all other maps both numbers are 0.
- */
-function readShort(
-  { name, numbers }: LegacyMapDefinition,
-  fail: (reason: string) => Error,
-): LegacyMapMembers {
-  const [type = 0, , , , flags = 0, first = 0, second = 0] = numbers
-  const hasNode = (flags & BPF_F_NUMA_NODE) !== 0
-  if (holdsMaps({ type: enumName(mapTypes, type) }))
-    return { innerPosition: first, ...(hasNode && { numaNode: second }) }
-  if (hasNode) return { numaNode: second }
-  return { ...(first !== 0 && { id: first }), ...(second !== 0 && pinningOf(name, second, fail)) }
-}
-
-/** Numbers of 0 mean none. Without the hash of the object's file, what is pinned for the object is pinned by name. */
-function readIproute2(
-  { name, numbers }: LegacyMapDefinition,
-  fail: (reason: string) => Error,
-): LegacyMapMembers {
-  const [id = 0, pinning = 0, innerId = 0, innerIndex = 0] = numbers.slice(5)
-  const members: LegacyMapMembers = {}
-  if (id !== 0) members.id = id
-  if (innerId !== 0) members.innerId = innerId
-  else if (id !== 0 && innerIndex !== NO_INDEX) members.innerIndex = innerIndex
-  return { ...members, ...pinningOf(name, pinning, fail) }
-}
-
-/** What a number says of pinning: as iproute2 has them, the first two as libbpf and aya too. */
-function pinningOf(
-  name: string,
-  pinning: number,
-  fail: (reason: string) => Error,
-): Pick<MapSpec, 'pinning' | 'pinPath'> {
-  switch (pinning) {
-    case 0:
-      return { pinning: 'none' }
-    case 1:
-      return { pinning: 'by_name' }
-    case 2:
-      if (!isPathStep(name)) throw fail(`it cannot be pinned as ${JSON.stringify(name)}`)
-      return { pinPath: `tc/globals/${name}` }
-    default:
-      return { pinning }
-  }
-}
-
-function readGobpf(
-  { name, bytes, numbers }: LegacyMapDefinition,
-  fail: (reason: string) => Error,
-): LegacyMapMembers {
-  const pinning = numbers[5] ?? 0
-  if (pinning === 0) return { pinning: 'none' }
-  if (pinning !== 2) return { pinning }
-  const namespace = cString(bytes.subarray(24))
-  if (!namespace.split('/').every(isPathStep))
-    throw fail(`it cannot be pinned in namespace ${JSON.stringify(namespace)}`)
-  if (!isPathStep(name)) throw fail(`it cannot be pinned as ${JSON.stringify(name)}`)
-  return { pinPath: `${namespace}/globals/${name}` }
-}
-
 /** Gives maps of maps their templates, and the inner maps that they begin with. */
 function joinInnerMaps(elf: ElfFile, maps: readonly LegacyMap[]): void {
   const byId = new Map<number, LegacyMap[]>()
@@ -315,8 +192,4 @@ function indexKey({ byteOrder }: ElfFile, index: number): Uint8Array {
   const key = new Uint8Array(4)
   new DataView(key.buffer).setUint32(0, index, byteOrder === 'little')
   return key
-}
-
-function holdsMaps({ type }: Pick<MapSpec, 'type'>): boolean {
-  return mapKind(type).values === 'map'
 }

@@ -24,7 +24,8 @@ import { checkDataSizes, completeBtf, type DataVariable, dataMap, readVariables 
 import { readExceptionCallbacks } from './exception-callbacks.ts'
 import { placeKconfig } from './extern-btf.ts'
 import { bindExterns, kconfigMap, kconfigVariables, readExterns } from './externs.ts'
-import { type LegacyMapDecoder, readLegacyMaps } from './legacy-maps.ts'
+import type { LegacyMapDecoder, LegacyMapLayout } from './legacy-layouts.ts'
+import { readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
 import { whyNoPrograms } from './no-programs.ts'
 import { findPointers } from './pointers.ts'
@@ -46,7 +47,7 @@ export interface ObjectOptions extends ObjectLimits {
    * Reads what definitions of maps from before BTF say behind their flags, where their size does not show it, or shows
    * something else than it means.
    */
-  legacyMap?: LegacyMapDecoder
+  legacyMap?: LegacyMapLayout | LegacyMapDecoder
 }
 
 /** What an object file contains. */

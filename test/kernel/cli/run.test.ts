@@ -4,6 +4,7 @@ import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { Link } from '../../../src/links/link.ts'
+import { BpfMap } from '../../../src/maps/map.ts'
 import { obeyed } from '../../support/cli/hostile.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { objectPath } from '../../support/objects.ts'
@@ -187,6 +188,35 @@ kernelTest('an object without a ring buffer runs until it is stopped', [], async
   child.kill('SIGINT')
   t.deepEqual(await ended, [0, null])
   t.is(printed.stdout, '')
+})
+
+kernelTest('programs are left out, maps sized and records typed by options', [], async t => {
+  const { printed, ended } = start(
+    t,
+    PROCESSES,
+    ...['--only', 'on_exit', '--map-size', 'events=5000', '--record', 'events=enum event_kind'],
+    ...['--count', '2', '--json'],
+  )
+  t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
+  const sizes = [...BpfMap.list()].map(map => {
+    const { name, maxEntries } = map
+    map.close()
+    return name === 'events' ? maxEntries : 0
+  })
+  t.true(sizes.includes(8192))
+  for (let i = 0; i < 2; i++) spawnSync('true')
+  t.deepEqual(await ended, [0, null])
+  t.is(printed.stderr, 'attached on_exit to tracepoint sched_process_exit, with BTF\n')
+  t.is(printed.stdout, '{"map":"events","record":"EXIT"}\n'.repeat(2))
+})
+
+kernelTest('an object of which nothing is loaded by default says which programs it has', [], t => {
+  const { status, stderr } = run('run', objectPath('exceptions'))
+  t.is(status, 1)
+  t.is(
+    stderr,
+    'ebpf-ts run: nothing is attached: no program is loaded by default; name some with --only: throws, throws_without_callback, two_callbacks, hidden_callback, missing_callback\n',
+  )
 })
 
 kernelTest('programs that cannot be attached are named with the reason', [], t => {

@@ -54,6 +54,24 @@ for (const [type, expected] of [
   })
 }
 
+kernelTest('a ring buffer has no keys', [], t => {
+  using map = BpfMap.create({ name: 'ring', type: 'ringbuf', maxEntries: 1 })
+  const none = new Uint8Array()
+  for (const [verb, call] of [
+    ['look up in', () => map.get(none)],
+    ['look up in', () => map.has(none)],
+    ['set in', () => map.set(none, none)],
+    ['delete from', () => map.delete(none)],
+    ['find the next key of', () => map.nextKey()],
+    ['iterate', () => map.entries().next()],
+  ] as const) {
+    t.throws(call, {
+      instanceOf: TypeError,
+      message: `Cannot ${verb} map ring: a ring buffer has records, which RingBuffer reads`,
+    })
+  }
+})
+
 kernelTest('a value of the wrong size is not pushed', [], t => {
   using map = BpfMap.create(jobs)
   t.throws(() => map.push(new Uint8Array(3)), {

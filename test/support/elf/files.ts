@@ -7,10 +7,11 @@
 import { BPF_PSEUDO_CALL } from '../../../src/abi/constants.ts'
 import { encodeInstructions } from '../../../src/asm/encode.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
+import { exit } from '../../../src/asm/jumps.ts'
 import { CALL } from '../../../src/asm/opcodes.ts'
 import { SHF_EXECINSTR } from '../../../src/elf/format.ts'
 import { ELF64 } from '../../../src/elf/layout.ts'
-import type { SectionSource, StringTableBuilder } from '../../../src/elf/write.ts'
+import { type SectionSource, type StringTableBuilder, writeElf } from '../../../src/elf/write.ts'
 
 /** A section of instructions, as compilers write it. */
 export function code(
@@ -67,4 +68,18 @@ export function versionDefinitions(names: readonly string[], strings: StringTabl
     view.setUint32(at + DEFINITION, strings.add(name), true)
   })
   return bytes
+}
+
+/** An object with one program, `main`, and one definition of a map from before BTF, `it`, of the numbers given. */
+export function legacyDefinition(...numbers: number[]): Uint8Array<ArrayBuffer> {
+  return writeElf({
+    sections: [
+      code('socket', [exit()]),
+      { name: 'maps', data: new Uint8Array(Uint32Array.from(numbers).buffer) },
+    ],
+    symbols: [
+      { name: 'main', section: 1, size: 8 },
+      { name: 'it', type: 'object', section: 2, size: numbers.length * 4 },
+    ],
+  })
 }

@@ -27,6 +27,15 @@ const hostileFile = (t: ExecutionContext): string => {
   return path
 }
 
+/** Options that name parts of an object, with names that it does not have: the nearest ones are shown. */
+function objectArguments(object: string): string[][] {
+  return ['--only', '--without', '--map-size', '--record', '--set', '--legacy-map-layout'].map(option => [
+    object,
+    option,
+    `${HOSTILE}=${HOSTILE}`,
+  ])
+}
+
 /**
  * For each command, lines of arguments that bring hostile text to the output by every way that needs no kernel:
  * arguments, names of files, names and source lines in objects, documents.
@@ -42,6 +51,7 @@ const cases: Readonly<Record<string, (t: ExecutionContext) => readonly Arguments
       [object, '--set', `${HOSTILE}=1`],
       [object, '--set', `ro_u8=${HOSTILE}`],
       [object, '--count', HOSTILE],
+      ...objectArguments(object),
     ]
   },
   inspect: t => {
@@ -52,6 +62,7 @@ const cases: Readonly<Record<string, (t: ExecutionContext) => readonly Arguments
     return [recent, core, externs]
       .flatMap(path => [[path], [path, '--disassemble'], [path, '--json']])
       .concat([[hostileFile(t)], [hostileFile(t), '--json']])
+      .concat(objectArguments(recent))
   },
   verify: t => {
     const object = hostileObject(t, objectPath('core'), 'unguarded_access', 'does_not_exist', 'core.bpf.c')
@@ -63,6 +74,7 @@ const cases: Readonly<Record<string, (t: ExecutionContext) => readonly Arguments
       [hostileFile(t), object, ...kernel, '--json'],
       [hostileFile(t), ...kernel, '--json'],
       [object, '--btf', hostileFile(t)],
+      ...objectArguments(object).filter(([, option]) => option !== '--record'),
     ]
   },
   kprobe: t => {

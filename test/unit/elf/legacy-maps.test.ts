@@ -9,13 +9,13 @@ import { ObjectFileError } from '../../../src/base/errors.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { ElfFile } from '../../../src/elf/file.ts'
 import { sectionTypes } from '../../../src/elf/format.ts'
-import type { LegacyMapDefinition } from '../../../src/elf/object/legacy-maps.ts'
+import type { LegacyMapDefinition, LegacyMapLayout } from '../../../src/elf/object/legacy-layouts.ts'
 import { type ObjectFile, type ObjectOptions, parseObject } from '../../../src/elf/object/object.ts'
 import { fillTailCalls } from '../../../src/elf/object/tail-calls.ts'
 import { writeElf } from '../../../src/elf/write.ts'
 import type { MapContent, MapSpec } from '../../../src/maps/spec.ts'
 import type { ProgramSpec } from '../../../src/programs/spec.ts'
-import { code } from '../../support/elf/files.ts'
+import { code, legacyDefinition as defined } from '../../support/elf/files.ts'
 import { objectPath } from '../../support/objects.ts'
 
 /** Byte offsets of the members of `struct bpf_elf_map`. */
@@ -217,31 +217,32 @@ test('a decoder reads what is behind the flags', t => {
   t.is(spec.maps.get('inner').pinPath, '/sys/fs/bpf/mine')
 })
 
-/** An object with one definition, of the numbers given. */
-function defined(...numbers: number[]): Uint8Array {
-  return writeElf({
-    sections: [
-      code('socket', [exit()]),
-      { name: 'maps', data: new Uint8Array(Uint32Array.from(numbers).buffer) },
-    ],
-    symbols: [
-      { name: 'main', section: 1, size: 8 },
-      { name: 'it', type: 'object', section: 2, size: numbers.length * 4 },
-    ],
-  })
-}
-
 test('without a decoder, what is behind the flags must be known or zero', t => {
   const bytes = defined(1, 4, 8, 16, 0, 0, 1, 0)
   t.throws(() => parseObject(bytes, 'it.o'), {
     instanceOf: ObjectFileError,
     message:
-      'Map it: the 12 bytes behind its flags are not zero, and only a decoder can tell what they mean (it.o, section maps, offset 0x0)',
+      'Map it: the 12 bytes behind its flags are not zero, and their layout is not known: give legacyMap, one of libbpf, samples, aya, iproute2, gobpf or a decoder (it.o, section maps, offset 0x0)',
   })
   const { maps } = parseObject(bytes, 'it.o', {
     legacyMap: ({ numbers }) => (numbers[6] === 1 ? { id: 1, pinning: 'by_name' } : undefined),
   })
   t.is(maps.get('it')!.pinning, 'by_name')
+})
+
+test('a layout is named where its size does not show it', t => {
+  const read = (legacyMap: LegacyMapLayout, ...numbers: number[]): MapSpec =>
+    parseObject(defined(...numbers), 'it.o', { legacyMap }).maps.get('it')!
+  const numbers = [1, 4, 8, 16, 4, 7, 1, 0]
+  t.like(read('libbpf', ...numbers), { pinning: undefined, numaNode: undefined, flags: 4 })
+  t.like(read('samples', ...numbers), { pinning: undefined, numaNode: 1 })
+  t.like(read('aya', ...numbers), { pinning: 'by_name', numaNode: undefined })
+  t.like(read('iproute2', ...numbers), { pinning: 'by_name' })
+  t.like(read('gobpf', 1, 4, 8, 16, 0, 0), { pinning: 'none' })
+  t.throws(() => read('cilium' as 'aya', ...numbers), {
+    instanceOf: RangeError,
+    message: 'Unknown layout of maps "cilium": expected one of libbpf, samples, aya, iproute2, gobpf',
+  })
 })
 
 for (const [what, numbers, pinning, pinPath] of [

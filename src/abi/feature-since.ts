@@ -111,6 +111,14 @@ export const featureSince = {
   /** Calls with up to twelve arguments, through `r11`. */
   stackArguments: '7.2',
 
+  // Programs
+  /** What programs write, and what the kernel reports of them. Source: kernel/bpf/stream.c. */
+  programStreams: '6.17',
+  /** Programs that know the instance of operations they work for. */
+  structOpsAssociation: '7.0',
+  /** Places of programs among those of a control group. Source: kernel/bpf/cgroup.c `cgroup_bpf_attach`. */
+  cgroupOrder: '6.17',
+
   // Attaching
   /** Uprobes. */
   uprobe: '4.3',

@@ -3,7 +3,7 @@
 export { type Attached, attachBySection } from './by-section.ts'
 export { haveHook } from './have-hook.ts'
 export type { Anchor, Neighbour } from './hooks/anchor.ts'
-export { cgroup } from './hooks/cgroup/cgroup.ts'
+export { type CgroupOptions, cgroup } from './hooks/cgroup/cgroup.ts'
 export type { AttachPlaces, SectionAttachment } from './hooks/definition.ts'
 export {
   type FunctionPattern,
@@ -11,7 +11,7 @@ export {
   matchFunctions,
   type RejectedFunction,
 } from './hooks/function-pattern.ts'
-export { IterLink, type IterOptions, iter } from './hooks/iter/iter.ts'
+export { type CgroupOrder, IterLink, type IterOptions, iter } from './hooks/iter/iter.ts'
 export {
   type KprobeOptions,
   type KprobeTarget,

@@ -13,7 +13,7 @@ import { featureSince } from '../abi/feature-since.ts'
 import { type MapType, mapTypes } from '../abi/generated/enums.ts'
 import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG } from '../abi/generated/flags.ts'
 import { enumName } from '../abi/names.ts'
-import type { LinuxRelease } from '../abi/since.ts'
+import { type LinuxRelease, mapTypeSince } from '../abi/since.ts'
 
 /** Types whose values exist once per possible CPU. */
 export type PerCpuMapType =
@@ -245,7 +245,8 @@ export const mapKinds: { readonly [T in MapType]: KindOf<T> } = {
   arena: { ...ring, capacity: 'pages', requiredFlags: BPF_F_MMAPABLE },
   // Values are `struct bpf_insn_array_value`.
   insn_array: { ...fixed, valueSize: 16, addedFlags: BPF_F_RDONLY_PROG },
-  rhash: { ...keyed, requiredFlags: BPF_F_NO_PREALLOC },
+  // Its batches go on from a key, which another process may delete meanwhile.
+  rhash: { ...keyed, requiredFlags: BPF_F_NO_PREALLOC, lookupAndDeleteSince: mapTypeSince.rhash },
 }
 
 /**

@@ -23,5 +23,6 @@ export {
   sectionDefinitions,
 } from './sections.ts'
 export type { ProgramSpec } from './spec.ts'
+export type { ProgramStream } from './streams.ts'
 export type { TestRunOptions, TestRunResult } from './test-run.ts'
 export { VerifierError, type VerifierErrorDetails } from './verifier-error.ts'

@@ -4,10 +4,14 @@
  * @module
  */
 
+import { featureSince } from '../abi/feature-since.ts'
 import { type ProgramType, programTypes } from '../abi/generated/enums.ts'
 import { enumName } from '../abi/names.ts'
 import type { Instruction } from '../asm/instruction.ts'
+import { EINVAL } from '../base/errno.ts'
 import { failure } from '../kernel/failure.ts'
+import { lacking } from '../kernel/lacking.ts'
+import { isAtLeast } from '../kernel/version.ts'
 import { ObjectHandle } from '../objects/handle.ts'
 import { Opener } from '../objects/opener.ts'
 import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
@@ -19,6 +23,7 @@ import { loadProgram, loadProgramAsync, loadProgramHeld } from './load.ts'
 import type { LoadOptions } from './load-options.ts'
 import { type PreparedProgram, prepareProgram } from './prepare.ts'
 import type { ProgramSpec } from './spec.ts'
+import { type ProgramStream, readStream } from './streams.ts'
 import { type TestRunOptions, type TestRunResult, testRun } from './test-run.ts'
 
 /**
@@ -174,6 +179,33 @@ export class Program implements Disposable {
     const result = bpf('prog_bind_map', { prog_fd: this.fd, map_fd: map.fd })
     if (result < 0)
       throw failure(`Cannot bind a map to program ${this.name}`, result, 'bpf(BPF_PROG_BIND_MAP)')
+  }
+
+  /**
+   * Lets kernel functions that it calls find the instance of operations that a map has. Since Linux 7.0.
+   *
+   * @param map of type `struct_ops`
+   * @throws BpfError `EBUSY` when it is associated with another map, `EINVAL` when it is a `struct_ops` program itself
+   */
+  associateStructOps(map: { readonly fd: number }): void {
+    const result = bpf('prog_assoc_struct_ops', { map_fd: map.fd, prog_fd: this.fd, flags: 0 })
+    if (result >= 0) return
+    const action = `Cannot associate program ${this.name} with operations`
+    const cause = failure(action, result, 'bpf(BPF_PROG_ASSOC_STRUCT_OPS)')
+    if (result !== -EINVAL || isAtLeast(featureSince.structOpsAssociation)) throw cause
+    const { code, errno, syscall } = cause
+    const options = { code, errno, syscall, cause, action }
+    throw lacking('Associating programs with operations', featureSince.structOpsAssociation, options)
+  }
+
+  /**
+   * Takes the text that it has written to a stream since the last call (`bpf_stream_vprintk`), and on `stderr` the kernel's
+   * reports of it, as of a loop that ran for too long; empty when there is none. It does not wait. Since Linux 6.17.
+   *
+   * @throws BpfError when the kernel refuses
+   */
+  readStream(stream: ProgramStream): string {
+    return readStream(this, stream).toString()
   }
 
   /** Pins it at a path on a bpffs, where it outlives the process. Since Linux 4.4. */

@@ -11,13 +11,29 @@ import { featureSince } from '../../../abi/feature-since.ts'
 import { type AttachType, attachTypes } from '../../../abi/generated/enums.ts'
 import { CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC } from '../../../abi/linux.ts'
 import { enumNumber } from '../../../abi/names.ts'
-import { EBADF } from '../../../base/errno.ts'
+import { E2BIG, EBADF, EINVAL } from '../../../base/errno.ts'
 import { mountsOf } from '../../../kernel/mounts.ts'
 import { features } from '../../../kernel/probes/features.ts'
+import { isAtLeast } from '../../../kernel/version.ts'
+import type { AttrFields } from '../../../syscalls/attr.ts'
 import { createLink, withOpen } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
+import { type Anchor, anchorFields } from '../anchor.ts'
 import { bySectionAt, type HookDefinition } from '../definition.ts'
 import { type HookUse, requireProgramType } from '../program-kind.ts'
+
+/** Source: include/uapi/linux/bpf.h. */
+const BPF_F_PREORDER = 1 << 6
+
+/** Where a program goes among those of a control group. Since Linux 6.17. */
+export interface CgroupOptions {
+  /** Place among the programs that are attached already, next to another link. Default: last. */
+  anchor?: Anchor
+  /** Runs before the programs of control groups below, instead of after them. */
+  preorder?: boolean
+  /** Attach only if the hook still has this revision; otherwise fail with `ESTALE`. */
+  expectedRevision?: bigint
+}
 
 /**
  * Attaches a cgroup program to a cgroup of version 2 and all below it. Since Linux 5.7.
@@ -26,7 +42,12 @@ import { type HookUse, requireProgramType } from '../program-kind.ts'
  * @param attachType the hook, such as `'cgroup_inet_ingress'`
  * @throws BpfError with `ERR_PROGRAM_TYPE` when the hook takes programs of another type, `EBADF` when the directory is not of cgroup version 2, `ENOENT` when it does not exist
  */
-export function cgroup(program: ProgramHandle, path: string, attachType: AttachType | number): Link {
+export function cgroup(
+  program: ProgramHandle,
+  path: string,
+  attachType: AttachType | number,
+  options: CgroupOptions = {},
+): Link {
   const what = `program ${program.name} to ${attachType} of ${path}`
   const attach_type = enumNumber(attachTypes, attachType, 'attach type')
   const use: HookUse = { program, hook: 'cgroup', attachType }
@@ -40,11 +61,36 @@ export function cgroup(program: ProgramHandle, path: string, attachType: AttachT
         createLink({
           what,
           use,
-          fields: { prog_fd: program.fd, target_fd: fd, attach_type },
-          explain: result => (result === -EBADF ? notCgroup2(path) : undefined),
+          fields: { prog_fd: program.fd, target_fd: fd, attach_type, ...orderFields(options) },
+          explain: result => (result === -EBADF ? notCgroup2(path) : unknownOrder(result, options)),
         }),
       ),
   )
+}
+
+function isOrdered({ anchor, preorder, expectedRevision }: CgroupOptions): boolean {
+  return anchor !== undefined || preorder === true || expectedRevision !== undefined
+}
+
+function orderFields(options: CgroupOptions): AttrFields<'link_create'> {
+  if (!isOrdered(options)) return {}
+  const { flags, relative } = anchorFields(options.anchor)
+  return {
+    flags: flags | (options.preorder === true ? BPF_F_PREORDER : 0),
+    cgroup: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
+  }
+}
+
+/** What is wrong with an order; `undefined` when none is asked for, or nothing is found. */
+function unknownOrder(result: number, options: CgroupOptions): string | undefined {
+  if (!isOrdered(options) || (result !== -EINVAL && result !== -E2BIG)) return undefined
+  const { anchor } = options
+  if (!isAtLeast(featureSince.cgroupOrder))
+    return `an order among the programs of a control group needs Linux ${featureSince.cgroupOrder}`
+  const neighbour = typeof anchor !== 'object' ? undefined : 'before' in anchor ? anchor.before : anchor.after
+  return neighbour !== undefined && !('link' in neighbour || 'linkId' in neighbour)
+    ? 'a link of a control group is placed next to another link, not a program'
+    : undefined
 }
 
 /** Why a directory is not one of a control group; `undefined` when it is. */

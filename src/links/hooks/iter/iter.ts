@@ -25,13 +25,22 @@ export interface IterOptions {
   /** Map of a `bpf_map_elem` or `bpf_sk_storage_map` iterator. Since Linux 5.9. */
   map?: { readonly fd: number }
   /** Cgroup of a `cgroup` iterator, by descriptor of its directory, and the order of the walk. Since Linux 6.1. */
-  cgroup?: { fd: number; order: 'self_only' | 'descendants_pre' | 'descendants_post' | 'ancestors_up' }
+  cgroup?: { fd: number; order: CgroupOrder }
   /** Task of a `task`, `task_file` or `task_vma` iterator: a thread, or all threads of a process. Since Linux 6.1. */
   task?: { tid: number } | { pid: number }
 }
 
+/** Order of a walk over control groups; `children` are those of the one, without it (Linux 7.0). */
+export type CgroupOrder = 'self_only' | 'descendants_pre' | 'descendants_post' | 'ancestors_up' | 'children'
+
 /** `enum bpf_cgroup_iter_order`. */
-const CGROUP_ORDER = { self_only: 1, descendants_pre: 2, descendants_post: 3, ancestors_up: 4 } as const
+const CGROUP_ORDER: Readonly<Record<CgroupOrder, number>> = {
+  self_only: 1,
+  descendants_pre: 2,
+  descendants_post: 3,
+  ancestors_up: 4,
+  children: 5,
+}
 
 /** A link of an iterator; each `read` walks anew. */
 export class IterLink extends KernelLink {
@@ -109,7 +118,10 @@ function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined
   const view = new DataView(bytes.buffer)
   if (map !== undefined) view.setUint32(iterLinkInfo.map.map_fd, map.fd, true)
   else if (cgroup !== undefined) {
-    view.setUint32(iterLinkInfo.cgroup.order, CGROUP_ORDER[cgroup.order], true)
+    const order = Object.hasOwn(CGROUP_ORDER, cgroup.order) ? CGROUP_ORDER[cgroup.order] : undefined
+    if (order === undefined)
+      throw new TypeError(`Cannot attach an iterator: ${String(cgroup.order)} is not an order`)
+    view.setUint32(iterLinkInfo.cgroup.order, order, true)
     view.setUint32(iterLinkInfo.cgroup.cgroup_fd, cgroup.fd, true)
   } else if (task !== undefined) {
     if ('tid' in task) view.setUint32(iterLinkInfo.task.tid, task.tid, true)

@@ -1,0 +1,70 @@
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { featureSince } from '../../../src/abi/feature-since.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0 } from '../../../src/asm/registers.ts'
+import { BpfError } from '../../../src/base/errors.ts'
+import { cgroup } from '../../../src/links/hooks/cgroup/cgroup.ts'
+import type { Link } from '../../../src/links/link.ts'
+import { Program } from '../../../src/programs/program.ts'
+import { bpftool } from '../../support/bpftool.ts'
+import { kernelTest } from '../../support/kernel-test.ts'
+import { lacking, since } from '../../support/programs/features.ts'
+import { cgroup2Path } from '../../support/requirements.ts'
+import { ownName } from '../../support/stale.ts'
+
+const HOOK = 'cgroup_inet_sock_create'
+const ordered = since(featureSince.cgroupOrder, 'An order among the programs of a control group')
+
+function ownCgroup(t: ExecutionContext): string {
+  const path = join(cgroup2Path()!, ownName())
+  mkdirSync(path)
+  t.teardown(() => rmdirSync(path))
+  return path
+}
+
+function allow(name: string): Program {
+  const instructions = [mov(r0, 1), exit()]
+  return Program.load({ name, type: 'cgroup_sock', expectedAttachType: HOOK, instructions, license: 'GPL' })
+}
+
+kernelTest(
+  'programs of a control group run in the order that is asked for',
+  ['cgroup2', 'bpftool', ordered],
+  t => {
+    const path = ownCgroup(t)
+    using a = allow('a')
+    using b = allow('b')
+    using c = allow('c')
+    using d = allow('d')
+    const names = (): string[] =>
+      (bpftool('cgroup', 'show', path) as { name: string }[]).map(({ name }) => name)
+    using last: Link = cgroup(a, path, HOOK)
+    using first = cgroup(b, path, HOOK, { anchor: 'first' })
+    t.deepEqual(names(), ['b', 'a'])
+    using between = cgroup(c, path, HOOK, { anchor: { before: { link: last } } })
+    t.deepEqual(names(), ['b', 'c', 'a'])
+    using behind = cgroup(d, path, HOOK, { anchor: { after: { linkId: first.id } } })
+    t.deepEqual(names(), ['b', 'd', 'c', 'a'])
+    t.true(between.id > 0 && behind.id > 0)
+    t.throws(() => cgroup(d, path, HOOK, { expectedRevision: 1n }), { instanceOf: BpfError, code: 'ESTALE' })
+    t.throws(() => cgroup(d, path, HOOK, { anchor: { before: { program: a } } }), {
+      instanceOf: BpfError,
+      message: /a link of a control group is placed next to another link, not a program/,
+    })
+  },
+)
+
+kernelTest('a kernel that does not order them says so', ['cgroup2', lacking(ordered)], t => {
+  const path = ownCgroup(t)
+  using a = allow('a')
+  try {
+    // Stable releases have it too.
+    cgroup(a, path, HOOK, { anchor: 'first' }).close()
+    t.pass()
+  } catch (error) {
+    t.regex((error as Error).message, /an order among the programs of a control group needs Linux 6\.17/)
+  }
+})

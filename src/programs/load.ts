@@ -20,10 +20,10 @@ import { attrResult32, bpfUninterrupted, bpfUninterruptedAsync } from '../syscal
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
 import { needsAttachTarget, resolveAttachTarget } from './attach-target.ts'
 import { HeldLoad } from './held-load.ts'
-import { LoadedJumpTables } from './jump-tables.ts'
 import { loadError } from './load-error.ts'
 import { loadFields } from './load-fields.ts'
 import type { LoadOptions } from './load-options.ts'
+import { LoadedJumpTables } from './passes/loaded-jump-tables.ts'
 import { finishProgram, type PreparedProgram } from './prepare.ts'
 
 /** A loaded program's descriptor, and the log when one was asked for. */

@@ -7,15 +7,15 @@
  * @module
  */
 
-import { insnArrayValue } from '../abi/generated/layouts.ts'
-import { mapTypeSince } from '../abi/since.ts'
-import { hostByteOrder } from '../base/bytes.ts'
-import { BpfError, NotSupportedError } from '../base/errors.ts'
-import { haveMapType } from '../kernel/probes/have-map-type.ts'
-import type { TokenHandle } from '../kernel/tokens/handle.ts'
-import { createMap } from '../maps/create/create.ts'
-import type { MapHandle } from '../maps/handle.ts'
-import type { MapContent } from '../maps/spec.ts'
+import { insnArrayValue } from '../../abi/generated/layouts.ts'
+import { mapTypeSince } from '../../abi/since.ts'
+import { hostByteOrder } from '../../base/bytes.ts'
+import { BpfError, NotSupportedError } from '../../base/errors.ts'
+import { haveMapType } from '../../kernel/probes/have-map-type.ts'
+import type { TokenHandle } from '../../kernel/tokens/handle.ts'
+import { createMap } from '../../maps/create/create.ts'
+import type { MapHandle } from '../../maps/handle.ts'
+import type { MapContent } from '../../maps/spec.ts'
 
 /** As libbpf names them. */
 const NAME = '.jumptables'

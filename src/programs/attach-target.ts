@@ -280,8 +280,7 @@ function explainMissing(spec: ProgramSpec, wanted: string, module: string | unde
 /** Why the types of a module's functions are not to be had; `undefined` when they are, or without a module. */
 function missingModule(module: string | undefined): string | undefined {
   if (module === undefined || module === 'vmlinux') return undefined
-  if (features.moduleBtf.probe() === 'no')
-    return `BTF of modules needs Linux 5.11, and module ${module} has none`
+  if (features.moduleBtf.probe() === 'no') return `BTF of modules, such as ${module}, needs Linux 5.11`
   return moduleHasBtf(module) ? undefined : `module ${module} is not loaded, or has no BTF`
 }
 

@@ -120,7 +120,7 @@ kernelTest('a function of a module that is not loaded', needs, t => {
     code: 'ENOENT',
     message:
       features.moduleBtf.probe() === 'no'
-        ? /the BTF of ebpf_ts_module has no func ebpf_ts_no_such: BTF of modules needs Linux 5\.11$/
+        ? /the BTF of ebpf_ts_module has no func ebpf_ts_no_such: BTF of modules, such as ebpf_ts_module, needs Linux 5\.11$/
         : /the BTF of ebpf_ts_module has no func ebpf_ts_no_such: module ebpf_ts_module is not loaded, or has no BTF$/,
   })
 })
@@ -241,8 +241,12 @@ kernelTest('a program that was loaded for another hook', needs, t => {
   })
   t.throws(() => fentry(exit), refused('the entry of its function', 'trace_fentry', "with 'trace_fexit'"))
   t.throws(() => fexit(entry), refused('the return of its function', 'trace_fexit', "with 'trace_fentry'"))
-  t.throws(() => fmodRet(plain), refused('the return value of its function', 'modify_return', 'without one'))
-  t.throws(() => lsm(entry), refused('its LSM hook', 'lsm_mac', "with 'trace_fentry'"))
+  const ofType = (type: string, wanted: string): { code: string; message: RegExp } => ({
+    code: 'ERR_PROGRAM_TYPE',
+    message: new RegExp(`: the program is of type ${type}, and ${wanted}$`),
+  })
+  t.throws(() => fmodRet(plain), ofType('kprobe', 'modify_return takes tracing'))
+  t.throws(() => lsm(entry), ofType('tracing', 'lsm_mac takes lsm'))
   t.throws(() => tpBtf(entry), refused('its tracepoint', 'trace_raw_tp', "with 'trace_fentry'"))
   callTestFunctions()
   t.is(recorder.hits, 0)
@@ -321,3 +325,27 @@ kernelTest('a raw tracepoint refuses programs of other types', needs, t => {
     message: /: the program is of type tracing, and the hook raw_tracepoint takes raw_tracepoint or/,
   })
 })
+
+kernelTest(
+  'a function of a module, on a kernel without BTF of modules',
+  [...needs, lacking(features.moduleBtf)],
+  t => {
+    using recorder = new Recorder()
+    const counts = new Map<string, number>()
+    const functions = [...KernelSymbols.read().functions()]
+    for (const { name } of functions) counts.set(name, (counts.get(name) ?? 0) + 1)
+    const traceable = new Set(traceableFunctions().map(({ name }) => name))
+    const found = functions.find(
+      ({ name, module }) =>
+        module !== undefined && module !== 'bpf' && counts.get(name) === 1 && traceable.has(name),
+    )
+    if (found === undefined) {
+      t.pass('no module is loaded')
+      return
+    }
+    t.throws(() => load(recorder, { attachTarget: found.name }), {
+      code: 'ENOENT',
+      message: new RegExp(`: BTF of modules, such as ${found.module}, needs Linux 5\\.11$`),
+    })
+  },
+)

@@ -266,7 +266,7 @@ function explainMissing(spec: ProgramSpec, wanted: string, module: string | unde
   if (wanted.startsWith('bpf_lsm_')) {
     return kernelBtf().find('bpf_lsm_file_open', 'func') === undefined
       ? ', nor any other LSM hook: it was built without CONFIG_BPF_LSM'
-      : `${similarTarget(spec)}; the kernel has no such LSM hook`
+      : `: the kernel has no such LSM hook${similarTarget(spec)}`
   }
   const name = spec.attachTarget ?? wanted
   return `: ${

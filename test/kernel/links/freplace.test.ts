@@ -106,7 +106,9 @@ kernelTest('a replacement attaches again after its link was closed', needs, t =>
     t.is(runOnce(target), withTimesTwo(20))
   }
   t.is(runOnce(target), withTimesTwo(10))
-  t.throws(() => freplace(program), { message: /: it must be of type ext, .* give target and function$/ })
+  t.throws(() => freplace(program), {
+    message: /: it was attached before; to attach it again, give target and function$/,
+  })
 })
 
 kernelTest('info names both programs, as bpftool shows them', [...needs, 'bpftool'], t => {

@@ -21,7 +21,7 @@ export const known: readonly Known[] = [
     cause: 'libbpf since 1.0 does not read maps from before BTF',
     matches: ({ about, twins }) =>
       about === 'object' &&
-      /legacy map definitions in 'maps' section|bad map relo against '.*' in section 'maps\//.test(
+      /legacy map definitions in 'maps' section|bad map relo against '.*' in section '(?:maps\/|[^']*\/maps')/.test(
         String(twins?.message),
       ),
   },

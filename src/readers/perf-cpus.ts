@@ -8,13 +8,13 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs'
 import { perfSampleFormats, perfSoftwareEvents, perfTypes } from '../abi/generated/enums.ts'
 import { perfEventAttr } from '../abi/generated/layouts.ts'
 import { EPERM } from '../base/errno.ts'
 import { BpfError, withReason } from '../base/errors.ts'
-import { onlineCpus, possibleCpus } from '../kernel/cpus.ts'
+import { nrCpuIds, onlineCpus } from '../kernel/cpus.ts'
 import { PerfEvent, type PerfEventFields, readableCount } from '../kernel/perf-event.ts'
+import { readText } from '../kernel/read-text.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { systemError } from '../syscalls/errno.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
@@ -115,12 +115,10 @@ function map(fd: number, length: number, access: 'read' | 'read_write'): SharedM
 /** What bounds the memory of perf events for whoever lacks CAP_IPC_LOCK. Source: kernel/events/core.c `perf_mmap`. */
 function lockedMemory(): string {
   const path = '/proc/sys/kernel/perf_event_mlock_kb'
-  try {
-    const limit = readFileSync(path, 'utf8').trim()
-    return `without CAP_IPC_LOCK a user has ${limit} KiB on each CPU for rings (${path}), and RLIMIT_MEMLOCK beyond`
-  } catch {
-    return `without CAP_IPC_LOCK the memory of rings is limited, and ${path} cannot be read`
-  }
+  const limit = readText(path)?.trim()
+  return limit === undefined
+    ? `without CAP_IPC_LOCK the memory of rings is limited, and ${path} cannot be read`
+    : `without CAP_IPC_LOCK a user has ${limit} KiB on each CPU for rings (${path}), and RLIMIT_MEMLOCK beyond`
 }
 
 /** The rings of one map. */
@@ -197,9 +195,8 @@ export class PerfCpus<T> {
   #checkEntries(cpus: readonly number[]): void {
     const without = cpus.find(each => each >= this.#maxEntries)
     if (without === undefined) return
-    const needed = (possibleCpus().at(-1) ?? 0) + 1
     throw new RangeError(
-      `Cannot read map ${this.origin.name}: it has ${this.#maxEntries} entries, and none for CPU ${without}; give it ${needed}, or say which CPUs to read`,
+      `Cannot read map ${this.origin.name}: it has ${this.#maxEntries} entries, and none for CPU ${without}; give it ${nrCpuIds()}, or say which CPUs to read`,
     )
   }
 

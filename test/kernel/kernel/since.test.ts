@@ -61,7 +61,7 @@ kernelTest('the kernel has the map types of its version, and no others', ['every
   t.is(haveMapType(4095), 'no')
   t.throws(() => haveMapType('hashes' as MapType), {
     instanceOf: RangeError,
-    message: 'Unknown map type "hashes"',
+    message: 'Unknown map type "hashes"; did you mean hash?',
   })
 })
 

@@ -166,7 +166,9 @@ export function checkedVariable(name: string, scalar: Scalar, value: unknown): n
   }
 }
 
-function unfit(name: string, error: unknown): TypeError | RangeError {
+/** Names the variable where a value does not fit; what else a getter of the value throws stays as it is. */
+function unfit(name: string, error: unknown): unknown {
+  if (!(error instanceof TypeError || error instanceof RangeError)) return error
   const Same = error instanceof RangeError ? RangeError : TypeError
-  return new Same(`Cannot set variable ${name}: ${(error as Error).message}`, { cause: error })
+  return new Same(`Cannot set variable ${name}: ${error.message}`, { cause: error })
 }

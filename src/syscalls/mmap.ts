@@ -20,7 +20,9 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../abi/linux.ts'
+import { EINVAL } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
+import type { SyscallEntry } from './backends/syscall-entry.ts'
 import { syscallEntry } from './entry.ts'
 import { systemError } from './errno.ts'
 import { nr } from './numbers.ts'
@@ -45,21 +47,25 @@ let cachedPageSize: number | undefined
 
 /** Bytes of a page: 4096 on x64; 4, 16 or 64 KiB on arm64. */
 export const pageSize: () => number = () => {
-  cachedPageSize ??= findPageSize()
+  cachedPageSize ??= findPageSize(syscallEntry().syscall)
   return cachedPageSize
 }
 
-/** mmap(2) refuses a file offset that is not a multiple of the page size, also without a file. */
-function findPageSize(): number {
-  const { syscall } = syscallEntry()
-  let size = 4096
-  for (; size < 0x10000; size *= 2) {
+/**
+ * Bytes of a page, by trial: mmap(2) refuses a file offset that is not a multiple of them with `EINVAL`, also without a file.
+ *
+ * @param syscall of the backend
+ * @throws BpfError when the kernel refuses for another reason, such as a limit of memory
+ */
+export function findPageSize(syscall: SyscallEntry['syscall']): number {
+  for (let size = 4096; size < 0x10000; size *= 2) {
     const address = syscall(nr.mmap, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, size)
-    if (address < 0) continue
+    if (address === -EINVAL) continue
+    if (address < 0) throw systemError('Cannot find the size of a page', address, 'mmap')
     syscall(nr.munmap, address, size)
-    break
+    return size
   }
-  return size
+  return 0x10000
 }
 
 /**

@@ -23,7 +23,7 @@ static volatile __u64 own SEC(".data.own") = 7;
 __u32 before SEC(".data.large") = 1;
 __u32 large[4] SEC(".data.large") = { 10, 20, 30, 40 };
 
-__u32 huge[(1 << 20) + 1];
+__u16 huge[(1 << 20) + 1];
 __u32 beside_huge;
 
 const char bpf_metadata_owner[] SEC(".rodata") = "ebpf-ts";

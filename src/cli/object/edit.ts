@@ -97,12 +97,21 @@ function removeProgram(spec: CollectionSpec, name: string): void {
   }
 }
 
+function sizeOf(option: string, text: string): number {
+  const size = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : 0
+  if (size >= 1 && size <= MAX_SIZE) return size
+  throw new UsageError(`${option}: the size is from 1 to ${MAX_SIZE}`)
+}
+
 function resize(specs: readonly CollectionSpec[], given: string): void {
   const [name, text] = assignment('--map-size', 'MAP=N', given)
   const option = `--map-size ${given}`
-  const size = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : 0
-  if (size < 1 || size > MAX_SIZE) throw new UsageError(`${option}: the size is from 1 to ${MAX_SIZE}`)
+  const [size = 0, valueSize, ...rest] = text.split(':').map(each => sizeOf(option, each))
+  if (rest.length > 0) throw new UsageError(`${option}: a map has entries and bytes of a value, MAP=N:BYTES`)
   for (const map of find(option, 'map', mapsOf(specs), name)) {
+    if (isDataSection(map) && valueSize !== undefined)
+      throw new UsageError(`${option}: a data section has one value, MAP=BYTES`)
+    if (valueSize !== undefined) map.valueSize = valueSize
     if (!isDataSection(map)) map.maxEntries = size
     else if (size >= (map.valueSize ?? 0)) map.valueSize = size
     else throw new UsageError(`${option}: its variables need ${map.valueSize} bytes`)

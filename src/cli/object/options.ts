@@ -25,8 +25,8 @@ export const objectOptions: ObjectOptions = {
   ),
   without: texts('NAME', 'leave out a program; or do not create a map'),
   'map-size': texts(
-    'MAP=N',
-    'give a map N entries; a ring buffer N bytes, rounded up to what the kernel takes; a data section N bytes',
+    'MAP=N[:BYTES]',
+    'give a map N entries, and values of BYTES where the object leaves that open, as of stack traces; a ring buffer N bytes, rounded up to what the kernel takes; a data section N bytes',
   ),
   record: texts(
     'MAP=TYPE',

@@ -57,6 +57,11 @@ test('--map-size gives maps entries, and data sections bytes', async t => {
   const sizes = ['--map-size', 'one=0x100', '--map-size', '.data.large=404']
   const { maps, variables } = await inspected('data-sections', ...sizes)
   t.is(maps.find(({ name }) => name === 'one')!.maxEntries, 256)
+  const valued = await inspected('data-sections', '--map-size', 'one=3:0x10')
+  t.like(
+    valued.maps.find(({ name }) => name === 'one'),
+    { maxEntries: 3, valueSize: 16 },
+  )
   t.is(maps.find(({ name }) => name === '.data.large')!.valueSize, 404)
   const large = variables.find(({ name }) => name === 'large')!
   t.is((large.value as number[]).length, 100)
@@ -86,6 +91,9 @@ const wrong: readonly (readonly [options: string[], message: RegExp])[] = [
   [['--map-size', 'tials=1'], /--map-size tials=1: No such map "tials"; did you mean tails\?/],
   [['--map-size', 'tails'], /--map-size needs MAP=N, not "tails"/],
   [['--map-size', 'tails=many'], /--map-size tails=many: the size is from 1 to 4294967295/],
+  [['--map-size', 'tails=1:2:3'], /a map has entries and bytes of a value, MAP=N:BYTES/],
+  [['--map-size', '.bss=9:9'], /a data section has one value, MAP=BYTES/],
+  [['--map-size', 'tails=1:'], /the size is from 1 to 4294967295/],
   [['--map-size', 'tails=0'], /the size is from 1 to 4294967295/],
   [['--map-size', '.data=1'], /--map-size \.data=1: its variables need \d+ bytes/],
   [['--set', 'cuont=1'], /--set cuont=1: No such variable "cuont"; did you mean count\?/],

@@ -75,12 +75,12 @@ export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFac
   if (modules.length === 0) {
     const { variants } = facts
     const similar = variants.length === 0 ? facts.similar : undefined
-    if (similar !== undefined) return `the kernel has no symbol ${name}; did you mean ${similar}?`
     const made =
       variants.length === 0
         ? 'no such function exists, or the compiler inlined it everywhere, or its module is not loaded'
         : `the compiler inlined it or made other functions of it: ${variants.slice(0, 5).join(', ')}`
-    return `the kernel has no symbol ${name}: ${made}`
+    const like = similar === undefined ? '' : `; did you mean ${similar}?`
+    return `the kernel has no symbol ${name}: ${made}${like}`
   }
   if (modules.length > 1) {
     const places = modules.map(module => module ?? 'the kernel itself').join(', ')

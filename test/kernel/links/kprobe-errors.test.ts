@@ -34,7 +34,7 @@ probeTest('a symbol that does not exist', [kprobes], t => {
     /: the kernel has no symbol no_such_function: no such function exists/,
   )
   refused(t, 'virtio_blk:vfs_read', 'ENOENT', /the kernel has no symbol virtio_blk:vfs_read/)
-  refused(t, 'no_such_module:vfs_read', 'ENOENT', /or its module is not loaded$/)
+  refused(t, 'no_such_module:vfs_read', 'ENOENT', /or its module is not loaded; did you mean vfs_read\?$/)
 })
 
 probeTest('a symbol that exists twice', [kprobes], t => {

@@ -25,7 +25,7 @@ test('a function that does not exist', t => {
 test('a mistyped function names the one that is most like it', t => {
   t.is(
     explainByFacts('vfs_raed', 'kprobe', { ...ordinary, modules: [], similar: 'vfs_read' }),
-    'the kernel has no symbol vfs_raed; did you mean vfs_read?',
+    'the kernel has no symbol vfs_raed: no such function exists, or the compiler inlined it everywhere, or its module is not loaded; did you mean vfs_read?',
   )
 })
 

@@ -15,12 +15,16 @@ import type { Feature } from '../kernel/probes/probe.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
-import { explainKind, type HookUse, requireProgramType } from './hooks/program-kind.ts'
+import { explainKind, type HookUse } from './hooks/program-kind.ts'
 
 /** What is known of a link that is to be made. */
 export interface LinkRequest {
   /** Names the attachment in errors: `'program p to tcx of eth0'`. */
   readonly what: string
+  /**
+   * With the descriptors of the program and the target. Whoever makes them runs the caller's code first (options,
+   * `requireProgramType`): it may close what they belong to.
+   */
   readonly fields: AttrFields<'link_create'>
   /** The program and its hook; absent for links of operations. */
   readonly use?: HookUse
@@ -35,10 +39,9 @@ export interface LinkRequest {
  *
  * @returns the link's descriptor, for the class that wraps it
  * @throws NotSupportedError when the kernel lacks the feature
- * @throws BpfError `ERR_PROGRAM_TYPE` when the hook takes no such programs; or when the kernel refuses
+ * @throws BpfError when the kernel refuses
  */
 export function createLink({ what, fields, use, feature, explain }: LinkRequest): OwnedFd {
-  if (use !== undefined) requireProgramType(what, use)
   const syscall = 'bpf(BPF_LINK_CREATE)'
   const result = bpf('link_create', fields)
   if (result >= 0) return OwnedFd.adopt(result, `link of ${what}`)

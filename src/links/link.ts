@@ -161,18 +161,19 @@ export class KernelLink extends Link {
   }
 
   update(program: Replacement, options: LinkUpdateOptions = {}): void {
-    const fields: AttrFields<'link_update'> = { link_fd: this.fd, new_prog_fd: program.fd }
-    if (options.expected !== undefined) {
-      fields.flags = BPF_F_REPLACE
-      fields.old_prog_fd = options.expected.fd
-    }
+    const { expected } = options
+    const fields: AttrFields<'link_update'> =
+      expected === undefined ? {} : { flags: BPF_F_REPLACE, old_prog_fd: expected.fd }
+    fields.new_prog_fd = program.fd
+    // The link's own descriptor last: getters of the arguments may have closed it.
+    fields.link_fd = this.fd
     const result = bpf('link_update', fields)
     if (result >= 0) return
     const action = `Cannot update the link to program ${program.name}`
     const syscall = 'bpf(BPF_LINK_UPDATE)'
     if (result === -EINVAL || result === -EOPNOTSUPP) this.#requireAbility('updates', 'Updating')
     // An update asks for no capability: this is all that EPERM means here.
-    if (options.expected !== undefined && result === -EPERM) {
+    if (expected !== undefined && result === -EPERM) {
       throw new BpfError(`${action}: another program than the expected one is attached (EPERM)`, {
         code: 'EPERM',
         errno: -result,

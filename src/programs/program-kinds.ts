@@ -14,15 +14,22 @@ export interface ProgramKind {
   readonly attachTypes: readonly (AttachType | undefined)[]
 }
 
+/** What `kindsOfHook` has found: each attachment asks for it. */
+const kindsByHook = new Map<Hook, readonly ProgramKind[]>()
+
 /** The programs that a hook takes. */
 export function kindsOfHook(hook: Hook): readonly ProgramKind[] {
+  const known = kindsByHook.get(hook)
+  if (known !== undefined) return known
   const kinds = new Map<ProgramType, Set<AttachType | undefined>>()
   for (const { hook: each, type, attachType } of sectionDefinitions) {
     if (each !== hook) continue
     const attachTypes = kinds.get(type) ?? new Set()
     kinds.set(type, attachTypes.add(attachType))
   }
-  return Array.from(kinds, ([type, attachTypes]) => ({ type, attachTypes: [...attachTypes] }))
+  const found = Array.from(kinds, ([type, attachTypes]) => ({ type, attachTypes: [...attachTypes] }))
+  kindsByHook.set(hook, found)
+  return found
 }
 
 /** The attach types that programs of a type are loaded with; empty when none, or the table does not have the type. */

@@ -37,6 +37,16 @@ import { trampolineFacts } from './tracing/trampoline.ts'
 import { uprobeHook, uretprobeHook } from './user-probes/uprobe.ts'
 import { uprobeMultiHook, uprobeSessionHook, uretprobeMultiHook } from './user-probes/uprobe-multi.ts'
 
+/** A hook of many kernel functions at once, which this version does not attach to. */
+const manyFunctions = (where: string, since: HookDefinition['since']): HookDefinition =>
+  notImplemented({
+    attachesTo: `${where} of many kernel functions, by trampolines`,
+    since,
+    linkType: 'tracing_multi',
+    config: trampolineFacts.config,
+    target: 'PATTERN',
+  })
+
 /** The hooks by name, those of one family together. */
 export const hooks: Readonly<Record<Hook, HookDefinition>> = {
   // Kernel functions and tracepoints
@@ -47,27 +57,9 @@ export const hooks: Readonly<Record<Hook, HookDefinition>> = {
   fexit: fexitHook,
   fsession: fsessionHook,
   fmod_ret: fmodRetHook,
-  fentry_multi: notImplemented({
-    attachesTo: 'the entry of many kernel functions, by trampolines',
-    since: attachTypeSince.trace_fentry_multi,
-    linkType: 'tracing_multi',
-    config: trampolineFacts.config,
-    target: 'PATTERN',
-  }),
-  fexit_multi: notImplemented({
-    attachesTo: 'the return of many kernel functions, by trampolines',
-    since: attachTypeSince.trace_fexit_multi,
-    linkType: 'tracing_multi',
-    config: trampolineFacts.config,
-    target: 'PATTERN',
-  }),
-  fsession_multi: notImplemented({
-    attachesTo: 'the entry and the return of many kernel functions, by trampolines',
-    since: attachTypeSince.trace_fsession_multi,
-    linkType: 'tracing_multi',
-    config: trampolineFacts.config,
-    target: 'PATTERN',
-  }),
+  fentry_multi: manyFunctions('the entry', attachTypeSince.trace_fentry_multi),
+  fexit_multi: manyFunctions('the return', attachTypeSince.trace_fexit_multi),
+  fsession_multi: manyFunctions('the entry and the return', attachTypeSince.trace_fsession_multi),
   lsm: lsmHook,
   freplace: freplaceHook,
   kprobe: kprobeHook,

@@ -6,8 +6,8 @@ import { mov } from '../../../src/asm/alu.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0 } from '../../../src/asm/registers.ts'
 import { BpfError } from '../../../src/base/errors.ts'
-import { cgroup } from '../../../src/links/hooks/cgroup/cgroup.ts'
-import type { Link } from '../../../src/links/link.ts'
+import { type CgroupOptions, cgroup } from '../../../src/links/hooks/cgroup/cgroup.ts'
+import type { Link, ProgramHandle } from '../../../src/links/link.ts'
 import { Program } from '../../../src/programs/program.ts'
 import { bpftool } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
@@ -67,4 +67,61 @@ kernelTest('a kernel that does not order them says so', ['cgroup2', lacking(orde
   } catch (error) {
     t.regex((error as Error).message, /an order among the programs of a control group needs Linux 6\.17/)
   }
+})
+
+/** A program's handle and the options of an attachment, which note what is read of them. */
+function noted(program: Program, reads: string[]): [handle: ProgramHandle, options: CgroupOptions] {
+  const note = <T>(name: string, value: T): T => {
+    reads.push(name)
+    return value
+  }
+  return [
+    {
+      name: program.name,
+      get fd() {
+        return note('fd', program.fd)
+      },
+      get spec() {
+        return note('spec', program.spec)
+      },
+    },
+    {
+      get preorder() {
+        return note('preorder', false)
+      },
+    },
+  ]
+}
+
+kernelTest('no code of the caller runs between a descriptor and the system call', ['cgroup2'], t => {
+  const path = ownCgroup(t)
+  using program = allow('a')
+  using other = allow('b')
+  const reads: string[] = []
+  const [handle, options] = noted(program, reads)
+  using link = cgroup(handle, path, HOOK, options)
+  t.is(reads.at(-1), 'fd')
+  t.true(reads.includes('preorder') && reads.includes('spec'))
+  reads.length = 0
+  link.update(other)
+  const expected = {
+    get expected() {
+      reads.push('expected')
+      return { fd: other.fd }
+    },
+  }
+  link.update(handle, expected)
+  t.deepEqual(reads, ['expected', 'fd'])
+})
+
+kernelTest('options that close the program attach nothing', ['cgroup2'], t => {
+  const path = ownCgroup(t)
+  using program = allow('a')
+  const options = {
+    get preorder() {
+      program.close()
+      return false
+    },
+  }
+  t.throws(() => cgroup(program, path, HOOK, options), { code: 'ERR_CLOSED' })
 })

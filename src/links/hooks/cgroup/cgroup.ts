@@ -52,6 +52,8 @@ export function cgroup(
   const attach_type = enumNumber(attachTypes, attachType, 'attach type')
   const use: HookUse = { program, hook: 'cgroup', attachType }
   requireProgramType(what, use)
+  // Before the descriptors: getters of the options may close what these belong to.
+  const order = orderFields(options)
   return withOpen(
     what,
     path,
@@ -61,7 +63,7 @@ export function cgroup(
         createLink({
           what,
           use,
-          fields: { prog_fd: program.fd, target_fd: fd, attach_type, ...orderFields(options) },
+          fields: { prog_fd: program.fd, target_fd: fd, attach_type, ...order },
           explain: result => (result === -EBADF ? notCgroup2(path) : unknownOrder(result, options)),
         }),
       ),

@@ -68,11 +68,11 @@ export class IterLink extends KernelLink {
  * @throws BpfError when the kernel refuses, such as with `EINVAL` for a target that takes no options
  */
 export function iter(program: ProgramHandle, options: IterOptions = {}): IterLink {
-  const info = linkOptions(options)
   const what = `iterator program ${program.name}`
   const use: HookUse = { program, hook: 'iter', attachType: 'trace_iter' }
   requireProgramType(what, use)
   requireAttachType(program, what, 'trace_iter')
+  const info = linkOptions(options)
   const fd = createLink({
     what,
     use,

@@ -113,18 +113,18 @@ function attachLink(
   const targets: readonly (string | bigint)[] = symbols ?? addresses ?? []
   const ambiguous = duplicateSymbolError(what, symbols)
   if (ambiguous !== undefined) throw ambiguous
-  const result = bpf('link_create', {
-    prog_fd: program.fd,
-    attach_type: attachTypes[attachType],
-    kprobe_multi: {
-      flags: options.returns === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
-      cnt: targets.length,
-      ...(symbols === undefined
-        ? { addrs: BigUint64Array.from(addresses ?? []) }
-        : { syms: symbolPointers(symbols) }),
-      ...(options.cookies === undefined ? {} : { cookies: BigUint64Array.from(options.cookies) }),
-    },
-  })
+  const { returns, cookies } = options
+  const kprobe_multi = {
+    flags: returns === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
+    cnt: targets.length,
+    ...(symbols === undefined
+      ? { addrs: BigUint64Array.from(addresses ?? []) }
+      : { syms: symbolPointers(symbols) }),
+    ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
+  }
+  // The descriptor last: the caller's options may run code that closes the program.
+  const fields = { kprobe_multi, prog_fd: program.fd, attach_type: attachTypes[attachType] }
+  const result = bpf('link_create', fields)
   if (result < 0) throw attachError(what, result, program, attachType, targets)
   return new KprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), targets.length, rejected)
 }

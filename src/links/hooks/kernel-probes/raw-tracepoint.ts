@@ -45,13 +45,14 @@ export function rawTracepoint(
   options: RawTracepointOptions = {},
 ): Link {
   const what = `program ${program.name} to raw tracepoint ${name}`
-  return openRawTracepoint(what, { name, prog_fd: program.fd }, options, { program, hook: 'raw_tracepoint' })
+  return openRawTracepoint(what, { name }, options, { program, hook: 'raw_tracepoint' })
 }
 
 /**
  * Opens a raw tracepoint.
  *
  * @param what names the attachment in errors
+ * @param fields besides the program's descriptor and the cookie
  * @param use the program and its hook
  * @throws BpfError, RangeError, NotSupportedError as `rawTracepoint` does
  */
@@ -63,7 +64,12 @@ export function openRawTracepoint(
 ): Link {
   requireProgramType(what, use)
   requireCookie(what, cookie)
-  const result = bpf('raw_tracepoint_open', cookie === undefined ? fields : { ...fields, cookie })
+  const prog_fd = use.program.fd
+  const result = bpf('raw_tracepoint_open', {
+    ...fields,
+    prog_fd,
+    ...(cookie === undefined ? {} : { cookie }),
+  })
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
     if (result === -ENOENT)

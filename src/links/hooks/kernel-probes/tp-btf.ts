@@ -26,7 +26,7 @@ export function tpBtf(program: ProgramHandle, options: RawTracepointOptions = {}
   const use: HookUse = { program, hook: 'tp_btf', attachType: 'trace_raw_tp' }
   requireProgramType(what, use)
   requireAttachType(program, what, 'trace_raw_tp')
-  return openRawTracepoint(what, { prog_fd: program.fd }, options, use)
+  return openRawTracepoint(what, {}, options, use)
 }
 
 /** The hook `tp_btf`. */

@@ -11,6 +11,7 @@ import { programTypeSince } from '../../../abi/since.ts'
 import { createLink } from '../../create-link.ts'
 import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { byCall, type HookDefinition } from '../definition.ts'
+import { type HookUse, requireProgramType } from '../program-kind.ts'
 
 /** Where to attach in netfilter. */
 export interface NetfilterOptions {
@@ -34,10 +35,13 @@ const BPF_F_NETFILTER_IP_DEFRAG = 1
  */
 export function netfilter(program: ProgramHandle, options: NetfilterOptions): Link {
   const { family, hook, priority, defragment } = options
+  const what = `program ${program.name} to netfilter ${family} ${hook}`
+  const use: HookUse = { program, hook: 'netfilter' }
+  requireProgramType(what, use)
   return new KernelLink(
     createLink({
-      what: `program ${program.name} to netfilter ${family} ${hook}`,
-      use: { program, hook: 'netfilter' },
+      what,
+      use,
       fields: {
         prog_fd: program.fd,
         attach_type: attachTypes.netfilter,

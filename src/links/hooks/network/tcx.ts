@@ -35,10 +35,12 @@ export function tcx(
   direction: 'ingress' | 'egress',
   options: TcxOptions = {},
 ): Link {
-  const { flags, relative } = anchorFields(options.anchor)
+  const { anchor, expectedRevision = 0n } = options
   const what = `program ${program.name} to tcx ${direction} of device ${device}`
   const use: HookUse = { program, hook: 'tcx' }
   requireProgramType(what, use)
+  const target_ifindex = deviceIndex(device)
+  const { flags, relative } = anchorFields(anchor)
   return new KernelLink(
     createLink({
       what,
@@ -46,10 +48,10 @@ export function tcx(
       feature: features.tcx,
       fields: {
         prog_fd: program.fd,
-        target_ifindex: deviceIndex(device),
+        target_ifindex,
         attach_type: attachTypes[`tcx_${direction}`],
         flags,
-        tcx: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
+        tcx: { relative_fd: relative, expected_revision: expectedRevision },
       },
     }),
   )

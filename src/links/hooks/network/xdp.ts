@@ -36,13 +36,14 @@ export function xdp(program: ProgramHandle, device: Device, options: XdpOptions 
   const use: HookUse = { program, hook: 'xdp', attachType: 'xdp' }
   requireProgramType(what, use)
   const index = deviceIndex(device)
-  const flags = options.mode === undefined ? 0 : XDP_FLAGS[options.mode]
+  const { mode } = options
+  const flags = mode === undefined ? 0 : XDP_FLAGS[mode]
   return new KernelLink(
     createLink({
       what,
       use,
       fields: { prog_fd: program.fd, target_ifindex: index, attach_type: attachTypes.xdp, flags },
-      explain: result => explainXdp({ errno: -result, index, mode: options.mode, program }),
+      explain: result => explainXdp({ errno: -result, index, mode, program }),
     }),
   )
 }

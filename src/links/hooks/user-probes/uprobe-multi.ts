@@ -133,19 +133,18 @@ function attach(
   const feature = attachType === 'trace_uprobe_multi' ? features.uprobeMulti : features.uprobeSession
   feature.require()
   requireAttachType(program, what, attachType)
-  const result = bpf('link_create', {
-    prog_fd: program.fd,
-    attach_type: attachTypes[attachType],
-    uprobe_multi: {
-      path,
-      offsets: BigUint64Array.from(offsets, BigInt),
-      cnt: offsets.length,
-      pid: pid ?? 0,
-      flags: returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0,
-      ...(refCtrOffsets === undefined ? {} : { ref_ctr_offsets: BigUint64Array.from(refCtrOffsets, BigInt) }),
-      ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
-    },
-  })
+  const uprobe_multi = {
+    path,
+    offsets: BigUint64Array.from(offsets, BigInt),
+    cnt: offsets.length,
+    pid: pid ?? 0,
+    flags: returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0,
+    ...(refCtrOffsets === undefined ? {} : { ref_ctr_offsets: BigUint64Array.from(refCtrOffsets, BigInt) }),
+    ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
+  }
+  // The descriptor last: the caller's arrays may run code that closes the program.
+  const fields = { uprobe_multi, prog_fd: program.fd, attach_type: attachTypes[attachType] }
+  const result = bpf('link_create', fields)
   if (result < 0) {
     const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_LINK_CREATE)')
     if (error.code !== 'EINVAL') throw error

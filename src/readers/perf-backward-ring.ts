@@ -44,17 +44,20 @@ export class PerfBackwardRing<T> implements RecordSource<PerfRecord<T>, PerfView
     return this.#samples.source
   }
 
-  /** Bytes that the next look would find, headers included. */
+  /** Bytes that were not read: those left of this look, and those that were written since it began. */
   get availableBytes(): number {
-    if (this.#closed) return 0
+    return this.#closed ? 0 : this.#left + this.#written()
+  }
+
+  #written(): number {
     const written = BigInt.asUintN(64, this.#seen - Atomics.load(this.#head, 0))
     return Number(written < this.#size ? written : this.#size)
   }
 
   /** Begins a look, once the kernel pauses. */
   begin(): void {
-    if (this.#left > 0) return
-    this.#left = this.availableBytes
+    if (this.#left > 0 || this.#closed) return
+    this.#left = this.#written()
     this.#position = Atomics.load(this.#head, 0)
     this.#seen = this.#position
   }

@@ -5,12 +5,11 @@
  */
 
 import type { Codec } from '../base/codec.ts'
-import { BpfError } from '../base/errors.ts'
+import { BpfError, withAction } from '../base/errors.ts'
 import { possibleCpus } from '../kernel/cpus.ts'
-import { type MapInfo, readMapInfo } from '../maps/info.ts'
-import { checkFd, requireKind } from '../objects/descriptor.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { pageSize } from '../syscalls/mmap.ts'
+import { Claims, requireMapType } from './claim.ts'
 import { PerfBackwardRing } from './perf-backward-ring.ts'
 import { type PerfCpu, PerfCpus, type PerfRingOptions } from './perf-cpus.ts'
 import type { PerfRecord, PerfView } from './perf-record.ts'
@@ -72,7 +71,7 @@ const DEFAULT_PAGES = 64
 export class PerfBuffer<T = unknown> implements Disposable {
   readonly #stream = new RecordStream<PerfRecord<T>, PerfView<T>>('perf buffer')
   readonly #maps: PerfCpus<T>[] = []
-  readonly #claimed: number[] = []
+  readonly #claims = new Claims(this.#stream)
   readonly #refresh: RefreshSource<PerfRecord<T>, PerfView<T>>
   readonly #overwritable: boolean
   /** Rings of CPUs that went offline. Their records are read before they are closed. */
@@ -83,9 +82,7 @@ export class PerfBuffer<T = unknown> implements Disposable {
 
   private constructor(overwritable: boolean) {
     this.#overwritable = overwritable
-    // A reader that was lost is collected, and the looking ends with it.
-    const reader = new WeakRef(this)
-    this.#refresh = new RefreshSource(() => reader.deref()?.refresh() ?? 'gone')
+    this.#refresh = new RefreshSource(() => this.refresh())
   }
 
   /**
@@ -125,20 +122,13 @@ export class PerfBuffer<T = unknown> implements Disposable {
     const { name } = map
     const origin = recordOrigin(name, undefined, codec)
     const { fd } = map
-    const facts = mapFacts(fd, name)
-    this.#claim(facts.id, name)
-    this.#maps.push(new PerfCpus(fd, facts, origin, options))
-  }
-
-  /** A second reader of a map would take its CPUs from the first. */
-  #claim(id: number, name: string): void {
-    const other = owners.get(id)?.deref()
-    if (other !== undefined && !other.closed) {
-      const reason = 'this process reads it already; close that reader first'
-      throw new BpfError(`Cannot open perf buffer ${name}: ${reason}`, { code: 'ERR_BUSY' })
+    const facts = requireMapType(fd, name, 'perf_event_array')
+    try {
+      this.#claims.add(facts.id)
+      this.#maps.push(new PerfCpus(fd, facts, origin, options))
+    } catch (error) {
+      throw error instanceof BpfError ? withAction(error, `Cannot open perf buffer ${name}`) : error
     }
-    owners.set(id, new WeakRef<PerfBuffer<unknown>>(this as PerfBuffer<unknown>))
-    this.#claimed.push(id)
   }
 
   /**
@@ -152,16 +142,19 @@ export class PerfBuffer<T = unknown> implements Disposable {
     this.#stream.checkIdle()
     for (const each of this.#ended) if (each.ring.availableBytes === 0) this.#remove(each)
     for (const cpus of this.#maps) {
-      const { opened, ended } = cpus.refresh()
-      for (const each of ended) this.#ended.add(each)
-      for (const each of opened) {
-        this.#stream.add(
-          each.ring,
-          steadyWatch(onReadable => syscallEntry().watch(each.event.fd, onReadable)),
-        )
-        if (this.#paused) each.event.pauseOutput(true)
-      }
+      cpus.refresh(
+        ring => this.#start(ring),
+        ring => this.#ended.add(ring),
+      )
     }
+  }
+
+  #start(cpu: PerfCpu<T>): void {
+    if (this.#paused) cpu.event.pauseOutput(true)
+    this.#stream.add(
+      cpu.ring,
+      steadyWatch(onReadable => syscallEntry().watch(cpu.event.fd, onReadable)),
+    )
   }
 
   #remove(ended: PerfCpu<T>): void {
@@ -198,7 +191,8 @@ export class PerfBuffer<T = unknown> implements Disposable {
           code: 'ERR_BUSY',
         })
       }
-      for (const { ring } of this.#rings()) if (ring instanceof PerfBackwardRing) ring.begin()
+      for (const { ring } of [...this.#rings(), ...this.#ended])
+        if (ring instanceof PerfBackwardRing) ring.begin()
     }
     return this.#stream.drain(callback, options)
   }
@@ -286,7 +280,7 @@ export class PerfBuffer<T = unknown> implements Disposable {
     for (const each of [...this.#rings(), ...this.#ended]) this.#count(this.#losses, each)
     this.#stream.close()
     this.#refresh.close()
-    for (const id of this.#claimed) if (owners.get(id)?.deref() === this) owners.delete(id)
+    this.#claims.release()
     const errors: unknown[] = []
     for (const each of [...this.#maps, ...this.#ended]) {
       try {
@@ -304,24 +298,6 @@ export class PerfBuffer<T = unknown> implements Disposable {
   }
 }
 
-/** Which reader has each map of this thread, by the map's id. A reader that was lost does not keep its map. */
-const owners = new Map<number, WeakRef<PerfBuffer<unknown>>>()
-
-/**
- * What the descriptor refers to, as the kernel says.
- *
- * @throws TypeError when it is not a perf event array
- */
-function mapFacts(fd: number, name: string): Pick<MapInfo, 'id' | 'maxEntries'> {
-  const action = `Cannot read map ${name}`
-  checkFd(fd, action)
-  requireKind(fd, 'map', `${action}: descriptor ${fd}`)
-  const { id, type, maxEntries } = readMapInfo(fd)
-  if (type !== 'perf_event_array')
-    throw new TypeError(`${action}: it is of type ${type}, not perf_event_array`)
-  return { id, maxEntries }
-}
-
 function checkOptions(options: PerfBufferOptions): PerfRingOptions {
   const { pages = DEFAULT_PAGES, wakeupEvents = 1, watermark, overwritable = false, cpus, onLost } = options
   const fail = (reason: string): never => {
@@ -335,18 +311,17 @@ function checkOptions(options: PerfBufferOptions): PerfRingOptions {
     fail(`watermark: ${watermark} is not a positive number`)
   if (onLost !== undefined && typeof onLost !== 'function')
     throw new TypeError('Cannot open a perf buffer: onLost is not a function')
-  if (cpus !== undefined) {
-    const unknown = [...cpus].find(each => !possibleCpus().includes(each))
-    if (unknown !== undefined)
-      fail(`CPU ${unknown} does not exist: those of this machine are ${possibleCpus().join(', ')}`)
-    if (cpus.length === 0) fail('no CPU was given')
-  }
+  const wanted = cpus === undefined ? undefined : [...new Set(cpus)]
+  const known = possibleCpus()
+  for (const cpu of wanted ?? [])
+    if (!known.includes(cpu)) fail(`CPU ${cpu} does not exist: those of this machine are ${known.join(', ')}`)
+  if (wanted?.length === 0) fail('no CPU was given')
   return {
     pages,
     wakeupEvents,
     watermark,
     overwritable: overwritable === true,
-    cpus: cpus === undefined ? undefined : [...new Set(cpus)],
+    cpus: wanted,
     onLost,
   }
 }

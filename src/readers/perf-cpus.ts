@@ -13,10 +13,10 @@ import { perfEventAttr } from '../abi/generated/layouts.ts'
 import { EPERM } from '../base/errno.ts'
 import { BpfError, withReason } from '../base/errors.ts'
 import { nrCpuIds, onlineCpus } from '../kernel/cpus.ts'
+import { failure } from '../kernel/failure.ts'
 import { PerfEvent, type PerfEventFields, readableCount } from '../kernel/perf-event.ts'
 import { readText } from '../kernel/read-text.ts'
 import { bpf } from '../syscalls/bpf.ts'
-import { systemError } from '../syscalls/errno.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
@@ -46,7 +46,7 @@ const flag = (name: 'watermark' | 'write_backward'): bigint =>
 export class PerfCpu<T> {
   readonly ring: PerfRing<T> | PerfBackwardRing<T>
   readonly event: PerfEvent
-  readonly #mapping: SharedMapping
+  #mapping: SharedMapping | undefined
   #enabledFor: bigint
 
   /** @throws BpfError when the kernel refuses: `ENODEV` when the CPU is offline */
@@ -58,13 +58,15 @@ export class PerfCpu<T> {
       const page = pageSize()
       const size = options.pages * page
       const access = options.overwritable ? 'read' : 'read_write'
-      this.#mapping = map(event.fd, page + size, access)
-      const memory = { buffer: this.#mapping.buffer, pageSize: page, size }
+      const mapping = map(event.fd, page + size, access)
+      this.#mapping = mapping
+      const memory = { buffer: mapping.buffer, pageSize: page, size }
       this.ring = options.overwritable
         ? new PerfBackwardRing(memory, origin, cpu)
         : new PerfRing(memory, origin, cpu, options.onLost)
     } catch (error) {
       event.close()
+      this.#mapping?.close()
       throw error
     }
   }
@@ -85,7 +87,7 @@ export class PerfCpu<T> {
   close(): void {
     this.ring.close()
     this.event.close()
-    this.#mapping.close()
+    this.#mapping?.close()
   }
 }
 
@@ -162,27 +164,21 @@ export class PerfCpus<T> {
    * Opens rings for CPUs that are online and have none, and takes those of CPUs that went offline out of the map: the
    * kernel does not write to them again, not even when the CPU has come back since.
    *
-   * @returns what was opened, and what has ended but may still have records
+   * @param onOpened gets each ring before it is put into the map; when it throws, the ring is closed
+   * @param onEnded gets each ring that has ended and may still have records
    * @throws RangeError when the map has no entry for a CPU
-   * @throws BpfError when the kernel refuses
+   * @throws BpfError when the kernel refuses; what was opened and ended by then stays so
    */
-  refresh(): { opened: PerfCpu<T>[]; ended: PerfCpu<T>[] } {
+  refresh(onOpened: (ring: PerfCpu<T>) => void, onEnded: (ring: PerfCpu<T>) => void): void {
     const wanted = this.#wanted()
     this.#checkEntries(wanted)
-    const opened: PerfCpu<T>[] = []
-    const ended: PerfCpu<T>[] = []
     for (const [cpu, ring] of this.#open) {
       if (wanted.includes(cpu) && ring.goesOn()) continue
       this.#clear(cpu)
       this.#open.delete(cpu)
-      ended.push(ring)
+      onEnded(ring)
     }
-    for (const cpu of wanted) {
-      if (this.#open.has(cpu)) continue
-      const ring = this.#openCpu(cpu)
-      if (ring !== undefined) opened.push(ring)
-    }
-    return { opened, ended }
+    for (const cpu of wanted) if (!this.#open.has(cpu)) this.#openCpu(cpu, onOpened, onEnded)
   }
 
   /** The CPUs to read that are online. */
@@ -200,26 +196,32 @@ export class PerfCpus<T> {
     )
   }
 
-  #openCpu(cpu: number): PerfCpu<T> | undefined {
-    let ring: PerfCpu<T>
+  #openCpu(cpu: number, onOpened: (ring: PerfCpu<T>) => void, onEnded: (ring: PerfCpu<T>) => void): void {
+    const ring = this.#makeRing(cpu)
+    if (ring === undefined) return
     try {
-      ring = new PerfCpu(cpu, this.origin, this.#options)
+      onOpened(ring)
     } catch (error) {
-      // It went offline after the list was read.
-      if (error instanceof BpfError && error.code === 'ENODEV') return undefined
+      ring.close()
       throw error
     }
     const result = this.#update('map_update_elem', cpu, ring.event.fd)
     if (result < 0) {
-      ring.close()
-      throw systemError(
-        `Cannot put CPU ${cpu} into map ${this.origin.name}`,
-        result,
-        'bpf(BPF_MAP_UPDATE_ELEM)',
-      )
+      onEnded(ring)
+      const what = `Cannot put CPU ${cpu} into map ${this.origin.name}`
+      throw failure(what, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
     }
     this.#open.set(cpu, ring)
-    return ring
+  }
+
+  /** `undefined` when the CPU went offline after the list was read. */
+  #makeRing(cpu: number): PerfCpu<T> | undefined {
+    try {
+      return new PerfCpu(cpu, this.origin, this.#options)
+    } catch (error) {
+      if (error instanceof BpfError && error.code === 'ENODEV') return undefined
+      throw error
+    }
   }
 
   /** An entry that is not there has been taken out by others. */

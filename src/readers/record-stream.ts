@@ -126,11 +126,11 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
 
   take(): R | undefined {
     this.checkIdle()
-    const { length } = this.#sources
-    for (let i = 0; i < length; i++) {
-      const record = this.#sources[this.#first]!.take()
-      // No remainder: for each record that would cost more than the rest of this loop.
-      this.#first = this.#first + 1 === length ? 0 : this.#first + 1
+    const sources = this.#sources
+    for (let left = sources.length; left > 0; left--) {
+      // No remainder: for each record that would cost more than the rest of this loop. A source may have been taken out.
+      if (this.#first >= sources.length) this.#first = 0
+      const record = sources[this.#first++]?.take()
       if (record !== undefined) return record
     }
     return undefined
@@ -155,7 +155,8 @@ export class RecordStream<R, V = R> implements IteratedStream<R>, Disposable {
   }
 
   get #title(): string {
-    return `${this.#kind} ${[...new Set(this.names)].join(', ')}`
+    const names = new Set(this.names.filter(name => name !== ''))
+    return `${this.#kind} ${[...names].join(', ')}`
   }
 
   /** Closes the sources and ends iterations. Idempotent. */

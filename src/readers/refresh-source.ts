@@ -1,6 +1,6 @@
 /**
  * A source without records, for what a reader does from time to time by itself. When that fails, whoever reads gets the
- * error: it has nobody else to go to.
+ * error: no other caller would.
  *
  * @module
  */
@@ -10,24 +10,35 @@ import type { RecordSource, Watcher } from './source.ts'
 /** Milliseconds between two times. */
 const INTERVAL = 1000
 
-/** Calls back once a second, as long as the process lives for other reasons. */
+/** Calls back once a second, as long as the process lives for other reasons and the source is referenced. */
 export class RefreshSource<R, V> implements RecordSource<R, V> {
   readonly name = ''
   readonly stalled = false
+  readonly #refresh: () => void
   readonly #timer: NodeJS.Timeout
   #failure: { error: unknown } | undefined
   #onReadable: (() => void) | undefined
 
-  /** @param refresh may throw; it ends the looking by `'gone'` */
-  constructor(refresh: () => unknown) {
-    this.#timer = setInterval(() => {
-      try {
-        if (refresh() === 'gone') this.close()
-      } catch (error) {
-        this.#failure = { error }
-        this.#onReadable?.()
-      }
+  /** @param refresh may throw */
+  constructor(refresh: () => void) {
+    this.#refresh = refresh
+    // The timer must not keep a reader that was lost.
+    const self = new WeakRef(this)
+    const timer = setInterval(() => {
+      const source = self.deref()
+      if (source === undefined) clearInterval(timer)
+      else source.#tick()
     }, INTERVAL).unref()
+    this.#timer = timer
+  }
+
+  #tick(): void {
+    try {
+      this.#refresh()
+    } catch (error) {
+      this.#failure = { error }
+      this.#onReadable?.()
+    }
   }
 
   /** Watches it: see `Watch`. */

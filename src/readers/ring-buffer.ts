@@ -7,10 +7,9 @@
 import { BPF_F_RB_OVERWRITE } from '../abi/generated/flags.ts'
 import type { Codec } from '../base/codec.ts'
 import { BpfError, withAction } from '../base/errors.ts'
-import { type MapInfo, readMapInfo } from '../maps/info.ts'
-import { checkFd, requireKind } from '../objects/descriptor.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
+import { Claims, requireMapType } from './claim.ts'
 import type { RingRecord, RingView } from './record.ts'
 import { mapsToRead, type ReaderMap, recordOrigin } from './record-origin.ts'
 import { type DrainOptions, RecordStream, type RecordsOptions } from './record-stream.ts'
@@ -44,7 +43,7 @@ interface Opened<T> {
 export class RingBuffer<T = unknown> implements Disposable {
   readonly #stream = new RecordStream<RingRecord<T>, RingView<T>>('ring buffer')
   readonly #opened: Opened<T>[] = []
-  readonly #claimed: number[] = []
+  readonly #claims = new Claims(this.#stream)
 
   private constructor() {}
 
@@ -79,11 +78,14 @@ export class RingBuffer<T = unknown> implements Disposable {
     const { name, spec } = map
     const origin = recordOrigin(name, spec, codec)
     const { fd } = map
-    const { id, maxEntries } = ringFacts(fd, name)
+    const { id, maxEntries, flags } = requireMapType(fd, name, 'ringbuf')
+    // Producers change what is being read then (Linux 6.19), and the positions mean something else.
+    if ((flags & BPF_F_RB_OVERWRITE) !== 0)
+      throw new TypeError(`Cannot read map ${name}: it overwrites its records (BPF_F_RB_OVERWRITE)`)
     const page = pageSize()
     const dataLength = page + 2 * maxEntries
     try {
-      this.#claim(id)
+      this.#claims.add(id)
       // The kernel allows writing to the consumer's page only, and only when it is mapped alone.
       const mapping = SharedMapping.create(page + dataLength, [
         { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
@@ -95,16 +97,6 @@ export class RingBuffer<T = unknown> implements Disposable {
     } catch (error) {
       throw openError(name, error)
     }
-  }
-
-  /** Two readers of one map would both consume its records: some are lost, others come twice. */
-  #claim(id: number): void {
-    const other = owners.get(id)?.deref()
-    if (other !== undefined && !other.closed) {
-      throw new BpfError('this process reads it already; close that reader first', { code: 'ERR_BUSY' })
-    }
-    owners.set(id, new WeakRef<RingBuffer<unknown>>(this as RingBuffer<unknown>))
-    this.#claimed.push(id)
   }
 
   /**
@@ -163,7 +155,7 @@ export class RingBuffer<T = unknown> implements Disposable {
   close(): void {
     if (this.#stream.closed) return
     this.#stream.close()
-    for (const id of this.#claimed) if (owners.get(id)?.deref() === this) owners.delete(id)
+    this.#claims.release()
     const errors: unknown[] = []
     for (const { mapping } of this.#opened) {
       try {
@@ -178,27 +170,6 @@ export class RingBuffer<T = unknown> implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-/** Which reader has each map of this thread, by the map's id. A reader that was lost does not keep its map. */
-const owners = new Map<number, WeakRef<RingBuffer<unknown>>>()
-
-/**
- * What the descriptor refers to, as the kernel says: whatever else is mapped would be written over.
- *
- * @throws TypeError when it is not a ring buffer, or overwrites its records
- */
-function ringFacts(fd: number, name: string): Pick<MapInfo, 'id' | 'maxEntries'> {
-  const action = `Cannot read map ${name}`
-  checkFd(fd, action)
-  requireKind(fd, 'map', `${action}: descriptor ${fd}`)
-  const { id, type, maxEntries, flags } = readMapInfo(fd)
-  if (type !== 'ringbuf') throw new TypeError(`${action}: it is of type ${type}, not ringbuf`)
-  // Producers change what is being read then (Linux 6.19), and the positions mean something else.
-  if ((flags & BPF_F_RB_OVERWRITE) !== 0) {
-    throw new TypeError(`${action}: it overwrites its records (BPF_F_RB_OVERWRITE)`)
-  }
-  return { id, maxEntries }
 }
 
 /** The same error, with the map before its message. */

@@ -12,7 +12,7 @@
 import type { FdWatcher } from '../syscalls/backends/syscall-entry.ts'
 import type { Watch, Watcher } from './source.ts'
 
-/** A watcher that watches from its making to its end. Between `stop` and `start` it remembers what it is told. */
+/** A watcher that watches from its making to its end. Between `stop` and `start` it remembers wake-ups. */
 class SteadyWatcher implements Watcher {
   readonly #watcher: FdWatcher
   readonly #onReadable: () => void

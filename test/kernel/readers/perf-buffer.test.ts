@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { struct, u32, u64 } from '../../../src/base/codecs.ts'
 import { nrCpuIds, onlineCpus } from '../../../src/kernel/cpus.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
@@ -10,6 +12,9 @@ import {
 } from '../../support/readers/perf-programs.ts'
 import { CHECKSUM, MAX_RECORD, run, send } from '../../support/readers/ring-programs.ts'
 import { bytes, countFds } from '../../support/readers/ring-setup.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** Bytes of a record as the kernel pads it: its size of 4 bytes stands before it. */
 const padded = (data: Uint8Array): number[] => {
@@ -279,4 +284,42 @@ kernelTest('the callback may close the reader, and throw', [], t => {
     perf.close()
   })
   t.is(count, 1)
+})
+
+kernelTest('losses may be answered by looking for CPUs, and by closing', [], t => {
+  using map = createPerfArray()
+  using program = perfOutputProgram(map)
+  for (const answer of ['refresh', 'close'] as const) {
+    using perf = PerfBuffer.open(map, { pages: 1, onLost: () => perf[answer]() })
+    const fill = (): void => {
+      while (send(program, new Uint8Array(MAX_RECORD)));
+    }
+    fill()
+    const iterator = perf.records()
+    // Room for the record that says so.
+    for (let i = 0; i < 5; i++) void iterator.next()
+    perf.drain(() => {}, { limit: 1 })
+    send(program, bytes(1))
+    t.notThrows(() => {
+      for (let i = 0; i < 100; i++) void iterator.next()
+    })
+  }
+})
+
+kernelTest('a reader stays as long as something iterates over it', [], async t => {
+  using map = createPerfArray()
+  using program = perfOutputProgram(map)
+  const open = (): [WeakRef<PerfBuffer>, ReturnType<PerfBuffer['records']>] => {
+    const perf = PerfBuffer.open(map)
+    return [new WeakRef(perf), perf.records()]
+  }
+  const [reader, iterator] = open()
+  for (let i = 0; i < 3; i++) {
+    collectGarbage()
+    await new Promise(resolve => setTimeout(resolve, 1))
+  }
+  t.throws(() => PerfBuffer.open(map), { code: 'ERR_BUSY' })
+  send(program, bytes(7))
+  t.is((await iterator.next()).value?.data[0], 7)
+  reader.deref()!.close()
 })

@@ -79,3 +79,21 @@ kernelTest(
     t.is((await next).value?.value, 1)
   },
 )
+
+kernelTest('an overwritable buffer keeps what a CPU sent before it went offline', ['guest'], t => {
+  using map = createPerfArray()
+  using program = perfCpuProgram(map)
+  using perf = PerfBuffer.open(map, { codec: u32, overwritable: true, pages: 1 })
+  program.testRun({ cpu: 1, flags: ON_CPU })
+  t.teardown(() => setOnline(1, true))
+  setOnline(1, false)
+  perf.refresh()
+  program.testRun({ cpu: 0, flags: ON_CPU })
+  perf.pause()
+  const cpus: number[] = []
+  perf.drain(({ value }) => cpus.push(value), { limit: 1 })
+  perf.refresh()
+  perf.drain(({ value }) => cpus.push(value))
+  t.deepEqual(cpus.sort(), [0, 1])
+  perf.resume()
+})

@@ -354,7 +354,7 @@ kernelTest('the sizes of a ring come from the kernel', [ringBuffers], t => {
 
 kernelTest('a map has one reader in a thread', [ringBuffers], t => {
   const { map, ring } = setUp(t)
-  const busy = { code: 'ERR_BUSY', message: /^Cannot open ring buffer \w+: this process reads it already/ }
+  const busy = { code: 'ERR_BUSY', message: /^Cannot open ring buffer \w+: this thread reads it already/ }
   t.throws(() => RingBuffer.open(map), busy)
   using other = createRing('other')
   t.throws(() => RingBuffer.open([other, other]), { code: 'ERR_BUSY' })

@@ -14,10 +14,11 @@ import type { Btf } from '../btf/btf.ts'
 import { similarName } from '../btf/similar.ts'
 import type { BtfKind } from '../btf/types.ts'
 import { kernelBtf } from '../kernel/btf.ts'
+import { kernelConfig } from '../kernel/kconfig.ts'
 import { features } from '../kernel/probes/features.ts'
 import type { TokenHandle } from '../kernel/tokens/handle.ts'
 import { BtfObject } from '../objects/btf-object.ts'
-import { explainFunction } from '../symbols/explain-function.ts'
+import { explainFunction, unreadableSymbols } from '../symbols/explain-function.ts'
 import { KernelSymbols, splitModule } from '../symbols/kallsyms.ts'
 import { describeProgram, type ProgramSpec } from './spec.ts'
 
@@ -264,17 +265,30 @@ function similarTarget(spec: ProgramSpec): string {
 /** Why BTF does not have a function, as the end of a message. */
 function explainMissing(spec: ProgramSpec, wanted: string, module: string | undefined): string {
   if (wanted.startsWith('bpf_lsm_')) {
-    return kernelBtf().find('bpf_lsm_file_open', 'func') === undefined
+    if (hasLsmHooks()) return `: the kernel has no such LSM hook${similarTarget(spec)}`
+    const option = unlessRefused(() => kernelConfig())
+    return option !== undefined && option.get('CONFIG_BPF_LSM') !== 'y'
       ? ', nor any other LSM hook: it was built without CONFIG_BPF_LSM'
-      : `: the kernel has no such LSM hook${similarTarget(spec)}`
+      : ', nor any other LSM hook, which CONFIG_BPF_LSM gives it'
   }
   const name = spec.attachTarget ?? wanted
   return `: ${
     missingModule(module) ??
     explainFunction(name, 'fentry') ??
     missingModule(moduleOf(name)) ??
+    unreadableSymbols() ??
     'the kernel has a symbol of that name, but no type of it, as of functions in assembly, of those whose arguments the compiler changed, and of names that several source files use'
   }`
+}
+
+/** Whether the kernel's BTF has the function of any LSM hook. */
+function hasLsmHooks(): boolean {
+  const btf = kernelBtf()
+  let found = false
+  btf.forEachId(id => {
+    found ||= btf.kind(id) === 'func' && btf.name(id).startsWith('bpf_lsm_')
+  })
+  return found
 }
 
 /** Why the types of a module's functions are not to be had; `undefined` when they are, or without a module. */

@@ -1,5 +1,5 @@
 /**
- * Why a probe cannot be put on a function, in words: the kernel has but an errno for it.
+ * Why a probe cannot be put on a function, in words: the kernel returns only an errno.
  *
  * @module
  */
@@ -19,10 +19,10 @@ const APART: Readonly<Record<ProbeKind, string>> = {
   fentry: 'give MODULE:NAME where that distinguishes them; types do not',
 }
 
-/** Facts about a function's name; what cannot be read is left empty. */
+/** Facts about a function's name. */
 export interface FunctionFacts {
-  /** Symbols of that name that are functions, with the module that has each. */
-  readonly modules: readonly (string | undefined)[]
+  /** Symbols of that name that are functions, with the module that has each; `undefined` when they cannot be read. */
+  readonly modules: readonly (string | undefined)[] | undefined
   /** Symbols that the compiler made of a function of that name: `name.isra.0`, `name.cold`. */
   readonly variants: readonly string[]
   /** The function whose name is most like it, where no symbol has the name. */
@@ -37,7 +37,10 @@ export function functionFacts(name: string): FunctionFacts {
   const [, plain] = splitModule(name)
   const symbols = unlessRefused(() => KernelSymbols.read())
   return {
-    modules: (symbols?.find(name) ?? []).filter(isFunction).map(({ module }) => module),
+    modules: symbols
+      ?.find(name)
+      .filter(isFunction)
+      .map(({ module }) => module),
     get variants() {
       return symbols?.variants(plain) ?? []
     },
@@ -72,7 +75,7 @@ export function explainFunction(name: string, kind: ProbeKind): string | undefin
 /** As `explainFunction`, from given facts. */
 export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFacts): string | undefined {
   const { modules } = facts
-  if (modules.length === 0) {
+  if (modules?.length === 0) {
     const { variants } = facts
     const similar = variants.length === 0 ? facts.similar : undefined
     const made =
@@ -82,7 +85,7 @@ export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFac
     const like = similar === undefined ? '' : `; did you mean ${similar}?`
     return `the kernel has no symbol ${name}: ${made}${like}`
   }
-  if (modules.length > 1) {
+  if (modules !== undefined && modules.length > 1) {
     const places = modules.map(module => module ?? 'the kernel itself').join(', ')
     return `${modules.length} functions are called ${name} (in ${places}): ${APART[kind]}`
   }
@@ -94,4 +97,11 @@ export function explainByFacts(name: string, kind: ProbeKind, facts: FunctionFac
     return `${name} cannot be traced: it is marked notrace, or in a section that ftrace leaves alone`
   }
   return undefined
+}
+
+/** Says that the kernel's symbols cannot be read, where nothing else explains a function; `undefined` when they can. */
+export function unreadableSymbols(): string | undefined {
+  return unlessRefused(() => KernelSymbols.read()) === undefined
+    ? 'the symbols of the kernel (/proc/kallsyms), which would say more, cannot be read'
+    : undefined
 }

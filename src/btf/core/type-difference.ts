@@ -13,12 +13,13 @@ import { typesAreCompatible } from './match.ts'
 const MAX_DEPTH = 32
 
 /**
- * Names the first part of two types that are not compatible in which they differ: `'argument 1 points to struct sock,
- * which is only declared, and in the kernel to a struct'`.
+ * Names the first part of two types that are not compatible in which they differ: `'what argument 1 points to is a
+ * declaration of struct sock without its members, and of kind struct sock in the kernel'`.
  */
 export function typeDifference(localBtf: Btf, localId: number, targetBtf: Btf, targetId: number): string {
   let [where, local, target] = ['it', localId, targetId]
-  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+  for (let depth = 0; ; depth++) {
+    if (depth === MAX_DEPTH) return 'they differ in a nested type'
     // Of the outermost types also the names must stand for the same.
     if (depth === 0 && localBtf.kind(local) !== targetBtf.kind(target)) break
     const own = localBtf.resolved(local)

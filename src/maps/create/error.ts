@@ -1,5 +1,5 @@
 /**
- * Why a map was not created: the kernel says but `EINVAL` of most mistakes in a spec.
+ * Why a map was not created: the kernel returns only `EINVAL` for most mistakes in a spec.
  *
  * @module
  */
@@ -72,11 +72,12 @@ function refusedField(spec: MapSpec, retry: RefusedMap['retry']): string {
   const { type, flags = 0, mapExtra = 0n, numaNode, ifindex } = spec
   const { requiredFlags = 0 } = mapKind(type)
   const has = (changes: AttrFields<'map_create'>): boolean => retry(changes) >= 0
+  // The node before the flags, which have BPF_F_NUMA_NODE of it: without the flags the kernel takes any node.
+  if (numaNode !== undefined && has({ numa_node: 0 })) return `NUMA node ${numaNode} does not exist`
   if (flags !== requiredFlags && has({ map_flags: requiredFlags, numa_node: 0 }))
     return `this kernel does not take the flags 0x${flags.toString(16)} for a map of type ${type}`
   if (mapExtra !== 0n && has({ map_extra: 0n }))
     return `mapExtra ${mapExtra} does not fit a map of type ${type}`
-  if (numaNode !== undefined && has({ numa_node: 0 })) return `numaNode ${numaNode} does not exist`
   if (ifindex !== undefined && has({ map_ifindex: 0 }))
     return `it cannot be bound to the device of index ${ifindex}`
   return `the kernel gives no reason: sizes and capacity are those of type ${type}, and without its flags and options it is refused too`

@@ -131,10 +131,13 @@ kernelTest('a directory that is no control group of version 2', [], t => {
 
 kernelTest('what stands in the way of XDP is looked up', [networkNamespaces], t => {
   const { twice, mode, update, typo } = inNetwork('xdp refusals')
-  t.regex(String(twice), /\(EBUSY\): link \d+ runs program \d+ \(on_xdp\) there$/)
+  t.regex(
+    String(twice),
+    /\(EBUSY\): on a device of that index, in this or another network namespace, (?:.*, )?link \d+ runs program \d+ \(on_xdp\)/,
+  )
   t.regex(
     String(mode),
-    /\(EEXIST\): link \d+ runs program \d+ \(on_xdp\) there; generic and driver mode exclude/,
+    /\(EEXIST\): on a device of that index, .*link \d+ runs program \d+ \(on_xdp\).*; generic and driver mode exclude/,
   )
   t.regex(String(update), /\(EINVAL\): the program is of type socket_filter, and xdp takes xdp$/)
   t.is(typo, 'ENODEV: No network device is called "l0"; did you mean lo?')

@@ -89,6 +89,10 @@ kernelTest('a NUMA node is a flag too', [], t => {
   using map = BpfMap.create({ ...spec, numaNode: 0 })
   t.is(map.info().flags, BPF_F_NUMA_NODE)
   t.is(map.flags, BPF_F_NUMA_NODE)
+  t.throws(() => BpfMap.create({ ...spec, numaNode: 1023 }), {
+    code: 'EINVAL',
+    message: /: NUMA node 1023 does not exist \(EINVAL\)$/,
+  })
 })
 
 kernelTest('the kernel keeps 15 bytes of a name, the map all', [], t => {

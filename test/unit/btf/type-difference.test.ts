@@ -66,3 +66,15 @@ for (const [own, kernel, difference] of cases) {
     t.is(typeDifference(ours, ourId, theirs, theirId), difference)
   })
 }
+
+/** `int` behind so many pointers. */
+function pointers(depth: number): [btf: Btf, id: number] {
+  const builder = new BtfBuilder()
+  let id = builder.add({ kind: 'int', name: 'int', size: 4, encoding: 'signed', bitOffset: 0, bits: 32 })
+  for (let at = 0; at < depth; at++) id = builder.add({ kind: 'ptr', name: '', type: id })
+  return [Btf.parse(builder.build()), id]
+}
+
+test('a difference that is nested too deep is said to be nested, not described as none', t => {
+  t.is(typeDifference(...pointers(40), ...pointers(41)), 'they differ in a nested type')
+})

@@ -22,6 +22,13 @@ test('a function that does not exist', t => {
   )
 })
 
+test('no function is called missing when symbols cannot be read', t => {
+  const unread = { ...ordinary, modules: undefined }
+  for (const kind of ['kprobe', 'kprobe_multi', 'fentry'] as const)
+    t.is(explainByFacts('vfs_read', kind, unread), undefined)
+  t.regex(explainByFacts('vfs_read', 'kprobe', { ...unread, blacklisted: true }) ?? '', /blacklist/)
+})
+
 test('a mistyped function names the one that is most like it', t => {
   t.is(
     explainByFacts('vfs_raed', 'kprobe', { ...ordinary, modules: [], similar: 'vfs_read' }),

@@ -12,7 +12,7 @@ import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
 import type { BpfErrorCode } from '../../../base/error-codes.ts'
 import { BpfError, unlessRefused, withReason } from '../../../base/errors.ts'
 import { features } from '../../../kernel/probes/features.ts'
-import { explainFunction } from '../../../symbols/explain-function.ts'
+import { explainFunction, unreadableSymbols } from '../../../symbols/explain-function.ts'
 import { functionAddress } from '../../../symbols/function-address.ts'
 import { KernelSymbols, splitModule } from '../../../symbols/kallsyms.ts'
 import { nativeString } from '../../../syscalls/memory.ts'
@@ -190,7 +190,9 @@ function explain(error: unknown, target: KprobeTarget, offset: number): unknown 
   }
   // x86 says EILSEQ where no instruction starts, others EINVAL, which has more reasons.
   const known = error.code === 'EILSEQ' ? undefined : explainFunction(target, 'kprobe')
-  const reason = known ?? (offset > 0 ? `no instruction of ${target} starts at offset ${offset}` : undefined)
+  const unread = known === undefined && error.code === 'ENOENT' ? unreadableSymbols() : undefined
+  const reason =
+    known ?? unread ?? (offset > 0 ? `no instruction of ${target} starts at offset ${offset}` : undefined)
   return reason === undefined ? error : withReason(error, reason)
 }
 

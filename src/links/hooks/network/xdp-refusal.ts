@@ -1,5 +1,5 @@
 /**
- * Why a program is not attached to XDP: the kernel keeps its words for netlink, and has but an errno for links.
+ * Why a program is not attached to XDP: the kernel keeps its words for netlink, and returns only an errno for links.
  *
  * Source: net/core/dev.c `dev_xdp_attach`; drivers such as drivers/net/veth.c `veth_xdp_set`.
  *
@@ -70,20 +70,23 @@ function takesFragments({ spec }: ProgramHandle): boolean | undefined {
   return spec === undefined ? undefined : ((spec.flags ?? 0) & BPF_F_XDP_HAS_FRAGS) !== 0
 }
 
-/** Which program a device has: that of a link can be found. */
+/** Which program a device has, as far as links show it: they have its index, but not its network namespace. */
 function attached(index: number): string {
+  const found: string[] = []
   try {
     for (const each of Link.list()) {
       using link = each
       const info = link.info()
       if (info.type !== 'xdp' || !('ifindex' in info) || info.ifindex !== index) continue
-      return `link ${info.id} runs program ${info.programId}${nameOf(info.programId)} there`
+      found.push(`link ${info.id} runs program ${info.programId}${nameOf(info.programId)}`)
     }
   } catch (error) {
     if (!(error instanceof BpfError)) throw error
     return `which program it has could not be found out (${error.code})`
   }
-  return 'no link of XDP is on the device, so its program was attached without one, as ip(8) does'
+  return found.length === 0
+    ? 'no link of XDP is on a device of that index; a program may be attached without one, as ip(8) does'
+    : `on a device of that index, in this or another network namespace, ${found.join(', ')}`
 }
 
 function nameOf(id: number): string {

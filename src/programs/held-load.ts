@@ -5,10 +5,15 @@
  * @module
  */
 
+import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../abi/constants.ts'
+import type { Instruction } from '../asm/instruction.ts'
+import { LDIMM64 } from '../asm/opcodes.ts'
 import { resolveToken } from '../kernel/tokens/automatic.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
 import type { LoadOptions } from './load-options.ts'
 import type { PreparedProgram } from './prepare.ts'
+
+const LOW_HALF = 0xffff_ffffn
 
 /** A program and the options of its load, with duplicates in place of all descriptors of the caller. */
 export class HeldLoad implements Disposable {
@@ -19,9 +24,11 @@ export class HeldLoad implements Disposable {
   /**
    * Takes the duplicates: of maps when each is first asked for, of the rest now.
    *
+   * @param awaited whether the caller's code runs before the call: descriptors that instructions have as numbers are
+   *   duplicated too
    * @throws BpfError `ERR_CLOSED` or `EBADF` when something is closed already, `EMFILE`
    */
-  constructor({ spec, poisons }: PreparedProgram, options: LoadOptions) {
+  constructor({ spec, poisons }: PreparedProgram, options: LoadOptions, awaited: boolean) {
     this.options = { ...options }
     try {
       const { maps, btf, structOps, fdArray } = options
@@ -36,7 +43,8 @@ export class HeldLoad implements Disposable {
       const token = resolveToken(options.token)
       this.options.token = token !== undefined && { fd: this.#hold(token.fd), path: token.path }
       const target = spec.attachProgram
-      const held = target === undefined ? spec : { ...spec, attachProgram: { fd: this.#hold(target.fd) } }
+      let held = target === undefined ? spec : { ...spec, attachProgram: { fd: this.#hold(target.fd) } }
+      if (awaited) held = { ...held, instructions: this.#heldInstructions(spec.instructions) }
       this.program = { spec: held, poisons }
     } catch (error) {
       this[Symbol.dispose]()
@@ -53,6 +61,34 @@ export class HeldLoad implements Disposable {
       known.set(name, held)
       return held
     }
+  }
+
+  /** Loads of maps, and of variables of modules, by number: the low half is the map, the high half the module's BTF. */
+  #heldInstructions(instructions: Instruction[]): Instruction[] {
+    let held: Instruction[] | undefined
+    const known = new Map<number, number>()
+    const hold = (number: bigint): bigint => {
+      const fd = Number(BigInt.asIntN(32, number))
+      let copy = known.get(fd)
+      if (copy === undefined) {
+        copy = this.#hold(fd)
+        known.set(fd, copy)
+      }
+      return BigInt(copy)
+    }
+    for (let i = 0; i < instructions.length; i++) {
+      const instruction = instructions[i]!
+      const { opcode, src, reference } = instruction
+      if (opcode !== LDIMM64 || src === 0 || reference !== undefined) continue
+      const isMap = src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_VALUE
+      const imm = BigInt.asUintN(64, BigInt(instruction.imm))
+      const [high, low] = [imm >> 32n, imm & LOW_HALF]
+      if (!isMap && (src !== BPF_PSEUDO_BTF_ID || high === 0n)) continue
+      held ??= [...instructions]
+      const numbers = isMap ? [high, hold(low)] : [hold(high), low]
+      held[i] = { ...instruction, imm: (numbers[0]! << 32n) | numbers[1]! }
+    }
+    return held ?? instructions
   }
 
   #hold(fd: number): number {

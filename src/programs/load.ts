@@ -59,24 +59,28 @@ type LoadSteps = Generator<AttrFields<'prog_load'>, LoadResult, Attempt>
 
 /** Loads a program on this thread, with options of the caller, whose code may run in between. */
 export function loadProgramHeld(program: PreparedProgram, options: LoadOptions): LoadResult {
-  using held = new HeldLoad(program, options)
+  using held = new HeldLoad(program, options, false)
   return loadProgram(held.program, held.options)
 }
 
 /** Loads a program on this thread. */
 export function loadProgram(program: PreparedProgram, options: LoadOptions): LoadResult {
   const steps = loadSteps(program, options)
-  let step = steps.next()
-  while (!step.done) {
-    const result = bpfUninterrupted('prog_load', step.value)
-    step = steps.next({ result, trueSize: attrResult32(attr.prog_load.log_true_size) })
+  try {
+    let step = steps.next()
+    while (!step.done) {
+      const result = bpfUninterrupted('prog_load', step.value)
+      step = steps.next({ result, trueSize: attrResult32(attr.prog_load.log_true_size) })
+    }
+    return step.value
+  } finally {
+    endSteps(steps)
   }
-  return step.value
 }
 
 /** Loads a program on a thread of libuv's pool: the verifier may take seconds. */
 export async function loadProgramAsync(program: PreparedProgram, options: LoadOptions): Promise<LoadResult> {
-  using held = new HeldLoad(program, options)
+  using held = new HeldLoad(program, options, true)
   const steps = loadSteps(held.program, held.options)
   try {
     let step = steps.next()
@@ -86,9 +90,13 @@ export async function loadProgramAsync(program: PreparedProgram, options: LoadOp
     }
     return step.value
   } finally {
-    // Disposes of the attach target when a step throws before its turn.
-    steps.return({ fd: -1, verifierLog: '' })
+    endSteps(steps)
   }
+}
+
+/** Closes the jump tables and the attach target also when the call itself throws, for a field that cannot be written. */
+function endSteps(steps: LoadSteps): void {
+  steps.return({ fd: -1, verifierLog: '' })
 }
 
 function* loadSteps(program: PreparedProgram, options: LoadOptions): LoadSteps {

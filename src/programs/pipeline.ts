@@ -15,7 +15,6 @@ import type { Instruction } from '../asm/instruction.ts'
 import { applyCore, type CoreContext } from './passes/core.ts'
 import { type ExternContext, resolveExterns } from './passes/externs.ts'
 import { type FunctionContext, linkFunctions } from './passes/functions.ts'
-import { type JumpTableContext, resolveJumpTables } from './passes/jump-tables.ts'
 import { type MapContext, resolveMaps } from './passes/maps.ts'
 import { type MissingMapContext, poisonMissingMaps } from './passes/missing-maps.ts'
 import { type OlderHelperContext, useOlderHelpers } from './passes/older-helpers.ts'
@@ -27,7 +26,6 @@ export interface PassContext
     ExternContext,
     MissingMapContext,
     OlderHelperContext,
-    JumpTableContext,
     MapContext {}
 
 /** One step: instructions in, instructions out. */
@@ -41,7 +39,6 @@ export type PassName =
   | 'missing maps'
   | 'older helpers'
   | 'labels'
-  | 'jump tables'
   | 'map descriptors'
 
 /** All passes, in order. */
@@ -61,9 +58,7 @@ const passes: readonly (readonly [name: PassName, pass: Pass])[] = [
 
   // Makes jumps and calls relative.
   ['labels', resolveLabels],
-  // Puts in the descriptors of the maps that stand for jump tables.
-  ['jump tables', resolveJumpTables],
-  // Puts in the descriptors of maps. Nothing refers to anything by name any more.
+  // Puts in the descriptors of maps, also of those that stand for jump tables. Nothing refers to anything by name any more.
   ['map descriptors', resolveMaps],
 
   // What is left is encoded, with function and line information: `load-fields.ts`.

@@ -23,8 +23,8 @@ const NAME = '.jumptables'
 /** Makes jump tables, until it is disposed of. Each load needs its own: the kernel takes them for one program. */
 export class LoadedJumpTables implements Disposable {
   readonly #token: TokenHandle | undefined
-  /** By what is in them. */
-  readonly #tables = new Map<string, MapHandle>()
+  /** By their content; `undefined` as long as the program has none, as most. */
+  #tables: Map<string, MapHandle> | undefined
 
   constructor(token: TokenHandle | undefined) {
     this.#token = token
@@ -38,6 +38,7 @@ export class LoadedJumpTables implements Disposable {
    */
   create(slots: readonly number[]): { readonly fd: number } {
     const key = slots.join()
+    this.#tables ??= new Map()
     let table = this.#tables.get(key)
     if (table === undefined) {
       table = createTable(slots, this.#token)
@@ -47,8 +48,9 @@ export class LoadedJumpTables implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#tables === undefined) return
     for (const table of this.#tables.values()) table.close()
-    this.#tables.clear()
+    this.#tables = undefined
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The pass that puts the descriptors of maps where instructions name maps.
+ * The pass that puts the descriptors of maps where instructions name maps, those of jump tables among them.
  *
  * Source: libbpf `bpf_object__relocate_data`, include/uapi/linux/bpf.h (`BPF_PSEUDO_*`).
  *
@@ -7,9 +7,11 @@
  */
 
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../../abi/constants.ts'
+import { symbolSlots } from '../../asm/assemble.ts'
 import type { Instruction, Reference } from '../../asm/instruction.ts'
 import { LDIMM64 } from '../../asm/opcodes.ts'
 import { BpfError } from '../../base/errors.ts'
+import { type JumpTableMaker, resolveJumpTable } from './jump-tables.ts'
 
 /** Finds the map that an instruction names; `undefined` when it does not exist. */
 export type MapResolver = (name: string) => { readonly fd: number } | undefined
@@ -18,24 +20,31 @@ export type MapResolver = (name: string) => { readonly fd: number } | undefined
 export interface MapContext {
   /** Default: no map exists. */
   readonly maps?: MapResolver | undefined
+  /** Makes a jump table. Default: jump tables are not resolved. */
+  readonly jumpTables?: JumpTableMaker | undefined
 }
 
 /**
- * Replaces the names of maps by their descriptors. It is the last pass that resolves references.
+ * Replaces the names of maps and the labels of jump tables by descriptors. It is the last pass that resolves references.
  *
+ * @throws BpfError `ERR_LABEL` when a label of a jump table is missing or ambiguous
  * @throws BpfError `ERR_UNRESOLVED` when a map does not exist, or another reference is left
  */
 export function resolveMaps(
   instructions: readonly Instruction[],
-  { maps }: MapContext,
+  { maps, jumpTables }: MapContext,
 ): readonly Instruction[] {
   let resolved: Instruction[] | undefined
+  let symbols: ReturnType<typeof symbolSlots> | undefined
   for (let i = 0; i < instructions.length; i++) {
     const instruction = instructions[i]!
     const { reference } = instruction
     if (reference === undefined) continue
     resolved ??= [...instructions]
-    resolved[i] = resolveMap(instruction, reference, maps)
+    if (reference.kind === 'jump_table' && jumpTables !== undefined) {
+      symbols ??= symbolSlots(instructions)
+      resolved[i] = resolveJumpTable(instruction, reference, symbols, jumpTables)
+    } else resolved[i] = resolveMap(instruction, reference, maps)
   }
   return resolved ?? instructions
 }

@@ -1,7 +1,7 @@
 /** What a load refers to is what it was given, whatever has the descriptor's number when the kernel gets to it. */
 
 import { mov } from '../../../src/asm/alu.ts'
-import { loadMap } from '../../../src/asm/calls.ts'
+import { loadMap, loadMapFd, loadMapValue } from '../../../src/asm/calls.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0, r1 } from '../../../src/asm/registers.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
@@ -59,6 +59,25 @@ kernelTest('a map that is closed while a program is loaded is the one that the p
   const wanted = BpfMap.create(map('wanted'))
   const { id } = wanted
   const loading = Program.loadAsync(using('wanted'), { maps: () => wanted })
+  const others = replace(wanted)
+  using program = await loading
+  for (const each of others) each.close()
+  t.deepEqual(program.info().mapIds, [id])
+  await busy
+})
+
+kernelTest('so it is with a map whose descriptor the instructions have as a number', [], async t => {
+  const busy = occupyPool()
+  const wanted = BpfMap.create(map('wanted'))
+  const { id } = wanted
+  const instructions = [
+    loadMapFd(r1, wanted),
+    loadMapFd(r1, wanted),
+    loadMapValue(r1, wanted, 4),
+    mov(r0, 0),
+    exit(),
+  ]
+  const loading = Program.loadAsync({ ...using(), instructions })
   const others = replace(wanted)
   using program = await loading
   for (const each of others) each.close()

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { mapTypeSince } from '../../../src/abi/since.ts'
 import { add, mov } from '../../../src/asm/alu.ts'
 import { callFunction } from '../../../src/asm/calls.ts'
@@ -57,6 +58,21 @@ kernelTest('a refused program with a table is loaded again for its log', [insnAr
   t.throws(() => Program.load({ name: 'jumps', type: 'socket_filter', instructions, license: 'GPL' }), {
     name: 'VerifierError',
   })
+})
+
+kernelTest('a table is closed when a field of the load cannot be written', [insnArrays], async t => {
+  const spec = {
+    name: 'jumps',
+    type: 'socket_filter',
+    instructions: switchOnLength(),
+    flags: 2 ** 33,
+  } as const
+  const open = (): number => readdirSync('/proc/self/fd').length
+  const before = open()
+  t.throws(() => Program.load(spec), { instanceOf: RangeError })
+  t.is(open(), before)
+  await t.throwsAsync(Program.loadAsync(spec), { instanceOf: RangeError })
+  t.is(open(), before)
 })
 
 kernelTest('jump tables of LLVM 22 are loaded', [insnArrays], t => {

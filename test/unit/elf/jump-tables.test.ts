@@ -6,7 +6,7 @@ import { r1 } from '../../../src/asm/registers.ts'
 import { ObjectFileError } from '../../../src/base/errors.ts'
 import { parseObject } from '../../../src/elf/object/object.ts'
 import { linkFunctions } from '../../../src/programs/passes/functions.ts'
-import { resolveJumpTables } from '../../../src/programs/passes/jump-tables.ts'
+import { resolveMaps } from '../../../src/programs/passes/maps.ts'
 import { compiledSwitch, entries, LOAD, START } from '../../support/elf/jump-table.ts'
 
 /** Slots of the program that its table leads to. */
@@ -28,7 +28,7 @@ test('a table leads to the same instructions when others come before them', t =>
   const made: (readonly number[])[] = []
   const jumpTables = (table: readonly number[]): { fd: number } => ({ fd: made.push(table) + 6 })
   const resolve = (list: typeof instructions): readonly (typeof instructions)[number][] =>
-    resolveJumpTables(resolveLabels(linkFunctions(list, object)), { jumpTables })
+    resolveMaps(resolveLabels(linkFunctions(list, object)), { jumpTables })
   const resolved = resolve(instructions)
   t.deepEqual([resolved[3]!.src, resolved[3]!.imm, resolved[3]!.reference], [2, 7n, undefined])
   resolve([mov(r1, 1), ...instructions])
@@ -38,7 +38,7 @@ test('a table leads to the same instructions when others come before them', t =>
 test('a label that is missing is named', t => {
   const { instructions } = parseObject(compiledSwitch()).programs.get('main')!
   const jumpTables = (): { fd: number } => ({ fd: 3 })
-  t.throws(() => resolveJumpTables(instructions.slice(0, 5), { jumpTables }), {
+  t.throws(() => resolveMaps(instructions.slice(0, 5), { jumpTables }), {
     code: 'ERR_LABEL',
     message: `Cannot make jump table BPF.JT.0.0: label "main@${slots[0]}": it is not defined`,
   })

@@ -20,6 +20,8 @@ export const featureSince = {
   link: '5.7',
   /** BPF tokens. */
   token: '6.9',
+  /** Maps that a program is bound to without using them (`BPF_PROG_BIND_MAP`). */
+  boundMaps: '5.10',
   /** `kernel.unprivileged_bpf_disabled` no longer concerns commands besides loading, and creating maps. */
   unprivilegedCommands: '5.19',
   /** Memory of maps and programs counts for the control group instead of `RLIMIT_MEMLOCK`. */

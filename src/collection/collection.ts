@@ -129,7 +129,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     cleanup: Cleanup,
   ): Collection<S> {
     fillPrograms(spec, prepared.maps, programs)
-    bindConstants(prepared.maps, programs)
+    bindConstants(prepared.maps, programs, prepared.unusedConstants)
     const collection = new Collection(spec, prepared, programs)
     cleanup.release()
     // The kernel keeps the BTF for as long as maps and programs use it.

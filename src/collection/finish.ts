@@ -5,11 +5,12 @@
  * @module
  */
 
+import { NotSupportedError } from '../base/errors.ts'
 import { CONSTANTS } from '../elf/object/data.ts'
 import type { BpfMap } from '../maps/map.ts'
 import type { MapContent } from '../maps/spec.ts'
+import type { MapResolver } from '../programs/passes/maps.ts'
 import type { Program } from '../programs/program.ts'
-import { bpf } from '../syscalls/bpf.ts'
 import type { CollectionSpec } from './spec.ts'
 
 type ProgramContent = MapContent & { value: { program: string } }
@@ -35,16 +36,46 @@ export function fillPrograms(
 }
 
 /**
- * Binds the sections of constants to every program, also to those that do not use them: `bpftool prog show` finds the
- * metadata of a program (`bpf_metadata_*`) in them, and they live as long as it does. Older kernels do without. Since Linux
- * 5.10. Source: libbpf `bpf_object_load_prog`.
+ * The resolver of maps of one program, which takes the sections of constants that it asks for from `unused`: the program
+ * holds these itself.
+ */
+export function resolverOf(
+  maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
+  unused: Set<string>,
+): MapResolver {
+  if (unused.size === 0) return name => maps.get(name)
+  return name => {
+    unused.delete(name)
+    return maps.get(name)
+  }
+}
+
+/** Names of the maps that are sections of constants. */
+export function constantSections(maps: ReadonlyMap<string, unknown>): string[] {
+  return [...maps.keys()].filter(name => name.startsWith(CONSTANTS))
+}
+
+/**
+ * Binds the sections of constants to the programs that do not use them: `bpftool prog show` finds the metadata of a
+ * program (`bpf_metadata_*`) in them, and they live as long as it does. Kernels before 5.10 do without. Source: libbpf
+ * `bpf_object_load_prog`.
+ *
+ * @param unused the sections that each program does not use, by its name
+ * @throws BpfError when the kernel refuses
  */
 export function bindConstants(
   maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
   programs: ReadonlyMap<string, Program>,
+  unused: ReadonlyMap<string, ReadonlySet<string>>,
 ): void {
-  for (const [name, map] of maps) {
-    if (!name.startsWith(CONSTANTS)) continue
-    for (const program of programs.values()) bpf('prog_bind_map', { prog_fd: program.fd, map_fd: map.fd })
+  for (const [name, sections] of unused) {
+    for (const section of sections) {
+      try {
+        programs.get(name)!.bindMap(maps.get(section)!)
+      } catch (error) {
+        if (error instanceof NotSupportedError) return
+        throw error
+      }
+    }
   }
 }

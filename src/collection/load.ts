@@ -30,7 +30,7 @@ import { KernelExterns } from '../programs/passes/kernel-externs.ts'
 import { type PreparedProgram, prepareProgram } from '../programs/prepare.ts'
 import type { Cleanup } from './cleanup.ts'
 import { enlargedMap, enlargedTypes } from './enlarged.ts'
-import { isProgram } from './finish.ts'
+import { constantSections, isProgram, resolverOf } from './finish.ts'
 import { type Kconfig, kconfigValues } from './kconfig.ts'
 import { type LoadedTypes, loadTypes } from './kernel-types.ts'
 import type { CollectionShape, ShapeNames } from './shape.ts'
@@ -81,6 +81,8 @@ export interface Prepared {
   readonly maps: Map<string, BpfMap<unknown, unknown>>
   /** Programs to load, in order. */
   readonly programs: [name: string, program: PreparedProgram, options: LoadOptions][]
+  /** By name of a program, the sections of constants that it does not use: known once it is loaded. */
+  readonly unusedConstants: ReadonlyMap<string, ReadonlySet<string>>
   /** The object's types in the kernel; maps and programs hold them once they are loaded. */
   readonly types: LoadedTypes | undefined
   /** Modules whose symbols the programs refer to; programs hold them once they are loaded. */
@@ -131,8 +133,12 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
   if (types !== undefined) cleanup.add(types)
   const maps = createMaps(spec, options, { btf, types, refusal, structOps: structOps.images }, cleanup)
   const { fdArray } = externs
+  const constants = constantSections(maps)
+  const unusedConstants = new Map<string, Set<string>>()
   const programs = prepared.map(([name, program]): Prepared['programs'][number] => {
-    const loadOptions: LoadOptions = { maps: map => maps.get(map), token }
+    const unused = new Set(constants)
+    unusedConstants.set(name, unused)
+    const loadOptions: LoadOptions = { maps: resolverOf(maps, unused), token }
     const member = structOps.members.get(name)
     if (member !== undefined) loadOptions.structOps = member
     if (fdArray !== undefined) loadOptions.fdArray = fdArray
@@ -142,7 +148,7 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
     if (options.logSize !== undefined) loadOptions.logSize = options.logSize
     return [name, program, loadOptions]
   })
-  return { maps, programs, types, externs, structOps }
+  return { maps, programs, unusedConstants, types, externs, structOps }
 }
 
 /** The addresses that the caller gives symbols of the object. */

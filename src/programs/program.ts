@@ -173,12 +173,18 @@ export class Program implements Disposable {
   /**
    * Declares that it needs a map, so that the map lives as long as it does. Since Linux 5.10.
    *
+   * @throws NotSupportedError on older kernels
    * @throws BpfError when the kernel refuses
    */
   bindMap(map: { readonly fd: number }): void {
     const result = bpf('prog_bind_map', { prog_fd: this.fd, map_fd: map.fd })
-    if (result < 0)
-      throw failure(`Cannot bind a map to program ${this.name}`, result, 'bpf(BPF_PROG_BIND_MAP)')
+    if (result >= 0) return
+    const action = `Cannot bind a map to program ${this.name}`
+    const cause = failure(action, result, 'bpf(BPF_PROG_BIND_MAP)')
+    if (result !== -EINVAL || isAtLeast(featureSince.boundMaps)) throw cause
+    const { code, errno, syscall } = cause
+    const options = { code, errno, syscall, cause, action }
+    throw lacking('Binding maps to programs', featureSince.boundMaps, options)
   }
 
   /**

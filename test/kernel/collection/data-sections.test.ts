@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { BPF_F_MMAPABLE } from '../../../src/abi/generated/flags.ts'
+import { mov } from '../../../src/asm/alu.ts'
+import { loadMapValue } from '../../../src/asm/calls.ts'
+import { exit } from '../../../src/asm/jumps.ts'
+import { r0, r1 } from '../../../src/asm/registers.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
+import type { MapSpec } from '../../../src/maps/spec.ts'
+import type { ProgramSpec } from '../../../src/programs/spec.ts'
 import { bpftool } from '../../support/bpftool.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { objectPath, objectSpec, objectWith, PACKET } from '../../support/objects.ts'
@@ -154,3 +160,34 @@ kernelTest('constants are bound to programs, and bpftool shows their metadata', 
   t.true(map_ids.includes(collection.maps.get('.rodata').id))
   t.deepEqual(metadata, { owner: 'ebpf-ts' })
 })
+
+for (const how of ['load', 'loadAsync'] as const) {
+  kernelTest(
+    `${how}: a program has the constants that it uses and those that it does not, once`,
+    [],
+    async t => {
+      const constants = (name: string): [string, MapSpec] => [
+        name,
+        { name, type: 'array', keySize: 4, valueSize: 8, maxEntries: 1 },
+      ]
+      const program = (name: string, ...used: string[]): [string, ProgramSpec] => {
+        const loads = used.map(each => loadMapValue(r1, each))
+        return [name, { name, type: 'socket_filter', instructions: [...loads, mov(r0, 0), exit()] }]
+      }
+      using collection = await Collection[how](
+        new CollectionSpec({
+          maps: [constants('.rodata'), constants('.rodata.other'), constants('.data')],
+          programs: [program('none'), program('one', '.rodata'), program('both', '.rodata.other', '.rodata')],
+        }),
+      )
+      const { maps, programs } = collection
+      const expected = [maps.get('.rodata').id, maps.get('.rodata.other').id].sort((a, b) => a - b)
+      for (const each of programs.values())
+        t.deepEqual(
+          each.info().mapIds.sort((a, b) => a - b),
+          expected,
+          each.name,
+        )
+    },
+  )
+}

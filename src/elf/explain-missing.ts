@@ -43,17 +43,22 @@ export function explainMissing(elf: ElfFile, name: string, found: ElfSymbol | un
 /** A function whose name is like one that is not there, as the end of a message. */
 function similarFunction(elf: ElfFile, name: string): string {
   const [plain] = splitVersion(name)
-  const others = Array.from(functionSymbols(elf), each => each.name).filter(each => each !== plain)
-  return suggestion(plain, others)
+  return suggestion(plain, otherNames(elf, plain))
+}
+
+/** Names of functions one by one: there may be millions. */
+function* otherNames(elf: ElfFile, than: string): Generator<string> {
+  for (const { name } of functionSymbols(elf)) if (name !== than) yield name
 }
 
 /** Says that functions of a file have no names; `undefined` when the file has its symbol table. */
 export function missingSymbols(elf: ElfFile): string | undefined {
   if (elf.sections.length === 0) return 'the file has no section headers, so that its symbols cannot be found'
-  if (elf.symbolTable('symtab') !== undefined) return undefined
-  return elf.symbolTable('dynsym') === undefined
-    ? 'the file is stripped, it has no symbols'
-    : 'the file is stripped, it has only the symbols that it shares with others'
+  const has = (type: number): boolean => elf.sections.some(each => each.type === type)
+  if (has(sectionTypes.symtab)) return undefined
+  return has(sectionTypes.dynsym)
+    ? 'the file is stripped, it has only the symbols that it shares with others'
+    : 'the file is stripped, it has no symbols'
 }
 
 /** A symbol of any kind with a name, rather one that is defined here. */
@@ -61,7 +66,9 @@ function anySymbol(elf: ElfFile, name: string): ElfSymbol | undefined {
   if (name === '') return undefined
   let imported: ElfSymbol | undefined
   for (const type of ['dynsym', 'symtab'] as const) {
-    for (const symbol of elf.symbolTable(type)?.all() ?? []) {
+    const table = elf.symbolTable(type)
+    for (let index = 0; table !== undefined && index < table.length; index++) {
+      const symbol = table.at(index)
       if (splitVersion(symbol.name)[0] !== name) continue
       if (symbol.section !== 0) return symbol
       imported ??= symbol

@@ -49,6 +49,7 @@ export class ElfFile {
   readonly #source: ByteSource
   readonly #header: ElfHeader
   readonly #where: ObjectFileLocation
+  readonly #symbolTables = new Map<'symtab' | 'dynsym', SymbolTable>()
   #symbols: readonly ElfSymbol[] | undefined
   #segments: readonly ElfSegment[] | undefined
   // Indexes, made when they are needed: files may have as many sections as bytes allow.
@@ -229,17 +230,21 @@ export class ElfFile {
   }
 
   /**
-   * A table whose symbols are decoded one by one; `undefined` when the file does not have it. Throws as `symbols` does.
+   * A table whose symbols are decoded one by one; it is read once. `undefined` when the file does not have it. Throws as `symbols` does.
    *
    * @internal
    */
   symbolTable(type: 'symtab' | 'dynsym'): SymbolTable | undefined {
+    const known = this.#symbolTables.get(type)
+    if (known !== undefined) return known
     const table = this.sections.find(each => each.type === sectionTypes[type])
     if (table === undefined) return undefined
     const names = this.sections[table.link]
     if (names?.type !== sectionTypes.strtab) throw this.error('Symbol table without a string table', table)
     const strings = new StringTable(this.reader(names), this.limits)
-    return new SymbolTable(this.reader(table), strings, this.#header.layout, this.sections.length)
+    const made = new SymbolTable(this.reader(table), strings, this.#header.layout, this.sections.length)
+    this.#symbolTables.set(type, made)
+    return made
   }
 }
 

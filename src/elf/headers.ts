@@ -23,6 +23,9 @@ import { describeFormat } from './other-formats.ts'
 import { type ByteSource, SourceReader } from './source.ts'
 import { StringTable } from './strings.ts'
 
+/** Sections, and segments, of a file: a sparse file has room for any number that its header claims. */
+const MAX_HEADERS = 1 << 20
+
 /** A section. */
 export interface ElfSection {
   readonly index: number
@@ -137,7 +140,7 @@ export function readSections(
   const first = file.part(tableAt, entrySize, 'section table')
   if (count === 0) count = readWord(first, layout, layout.section.bytes)
   if (namesIndex === SHN_XINDEX) namesIndex = first.u32(layout.section.link)
-  const table = file.part(tableAt, count * entrySize, 'section table')
+  const table = headers(file, { at: tableAt, size: entrySize, count }, 'section')
 
   let used = 0
   const fields = layout.section
@@ -182,7 +185,7 @@ export function readSections(
  * Reads the headers of segments.
  *
  * @param first section 0, which counts them when they are too many for the file's header
- * @throws ObjectFileError when they are truncated
+ * @throws ObjectFileError when they are truncated, or more than a million
  */
 export function readSegments(
   source: ByteSource,
@@ -197,7 +200,8 @@ export function readSegments(
   if (entrySize !== layout.segment.size) {
     throw reader.error(`Segment headers of ${entrySize} bytes`, layout.header.counts + 2)
   }
-  const table = new SourceReader(source, byteOrder, where).part(tableAt, count * entrySize, 'segment table')
+  const file = new SourceReader(source, byteOrder, where)
+  const table = headers(file, { at: tableAt, size: entrySize, count }, 'segment')
   return Array.from({ length: count }, (_, index) => {
     const at = index * entrySize
     const fields = layout.segment
@@ -210,4 +214,16 @@ export function readSegments(
       memorySize: readAddress(table, layout, at + fields.memorySize),
     }
   })
+}
+
+/** The bytes of all headers of a kind. */
+function headers(
+  file: SourceReader,
+  { at, size, count }: ElfHeader['segments'],
+  what: 'section' | 'segment',
+): ByteReader {
+  file.need(at, count * size, `${what} table`)
+  const table = file.part(at, count > MAX_HEADERS ? 0 : count * size, `${what} table`)
+  if (count > MAX_HEADERS) throw table.error(`${count} ${what}s are more than the limit of ${MAX_HEADERS}`)
+  return table
 }

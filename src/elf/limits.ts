@@ -30,7 +30,7 @@ export const MAX_NAME_LENGTH = 1024
 /**
  * The limits that were given, and those of an `ElfFile` for the others.
  *
- * @throws RangeError when one is not a number from 0 on
+ * @throws RangeError when one is negative or not a number
  */
 export function completeLimits(given: ObjectLimits = {}): Required<ObjectLimits> {
   const { maxOverlap = 8, maxNameLength = Number.POSITIVE_INFINITY } = given
@@ -38,7 +38,7 @@ export function completeLimits(given: ObjectLimits = {}): Required<ObjectLimits>
   const limits = { maxOverlap, maxNameLength, maxZeroBytes, maxKconfigBytes, maxInnerMaps }
   for (const [name, limit] of Object.entries(limits)) {
     if (!(limit >= 0))
-      throw new RangeError(`Cannot read an object: ${name} ${limit} is not a number from 0 on`)
+      throw new RangeError(`Cannot read an object: ${name} ${limit} is negative or not a number`)
   }
   return limits
 }

@@ -10,6 +10,7 @@ import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from '../../abi/constants.ts'
 import { decodeInstructions } from '../../asm/decode.ts'
 import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '../../asm/instruction.ts'
 import { CALL, LDIMM64 } from '../../asm/opcodes.ts'
+import { countUpTo } from '../../base/sorted.ts'
 import type { CoreRecord, ExtInfo, FunctionRecord, LineRecord } from '../../btf/ext.ts'
 import type { ElfFile, ElfRelocation } from '../file.ts'
 import { R_BPF_64_ABS32, SHN_COMMON } from '../format.ts'
@@ -211,13 +212,7 @@ function isJumpTable(elf: ElfFile, { symbol }: ElfRelocation, { opcode }: Instru
 
 /** The function that an offset lies in: of those that overlap the last. The list is in order, and not empty. */
 function lastFrom(functions: readonly ObjectFunction[], offset: number): ObjectFunction {
-  let [low, high] = [0, functions.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (functions[middle]!.offset <= offset) low = middle + 1
-    else high = middle
-  }
-  return functions[low - 1]!
+  return functions[countUpTo(functions, offset, each => each.offset) - 1]!
 }
 
 /**

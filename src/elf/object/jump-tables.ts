@@ -8,6 +8,7 @@
  */
 
 import { INSTRUCTION_SIZE, type Instruction, type Reference, slotCount } from '../../asm/instruction.ts'
+import { countUpTo } from '../../base/sorted.ts'
 import type { ElfFile } from '../file.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
@@ -23,10 +24,41 @@ interface TableUser {
   readonly instructions: readonly Instruction[]
 }
 
+/** The tables of a section. */
+interface Tables {
+  /** Their symbols in the order of their starts. */
+  readonly sorted: readonly ElfSymbol[]
+  /** Of the tables up to each of these, the one that ends last: if another covers what is behind its start, this does too. */
+  readonly longest: readonly ElfSymbol[]
+}
+
+function tablesOf(symbols: readonly ElfSymbol[]): Tables {
+  const sorted = symbols.filter(isTable).sort((a, b) => a.value - b.value)
+  const longest: ElfSymbol[] = []
+  for (const symbol of sorted) {
+    const last = longest.at(-1)
+    longest.push(last !== undefined && endOf(last) >= endOf(symbol) ? last : symbol)
+  }
+  return { sorted, longest }
+}
+
+function isTable({ type }: ElfSymbol): boolean {
+  return type === 'object'
+}
+
+function covers(symbol: ElfSymbol, at: number): boolean {
+  return symbol.value <= at && at < endOf(symbol)
+}
+
+function endOf({ value, size }: ElfSymbol): number {
+  return value + size
+}
+
 /** The jump tables of an object. */
 export class JumpTables {
   readonly #elf: ElfFile
   readonly #labels = new Map<string, readonly string[]>()
+  readonly #tables = new Map<ElfSection, Tables>()
   readonly #functions = new Map<TableUser, Map<number, Instruction>>()
   /** Entries that may still be read: tables can be shared, and read for each function that uses them. */
   #left: number
@@ -59,9 +91,7 @@ export class JumpTables {
 
   /** The table that an offset lies in: that of the symbol, or of the one that covers it. */
   #tableAt(section: ElfSection, symbol: ElfSymbol, at: number): { name: string; start: number; end: number } {
-    const covers = ({ type, value, size }: ElfSymbol): boolean =>
-      type === 'object' && value <= at && at < value + size
-    const table = covers(symbol) ? symbol : this.#elf.symbolsIn(section).find(covers)
+    const table = isTable(symbol) && covers(symbol, at) ? symbol : this.#covering(section, at)
     const { name, value: start, size } = table ?? { name: section.name, value: 0, size: section.size }
     const end = start + size
     if (start % ENTRY_SIZE !== 0 || size % ENTRY_SIZE !== 0 || size === 0 || end > section.size)
@@ -71,6 +101,17 @@ export class JumpTables {
         start,
       )
     return { name, start, end }
+  }
+
+  /** The symbol of the table that an offset lies in. */
+  #covering(section: ElfSection, at: number): ElfSymbol | undefined {
+    let tables = this.#tables.get(section)
+    if (tables === undefined) {
+      tables = tablesOf(this.#elf.symbolsIn(section))
+      this.#tables.set(section, tables)
+    }
+    const longest = tables.longest[countUpTo(tables.sorted, at, each => each.value) - 1]
+    return longest !== undefined && covers(longest, at) ? longest : undefined
   }
 
   #read(section: ElfSection, user: TableUser, start: number, end: number): readonly string[] {

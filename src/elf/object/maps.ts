@@ -13,6 +13,7 @@ import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName } from '../../abi/names.ts'
 import { ObjectFileError } from '../../base/errors.ts'
+import { countUpTo } from '../../base/sorted.ts'
 import type { Btf } from '../../btf/btf.ts'
 import type { BtfMember, BtfStruct } from '../../btf/types.ts'
 import { mapKind } from '../../maps/kinds.ts'
@@ -100,13 +101,7 @@ function definitionAt(
   definitions: readonly PlacedDefinition[],
   offset: number,
 ): PlacedDefinition | undefined {
-  let [low, high] = [0, definitions.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (definitions[middle]!.start <= offset) low = middle + 1
-    else high = middle
-  }
-  const found = definitions[low - 1]
+  const found = definitions[countUpTo(definitions, offset, each => each.start) - 1]
   return found !== undefined && offset < found.end ? found : undefined
 }
 

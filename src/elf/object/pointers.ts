@@ -7,6 +7,7 @@
  * @module
  */
 
+import { countUpTo } from '../../base/sorted.ts'
 import type { UndefinedExtern } from '../../programs/extern-spec.ts'
 import type { ElfFile, ElfRelocation } from '../file.ts'
 import type { ElfSection } from '../headers.ts'
@@ -84,15 +85,4 @@ function whyUnusable(
   const { symbol } = pointer
   const target = symbol.name === '' ? (elf.sectionOf(symbol)?.name ?? 'nothing') : symbol.name
   return `variable ${owner?.name ?? `at ${offset}`} of section ${section.name} holds a pointer to ${target}, which has no address in the kernel; let the program choose, with an array of values or a switch`
-}
-
-/** How many elements, in the order of their offsets, begin at an offset or before it. */
-function countUpTo<T>(sorted: readonly T[], offset: number, offsetOf: (each: T) => number): number {
-  let [low, high] = [0, sorted.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (offsetOf(sorted[middle]!) <= offset) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { countUpTo } from '../../base/sorted.ts'
 import type { Btf } from '../../btf/btf.ts'
 import type { BtfSectionVariable } from '../../btf/types.ts'
 import type { ElfFile } from '../file.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
 
-/** gcc makes the names of variables in functions unique by a number that BTF has not. */
+/** gcc makes the names of variables in functions unique by a number that BTF lacks. */
 const SUFFIX = /\.\d+$/
 
 /**
@@ -94,18 +95,7 @@ function withoutOverlaps(
   if (unsure.length === 0) return []
   const ordered = [...known].sort((a, b) => a.offset - b.offset)
   return unsure.filter(each => {
-    const before = lastFrom(ordered, each.offset)
+    const before = ordered[countUpTo(ordered, each.offset, known => known.offset) - 1]
     return before === undefined || before.offset + before.size <= each.offset
   })
-}
-
-/** The last that begins at an offset or before it. */
-function lastFrom(ordered: readonly BtfSectionVariable[], offset: number): BtfSectionVariable | undefined {
-  let [low, high] = [0, ordered.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (ordered[middle]!.offset <= offset) low = middle + 1
-    else high = middle
-  }
-  return ordered[low - 1]
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countUpTo } from '../../base/sorted.ts'
 import type { ElfFile } from '../file.ts'
 import { SHF_EXECINSTR, sectionTypes } from '../format.ts'
 import type { ElfSection } from '../headers.ts'
@@ -49,13 +50,8 @@ function coverage(symbols: readonly ElfSymbol[]): (offset: number) => boolean {
   const ends: number[] = []
   for (const { value, size } of sorted) ends.push(Math.max(ends.at(-1) ?? 0, value + Math.max(size, 1)))
   return offset => {
-    let [low, high] = [0, sorted.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (sorted[middle]!.value <= offset) low = middle + 1
-      else high = middle
-    }
-    return low > 0 && offset < ends[low - 1]!
+    const before = countUpTo(sorted, offset, each => each.value)
+    return before > 0 && offset < ends[before - 1]!
   }
 }
 

@@ -288,6 +288,27 @@ test('a file larger than memory is read where it is needed', t => {
   t.true(read < bytes.length)
 })
 
+test('the tables of symbols are read once, also to explain what is missing', t => {
+  const bytes = writeElf({
+    sections: sectionsOf({ symbols: [at('f', 0)], dynamic: [at('g', 4)] }),
+    segments: [CODE],
+    type: ET_EXEC,
+    machine: EM_X86_64,
+  })
+  const reads: string[] = []
+  const read = (offset: number, length: number): Uint8Array => {
+    reads.push(`${offset} ${length}`)
+    return bytes.subarray(offset, offset + length)
+  }
+  const elf = ElfFile.from({ size: bytes.length, read }, 'lib.so')
+  const tables = ['.symtab', '.strtab', '.dynsym', '.dynstr'].map(name => {
+    const { offset, size } = elf.section(name)!
+    return `${offset} ${size}`
+  })
+  t.throws(() => functionOffset(elf, 'missing'), none('missing'))
+  for (const table of tables) t.is(reads.filter(each => each === table).length, 1)
+})
+
 test('segment headers that are not in the file are refused', t => {
   const bytes = writeElf({ sections: sectionsOf({ symbols: [at('f', 0)] }), segments: [CODE] })
   const cases: readonly (readonly [(view: DataView) => void, RegExp])[] = [

@@ -10,6 +10,7 @@ import { structOps } from '../links/hooks/struct-ops/struct-ops.ts'
 import type { Link } from '../links/link.ts'
 import type { BpfMap } from '../maps/map.ts'
 import { Program } from '../programs/program.ts'
+import { PerfBuffer, type PerfBufferOptions } from '../readers/perf-buffer.ts'
 import type { RingRecord } from '../readers/record.ts'
 import type { RecordsOptions } from '../readers/record-stream.ts'
 import { RingBuffer, type RingBufferOptions } from '../readers/ring-buffer.ts'
@@ -23,6 +24,7 @@ import type {
   ShapeMapNames,
   ShapeMaps,
   ShapeNames,
+  ShapeReaderRecord,
   ShapeRecord,
   ShapeVariables,
 } from './shape.ts'
@@ -33,13 +35,13 @@ import type { VariableSpec } from './variable-spec.ts'
 
 /** A reader that belongs to the collection. */
 interface OwnReader {
-  readonly ring: RingBuffer
+  readonly reader: RingBuffer | PerfBuffer
   readonly codec: Codec<unknown, never> | undefined
 }
 
-/** How to read a ring buffer of a collection. */
+/** How to read a ring buffer or perf buffer of a collection. */
 export interface CollectionRecordsOptions<T = unknown> extends RecordsOptions {
-  /** Codec of the records. Default: the BTF type that the map's definition names. */
+  /** Codec of the records. Default: the BTF type that the object names. */
   codec?: Codec<T, never>
 }
 
@@ -178,25 +180,26 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
   }
 
   /**
-   * Iterates over the records of a ring buffer, decoded as the map's definition says; as `RingBuffer.records`. The reader
-   * is the collection's, one for each map: several loops share the records, leaving a loop loses none, and closing the
-   * collection ends them all.
+   * Iterates over the records of a ring buffer or perf buffer, decoded as the object says; as `RingBuffer.records`. The
+   * reader is the collection's, one for each map: several loops share the records, leaving a loop loses none, and closing
+   * the collection ends them all.
    *
    * @param name name of the map
    * @param options.codec decodes the records instead; the same in all calls for a map
-   * @throws BpfError `ERR_BUSY` when the map is being read with another codec; what `RingBuffer.open` throws
+   * @throws BpfError `ERR_BUSY` when the map is being read with another codec; what `RingBuffer.open` or `PerfBuffer.open`
+   *   throws
    *
    * @example
    * for await (const { value } of collection.records('events', { signal })) console.log(value)
    */
-  records<T>(
-    name: ShapeMapNames<S, 'ringbuf'>,
+  records<T, N extends ShapeMapNames<S, 'ringbuf' | 'perf_event_array'>>(
+    name: N,
     options: CollectionRecordsOptions<T> & { codec: Codec<T, never> },
-  ): AsyncIterableIterator<RingRecord<T>, undefined>
-  records<N extends ShapeMapNames<S, 'ringbuf'>>(
+  ): AsyncIterableIterator<ShapeReaderRecord<S, N, T>, undefined>
+  records<N extends ShapeMapNames<S, 'ringbuf' | 'perf_event_array'>>(
     name: N,
     options?: CollectionRecordsOptions,
-  ): AsyncIterableIterator<RingRecord<ShapeRecord<S, N>>, undefined>
+  ): AsyncIterableIterator<ShapeReaderRecord<S, N, ShapeRecord<S, N>>, undefined>
   records(
     name: string,
     options: CollectionRecordsOptions = {},
@@ -206,15 +209,17 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     return this.#reader(name, codec).records(recordsOptions)
   }
 
-  #reader(name: string, codec: Codec<unknown, never> | undefined): RingBuffer {
+  #reader(name: string, codec: Codec<unknown, never> | undefined): RingBuffer | PerfBuffer {
     const known = this.#readers.get(name)
     if (known !== undefined) {
-      if (known.codec === codec) return known.ring
+      if (known.codec === codec) return known.reader
       throw new BpfError(`Cannot read map ${name}: it is being read with another codec`, { code: 'ERR_BUSY' })
     }
-    const ring = RingBuffer.open(this.#maps.get(name), codec === undefined ? {} : { codec })
-    this.#readers.set(name, { ring, codec })
-    return ring
+    const map = this.#maps.get(name)
+    const kind = map.type === 'perf_event_array' ? PerfBuffer : RingBuffer
+    const reader = kind.open(map, codec === undefined ? {} : { codec })
+    this.#readers.set(name, { reader, codec })
+    return reader
   }
 
   /**
@@ -241,6 +246,30 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     )
   }
 
+  /**
+   * A reader of one or several perf buffers, which the caller closes: for `drain`, for losses, or one loop over several
+   * maps. Its records are decoded as the object says. Only one reader of a map may be open at a time.
+   *
+   * @param names name of the map, or names
+   * @param options.codec decodes the records instead
+   */
+  perfBuffer<T>(
+    names: ShapeMapNames<S, 'perf_event_array'> | readonly ShapeMapNames<S, 'perf_event_array'>[],
+    options: PerfBufferOptions<T> & { codec: Codec<T, never> },
+  ): PerfBuffer<T>
+  perfBuffer<N extends ShapeMapNames<S, 'perf_event_array'>>(
+    names: N | readonly N[],
+    options?: PerfBufferOptions,
+  ): PerfBuffer<ShapeRecord<S, N>>
+  perfBuffer(names: string | readonly string[], options: PerfBufferOptions = {}): PerfBuffer {
+    this.#check()
+    const list = typeof names === 'string' ? [names] : names
+    return PerfBuffer.open(
+      list.map(name => this.#maps.get(name)),
+      options,
+    )
+  }
+
   #check(): void {
     if (this.#closed) throw new BpfError('The collection is closed', { code: 'ERR_CLOSED' })
   }
@@ -254,7 +283,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     this.#closed = true
     // Closes all of them, also past one that fails.
     using cleanup = new Cleanup()
-    for (const { ring } of this.#readers.values()) cleanup.add(ring)
+    for (const { reader } of this.#readers.values()) cleanup.add(reader)
     for (const map of this.#maps.values()) cleanup.add(map)
     for (const program of this.programs.values()) cleanup.add(program)
   }

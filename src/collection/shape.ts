@@ -14,6 +14,8 @@ import type { MapType, ProgramType } from '../abi/generated/enums.ts'
 import type { BtfInput } from '../btf/codec/value.ts'
 import type { ArrayMapType, MapOfMapsType, PerCpuMapType } from '../maps/kinds.ts'
 import type { BpfMap } from '../maps/map.ts'
+import type { PerfRecord } from '../readers/perf-record.ts'
+import type { RingRecord } from '../readers/record.ts'
 import type { Variable } from './variable.ts'
 import type { VariableSpec } from './variable-spec.ts'
 
@@ -122,9 +124,16 @@ export type ShapeMapNames<S extends CollectionShape, Type extends MapType> = S e
   ? { [N in keyof Maps & string]: Maps[N] extends { type: Type } ? N : never }[keyof Maps & string]
   : string
 
-/** What the records of a ring buffer are; `unknown` where their type is not known. */
+/** What the records of a ring buffer or perf buffer are; `unknown` where their type is not known. */
 export type ShapeRecord<S extends CollectionShape, N extends string> = S extends {
   maps: { [K in N]: { record: infer R } }
 }
   ? R
   : unknown
+
+/** A record of a map as its reader gives it: those of perf buffers have a CPU. */
+export type ShapeReaderRecord<S extends CollectionShape, N extends string, T> = S extends {
+  maps: { [K in N]: { type: 'perf_event_array' } }
+}
+  ? PerfRecord<T>
+  : RingRecord<T>

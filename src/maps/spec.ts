@@ -56,12 +56,14 @@ export interface MapSpec {
    * `pinning: 'none'` the map is not pinned.
    */
   pinPath?: string
-  /** BTF that `keyTypeId` and `valueTypeId` belong to. */
+  /** BTF that the type ids belong to. */
   btf?: Btf
   /** BTF type of the key; 0 or absent when unknown. */
   keyTypeId?: number
   /** BTF type of the value; 0 or absent when unknown. */
   valueTypeId?: number
+  /** BTF type of the records of a perf buffer, or of a ring buffer without `valueTypeId`; absent when unknown. */
+  recordTypeId?: number
   /** `btf_decl_tag`s of the map's definition. */
   tags?: string[]
   /** Whether a collection creates it; `false` for maps of `SEC("?.struct_ops")`. Default: `true`. */

@@ -22,8 +22,8 @@ import { steadyWatch } from './steady-watcher.ts'
 /** How to read. */
 export interface PerfBufferOptions<T = unknown> {
   /**
-   * Codec of the records of all maps. Its size is that of the records: the kernel's padding is cut off. Default: records
-   * are bytes, padding included.
+   * Codec of the records of all maps. Its size is that of the records: the kernel's padding is cut off. Default: the type
+   * that the object names for each map; without one records are bytes, padding included.
    */
   codec?: Codec<T, never>
   /** Pages of the ring of each CPU, a power of two. Default: 64. */
@@ -119,8 +119,9 @@ export class PerfBuffer<T = unknown> implements Disposable {
   #add(map: ReaderMap, codec: Codec<T, never> | undefined, options: PerfRingOptions): void {
     // The descriptor last, and nothing of the caller's after it: a getter may close the map. The value of such a map is a
     // descriptor: its type is not that of the records.
-    const { name } = map
-    const origin = recordOrigin(name, undefined, codec)
+    const { name, spec } = map
+    const { btf, recordTypeId } = spec ?? {}
+    const origin = recordOrigin(name, { ...(btf && { btf }), ...(recordTypeId && { recordTypeId }) }, codec)
     const { fd } = map
     const facts = requireMapType(fd, name, 'perf_event_array')
     try {

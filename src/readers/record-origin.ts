@@ -14,23 +14,31 @@ export interface ReaderMap {
   /** Its descriptor. */
   readonly fd: number
   readonly name: string
-  /** Where the type of its records is: the value type of its BTF. */
-  readonly spec?: { readonly btf?: Btf; readonly valueTypeId?: number } | undefined
+  /** Where the type of its records is: that of its values, or of its records. */
+  readonly spec?: RecordTypes | undefined
+}
+
+/** The BTF types of a map that may be those of its records. */
+export interface RecordTypes {
+  readonly btf?: Btf
+  readonly valueTypeId?: number
+  readonly recordTypeId?: number
 }
 
 /** The origin of a map's records; the codec is made once, when it is first needed. */
 export function recordOrigin<T>(
   name: string,
-  spec: ReaderMap['spec'],
+  types: RecordTypes | undefined,
   given: Codec<T, never> | undefined,
 ): RecordOrigin<T> {
   let codec = given
   return {
     name,
     codec() {
-      if (codec === undefined && spec?.btf !== undefined && spec.valueTypeId) {
+      if (codec === undefined && types?.btf !== undefined) {
+        const typeId = types.valueTypeId || types.recordTypeId
         // `T` is unknown where no codec was given.
-        codec = btfCodec(spec.btf, spec.valueTypeId) as Codec<unknown, never> as Codec<T, never>
+        if (typeId) codec = btfCodec(types.btf, typeId) as Codec<unknown, never> as Codec<T, never>
       }
       return codec
     },

@@ -1,5 +1,5 @@
 /**
- * `ebpf-ts run`: loads an object, attaches its programs, prints the records of its ring buffers.
+ * `ebpf-ts run`: loads an object, attaches its programs, prints the records of its ring buffers and perf buffers.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import {
   RingBuffer,
   type RingRecord,
 } from '../../index.ts'
+import { PerfBuffer, PerfRecord } from '../../readers/index.ts'
 import { type Command, defineCommand } from '../form/command.ts'
 import { CommandFailure, type FailureFacts, failureFacts } from '../form/failure.ts'
 import { count, text } from '../form/option.ts'
@@ -36,7 +37,7 @@ export const command: Command = defineCommand({
   json: { form: 'lines', help: 'print one JSON document per line: {"map": ..., "record": ...}' },
   description: [
     `Loads a compiled BPF object, attaches every program by its section name, and prints the records of every ring
-    buffer until Ctrl-C: decoded through the type that the map names as its value or --record gives it, as bytes without
+    buffer and perf buffer until Ctrl-C: decoded through the type that the object names or --record gives, as bytes without
     one.`,
     'Notes about what is attached go to standard error. Needs root.',
   ],
@@ -71,18 +72,26 @@ export const command: Command = defineCommand({
       throw new CommandFailure('CLI_NOTHING_ATTACHED', `nothing is attached${whyNothing(spec)}`, { skipped })
     }
 
-    const maps = [...collection.maps.values()].filter(({ type }) => type === 'ringbuf')
-    if (maps.length === 0) {
-      notes.line('the object has no ring buffer; Ctrl-C detaches')
+    const maps = [...collection.maps.values()]
+    const rings = maps.filter(({ type }) => type === 'ringbuf')
+    const perfs = maps.filter(({ type }) => type === 'perf_event_array')
+    if (rings.length + perfs.length === 0) {
+      notes.line('the object has no ring buffer and no perf buffer; Ctrl-C detaches')
       await untilAborted(signal)
       return 0
     }
-    using ring = RingBuffer.open(maps)
-    const print = json ? printDocument : printText
-    await printStream(out, ring.records({ signal }), record => print(out, record), {
-      signal,
-      limit: values.count,
-    })
+    const ended = new AbortController()
+    const printer = new RecordPrinter(out, notes, { json, limit: values.count, ended })
+    const reading = { signal: AbortSignal.any([signal, ended.signal]) }
+    using ring = rings.length === 0 ? undefined : RingBuffer.open(rings)
+    using perf = perfs.length === 0 ? undefined : PerfBuffer.open(perfs, { onLost: printer.lost })
+    const readers = [ring, perf].filter(each => each !== undefined)
+    await Promise.all(
+      readers.map(each =>
+        // With one of them the others end, also when it fails.
+        printStream(out, each.records(reading), printer.print, reading).finally(() => ended.abort()),
+      ),
+    )
     return 0
   },
 })
@@ -94,21 +103,63 @@ function whyNothing({ programs }: CollectionSpec): string {
   return `: no program is loaded by default; name some with --only: ${optional.join(', ')}`
 }
 
-function printDocument(out: Output, record: RingRecord): void {
-  out.record({ map: record.source, record: contentOf(record) })
+/** How records are printed. */
+interface Printing {
+  readonly json: boolean
+  readonly limit: number | undefined
+  /** Aborted with the last record. */
+  readonly ended: AbortController
 }
 
-function printText(out: Output, record: RingRecord): void {
-  const content = inspect(contentOf(record), { breakLength: Number.POSITIVE_INFINITY, depth: null })
-  out.line(`${record.source} ${content}`)
-}
+/** Prints the records of all buffers of an object. */
+class RecordPrinter {
+  readonly #out: Output
+  readonly #notes: Output
+  readonly #printing: Printing
+  /** Maps whose records are bytes. */
+  readonly #untyped = new Set<string>()
+  #left: number
 
-/** The record decoded, or its bytes when the object does not say of what type it is. */
-function contentOf(record: RingRecord): unknown {
-  try {
-    return record.value
-  } catch (error) {
-    if (error instanceof BpfError && error.code === 'ERR_NO_BTF') return record.data
-    throw error
+  constructor(out: Output, notes: Output, printing: Printing) {
+    this.#out = out
+    this.#notes = notes
+    this.#printing = printing
+    this.#left = printing.limit ?? Number.POSITIVE_INFINITY
+  }
+
+  readonly print = (record: RingRecord): void => {
+    if (this.#left === 0) return
+    this.#left--
+    if (this.#left === 0) this.#printing.ended.abort()
+    const { source } = record
+    const content = this.#contentOf(record)
+    if (this.#printing.json) {
+      const cpu = record instanceof PerfRecord ? { cpu: record.cpu } : {}
+      this.#out.record({ map: source, ...cpu, record: content })
+    } else {
+      const text = inspect(content, { breakLength: Number.POSITIVE_INFINITY, depth: null })
+      this.#out.line(`${source} ${text}`)
+    }
+  }
+
+  readonly lost = (cpu: number, count: number): void => {
+    this.#notes.line(`${count} records of CPU ${cpu} were lost`)
+  }
+
+  /** The record decoded, or its bytes when the object does not say of what type it is. */
+  #contentOf(record: RingRecord): unknown {
+    try {
+      return record.value
+    } catch (error) {
+      if (!(error instanceof BpfError && error.code === 'ERR_NO_BTF')) throw error
+      const { source } = record
+      if (!this.#untyped.has(source)) {
+        this.#untyped.add(source)
+        this.#notes.line(
+          `the object does not say of what type the records of ${source} are; --record ${source}=TYPE decodes them`,
+        )
+      }
+      return record.data
+    }
   }
 }

@@ -125,10 +125,13 @@ function setRecordType(specs: readonly CollectionSpec[], given: string): void {
   for (const { maps, btf } of specs) {
     if (!maps.has(name)) continue
     const map = maps.get(name)
-    if (map.type !== 'ringbuf')
-      throw new UsageError(`${option}: ${name} is a map of type ${map.type}, not a ring buffer`)
+    if (map.type !== 'ringbuf' && map.type !== 'perf_event_array')
+      throw new UsageError(
+        `${option}: ${name} is a map of type ${map.type}, not a ring buffer or perf buffer`,
+      )
     if (btf === undefined) throw new UsageError(`${option}: the object has no types; compile it with -g`)
-    Object.assign(map, { btf, valueTypeId: within(option, () => findType(btf, type)) })
+    delete map.valueTypeId
+    Object.assign(map, { btf, recordTypeId: within(option, () => findType(btf, type)) })
   }
 }
 

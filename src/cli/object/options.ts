@@ -30,7 +30,7 @@ export const objectOptions: ObjectOptions = {
   ),
   record: texts(
     'MAP=TYPE',
-    'say of what type the records of a ring buffer are: "struct event", or a typedef',
+    'say of what type the records of a ring buffer or perf buffer are: "struct event", or a typedef',
   ),
   set: texts(
     'NAME=VALUE',

@@ -29,6 +29,7 @@ import { readLegacyMaps } from './legacy-maps.ts'
 import { readMaps } from './maps.ts'
 import { whyNoPrograms } from './no-programs.ts'
 import { findPointers } from './pointers.ts'
+import { nameRecordTypes } from './record-types.ts'
 import { readStructOps } from './struct-ops.ts'
 import { MAPS_SECTION, ObjectSymbols } from './symbols.ts'
 import { fillTailCalls } from './tail-calls.ts'
@@ -182,6 +183,7 @@ function readAllMaps(
     if (maps.has(each.name)) throw elf.error('Two sections of variables have this name', each)
     maps.set(each.name, dataMap(elf, each, btf))
   }
+  nameRecordTypes(maps, btf)
   return maps
 }
 

@@ -85,6 +85,31 @@ kernelTest('run prints as many records as it is asked for, as JSON', [], async t
   }
 })
 
+kernelTest(
+  'records of perf buffers are printed with their CPU, and what has no type is said once',
+  [],
+  async t => {
+    const { printed, ended } = start(t, objectPath('perf'), '--only', 'on_exec', '--count', '6', '--json')
+    t.true(await eventually(() => printed.stderr.includes('attached on_exec')))
+    for (let i = 0; i < 3; i++) spawnSync('true')
+    t.deepEqual(await ended, [0, null])
+    const records = printed.stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    t.is(records.length, 6)
+    for (const { map, cpu, record } of records) {
+      t.true(Number.isInteger(cpu))
+      if (map === 'events') t.deepEqual(Object.keys(record), ['number', 'small'])
+      else t.is(map, 'untyped')
+    }
+    t.true(records.some(({ map }) => map === 'events'))
+    const note =
+      'the object does not say of what type the records of untyped are; --record untyped=TYPE decodes them'
+    t.is(printed.stderr.split(note).length, 2)
+  },
+)
+
 kernelTest('run prints text for people', [], async t => {
   const { printed, ended } = start(t, PROCESSES, '--count', '1')
   t.true(await eventually(() => printed.stderr.includes('attached on_exit')))
@@ -183,7 +208,7 @@ kernelTest('an object without a ring buffer runs until it is stopped', [], async
   t.true(await eventually(() => printed.stderr.includes('no ring buffer')))
   t.is(
     printed.stderr,
-    'attached on_raw_tp to raw tracepoint sched_switch\nthe object has no ring buffer; Ctrl-C detaches\n',
+    'attached on_raw_tp to raw tracepoint sched_switch\nthe object has no ring buffer and no perf buffer; Ctrl-C detaches\n',
   )
   child.kill('SIGINT')
   t.deepEqual(await ended, [0, null])

@@ -70,9 +70,12 @@ const NEVER_LOCKED = /BPF_(?:MAP_|BTF_|OBJ_|\w+_GET_FD_BY_ID|\w+_GET_NEXT_ID|ENA
 /** Calls that go by paths. */
 const FILES = /BPF_OBJ_|^open|^write|^read|^mkdir|^unlink/
 
-/** The mode of a file concerns users without a capability of their own for it. */
+/**
+ * Modes of files concern users without a capability of their own for it. The errno is that of security modules too, and
+ * which component of the path refuses is not known here.
+ */
 function explainMode(status: string): string | undefined {
   if (lackedCapabilities(status, ['CAP_DAC_OVERRIDE']).length === 0) return undefined
   const user = /^Uid:\s*\d+\s+(\d+)/m.exec(status)?.[1] ?? 'of this process'
-  return `the mode of the file, or of a directory above it, does not let user ${user}, who lacks CAP_DAC_OVERRIDE`
+  return `user ${user} lacks CAP_DAC_OVERRIDE; the mode of the file, that of a directory above it, or a security module refuses access`
 }

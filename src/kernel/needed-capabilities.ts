@@ -17,10 +17,11 @@ import { isAtLeast } from './version.ts'
 const NET: readonly Capability[] = ['CAP_BPF', 'CAP_NET_ADMIN']
 const TRACE: readonly Capability[] = ['CAP_BPF', 'CAP_PERFMON']
 const BPF: readonly Capability[] = ['CAP_BPF']
+const NETWORK_MAP: readonly Capability[] = ['CAP_NET_ADMIN']
 const ADMIN: readonly Capability[] = ['CAP_SYS_ADMIN']
 
-/** What programs need; a type that is not here is of a process without capabilities, unless that is disabled. */
-const programs: Readonly<Record<Exclude<ProgramType, 'lirc_mode2'>, readonly Capability[] | undefined>> = {
+/** What programs need: nothing where the list is empty, unless unprivileged BPF is disabled; `undefined` is not known. */
+const programs: Readonly<Record<ProgramType, readonly Capability[] | undefined>> = {
   unspec: undefined,
   socket_filter: [],
   cgroup_skb: [],
@@ -53,9 +54,11 @@ const programs: Readonly<Record<Exclude<ProgramType, 'lirc_mode2'>, readonly Cap
   cgroup_sysctl: NET,
   sock_ops: NET,
   netfilter: NET,
+  // Some kernels ask for CAP_NET_ADMIN too, others do not.
+  lirc_mode2: undefined,
 }
 
-/** Maps of a process without capabilities, unless that is disabled; others need CAP_BPF, some CAP_NET_ADMIN. */
+/** Maps that need no capability, unless unprivileged BPF is disabled; those that are in neither set need CAP_BPF. */
 const plainMaps: ReadonlySet<MapType | number> = new Set<MapType>([
   'array',
   'percpu_array',
@@ -68,8 +71,10 @@ const plainMaps: ReadonlySet<MapType | number> = new Set<MapType>([
   'hash_of_maps',
   'ringbuf',
   'user_ringbuf',
+  'cgroup_storage',
   'percpu_cgroup_storage',
 ])
+/** Maps that need CAP_NET_ADMIN, and CAP_BPF only where unprivileged BPF is disabled. */
 const networkMaps: ReadonlySet<MapType | number> = new Set<MapType>([
   'sockmap',
   'sockhash',
@@ -115,7 +120,7 @@ function ofTypes(syscall: string, use: TokenUse | undefined): readonly Capabilit
   if (syscall === 'bpf(BPF_MAP_CREATE)') {
     const type = enumName(mapTypes, use?.mapType ?? 0)
     if (plainMaps.has(type)) return []
-    return networkMaps.has(type) ? NET : BPF
+    return networkMaps.has(type) ? NETWORK_MAP : BPF
   }
   // Files and descriptors; of links it depends on the hook.
   return /BPF_(?:MAP|OBJ|PROG_(?:RUN|TEST_RUN|BIND_MAP))_?/.test(syscall) ? [] : undefined

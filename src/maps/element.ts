@@ -26,7 +26,7 @@ import {
 import { type MapHandle, requireAttached } from './handle.ts'
 import { type DescriptorOwner, encodeDescriptor, isDescriptorOwner } from './kinds/descriptors.ts'
 import { isKeyless } from './kinds.ts'
-import { argumentError, mapError, unsupported, wrongKind } from './map-error.ts'
+import { argumentError, mapError, type OperationDetails, unsupported, wrongKind } from './map-error.ts'
 import type { MapView } from './views.ts'
 
 /** When to write: always, only a new key, only an existing key. */
@@ -121,7 +121,9 @@ export class Elements<K, V, KI = K, VI = V> {
     requireAttached(slots.buffer, handle.facts)
     const result = mapUpdateElem(handle.fd.fd, slots.key.address, slots.value.address, flags)
     handle.giveBack(slots)
-    if (result < 0) throw this.#refused('set in', result, 'BPF_MAP_UPDATE_ELEM')
+    if (result >= 0) return
+    const given = this.takesDescriptors ? slots.value.view.getUint32(0, true) : undefined
+    throw this.#refused('set in', result, 'BPF_MAP_UPDATE_ELEM', { flags, value: given })
   }
 
   /** Deletes an element; `false` for a key that the map does not have. */
@@ -202,8 +204,9 @@ export class Elements<K, V, KI = K, VI = V> {
     }
   }
 
-  #refused(verb: string, result: number, command: string): Error {
+  #refused(verb: string, result: number, command: string, details?: OperationDetails): Error {
     const { facts, fd } = this.handle
-    return facts.keySize === 0 ? wrongKind(facts, verb) : mapError(facts, verb, result, command, fd.fd)
+    if (facts.keySize === 0) return wrongKind(facts, verb)
+    return mapError(facts, verb, result, command, { ...details, fd: fd.fd })
   }
 }

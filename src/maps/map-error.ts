@@ -5,6 +5,7 @@
  */
 
 import { featureSince } from '../abi/feature-since.ts'
+import { BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST } from '../abi/generated/flags.ts'
 import { E2BIG, EBUSY, EEXIST, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { BpfError, type NotSupportedError } from '../base/errors.ts'
 import { lacking } from '../kernel/lacking.ts'
@@ -13,12 +14,22 @@ import { explainPrivileges, isUnprivilegedDisabled, permissionFacts } from '../k
 import { isAtLeast } from '../kernel/version.ts'
 import { systemError } from '../syscalls/errno.ts'
 import type { MapFacts } from './handle.ts'
-import { describeOwner } from './kinds/program-array.ts'
+import { explainRefusedValue } from './kinds/program-array.ts'
 import { type MapKind, mapKind } from './kinds.ts'
 
 /** Name of a map in messages: `'map counters'`; maps may have none. */
 export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
   return facts.name === '' ? `${facts.type} map` : `map ${facts.name}`
+}
+
+/** What more is known of a refused operation, for its reason. */
+export interface OperationDetails {
+  /** The map's descriptor. */
+  readonly fd?: number
+  /** Flags of an update. */
+  readonly flags?: number
+  /** The value of an update, where it is a descriptor. */
+  readonly value?: number | undefined
 }
 
 /**
@@ -27,20 +38,19 @@ export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
  * @param verb what was tried: `'look up in'`
  * @param result -errno
  * @param command of `bpf(2)`: `'BPF_MAP_LOOKUP_ELEM'`
- * @param fd the map's descriptor, where more can be found out by it
  */
 export function mapError(
   facts: MapFacts,
   verb: string,
   result: number,
   command: string,
-  fd?: number,
+  details: OperationDetails = {},
 ): BpfError {
   const action = `Cannot ${verb} ${describeMap(facts)}`
   const error = systemError(action, result, `bpf(${command})`)
   // What the process lacks is a better reason than anything about the map, where the kernel asks for it.
   const unprivileged = result === -EPERM ? missingPrivileges(command) : undefined
-  const reason = unprivileged ?? reasonOf(facts, -result, command, fd)
+  const reason = unprivileged ?? reasonOf(facts, -result, command, details)
   if (reason === undefined) return error
   const options = { code: error.code, errno: -result, syscall: `bpf(${command})`, cause: error }
   return new BpfError(`${action}: ${reason} (${error.code})`, options)
@@ -61,7 +71,7 @@ function reasonOf(
   { type, maxEntries }: MapFacts,
   errno: number,
   command: string,
-  fd: number | undefined,
+  details: OperationDetails,
 ): string | undefined {
   switch (errno) {
     case EPERM:
@@ -86,7 +96,7 @@ function reasonOf(
     case EINVAL:
       if (command.includes('DELETE') && !mapKind(type).operations.includes('delete'))
         return `elements of a map of type ${type} cannot be deleted`
-      return command.includes('UPDATE') ? wrongValue(type, fd) : undefined
+      return command.includes('UPDATE') ? wrongUpdate(type, details) : undefined
     case EOPNOTSUPP:
     case ENOTSUPP:
       return `a map of type ${type} does not support it`
@@ -95,9 +105,23 @@ function reasonOf(
   }
 }
 
-/** What a map of descriptors takes that refuses one. */
-function wrongValue(type: MapFacts['type'], fd: number | undefined): string | undefined {
-  if (type === 'prog_array' && fd !== undefined) return `it takes ${describeOwner(fd)}`
+/** Names of the flags of an update. */
+const UPDATE_FLAGS: readonly (readonly [flag: number, name: string])[] = [
+  [BPF_NOEXIST, "mode 'no_exist' (BPF_NOEXIST)"],
+  [BPF_EXIST, "mode 'exist' (BPF_EXIST)"],
+  [BPF_F_LOCK, 'a lock (BPF_F_LOCK)'],
+]
+
+/** Why an update is refused: by its flags, which the kernel looks at before the value, or of descriptors by the value. */
+function wrongUpdate(
+  type: MapFacts['type'],
+  { fd, flags = BPF_ANY, value }: OperationDetails,
+): string | undefined {
+  if (flags !== BPF_ANY) {
+    const names = UPDATE_FLAGS.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name)
+    return `it was asked for with ${names.join(' and ')}, which not every map takes`
+  }
+  if (type === 'prog_array' && fd !== undefined && value !== undefined) return explainRefusedValue(fd, value)
   return mapKind(type).values === 'map'
     ? 'a value must be a map like the inner map of its spec: in type, sizes, flags and, of an array without BPF_F_INNER_MAP, maxEntries'
     : undefined

@@ -180,7 +180,7 @@ const ATTACH_TYPES: Partial<Record<number, readonly AttachType[]>> = {
   [programTypes.lsm]: ['lsm_mac', 'lsm_cgroup'],
 }
 
-/** The verifier says but EINVAL of a program whose attach type was forgotten, and nothing of a replaced kernel function. */
+/** The kernel returns only EINVAL for a program whose attach type was forgotten, and says nothing of a replaced kernel function. */
 function requireTargetKind(spec: ProgramSpec): void {
   const fail = (reason: string): never => {
     throw new BpfError(`Cannot load program ${describeProgram(spec)}: ${reason}`, {

@@ -81,7 +81,7 @@ function optionsOf(base: BpfError): BpfErrorOptions {
   return { code: base.code, errno: base.errno, syscall: LOAD_SYSCALL, cause: base }
 }
 
-/** Whether the kernel, for certain, has no programs of this type; it says but `EINVAL`. */
+/** Whether the kernel, for certain, has no programs of this type; it returns only `EINVAL`. */
 function lacksType({ type }: ProgramSpec, token: TokenHandle | undefined): boolean {
   return typeof type === 'string' && haveProgramType(type, { token: token ?? false }) === 'no'
 }

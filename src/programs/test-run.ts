@@ -16,7 +16,10 @@ import { attrResult32, bpfUninterrupted } from '../syscalls/bpf.ts'
 
 /** Input of a test run. */
 export interface TestRunOptions {
-  /** Packet or other data that the program reads; network programs need at least 14 bytes. */
+  /**
+   * Packet or other data that the program reads. Programs of packets need at least an Ethernet header (14 bytes), those of
+   * type `netfilter` an IP header (20 bytes).
+   */
   data?: Uint8Array
   /** Bytes to reserve for the data after the run. Default: the data's length plus 256. */
   dataOutSize?: number
@@ -113,22 +116,25 @@ export function testRun(
   }
 }
 
-/** Types that run on a packet. */
-const PACKET_TYPES: readonly (ProgramType | number)[] = [
-  'socket_filter',
-  'sched_cls',
-  'sched_act',
-  'xdp',
-  'cgroup_skb',
-  'lwt_in',
-  'lwt_out',
-  'lwt_xmit',
-  'lwt_seg6local',
-  'flow_dissector',
-  'netfilter',
-]
 /** Bytes of an Ethernet header, `ETH_HLEN`. */
-const LEAST_PACKET = 14
+const ETHERNET = 14
+/** Bytes of an IPv4 header without options, `struct iphdr`. */
+const IP = 20
+
+/** Bytes of the least packet that programs of a type run on; other types do not run on packets. */
+const LEAST_PACKET: Readonly<Partial<Record<ProgramType | number, number>>> = {
+  socket_filter: ETHERNET,
+  sched_cls: ETHERNET,
+  sched_act: ETHERNET,
+  xdp: ETHERNET,
+  cgroup_skb: ETHERNET,
+  lwt_in: ETHERNET,
+  lwt_out: ETHERNET,
+  lwt_xmit: ETHERNET,
+  lwt_seg6local: ETHERNET,
+  flow_dissector: ETHERNET,
+  netfilter: IP,
+}
 
 /** Why a run is refused, where the type decides. Source: net/bpf/test_run.c; kernel/bpf/syscall.c `bpf_prog_test_run`. */
 function explainRun(
@@ -139,8 +145,10 @@ function explainRun(
 ): string | undefined {
   if (errno === ENOTSUPP) return `this kernel has no test run for programs of type ${type}`
   if (errno !== EINVAL) return undefined
-  if (PACKET_TYPES.includes(type) && (data?.length ?? 0) < LEAST_PACKET)
-    return `programs of type ${type} run on a packet of at least ${LEAST_PACKET} bytes; data has ${data?.length ?? 0}`
+  const least = LEAST_PACKET[type] ?? 0
+  const given = data?.length ?? 0
+  if (given < least)
+    return `programs of type ${type} run on a packet of at least ${least} bytes; data has ${given}`
   if ((type === 'raw_tracepoint' || type === 'syscall') && (data !== undefined || repeat > 0))
     return `programs of type ${type} take neither data nor repeat, but a context`
   return undefined

@@ -27,7 +27,7 @@ export function push<K, V, KI, VI>(
   requireAttached(slots.buffer, handle.facts)
   const result = mapUpdateElem(handle.fd.fd, 0, slots.value.address, flags)
   handle.giveBack(slots)
-  if (result < 0) throw mapError(handle.facts, 'push to', result, 'BPF_MAP_UPDATE_ELEM')
+  if (result < 0) throw mapError(handle.facts, 'push to', result, 'BPF_MAP_UPDATE_ELEM', { flags })
 }
 
 /** Takes the next element off a queue or stack; `undefined` when it is empty. */

@@ -8,7 +8,7 @@
  */
 
 import { BPF_PSEUDO_MAP_FD } from '../../abi/constants.ts'
-import { attachTypes } from '../../abi/generated/enums.ts'
+import { type AttachType, attachTypes } from '../../abi/generated/enums.ts'
 import { enumName } from '../../abi/names.ts'
 import { mov } from '../../asm/alu.ts'
 import { call, loadMapFd } from '../../asm/calls.ts'
@@ -18,6 +18,7 @@ import { exit } from '../../asm/jumps.ts'
 import { LDIMM64 } from '../../asm/opcodes.ts'
 import { r0, r2, r3 } from '../../asm/registers.ts'
 import { E2BIG, EINVAL, ENOTSUPP, EPERM } from '../../base/errno.ts'
+import { explainPrivileges, permissionFacts } from '../../kernel/permission.ts'
 import { discard } from '../../kernel/probes/experiment.ts'
 import { readMapInfo } from '../../maps/info.ts'
 import { describeOwner } from '../../maps/kinds/program-array.ts'
@@ -50,10 +51,10 @@ export function explainSilence(load: SilentLoad, result: number): string | undef
   if (result !== -EINVAL && result !== -ENOTSUPP && result !== -E2BIG) return undefined
   const { spec, fields, instructions } = load
   const slots = Number(fields.insn_cnt)
-  if (result === -E2BIG && slots > MOST_SLOTS_UNPRIVILEGED) {
-    const most = slots > MOST_SLOTS ? MOST_SLOTS : MOST_SLOTS_UNPRIVILEGED
-    return `it has ${slots} instructions; the kernel takes ${most}${slots > MOST_SLOTS ? '' : ' from a process without CAP_BPF'}`
-  }
+  if (result === -E2BIG && slots > MOST_SLOTS)
+    return `it has ${slots} instructions; the kernel takes ${MOST_SLOTS}`
+  if (result === -E2BIG && slots > MOST_SLOTS_UNPRIVILEGED && lacksBpf(fields))
+    return `it has ${slots} instructions; the kernel takes ${MOST_SLOTS_UNPRIVILEGED} from a process without CAP_BPF`
   if (spec.type === 'struct_ops' && fields.attach_btf_id === undefined) {
     return 'no struct_ops map names it; a map in SEC(".struct_ops") says which operation a program is'
   }
@@ -68,6 +69,11 @@ export function explainSilence(load: SilentLoad, result: number): string | undef
       return `it may not use program array ${name}, which takes ${describeOwner(fd, spec.type)}`
   }
   return 'the kernel gives no reason: it loads a program of this type, attach type and flags that does nothing, and the program arrays fit'
+}
+
+/** Whether CAP_BPF of this process does not reach the kernel; a token may delegate the type without it. */
+function lacksBpf({ prog_token_fd }: Fields): boolean {
+  return prog_token_fd !== undefined || explainPrivileges(permissionFacts(), ['CAP_BPF']) !== undefined
 }
 
 /** Loads other code in the place of a program's own, and closes it again. */
@@ -89,7 +95,9 @@ function explainKind({ type }: ProgramSpec, fields: Fields): string {
   const attachType = enumName(attachTypes, Number(fields.expected_attach_type))
   const given =
     Number(fields.expected_attach_type) === 0 && !known.includes(attachType as never) ? 'none' : attachType
-  if (known.length > 0 && !known.includes(attachType as never))
+  const fits = (each: AttachType): boolean =>
+    tryCode({ ...fields, expected_attach_type: attachTypes[each] }, code) >= 0
+  if (!known.includes(attachType as never) && known.some(fits))
     return `programs of type ${type} need expectedAttachType ${known.join(', ')}; it has ${given}`
   if (without('expected_attach_type'))
     return `this kernel does not take attach type ${attachType} for programs of type ${type}`

@@ -100,14 +100,21 @@ kernelTest('a replacement attaches again after its link was closed', needs, t =>
   const target = functions.programs.get('third')
   using replacement = loadReplacement('times_ten', target)
   const program = replacement.programs.get('times_ten')
-  freplace(program).close()
+  {
+    using first = freplace(program)
+    t.throws(() => freplace(program), {
+      message: new RegExp(
+        `: link ${first.id} has attached it already; to attach it again, give target and function$`,
+      ),
+    })
+  }
   for (let round = 0; round < 3; round++) {
     using _link = freplace(program, { target, function: 'times_two' })
     t.is(runOnce(target), withTimesTwo(20))
   }
   t.is(runOnce(target), withTimesTwo(10))
   t.throws(() => freplace(program), {
-    message: /: it was attached before; to attach it again, give target and function$/,
+    message: /: the kernel gives no reason, but it forgets .*; to attach it again, give target and function$/,
   })
 })
 

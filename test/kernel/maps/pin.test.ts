@@ -44,7 +44,7 @@ kernelTest('a pin in a directory that the user may not enter: the error says wha
   })
   t.regex(
     stderr,
-    /Cannot open pinned map .*\((?:EPERM|EACCES)\): (?:this process lacks CAP_BPF|the mode of the file, or of a directory above it, does not let user 65534)/,
+    /Cannot open pinned map .*\((?:EPERM|EACCES)\): (?:this process lacks CAP_BPF|user 65534 lacks CAP_DAC_OVERRIDE; the mode of the file, that of a directory above it, or a security module refuses)/,
   )
   map.unpin(path)
 })

@@ -13,7 +13,7 @@ import { nr } from '../../../src/syscalls/numbers.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { loadObject, PACKET, runOnce } from '../../support/objects.ts'
-import { since } from '../../support/programs/features.ts'
+import { netfilterPrograms, since } from '../../support/programs/features.ts'
 
 /** Returns 7 whatever it is given. */
 const seven: ProgramSpec = { name: 'seven', type: 'socket_filter', instructions: [mov(r0, 7), exit()] }
@@ -196,6 +196,21 @@ kernelTest('a packet must have a header', [since('6.1', 'A least size of test pa
   }
   t.throws(() => program.testRun({ data: new Uint8Array(5) }), inval)
   t.throws(() => program.testRun(), inval)
+})
+
+kernelTest('a packet of netfilter programs begins with an IP header', [netfilterPrograms], t => {
+  using program = Program.load({
+    name: 'accept',
+    type: 'netfilter',
+    expectedAttachType: 'netfilter',
+    license: 'GPL',
+    instructions: [mov(r0, 1), exit()],
+  })
+  t.throws(() => program.testRun({ data: new Uint8Array(19) }), {
+    code: 'EINVAL',
+    message: /: programs of type netfilter run on a packet of at least 20 bytes; data has 19$/,
+  })
+  t.is(program.testRun({ data: Uint8Array.of(0x45, ...new Uint8Array(19)) }).returnValue, 1)
 })
 
 kernelTest('what a program cannot be run with is an error', [], t => {

@@ -42,7 +42,16 @@ kernelTest('a program array of another program type is named, with the type that
   using xdp = Program.load({ name: 'x', type: 'xdp', instructions: nothing() })
   t.throws(() => array.set(Uint8Array.of(1, 0, 0, 0), xdp as never), {
     code: 'EINVAL',
-    message: 'Cannot set in map jumps: it takes programs of type socket_filter (EINVAL)',
+    message: 'Cannot set in map jumps: it takes programs of type socket_filter, not xdp (EINVAL)',
+  })
+  t.throws(() => array.set(Uint8Array.of(1, 0, 0, 0), filter as never, 'no_exist'), {
+    code: 'EINVAL',
+    message:
+      "Cannot set in map jumps: it was asked for with mode 'no_exist' (BPF_NOEXIST), which not every map takes (EINVAL)",
+  })
+  t.throws(() => array.set(Uint8Array.of(1, 0, 0, 0), array as never), {
+    code: 'EINVAL',
+    message: /^Cannot set in map jumps: descriptor \d+ is not a program \(EINVAL\)$/,
   })
 })
 
@@ -54,7 +63,7 @@ kernelTest('two attach types in one program array', [since('6.18', 'Attach types
   t.is(error.code, 'EINVAL')
   t.regex(
     error.message,
-    /program array jumps, which takes programs that agree .* expected attach type .*; the types agree/,
+    /program array jumps, which takes programs that agree .* expected attach type; the types agree/,
   )
 })
 

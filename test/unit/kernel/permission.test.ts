@@ -89,11 +89,15 @@ test('which capabilities a call asks for', t => {
   t.deepEqual(loads(programTypes.xdp, true), ['CAP_BPF', 'CAP_NET_ADMIN'])
   t.deepEqual(loads(programTypes.kprobe, false), ['CAP_BPF', 'CAP_PERFMON'])
   t.is(loads(9999, false), undefined)
-  const creates = (mapType: number): unknown =>
-    neededCapabilities('bpf(BPF_MAP_CREATE)', { command: 'map_create', mapType }, false)
+  t.is(loads(programTypes.lirc_mode2, true), undefined)
+  const creates = (mapType: number, disabled = false): unknown =>
+    neededCapabilities('bpf(BPF_MAP_CREATE)', { command: 'map_create', mapType }, disabled)
   t.deepEqual(creates(mapTypes.hash), [])
   t.deepEqual(creates(mapTypes.lru_hash), ['CAP_BPF'])
-  t.deepEqual(creates(mapTypes.sockmap), ['CAP_BPF', 'CAP_NET_ADMIN'])
+  t.deepEqual(creates(mapTypes.cgroup_storage), [])
+  t.deepEqual(creates(mapTypes.percpu_cgroup_storage, true), ['CAP_BPF'])
+  t.deepEqual(creates(mapTypes.sockmap), ['CAP_NET_ADMIN'])
+  t.deepEqual(creates(mapTypes.xskmap, true), ['CAP_BPF', 'CAP_NET_ADMIN'])
   t.deepEqual(neededCapabilities('bpf(BPF_MAP_GET_FD_BY_ID)', undefined, true), ['CAP_SYS_ADMIN'])
   t.deepEqual(neededCapabilities('bpf(BPF_ENABLE_STATS)', undefined, true), ['CAP_SYS_ADMIN'])
   t.deepEqual(neededCapabilities('perf_event_open', undefined, true), ['CAP_PERFMON'])

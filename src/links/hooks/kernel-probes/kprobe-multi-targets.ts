@@ -48,7 +48,7 @@ export function symbolPointers(names: readonly string[]): Uint8Array {
 
 /**
  * Addresses of functions of which some are qualified by a module, which the kernel does not take: it looks for plain
- * names. `undefined` when none is.
+ * names. `undefined` when no name has a module.
  *
  * @throws BpfError when a function does not exist, exists twice, or the kernel hides its address
  */

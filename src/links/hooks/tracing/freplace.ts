@@ -8,13 +8,13 @@
 
 import { programTypeSince } from '../../../abi/since.ts'
 import { EINVAL, ENOENT } from '../../../base/errno.ts'
-import { BpfError, withReason } from '../../../base/errors.ts'
+import { BpfError, unlessRefused, withReason } from '../../../base/errors.ts'
 import { similarName } from '../../../btf/similar.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { BtfObject } from '../../../objects/btf-object.ts'
 import { readProgramInfo } from '../../../programs/info.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
-import type { Link, ProgramHandle } from '../../link.ts'
+import { Link, type ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { explainKind, type HookUse, requireProgramType } from '../program-kind.ts'
 import { adoptTrampoline, trampolineFacts } from './trampoline.ts'
@@ -40,13 +40,9 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
     const what = `program ${program.name} to the function it replaces`
     requireProgramType(what, use)
     const result = bpf('raw_tracepoint_open', { prog_fd: program.fd })
-    // The kernel forgets what it was loaded for once it was attached to it.
     if (result === -EINVAL || result === -ENOENT) {
       const { type } = program.spec ?? readProgramInfo(program.fd)
-      const reason =
-        type === 'ext'
-          ? 'it was attached before; to attach it again, give target and function'
-          : explainKind(use)
+      const reason = type === 'ext' ? explainTarget(program.fd) : explainKind(use)
       const error = failure(`Cannot attach ${what}`, result, 'bpf(BPF_RAW_TRACEPOINT_OPEN)')
       throw reason === undefined ? error : withReason(error, reason)
     }
@@ -69,6 +65,28 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
     target_btf_id: target,
   })
   return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', use)
+}
+
+/**
+ * Why the kernel does not attach a program to what it was loaded for: it forgets that with the first attachment, whose
+ * link may be closed by now.
+ */
+function explainTarget(fd: number): string {
+  const again = 'to attach it again, give target and function'
+  const found = unlessRefused(() => linkOf(readProgramInfo(fd).id))
+  return found === undefined
+    ? `the kernel gives no reason, but it forgets what such a program was loaded for when it is attached; ${again}`
+    : `link ${found} has attached it already; ${again}`
+}
+
+/** The id of the link that runs a program; `undefined` when no link does. */
+function linkOf(programId: number): number | undefined {
+  for (const each of Link.list()) {
+    using link = each
+    const info = link.info()
+    if (info.programId === programId) return info.id
+  }
+  return undefined
 }
 
 /** The hook `freplace`. */

@@ -38,5 +38,5 @@ export {
   ObjectFileError,
   type ObjectFileLocation,
 } from './errors.ts'
-export { nearest, suggestion } from './nearest.ts'
+export { suggestion } from './nearest.ts'
 export { printable, printableJson, printableLines } from './text.ts'

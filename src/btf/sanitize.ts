@@ -67,7 +67,7 @@ export function sanitizeBtf(btf: Btf, support: BtfSupport): BtfBuilder {
 /** Kinds that the kernel refuses with a name, which Rust gives to its pointers. */
 const NAMELESS: readonly BtfKind[] = ['ptr', 'array', 'volatile', 'const', 'restrict', 'func_proto']
 
-/** Whether the words of a type have what the type as it was decoded has not: they must be written anew. */
+/** Whether the words of a type have bits that decoding drops: they must be written anew. */
 function hasMore(btf: Btf, id: number, type: BtfType): boolean {
   if (type.kind === 'int') return btf.encoded(id)[3]! >>> 24 !== intEncodings[type.encoding]
   return NAMELESS.includes(type.kind) && btf.encoded(id)[0] !== 0

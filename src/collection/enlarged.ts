@@ -80,7 +80,7 @@ export function enlargedMap(map: MapSpec, btf: Btf | undefined): MapSpec {
   }
   const enlarged: MapSpec = { ...map, contents: [{ key: content!.key, value: padded(value, valueSize) }] }
   if (btf !== undefined && enlargedArray(map) !== undefined) enlarged.btf = btf
-  // What the kernel is told of a value must have its size.
+  // The value's type must have its size.
   else delete enlarged.valueTypeId
   return enlarged
 }

@@ -5,7 +5,7 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
-import { BpfError, fileError } from '../base/errors.ts'
+import { BpfError, closedError, fileError, withAction } from '../base/errors.ts'
 
 /** Bytes that are read in one call, as many as a buffer and a read may have on every system: 2 GiB less one page. */
 export const MAX_FILE_SIZE: number = 2 ** 31 - 4096
@@ -17,7 +17,7 @@ const FIRST_SIZE = 64 << 10
 export class OpenFile implements Disposable {
   /** Bytes that it had when it was opened. */
   readonly size: number
-  readonly #fd: number
+  #fd: number
   readonly #action: string
 
   /**
@@ -41,15 +41,17 @@ export class OpenFile implements Disposable {
   /**
    * The bytes at an offset; fewer when the file ends before.
    *
-   * @throws BpfError with code `EFBIG` when they are more than one read may return, else with the errno's name
+   * @throws BpfError with code `EFBIG` when they are more than one read may return, `ERR_CLOSED` when the file is closed,
+   *   else with the errno's name
    */
   read(offset: number, length: number): Buffer<ArrayBuffer> {
     if (length > MAX_FILE_SIZE) throw tooLarge(this.#action, `a part of ${length} bytes`, MAX_FILE_SIZE)
+    const fd = this.#open()
     const buffer = Buffer.allocUnsafeSlow(length)
     try {
       let filled = 0
       while (filled < length) {
-        const count = readSync(this.#fd, buffer, filled, length - filled, offset + filled)
+        const count = readSync(fd, buffer, filled, length - filled, offset + filled)
         if (count === 0) break
         filled += count
       }
@@ -59,9 +61,31 @@ export class OpenFile implements Disposable {
     }
   }
 
+  /**
+   * The whole file, which may have become longer, and whose size is not known when it is of procfs or sysfs.
+   *
+   * @param maxSize greatest number of bytes
+   * @throws BpfError as `read` does
+   */
+  readWhole(maxSize: number): Buffer<ArrayBuffer> {
+    const fd = this.#open()
+    try {
+      return readAll(fd, this.size, maxSize, this.#action)
+    } catch (error) {
+      throw error instanceof BpfError ? error : fileError(this.#action, error)
+    }
+  }
+
+  #open(): number {
+    if (this.#fd < 0) throw withAction(closedError('the file'), this.#action)
+    return this.#fd
+  }
+
   /** Closes the file. */
   [Symbol.dispose](): void {
+    if (this.#fd < 0) return
     closeSync(this.#fd)
+    this.#fd = -1
   }
 }
 
@@ -118,7 +142,7 @@ function readAll(fd: number, size: number, maxSize: number, action: string): Buf
   let buffer = Buffer.allocUnsafeSlow(Math.min(size > 0 ? size + 1 : FIRST_SIZE, maxSize + 1))
   let length = 0
   for (;;) {
-    const count = readSync(fd, buffer, length, buffer.length - length, null)
+    const count = readSync(fd, buffer, length, buffer.length - length, length)
     if (count === 0) return buffer.subarray(0, length)
     length += count
     if (length > maxSize) throw tooLarge(action, 'it', maxSize)

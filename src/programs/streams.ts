@@ -20,11 +20,12 @@ export type ProgramStream = 'stdout' | 'stderr'
 
 /** `BPF_STREAM_*`. Source: include/uapi/linux/bpf.h. */
 const IDS: Readonly<Record<ProgramStream, number>> = { stdout: 1, stderr: 2 }
-/** Bytes of one read; a stream holds 100,000. */
-const CHUNK = 1 << 16
+/** Bytes that a stream holds, `BPF_STREAM_MAX_CAPACITY`. Source: include/linux/bpf.h. */
+const CAPACITY = 100_000
 
 /**
- * Takes all that a stream holds; empty when it holds nothing. Since Linux 6.17.
+ * Takes what a stream holds; empty when it holds nothing. Of a program that goes on writing, takes as many bytes as a
+ * stream has room for. Since Linux 6.17.
  *
  * @throws TypeError when there is no such stream
  * @throws NotSupportedError on older kernels
@@ -40,14 +41,16 @@ export function readStream(
       `Cannot read a stream of program ${program.name}: ${String(stream)} is not stdout or stderr`,
     )
   const chunks: Buffer[] = []
-  for (;;) {
-    const memory = allocate(CHUNK)
-    const fields = { stream_buf: memory.bytes, stream_buf_len: CHUNK, stream_id: id, prog_fd: program.fd }
+  const { bytes } = allocate(CAPACITY)
+  for (let left = CAPACITY; left > 0; ) {
+    const fields = { stream_buf: bytes, stream_buf_len: left, stream_id: id, prog_fd: program.fd }
     const result = bpf('prog_stream_read_by_fd', fields)
     if (result < 0) throw streamError(program.name, stream, result)
-    if (result === 0) return Buffer.concat(chunks)
-    chunks.push(Buffer.from(memory.bytes.subarray(0, result)))
+    if (result === 0) break
+    chunks.push(Buffer.from(bytes.subarray(0, result)))
+    left -= result
   }
+  return Buffer.concat(chunks)
 }
 
 function streamError(name: string, stream: ProgramStream, result: number): BpfError {

@@ -10,7 +10,7 @@ import { UsageError } from '../form/usage-error.ts'
  * Both sides of an assignment.
  *
  * @param form for messages: `'MAP=N'`
- * @throws UsageError when it is none
+ * @throws UsageError when it is not an assignment
  */
 export function assignment(option: string, form: string, given: string): [name: string, value: string] {
   const equals = given.indexOf('=')

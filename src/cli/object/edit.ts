@@ -85,7 +85,7 @@ function leaveOut(specs: readonly CollectionSpec[], name: string): void {
   }
 }
 
-/** Maps of operations are created for their programs: without those, none is. */
+/** Maps of operations are created for their programs: no map is created without them. */
 function removeProgram(spec: CollectionSpec, name: string): void {
   spec.programs.delete(name)
   for (const map of spec.maps.values()) {

@@ -11,7 +11,7 @@ import { BpfError } from '../../base/errors.ts'
 import { Btf } from '../../btf/btf.ts'
 import { ElfFile } from '../../elf/file.ts'
 import { ELF_MAGIC } from '../../elf/format.ts'
-import { MAX_FILE_SIZE, OpenFile, readRegularFile } from '../read-file.ts'
+import { MAX_FILE_SIZE, OpenFile } from '../read-file.ts'
 
 /**
  * Reads the types of a kernel: raw BTF, as of `/sys/kernel/btf` or BTFHub, or the section `.BTF` of an ELF file such
@@ -31,7 +31,7 @@ function readBtfBytes(path: string): Uint8Array {
   using file = OpenFile.open(path)
   const magic = file.read(0, ELF_MAGIC.length)
   // A file of procfs or sysfs does not know its size, so raw BTF is read to the end.
-  if (ELF_MAGIC.some((byte, index) => magic[index] !== byte)) return readRegularFile(path, MAX_FILE_SIZE)
+  if (ELF_MAGIC.some((byte, index) => magic[index] !== byte)) return file.readWhole(MAX_FILE_SIZE)
   const elf = ElfFile.from(file, basename(path))
   const section = elf.section('.BTF')
   if (section === undefined || section.size === 0) {

@@ -130,3 +130,30 @@ test('a part of a file is read wherever it lies, and only so far as the file goe
   using folder = OpenFile.open(directory.path)
   t.throws(() => folder.read(0, 1), { instanceOf: BpfError, code: 'EISDIR' })
 })
+
+test('a file that is open is read on, whatever has its path', t => {
+  using directory = temporary()
+  const path = join(directory.path, 'file')
+  writeFileSync(path, 'first')
+  using file = OpenFile.open(path)
+  t.is(file.read(0, 2).toString(), 'fi')
+  rmSync(path)
+  writeFileSync(path, 'second')
+  t.is(file.readWhole(100).toString(), 'first')
+  t.is(file.readWhole(100).toString(), 'first')
+  t.throws(() => file.readWhole(4), { code: 'EFBIG' })
+})
+
+test('a file is closed once, and not read afterwards', t => {
+  using directory = temporary()
+  const path = join(directory.path, 'file')
+  writeFileSync(path, 'first')
+  const file = OpenFile.open(path)
+  file[Symbol.dispose]()
+  // Takes the number of the descriptor.
+  using other = OpenFile.open(path)
+  file[Symbol.dispose]()
+  t.is(other.read(0, 5).toString(), 'first')
+  for (const read of [() => file.read(0, 1), () => file.readWhole(1)])
+    t.throws(read, { code: 'ERR_CLOSED', message: `Cannot read ${path}: the file is closed` })
+})

@@ -25,7 +25,7 @@ import type { LinkInfo, PerfEventDetails, PerfEventLinkInfo } from '../../info.t
 import { defineLinkClass, KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { type TaskFdInfo, taskFdQuery } from '../../task-fd-query.ts'
 import { requireCookie } from '../cookie.ts'
-import { explainKind, type HookUse, requireProgramType } from '../program-kind.ts'
+import { explainKind, type HookUse } from '../program-kind.ts'
 
 /** How a program is attached to a perf event. */
 export interface PerfAttachOptions {
@@ -33,7 +33,7 @@ export interface PerfAttachOptions {
   cookie?: bigint | undefined
   /** `'link'` (since Linux 5.15) or `'ioctl'`; `'auto'` takes a link where the kernel has it. Default: `'auto'`. */
   way?: 'auto' | 'link' | 'ioctl'
-  /** The hook, by which a program of another type is refused. */
+  /** The hook, which explains a refusal. */
   hook: Hook
   /** Says why the kernel refused, given -errno. */
   explain?: (result: number) => string | undefined
@@ -45,8 +45,9 @@ export interface PerfAttachOptions {
  * Attaches a program to a perf event, which the returned link owns from then on, as it does `held`; both are
  * disposed of when this throws.
  *
+ * @param program of a type that the hook takes: `requireProgramType` goes before the event is opened
  * @param what names the attachment in errors
- * @throws BpfError with `ERR_PROGRAM_TYPE` when the program is of another type than the hook takes
+ * @throws BpfError when the kernel refuses
  * @throws RangeError when the cookie does not fit 64 bits
  * @throws NotSupportedError when a link is asked for, or a cookie given, and the kernel is older than 5.15
  */
@@ -59,7 +60,6 @@ export function attachPerfEvent(
   const owned: Disposable[] = held === undefined ? [event] : [event, held]
   const use: HookUse = { program, hook }
   try {
-    requireProgramType(what, use)
     requireCookie(what, cookie)
     const linkable = way === 'link' || (way === 'auto' && features.perfEventLink.probe() !== 'no')
     if (linkable) {

@@ -42,7 +42,13 @@ export function explainVerdict(program: RefusedProgram): string | undefined {
   return undefined
 }
 
+/** Why a struct_ops program is refused that is loaded without an operation; some kernels write a log, others do not. */
+export const UNNAMED_OPERATION =
+  'no struct_ops map names it; a map in SEC(".struct_ops") says which operation a program is'
+
 const rules: readonly Rule[] = [
+  // Source: kernel/bpf/verifier.c `check_struct_ops_btf_id`.
+  [/attach_btf_id 0 is not a supported struct/, () => UNNAMED_OPERATION],
   [
     /invalid func (?:bpf_)?\w+#(\d+)/,
     ([, number]) => {

@@ -26,6 +26,7 @@ import type { AttrFields } from '../../syscalls/attr.ts'
 import { bpfUninterrupted } from '../../syscalls/bpf.ts'
 import { attachTypesOf } from '../program-kinds.ts'
 import type { ProgramSpec } from '../spec.ts'
+import { UNNAMED_OPERATION } from './explain-verdict.ts'
 
 type Fields = AttrFields<'prog_load'>
 
@@ -56,7 +57,7 @@ export function explainSilence(load: SilentLoad, result: number): string | undef
   if (result === -E2BIG && slots > MOST_SLOTS_UNPRIVILEGED && lacksBpf(fields))
     return `it has ${slots} instructions; the kernel takes ${MOST_SLOTS_UNPRIVILEGED} from a process without CAP_BPF`
   if (spec.type === 'struct_ops' && fields.attach_btf_id === undefined) {
-    return 'no struct_ops map names it; a map in SEC(".struct_ops") says which operation a program is'
+    return UNNAMED_OPERATION
   }
   const least = tryCode(fields, [mov(r0, 0), exit()])
   if (least === -EPERM) return undefined

@@ -71,7 +71,7 @@ kernelTest('a struct_ops program that no map names', [], t => {
   const error = refused({ type: 'struct_ops' })
   t.regex(
     error.message,
-    /^Cannot load program p: .*no struct_ops map names it; a map in SEC\("\.struct_ops"\) says/,
+    /^Cannot load program p: [\s\S]*no struct_ops map names it; a map in SEC\("\.struct_ops"\) says/,
   )
 })
 

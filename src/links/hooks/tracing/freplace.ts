@@ -48,22 +48,19 @@ export function freplace(program: ProgramHandle, options?: FreplaceOptions): Lin
     }
     return adoptTrampoline(result, what, 'bpf(BPF_RAW_TRACEPOINT_OPEN)', use)
   }
-  const what = `program ${program.name} to function ${options.function}`
+  const { target, function: name } = options
+  const what = `program ${program.name} to function ${name}`
   requireProgramType(what, use)
-  using btf = BtfObject.ofProgram(options.target.fd)
-  const target = btf.types().find(options.function, 'func')
-  if (target === undefined) {
-    const similar = similarName(btf.types(), options.function, 'func')
+  using btf = BtfObject.ofProgram(target.fd)
+  const target_btf_id = btf.types().find(name, 'func')
+  if (target_btf_id === undefined) {
+    const similar = similarName(btf.types(), name, 'func')
     const like = similar === undefined ? '' : `; did you mean ${similar}?`
     throw new BpfError(`Cannot attach ${what}: the target program has no such function${like}`, {
       code: 'ENOENT',
     })
   }
-  const result = bpf('link_create', {
-    prog_fd: program.fd,
-    target_fd: options.target.fd,
-    target_btf_id: target,
-  })
+  const result = bpf('link_create', { target_fd: target.fd, target_btf_id, prog_fd: program.fd })
   return adoptTrampoline(result, what, 'bpf(BPF_LINK_CREATE)', use)
 }
 

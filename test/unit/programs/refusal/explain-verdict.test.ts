@@ -4,6 +4,10 @@ import { explainVerdict } from '../../../../src/programs/refusal/explain-verdict
 /** Ends of logs, of several kernels, and what they mean. */
 const explanations: readonly (readonly [verdict: string, cause: string, instruction?: string])[] = [
   ['invalid func unknown#181', 'the kernel has no helper bpf_loop, which came with Linux 5.17'],
+  [
+    'attach_btf_id 0 is not a supported struct',
+    'no struct_ops map names it; a map in SEC(".struct_ops") says which operation a program is',
+  ],
   ['invalid func unknown#9999', 'the kernel has no helper number 9999'],
   [
     'unknown func bpf_probe_write_user#36',

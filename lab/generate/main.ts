@@ -1,6 +1,6 @@
 /**
- * Writes `src/abi/generated/` from BTF: the kernel's enumerations and the layouts of its structs; and the parts of `docs`
- * that come from tables in `src`.
+ * Writes `src/abi/generated/` from BTF: the kernel's enumerations and the layouts of its structs; the parts of `docs`
+ * that come from tables in `src`; and the script of flame graphs from `lab/flame-viewer`.
  *
  *     npm run generate
  *
@@ -10,14 +10,20 @@
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Btf } from '../../src/btf/btf.ts'
 import type { BtfEnum, BtfStruct } from '../../src/btf/types.ts'
+import { viewerSource } from '../flame-viewer/bundle.ts'
 import { withBlock } from './block.ts'
 import { hooksTable } from './hooks-table.ts'
 import { mapsTable } from './maps-table.ts'
+import { pictures } from './pictures.ts'
 
 /** BTF that holds just what is generated from, taken from the newest kernel of the matrix. */
 export const ABI_BTF = 'test/btf/abi.btf'
+
+/** Where the script of flame graphs goes. */
+export const FLAME_VIEWER = 'src/charts/flame/generated/viewer.ts'
 
 /** Enumerations: constant name, TypeScript type name, kernel name, prefix that the API leaves out. */
 export const ENUMS = [
@@ -211,19 +217,25 @@ function key(name: string): string {
   return /^[a-z_$][\w$]*$/i.test(name) ? name : `'${name}'`
 }
 
-/** Documents with generated parts, and these parts. */
+/** Documents with generated parts, with these parts, and the pictures in documents. */
 export function generateDocuments(): Map<string, string> {
   const parts = [
     ['docs/links.md', 'hooks', hooksTable()],
     ['docs/maps.md', 'maps', mapsTable()],
   ] as const
-  return new Map(
-    parts.map(([path, name, table]) => [path, withBlock(readFileSync(path, 'utf8'), name, table)] as const),
-  )
+  return new Map([
+    ...parts.map(
+      ([path, name, table]) => [path, withBlock(readFileSync(path, 'utf8'), name, table)] as const,
+    ),
+    ...pictures(),
+  ])
 }
 
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file:').href) {
   const files = generate(Btf.parse(readFileSync(ABI_BTF)))
-  mkdirSync('src/abi/generated', { recursive: true })
-  for (const [path, source] of [...files, ...generateDocuments()]) writeFileSync(path, source)
+  const viewer = [FLAME_VIEWER, await viewerSource()] as const
+  for (const [path, source] of [...files, ...generateDocuments(), viewer]) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, source)
+  }
 }

@@ -22,7 +22,7 @@ export type LibraryErrorCode =
   | 'ERR_CLOSED'
   // A CO-RE relocation has no answer on this kernel.
   | 'ERR_CORE'
-  // A document of `bench probes` is malformed.
+  // A document that the library reads, such as one of `bench probes` or folded stacks, is malformed.
   | 'ERR_INVALID_DOCUMENT'
   // A function pattern is empty.
   | 'ERR_INVALID_PATTERN'

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { xmlText } from '../base/xml.ts'
 import { type MeasuredRow, measuredProbes, type ProbesDocument, type Space } from './document.ts'
 import { formatNanoseconds, rowLabel } from './report.ts'
 
@@ -68,7 +69,7 @@ export function chartSvg(document: ProbesDocument): string {
     each => each !== null,
   )
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${xmlText(title)}">`,
     `  <style>${STYLE}</style>`,
     `  <rect class="ground" width="${WIDTH}" height="${height}"/>`,
     text(20, 30, 'title', title),
@@ -131,12 +132,7 @@ export function tickStep(greatest: number): number {
 
 function text(x: number, y: number, style: string, content: string, anchor?: string): string {
   const attributes = `${style === '' ? '' : ` class="${style}"`}${anchor === undefined ? '' : ` text-anchor="${anchor}"`}`
-  return `  <text x="${x}" y="${y}"${attributes}>${escapeXml(content)}</text>`
-}
-
-function escapeXml(content: string): string {
-  // XML allows no control characters at all.
-  return content.replace(/[\p{Cc}]/gu, ' ').replace(/[&<>"]/g, each => `&#${each.charCodeAt(0)};`)
+  return `  <text x="${x}" y="${y}"${attributes}>${xmlText(content)}</text>`
 }
 
 function round(value: number): number {

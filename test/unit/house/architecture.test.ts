@@ -13,7 +13,7 @@ const MAX_LINES = 500
 /** Files that lie directly in a folder at most. */
 const MAX_FILES = 20
 
-const pure = ['base', 'abi', 'asm', 'btf', 'spec', 'elf']
+const pure = ['base', 'abi', 'asm', 'btf', 'spec', 'elf', 'charts']
 const specs = ['base', 'abi', 'asm', 'btf', 'spec']
 
 /** Which rooms a room may import. `door` is `src/index.ts`. */
@@ -59,6 +59,7 @@ const arrows: Record<string, readonly string[]> = {
     'readers',
     'links',
   ],
+  charts: ['base'],
   inspect: [...specs, 'elf', 'kernel', 'maps', 'programs', 'collection'],
   cli: [
     'door',
@@ -241,7 +242,7 @@ test(`files have at most ${MAX_LINES} lines`, t => {
   t.deepEqual(
     offenders(({ path, text }) => {
       const lines = text.split('\n').length - 1
-      return lines <= MAX_LINES || path.startsWith('abi/generated/') ? [] : [`${lines} lines`]
+      return lines <= MAX_LINES || path.includes('/generated/') ? [] : [`${lines} lines`]
     }),
     [],
   )

@@ -22,6 +22,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'house/faults': 'what the library does when a call fails, whichever kernel does not see it',
   lab: 'tests of the tests',
   'programs/verifier-complex': 'a program that is too large for any kernel',
+  'symbols/process': 'files of user space',
   'syscalls/koffi': 'the calling convention, which depends on the CPU',
   'syscalls/processes-koffi': 'the ends of processes and workers',
   'syscalls/processes-shim': 'the ends of processes and workers',

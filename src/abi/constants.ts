@@ -25,6 +25,11 @@ export const BPF_F_ALLOW_MULTI = 0x2
 /** Attach flag: replace a given program (5.5); link update: compare with the old program (5.7). */
 export const BPF_F_REPLACE = 0x4
 
+/** `status` of a `bpf_stack_build_id` that holds nothing: the stack has ended (4.17). */
+export const BPF_STACK_BUILD_ID_EMPTY = 0
+/** `status` of a `bpf_stack_build_id` with a build id and an offset in its file (4.17). */
+export const BPF_STACK_BUILD_ID_VALID = 1
+
 /** `src` of `ldimm64`: `imm` is the fd of a map. */
 export const BPF_PSEUDO_MAP_FD = 1
 /** `src` of `ldimm64`: an address in the first value of the map with this fd (5.2). */

@@ -18,8 +18,9 @@ import {
   readSections,
   readSegments,
 } from './headers.ts'
+import type { ElfLayout } from './layout.ts'
 import { completeLimits, type ObjectLimits } from './limits.ts'
-import { type ByteSource, memorySource } from './source.ts'
+import { type ByteSource, memorySource, SourceReader } from './source.ts'
 import { StringTable } from './strings.ts'
 import { type ElfSymbol, SymbolTable } from './symbol-table.ts'
 
@@ -89,6 +90,45 @@ export class ElfFile {
     this.type = type
     this.machine = machine
     this.sections = readSections(source, this.#header, this.#where, limits)
+  }
+
+  /**
+   * Address of the first instruction of a program.
+   *
+   * @internal
+   */
+  get entry(): number {
+    return this.#header.entry
+  }
+
+  /**
+   * Where fields of symbols lie.
+   *
+   * @internal
+   */
+  get layout(): ElfLayout {
+    return this.#header.layout
+  }
+
+  /**
+   * Bytes of the file, wherever they are; fewer where it ends before. `into` is as `ByteSource.read` has it.
+   *
+   * @internal
+   */
+  bytes(offset: number, length: number, into?: Uint8Array): Uint8Array {
+    const within = Math.max(0, Math.min(length, this.#source.size - offset))
+    return this.#source.read(offset, within, into)
+  }
+
+  /**
+   * A part of the file for reading numbers. Throws as `SourceReader.part` does.
+   *
+   * @param what names it in the error
+   *
+   * @internal
+   */
+  part(offset: number, length: number, what: string): ByteReader {
+    return new SourceReader(this.#source, this.byteOrder, this.#where).part(offset, length, what)
   }
 
   /** Size of the file. */

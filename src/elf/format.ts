@@ -43,11 +43,15 @@ export const EM_ARM = 40
 export const EM_X86_64 = 62
 /** `e_machine` of arm64. */
 export const EM_AARCH64 = 183
+/** `e_machine` of RISC-V. */
+export const EM_RISCV = 243
 /** `e_machine` of BPF objects. */
 export const EM_BPF = 247
 
 /** `p_type` of segments that are mapped. */
 export const PT_LOAD = 1
+/** `p_type` of notes, such as the build id. */
+export const PT_NOTE = 4
 /** `p_type` of the one that says what the stack may be used for. */
 export const PT_GNU_STACK = 0x6474e551
 /** `p_flags` bit: the segment may be executed. */
@@ -74,6 +78,7 @@ export const sectionTypes = {
   strtab: 3,
   rela: 4,
   dynamic: 6,
+  note: 7,
   nobits: 8,
   rel: 9,
   dynsym: 11,
@@ -82,6 +87,8 @@ export const sectionTypes = {
   /** `SHT_GNU_versym`: version of each dynamic symbol. */
   versions: 0x6fffffff,
 } as const
+/** Type of the note of owner `GNU` that identifies a build. */
+export const NT_GNU_BUILD_ID = 3
 /** `d_tag` of the name of a library that is needed. */
 export const DT_NEEDED = 1
 /** `sh_flags` bit of sections that programs write to. */

@@ -67,6 +67,8 @@ export interface ElfHeader {
   readonly type: number
   /** `e_machine`. */
   readonly machine: number
+  /** `e_entry`. */
+  readonly entry: number
   /** Where the headers of sections begin, how large each is, how many there are, which one holds their names. */
   readonly sections: {
     readonly at: number
@@ -107,6 +109,7 @@ export function readHeader(source: ByteSource, where: ObjectFileLocation): ElfHe
     byteOrder,
     type: reader.u16(16),
     machine: reader.u16(18),
+    entry: readAddress(reader, layout, layout.header.entry),
     sections: {
       at: readWord(reader, layout, layout.header.sections),
       size: count(3),

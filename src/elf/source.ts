@@ -13,8 +13,10 @@ export interface ByteSource {
   readonly size: number
   /**
    * The bytes at an offset, which lie within the size; fewer when the file has become shorter. They must not be written.
+   *
+   * @param into memory of that length at least, which a source that copies may use: a reader of many pieces then needs one
    */
-  read(offset: number, length: number): Uint8Array
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array
 }
 
 /** Bytes in memory as a source, without copies. */

@@ -4,7 +4,16 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { BpfError, closedError, fileError, withAction } from '../base/errors.ts'
 
 /** Bytes that are read in one call, as many as a buffer and a read may have on every system: 2 GiB less one page. */
@@ -24,11 +33,12 @@ export class OpenFile implements Disposable {
    * Opens a file. What is refused, is refused as by `readRegularFile`.
    *
    * @param action what fails, for messages. Default: `'Cannot read PATH'`
+   * @param flags more flags of `open`, such as `O_NOFOLLOW`
    * @throws BpfError with the errno's name as code when it cannot be opened, `ERR_NOT_A_FILE` when it is not a regular
    *   file
    */
-  static open(path: string, action = `Cannot read ${path}`): OpenFile {
-    const { fd, stats } = openRegular(path, action)
+  static open(path: string, action = `Cannot read ${path}`, flags = 0): OpenFile {
+    const { fd, stats } = openRegular(path, action, flags)
     return new OpenFile(fd, stats.size, action)
   }
 
@@ -38,16 +48,22 @@ export class OpenFile implements Disposable {
     this.#action = action
   }
 
+  /** What the file is now, which may have grown, and may have no name any more. */
+  stat(): BigIntStats {
+    return fstatSync(this.#fd, { bigint: true })
+  }
+
   /**
    * The bytes at an offset; fewer when the file ends before.
    *
+   * @param into memory of that length at least, for the bytes. Default: new memory
    * @throws BpfError with code `EFBIG` when they are more than one read may return, `ERR_CLOSED` when the file is closed,
    *   else with the errno's name
    */
-  read(offset: number, length: number): Buffer<ArrayBuffer> {
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array {
     if (length > MAX_FILE_SIZE) throw tooLarge(this.#action, `a part of ${length} bytes`, MAX_FILE_SIZE)
     const fd = this.#open()
-    const buffer = Buffer.allocUnsafeSlow(length)
+    const buffer = into ?? Buffer.allocUnsafeSlow(length)
     try {
       let filled = 0
       while (filled < length) {
@@ -113,12 +129,12 @@ export function readRegularFile(
   }
 }
 
-function openRegular(path: string, action: string): { fd: number; stats: Stats } {
+function openRegular(path: string, action: string, flags = 0): { fd: number; stats: Stats } {
   let fd: number | undefined
   try {
     const found = statSync(path, { throwIfNoEntry: false })
     if (found !== undefined) requireRegular(found, action)
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
+    fd = openSync(path, flags | constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
     const stats = fstatSync(fd)
     requireRegular(stats, action)
     return { fd, stats }

@@ -20,6 +20,7 @@ export type Requirement =
   | 'cgroup2'
   | 'bpftool'
   | 'strace'
+  | 'nm'
   | typeof EVERY_KERNEL
 
 /** Where cgroup2 is mounted, alone or beside version 1. */
@@ -40,6 +41,7 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
   cgroup2: { name: 'a cgroup2 file system', probe: () => (cgroup2Path() === undefined ? 'no' : 'yes') },
   bpftool: { name: 'bpftool', probe: () => hasCommand('bpftool', 'version') },
   strace: { name: 'strace', probe: () => hasCommand('strace', '-V') },
+  nm: { name: 'nm of binutils', probe: () => hasCommand('nm', '--version') },
   [EVERY_KERNEL]: { name: 'a kernel', probe: () => 'yes' },
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { demangle, loadDemangler } from './demangle/demangle.ts'
 export { explainFunction, type ProbeKind } from './explain-function.ts'
 export { type BuildIdOffset, type CodeLocation, frameLabel, type StackFrame } from './frame.ts'
 export { type KernelSymbol, KernelSymbols, type SymbolAt } from './kallsyms.ts'

@@ -6,6 +6,7 @@
 
 import { BpfError, closedError } from '../base/errors.ts'
 import { OpenFile } from '../kernel/read-file.ts'
+import { demangle } from './demangle/demangle.ts'
 import { DEBUG_DIRECTORIES } from './files/debug-file.ts'
 import { FileCache } from './files/file-cache.ts'
 import type { SymbolFile } from './files/symbol-file.ts'
@@ -16,8 +17,8 @@ import { ProcessSymbols } from './process/process-symbols.ts'
 /** How addresses get their names. */
 export interface SymbolizerOptions {
   /**
-   * Gives the names of C++, Rust and other languages their readable form. It gets each name that is shown, and returns those
-   * that it does not know as they are. Default: names as the files have them.
+   * Gives names their readable form. It gets each name that is shown, and returns those that it does not know as they are.
+   * Default: `demangle`, which knows Rust; `loadDemangler` returns one that knows C++ too.
    */
   demangle?: (name: string) => string
   /** Directories of debug files, which `.build-id` and paths of files begin below. Default: `/usr/lib/debug`. */
@@ -53,10 +54,9 @@ export class Symbolizer implements Disposable {
 
   /** @throws RangeError when `maxMemory` is not a number of bytes */
   constructor(options: SymbolizerOptions = {}) {
-    const { demangle = name => name, debugDirectories = DEBUG_DIRECTORIES } = options
-    const { maxMemory = DEFAULT_MEMORY } = options
+    const { debugDirectories = DEBUG_DIRECTORIES, maxMemory = DEFAULT_MEMORY } = options
     if (!(maxMemory >= 0)) throw new RangeError(`maxMemory ${maxMemory} is not a number of bytes`)
-    this.#options = { demangle, debugDirectories }
+    this.#options = { demangle: options.demangle ?? demangle, debugDirectories }
     this.#files = new FileCache(maxMemory)
   }
 

@@ -26,7 +26,7 @@ const arrows: Record<string, readonly string[]> = {
   elf: specs,
   syscalls: ['base', 'abi'],
   kernel: [...specs, 'elf', 'syscalls'],
-  symbols: ['base', 'elf', 'kernel'],
+  symbols: ['base', 'elf', 'syscalls', 'kernel'],
   objects: ['base', 'abi', 'btf', 'syscalls', 'kernel'],
   maps: [...specs, 'syscalls', 'kernel', 'symbols', 'objects'],
   programs: [...specs, 'syscalls', 'kernel', 'symbols', 'objects', 'maps'],

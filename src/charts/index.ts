@@ -39,6 +39,12 @@ export {
 } from './stacks/speedscope.ts'
 export type { Frame, FrameKind, StackCount, StackUnit } from './stacks/stack.ts'
 export {
+  type FunctionCount,
+  type PathStep,
+  type StackSummary,
+  summarizeStacks,
+} from './stacks/summary.ts'
+export {
   type ChromeTraceDocument,
   type ChromeTraceEvent,
   type ChromeTraceOptions,

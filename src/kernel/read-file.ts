@@ -50,7 +50,7 @@ export class OpenFile implements Disposable {
 
   /** What the file is now, which may have grown, and may have no name any more. */
   stat(): BigIntStats {
-    return fstatSync(this.#fd, { bigint: true })
+    return fstatSync(this.#open(), { bigint: true })
   }
 
   /**

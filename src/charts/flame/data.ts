@@ -5,8 +5,8 @@
  */
 
 import { FRAME_KINDS, type FrameKind, type StackUnit } from '../stacks/stack.ts'
+import { leastCountFor, prunedTree, type StackTree } from '../stacks/tree.ts'
 import type { FlameGraphSettings } from './options.ts'
-import { type FlameTree, leastCountFor, prunedTree } from './tree.ts'
 
 /** A flame graph for the viewer. */
 export interface FlameData {
@@ -32,7 +32,7 @@ export interface FlameData {
  *
  * @param maxNodes nodes that are kept at most; the narrowest are left out
  */
-export function flameData(tree: FlameTree, settings: FlameGraphSettings, maxNodes: number): FlameData {
+export function flameData(tree: StackTree, settings: FlameGraphSettings, maxNodes: number): FlameData {
   const least = leastCountFor(tree, maxNodes)
   const kept = prunedTree(tree, least)
   const numbers = new Map<number, number>()

@@ -7,12 +7,12 @@
 import { printableJson } from '../../base/text.ts'
 import { xmlText } from '../../base/xml.ts'
 import type { StackCount } from '../stacks/stack.ts'
+import { stackTree } from '../stacks/tree.ts'
 import { amount, grouped } from './amount.ts'
 import { type FlameData, flameData } from './data.ts'
 import { viewer } from './generated/viewer.ts'
 import { type FlameGraphOptions, flameGraphSettings, numberOption } from './options.ts'
 import { colourOf, KIND_NAMES } from './palette.ts'
-import { flameTree } from './tree.ts'
 
 /** Options of {@link flameGraphHtml}. */
 export interface FlameGraphHtmlOptions extends FlameGraphOptions {
@@ -29,7 +29,7 @@ export interface FlameGraphHtmlOptions extends FlameGraphOptions {
 export function flameGraphHtml(stacks: Iterable<StackCount>, options: FlameGraphHtmlOptions = {}): string {
   const settings = flameGraphSettings(options)
   const maxBoxes = numberOption('maxBoxes', options.maxBoxes ?? 200_000, 1)
-  const data = flameData(flameTree(stacks, settings.inverted), settings, maxBoxes)
+  const data = flameData(stackTree(stacks, settings.inverted), settings, maxBoxes)
   const title = xmlText(settings.title)
   return `<!doctype html>
 <html lang="en">

@@ -6,10 +6,10 @@
 
 import { xmlText } from '../../base/xml.ts'
 import { FRAME_KINDS, type FrameKind, type StackCount } from '../stacks/stack.ts'
+import { prunedTree, type StackTree, stackTree } from '../stacks/tree.ts'
 import { amount, grouped, share } from './amount.ts'
 import { type FlameGraphOptions, flameGraphSettings, numberOption } from './options.ts'
 import { colourOf, KIND_NAMES, SHADES, shadeOf } from './palette.ts'
-import { type FlameTree, flameTree, prunedTree } from './tree.ts'
 
 /** Options of {@link flameGraphSvg}. */
 export interface FlameGraphSvgOptions extends FlameGraphOptions {
@@ -39,7 +39,7 @@ export function flameGraphSvg(stacks: Iterable<StackCount>, options: FlameGraphS
   const settings = flameGraphSettings(options)
   const width = numberOption('width', options.width ?? 1200, 100)
   const minWidth = numberOption('minWidth', options.minWidth ?? 0.1, 0)
-  const whole = flameTree(stacks, settings.inverted)
+  const whole = stackTree(stacks, settings.inverted)
   const inner = width - 2 * MARGIN
   const tree = prunedTree(whole, (minWidth / inner) * whole.total)
 
@@ -74,7 +74,7 @@ function hiddenNote(hidden: number, minWidth: number): string {
 }
 
 function drawBoxes(
-  tree: FlameTree,
+  tree: StackTree,
   inner: number,
   yOf: (row: number) => number,
   parts: string[],

@@ -6,8 +6,8 @@ import { FlameModel, searchPattern } from '../../../lab/flame-viewer/model.ts'
 import { FLAME_VIEWER } from '../../../lab/generate/main.ts'
 import { flameData } from '../../../src/charts/flame/data.ts'
 import { flameGraphSettings } from '../../../src/charts/flame/options.ts'
-import { flameTree } from '../../../src/charts/flame/tree.ts'
 import type { StackCount } from '../../../src/charts/stacks/stack.ts'
+import { stackTree } from '../../../src/charts/stacks/tree.ts'
 
 const stacks: readonly StackCount[] = [
   { frames: ['main', 'work', { name: 'read', kind: 'kernel', file: 'vmlinux', line: 5 }], count: 4 },
@@ -17,7 +17,7 @@ const stacks: readonly StackCount[] = [
 ]
 
 const dataOf = (maxNodes = 100, input = stacks) =>
-  flameData(flameTree(input), flameGraphSettings({}), maxNodes)
+  flameData(stackTree(input), flameGraphSettings({}), maxNodes)
 
 /** Nodes are 0 all, 1 main, 2 work, 3 read, 4 idle, 5 work, 6 other. */
 const model = (): FlameModel => new FlameModel(dataOf())

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { FrameTable, type PlainFrame, type StackCount, weightOf } from '../stacks/stack.ts'
+import { FrameTable, type PlainFrame, type StackCount, weightOf } from './stack.ts'
 
 /** A tree in the order in which it is drawn: each node before its children, the widest child first. */
-export interface FlameTree {
+export interface StackTree {
   readonly frames: readonly PlainFrame[]
   /** Sum of all counts. */
   readonly total: number
@@ -24,7 +24,7 @@ export interface FlameTree {
  * @param inverted whether the function that ran is at the root, with its callers above
  * @throws RangeError or TypeError when a count or a frame is not one
  */
-export function flameTree(stacks: Iterable<StackCount>, inverted = false): FlameTree {
+export function stackTree(stacks: Iterable<StackCount>, inverted = false): StackTree {
   const table = new FrameTable(false)
   const nodes = new Nodes()
   let total = 0
@@ -49,7 +49,7 @@ export function flameTree(stacks: Iterable<StackCount>, inverted = false): Flame
  *
  * @param least least count of a node
  */
-export function prunedTree(tree: FlameTree, least: number): FlameTree {
+export function prunedTree(tree: StackTree, least: number): StackTree {
   const kept: number[] = []
   for (let i = 0; i < tree.count.length; i++) if (tree.count[i]! >= least) kept.push(i)
   const pick = <A extends Uint32Array | Float64Array>(array: A, picked: A): A => {
@@ -67,7 +67,7 @@ export function prunedTree(tree: FlameTree, least: number): FlameTree {
 }
 
 /** The least count that no more than `most` nodes reach. */
-export function leastCountFor(tree: FlameTree, most: number): number {
+export function leastCountFor(tree: StackTree, most: number): number {
   if (tree.count.length <= most) return 0
   const counts = tree.count.toSorted()
   // The first count that the nodes beyond have not.
@@ -109,7 +109,7 @@ class Nodes {
   }
 
   /** The nodes as arrays: each before its children, the widest child first, names decide between equals. */
-  inOrder(frames: readonly PlainFrame[]): Pick<FlameTree, 'frame' | 'depth' | 'count' | 'self'> {
+  inOrder(frames: readonly PlainFrame[]): Pick<StackTree, 'frame' | 'depth' | 'count' | 'self'> {
     const { length } = this.count
     const [frame, depth] = [new Uint32Array(length), new Uint32Array(length)]
     const [count, self] = [new Float64Array(length), new Float64Array(length)]

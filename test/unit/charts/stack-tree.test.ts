@@ -1,10 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type FlameTree, flameTree, leastCountFor, prunedTree } from '../../../src/charts/flame/tree.ts'
 import type { StackCount } from '../../../src/charts/stacks/stack.ts'
+import { leastCountFor, prunedTree, type StackTree, stackTree } from '../../../src/charts/stacks/tree.ts'
 
 /** The tree as lines: depth, name, count, self. */
-const lines = (tree: FlameTree): string[] =>
+const lines = (tree: StackTree): string[] =>
   Array.from(
     tree.frame,
     (frame, i) => `${' '.repeat(tree.depth[i]!)}${tree.frames[frame]!.name} ${tree.count[i]} ${tree.self[i]}`,
@@ -20,13 +20,13 @@ const stacks: readonly StackCount[] = [
 ]
 
 test('stacks that begin alike are one branch, the widest first', t => {
-  const tree = flameTree(stacks)
+  const tree = stackTree(stacks)
   t.is(tree.total, 14)
   t.deepEqual(lines(tree), ['main 12 5', ' b 5 1', '  y 4 4', ' a 2 0', '  x 2 2', 'other 2 2'])
 })
 
 test('an inverted tree begins with the function that ran', t => {
-  t.deepEqual(lines(flameTree(stacks, true)), [
+  t.deepEqual(lines(stackTree(stacks, true)), [
     'main 5 5',
     'y 4 0',
     ' b 4 0',
@@ -42,7 +42,7 @@ test('an inverted tree begins with the function that ran', t => {
 
 test('equal names of another kind or file are other branches, of another line the same', t => {
   const frame = { name: 'f', file: 'a.js', line: 1 }
-  const tree = flameTree([
+  const tree = stackTree([
     { frames: [frame], count: 3 },
     { frames: [{ ...frame, line: 2 }], count: 1 },
     { frames: [{ ...frame, file: 'b.js' }], count: 2 },
@@ -53,23 +53,23 @@ test('equal names of another kind or file are other branches, of another line th
 
 test('recursion is as deep as the stack', t => {
   const depth = 100_000
-  const tree = flameTree([{ frames: new Array<string>(depth).fill('f'), count: 1 }])
+  const tree = stackTree([{ frames: new Array<string>(depth).fill('f'), count: 1 }])
   t.is(tree.frame.length, depth)
   t.is(tree.depth.at(-1), depth - 1)
 })
 
 test('what counts less than asked is left out, with all above it', t => {
-  t.deepEqual(lines(prunedTree(flameTree(stacks), 3)), ['main 12 5', ' b 5 1', '  y 4 4'])
+  t.deepEqual(lines(prunedTree(stackTree(stacks), 3)), ['main 12 5', ' b 5 1', '  y 4 4'])
 })
 
 test('the least count for a number of nodes', t => {
-  const tree = flameTree(stacks)
+  const tree = stackTree(stacks)
   // Counts are 12, 5, 4, 2, 2, 2.
   t.deepEqual(
     [6, 5, 3, 2, 1].map(most => leastCountFor(tree, most)),
     [0, 4, 4, 5, 12],
   )
-  t.is(leastCountFor(flameTree([{ frames: ['a', 'b'], count: 1 }]), 1), Number.POSITIVE_INFINITY)
+  t.is(leastCountFor(stackTree([{ frames: ['a', 'b'], count: 1 }]), 1), Number.POSITIVE_INFINITY)
 })
 
 test('a tree adds up: each node is its self and its children, whatever the stacks are', t => {
@@ -77,7 +77,7 @@ test('a tree adds up: each node is its self and its children, whatever the stack
   const stack = fc.record({ frames: fc.array(name, { maxLength: 6 }), count: fc.nat({ max: 9 }) })
   fc.assert(
     fc.property(fc.array(stack, { maxLength: 40 }), fc.boolean(), (input, inverted) => {
-      const tree = flameTree(input, inverted)
+      const tree = stackTree(input, inverted)
       t.is(
         tree.total,
         input.reduce((sum, { count }) => sum + count, 0),

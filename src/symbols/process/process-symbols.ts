@@ -15,7 +15,7 @@ import { Age } from './age.ts'
 import { type Mapping, mappingAt, parseMappings } from './mappings.ts'
 import { openMapping, rootOf } from './open-mapping.ts'
 import { PerfMap } from './perf-map.ts'
-import { type ProcessIdentity, readIdentity, readStartTime } from './status.ts'
+import { type ProcessIdentity, processExists, readIdentity, readStartTime } from './status.ts'
 
 /** Bytes of `/proc/PID/maps` at most: the kernel allows a process some 65,000 mappings, root may allow more. */
 const MAX_MAPS = 256 << 20
@@ -70,8 +70,7 @@ export class ProcessSymbols implements Disposable {
    */
   constructor(pid: number, context: ProcessContext) {
     const identity = readIdentity(pid)
-    if (identity === undefined)
-      throw new BpfError(`Cannot read the mappings of process ${pid}: it does not exist`, { code: 'ESRCH' })
+    if (identity === undefined) throw missing(pid)
     this.pid = pid
     this.#context = context
     this.#identity = identity
@@ -261,12 +260,20 @@ function unknown(address: bigint, module: string | undefined): StackFrame {
   return { address, name: undefined, offset: 0, module }
 }
 
+/** The error for a process of which procfs shows nothing: mounted with `hidepid`, it hides those of other users. */
+function missing(pid: number, cause?: unknown): BpfError {
+  const hidden = processExists(pid)
+  const reason = hidden ? 'procfs hides it from this user' : 'it does not exist'
+  const code = hidden ? 'EPERM' : 'ESRCH'
+  return new BpfError(`Cannot read the mappings of process ${pid}: ${reason}`, { code, cause })
+}
+
 function readMappings(pid: number): Mapping[] {
   const action = `Cannot read the mappings of process ${pid}`
   try {
     return parseMappings(readRegularFile(`/proc/${pid}/maps`, MAX_MAPS, action).toString('utf8'))
   } catch (error) {
     if (!(error instanceof BpfError && error.code === 'ENOENT')) throw error
-    throw new BpfError(`${action}: it does not exist`, { code: 'ESRCH', cause: error })
+    throw missing(pid, error)
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fileErrno } from '../../base/errno.ts'
 import { readText } from '../../kernel/read-text.ts'
 
 /** What distinguishes a process from others. */
@@ -35,4 +36,14 @@ export function readStartTime(pid: number): string | undefined {
   // The name, in parentheses, may contain anything. Behind it, fields 3 and following.
   const stat = readText(`/proc/${pid}/stat`)
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+/** Whether a process exists, also where procfs does not show it. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return fileErrno(error) === 'EPERM'
+  }
 }

@@ -27,12 +27,31 @@ export interface VersionedSymbol {
  *
  * @throws ObjectFileError when a table is truncated or inconsistent
  */
-export function* functionSymbols(elf: ElfFile): Generator<VersionedSymbol> {
+export function functionSymbols(elf: ElfFile): Generator<VersionedSymbol> {
+  return versionedFunctions(elf)
+}
+
+/** Names that are looked for in the bytes of the file; of more, all symbols are decoded. */
+const FEW = 16
+
+/**
+ * The functions with some names, as `functionSymbols`, and perhaps others. Of a program with some hundred thousand functions
+ * only those are decoded, unless the names are many.
+ *
+ * @param names without versions
+ */
+export function functionsNamed(elf: ElfFile, names: Iterable<string>): Generator<VersionedSymbol> {
+  const encoder = new TextEncoder()
+  const wanted = Array.from(names, name => encoder.encode(name))
+  return versionedFunctions(elf, wanted.length <= FEW ? wanted : undefined)
+}
+
+function* versionedFunctions(elf: ElfFile, names?: readonly Uint8Array[]): Generator<VersionedSymbol> {
   const versions = readVersions(elf)
-  for (const [index, symbol] of functionsOf(elf.symbolTable('dynsym'))) {
+  for (const [index, symbol] of functionsOf(elf.symbolTable('dynsym'), names)) {
     yield { name: symbol.name, ...versions(index), dynamic: true, symbol }
   }
-  for (const [, symbol] of functionsOf(elf.symbolTable('symtab'))) {
+  for (const [, symbol] of functionsOf(elf.symbolTable('symtab'), names)) {
     // Linkers write the version into these names, with two signs when it is the default.
     const [name, version] = splitVersion(symbol.name)
     const hidden = version !== undefined && !symbol.name.includes('@@')
@@ -40,9 +59,13 @@ export function* functionSymbols(elf: ElfFile): Generator<VersionedSymbol> {
   }
 }
 
-function* functionsOf(table: SymbolTable | undefined): Generator<[index: number, symbol: ElfSymbol]> {
+function* functionsOf(
+  table: SymbolTable | undefined,
+  names: readonly Uint8Array[] | undefined,
+): Generator<[index: number, symbol: ElfSymbol]> {
   for (let index = 0; table !== undefined && index < table.length; index++) {
     if (!table.isFunction(index)) continue
+    if (names !== undefined && !table.isNamed(index, names)) continue
     const symbol = table.at(index)
     if (symbol.section !== 0 && symbol.name !== '') yield [index, symbol]
   }

@@ -11,6 +11,8 @@ import type { ObjectLimits } from './limits.ts'
 
 /** What even the smallest table may use. */
 const MIN_BUDGET = 1 << 16
+/** `@`, which linkers write between a name and its version. */
+const VERSION = 0x40
 
 /** The strings of a table, each decoded once. */
 export class StringTable {
@@ -47,5 +49,16 @@ export class StringTable {
     if (this.#budget < 0) throw this.#reader.error('Strings overlap too often', offset)
     this.#strings.set(offset, text)
     return text
+  }
+
+  /**
+   * Whether the string at an offset is a name, alone or with a version behind `@`: without making a string of it. `false`
+   * outside of the table.
+   */
+  isName(offset: number, name: Uint8Array): boolean {
+    const { bytes } = this.#reader
+    for (let i = 0; i < name.length; i++) if (bytes[offset + i] !== name[i]) return false
+    const next = bytes[offset + name.length]
+    return next === 0 || next === VERSION
   }
 }

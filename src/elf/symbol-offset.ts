@@ -14,7 +14,7 @@ import { ObjectFileError } from '../base/errors.ts'
 import { explainMissing } from './explain-missing.ts'
 import type { ElfFile } from './file.ts'
 import { EM_ARM, PF_X, PT_LOAD, SHN_LORESERVE } from './format.ts'
-import { functionSymbols, splitVersion, type VersionedSymbol } from './functions.ts'
+import { functionSymbols, functionsNamed, splitVersion, type VersionedSymbol } from './functions.ts'
 import type { ElfSymbol } from './symbol-table.ts'
 
 /**
@@ -35,7 +35,7 @@ export function functionOffset(elf: ElfFile, name: string): number {
 export function functionOffsets(elf: ElfFile, names: readonly string[]): number[] {
   const candidates = new Map<string, VersionedSymbol[]>()
   for (const name of names) candidates.set(splitVersion(name)[0], [])
-  for (const each of functionSymbols(elf)) candidates.get(each.name)?.push(each)
+  for (const each of functionsNamed(elf, candidates.keys())) candidates.get(each.name)?.push(each)
   return names.map(name => choose(elf, name, candidates.get(splitVersion(name)[0])!))
 }
 

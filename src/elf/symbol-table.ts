@@ -66,6 +66,12 @@ export class SymbolTable {
     return type === symbolTypes.func || type === symbolTypes.ifunc
   }
 
+  /** Whether a symbol has one of some names, without or with a version. */
+  isNamed(index: number, names: readonly Uint8Array[]): boolean {
+    const offset = this.#reader.u32(index * this.#layout.symbol.size)
+    return names.some(name => this.#strings.isName(offset, name))
+  }
+
   /**
    * The symbol with a number.
    *

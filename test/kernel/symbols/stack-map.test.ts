@@ -66,7 +66,7 @@ kernelTest('stacks of the kernel and of this process are read and have names', [
     names.join(),
   )
   // The system call was made by libc, or by the shim, and this process has mapped both.
-  const [first] = symbolizer.stack(stacks.get(user!)!, process.pid)
+  const [first] = symbolizer.stack(stacks.get(user!)!.slice(0, 1), process.pid)
   t.regex(first!.module!, /libc|\.node$/)
 })
 
@@ -81,16 +81,18 @@ kernelTest('stacks with build ids have names by the files, also without the proc
 
   using symbolizer = new Symbolizer()
   symbolizer.process(process.pid).hold()
-  const names = (frames: readonly { name: string | undefined }[]): unknown[] => frames.map(({ name }) => name)
-  const expected = symbolizer.stack(byAddress, process.pid)
-  const found = symbolizer.stack(byId)
   let compared = 0
   for (const [i, location] of byId.entries()) {
     // The kernel gives the address of code that is of no file, or whose page it would have to read.
     if (typeof location === 'bigint') t.is(byAddress[i], location)
-    else {
-      compared++
-      t.deepEqual(names([found[i]!]), names([expected[i]!]))
+    // One name shows that offsets are those of the file; each other file takes an emulated guest a second.
+    else if (compared++ === 0) {
+      const [expected] = symbolizer.stack([byAddress[i]!], process.pid)
+      const [found] = symbolizer.stack([location])
+      t.deepEqual(
+        [found!.name, found!.offset, found!.module],
+        [expected!.name, expected!.offset, expected!.module],
+      )
     }
   }
   t.true(compared > 0)

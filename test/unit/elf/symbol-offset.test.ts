@@ -512,3 +512,19 @@ test('whatever the bytes, there is an offset in the file or an ObjectFileError',
   )
   t.pass()
 })
+
+test('a function is found alone as among many, and whatever other names are', t => {
+  const names = Array.from({ length: 40 }, (_, i) => `f${i}`)
+  const symbols = [...names.map((name, i) => at(name, 4 * i)), at('f1longer', 0xf0), at('f2@@V1', 0xf4)]
+  const elf = file({ symbols })
+  const among = functionOffsets(elf, names.slice(3))
+  t.deepEqual(
+    among,
+    names.slice(3).map(name => functionOffset(elf, name)),
+  )
+  t.is(functionOffset(elf, 'f1'), among[0]! - 8)
+  t.throws(() => functionOffset(elf, 'f1longe'), { instanceOf: ObjectFileError })
+  t.throws(() => functionOffset(elf, 'f2'), { message: /^There are 2 functions f2/ })
+  t.is(functionOffset(elf, 'f2@V1'), among[0]! + 0xf4 - 12)
+  t.throws(() => functionOffset(elf, ''), { instanceOf: ObjectFileError })
+})

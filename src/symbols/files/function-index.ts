@@ -67,7 +67,7 @@ export class FunctionIndex implements FunctionSource {
    * `isBetterName` prefers.
    */
   find(address: number): FunctionAt | undefined {
-    const { starts, sizes } = this.#columns
+    const { starts, details } = this.#columns
     const at = address - this.#base
     let low = 0
     let high = starts.length
@@ -80,7 +80,7 @@ export class FunctionIndex implements FunctionSource {
     for (let i = low - 1, steps = 0; i >= 0 && steps < LOOK_BACK; i--, steps++) {
       if (ends !== undefined && ends[i]! <= at) return undefined
       const start = starts[i]!
-      if (start + (sizes[i]! & EXTENT_MASK) > at)
+      if (start + (details[2 * i]! & EXTENT_MASK) > at)
         return { name: this.#name(i, at), start: start + this.#base }
       if (ends === undefined && (i === 0 || starts[i - 1] !== start)) return undefined
     }
@@ -89,23 +89,23 @@ export class FunctionIndex implements FunctionSource {
 
   /** The name of the function that starts where the last of its aliases that reaches an address is. */
   #name(last: number, at: number): string {
-    const { starts, sizes, names } = this.#columns
+    const { starts, details } = this.#columns
     const start = starts[last]!
-    let [best, rank] = [last, sizes[last]! >>> RANK_SHIFT]
+    let [best, rank] = [last, details[2 * last]! >>> RANK_SHIFT]
     let name: string | undefined
     for (let i = last - 1; i >= 0 && starts[i] === start; i--) {
-      if (start + (sizes[i]! & EXTENT_MASK) <= at) continue
-      const other = sizes[i]! >>> RANK_SHIFT
+      if (start + (details[2 * i]! & EXTENT_MASK) <= at) continue
+      const other = details[2 * i]! >>> RANK_SHIFT
       if (other > rank) continue
       if (other === rank) {
-        name ??= this.#names.at(names[best]!)
-        const candidate = this.#names.at(names[i]!)
+        name ??= this.#names.at(details[2 * best + 1]!)
+        const candidate = this.#names.at(details[2 * i + 1]!)
         if (!isBetterName(candidate, name)) continue
         name = candidate
       } else name = undefined
       ;[best, rank] = [i, other]
     }
-    return name ?? this.#names.at(names[best]!)
+    return name ?? this.#names.at(details[2 * best + 1]!)
   }
 }
 
@@ -135,10 +135,10 @@ function codeExtent(elf: ElfFile): [base: number, size: number] {
   throw elf.headerError(`Code of ${end - base} bytes, more than ${MAX_CODE}`, 0)
 }
 
-function greatestEnds({ starts, sizes }: FunctionColumns): Uint32Array {
+function greatestEnds({ starts, details }: FunctionColumns): Uint32Array {
   let end = 0
   return starts.map((start, i) => {
-    end = Math.max(end, start + (sizes[i]! & EXTENT_MASK))
+    end = Math.max(end, start + (details[2 * i]! & EXTENT_MASK))
     return end
   })
 }

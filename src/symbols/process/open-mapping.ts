@@ -27,7 +27,7 @@ export function openMapping(pid: number, mapping: Mapping, root: string): OpenFi
   for (const each of paths) {
     try {
       const file = OpenFile.open(each, `Cannot read ${path} of process ${pid}`)
-      if (isFileOf(file, mapping)) return file
+      if (isFileOf(file, mapping, each !== paths[0])) return file
       file[Symbol.dispose]()
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
@@ -42,14 +42,14 @@ export function openMapping(pid: number, mapping: Mapping, root: string): OpenFi
 
 /**
  * Whether a file is the one that is mapped. File systems in layers may name another device than `stat`; the inode is then
- * enough, unless the file has lost its name.
+ * enough, unless the file was found by a name that it has lost.
  */
-function isFileOf(file: OpenFile, { inode, device, deleted }: Mapping): boolean {
+function isFileOf(file: OpenFile, { inode, device, deleted }: Mapping, byName: boolean): boolean {
   const { ino, dev } = file.stat()
   if (ino !== inode) return false
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
   const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn)
-  return !deleted || `${hex(major)}:${hex(minor)}` === device
+  return !(deleted && byName) || `${hex(major)}:${hex(minor)}` === device
 }
 
 const hex = (number: bigint): string => number.toString(16).padStart(2, '0')

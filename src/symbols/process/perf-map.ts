@@ -65,6 +65,7 @@ export class PerfMap implements Disposable {
 
   /** Reads what the file has now, so that later changes do not matter. */
   hold(): void {
+    this.#held = false
     this.#readMore()
     this.#held = true
   }

@@ -104,12 +104,13 @@ export class ProcessSymbols implements Disposable {
 
   /**
    * Opens all files that may be executed and their debug files, and reads the vdso and the perf map: from now on, frames are
-   * those of this moment, whether the process goes on or ends.
+   * those of this moment, whether the process goes on or ends. Another call takes those of a later one.
    *
    * @throws BpfError with code `ERR_CLOSED` after `close`
    */
   hold(): this {
     this.#requireOpen()
+    this.#held = false
     this.refresh()
     for (const mapping of this.#mappings) {
       if (mapping.path === VDSO) this.#openVdso(mapping)

@@ -168,6 +168,9 @@ kernelTest('JavaScript functions have names where Node.js writes a perf map', []
   writeFileSync(`/tmp/perf-${child.pid}.map`, `${start.toString(16)} ${first!.size} later\n`, { flag: 'a' })
   symbols.hold()
   t.is(symbols.at(start).name, 'later')
+  writeFileSync(`/tmp/perf-${child.pid}.map`, `${start.toString(16)} ${first!.size} last\n`, { flag: 'a' })
+  t.is(symbols.at(start).name, 'later', 'it is held')
+  t.is(symbols.hold().at(start).name, 'last')
   await child.end()
 })
 

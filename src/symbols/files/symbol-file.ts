@@ -51,7 +51,7 @@ export class SymbolFile implements Disposable {
     () => FunctionIndex.build(this.#elf, 'symtab'),
     () => this.#ofDebugFile(),
     () => this.#ofDebugData(),
-    () => FunctionIndex.build(this.#elf, 'dynsym'),
+    () => this.#ofDynamicSymbols(),
     () => GoTable.read(this.#elf),
     () => LinkerStubs.of(this.#elf),
   ]
@@ -150,6 +150,15 @@ export class SymbolFile implements Disposable {
     return this.#moved(ElfFile.from(memorySource(bytes), `.gnu_debugdata of ${this.path}`), bytes.length)
   }
 
+  /** What the file shares with others. A whole table of symbols has that too; one that is stripped in part is shorter. */
+  #ofDynamicSymbols(): FunctionSource | undefined {
+    const size = tableSize(this.#elf, 'dynsym')
+    const [own, debug] = this.#sources
+    if (own !== undefined && tableSize(this.#elf, 'symtab') >= size) return undefined
+    if (debug !== undefined && tableSize(this.#debug!.elf, 'symtab') >= size) return undefined
+    return FunctionIndex.build(this.#elf, 'dynsym')
+  }
+
   /** Functions of another file with the same code, which prelinking may have moved in this one. */
   #moved(other: ElfFile, memory = 0): FunctionSource | undefined {
     const index = FunctionIndex.build(other, 'symtab')
@@ -164,4 +173,9 @@ export class SymbolFile implements Disposable {
       },
     }
   }
+}
+
+/** Bytes of a table of symbols; 0 without one. */
+function tableSize(elf: ElfFile, type: 'symtab' | 'dynsym'): number {
+  return elf.sections.find(each => each.type === sectionTypes[type])?.size ?? 0
 }

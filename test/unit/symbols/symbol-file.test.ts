@@ -108,6 +108,18 @@ test('functions in .gnu_debugdata are found, and those of .dynsym beside them', 
   t.true(damaged.problem instanceof ObjectFileError)
 })
 
+test('a file that is stripped in part has its dynamic symbols, too', t => {
+  const names = new StringTableBuilder()
+  const dynamic = symbolTable([at('exported', 0x100, 16), at('other', 0x200, 16)], names)
+  const sections: SectionSource[] = [
+    { name: '.dynsym', type: sectionTypes.dynsym, data: dynamic, link: '.dynstr', entrySize: 24 },
+    { name: '.dynstr', type: sectionTypes.strtab, data: names.build() },
+  ]
+  using file = inMemory(program({ sections, symbols: [at('kept', 0, 16)] }))
+  t.is(file.find(TEXT + 8)?.name, 'kept')
+  t.is(file.find(TEXT + 0x108)?.name, 'exported')
+})
+
 const GO: readonly (readonly [string, number])[] = [
   ['_rt0_amd64_linux', 0],
   ['main.main', 0x40],

@@ -81,6 +81,8 @@ export interface InspectedMap {
   readonly pinPath: string | null
   readonly key: InspectedType | null
   readonly value: InspectedType | null
+  /** Type of the records of a perf buffer or ring buffer, where that is not the type of its values. */
+  readonly record: InspectedType | null
   readonly inner: InspectedMap | null
   /** Number of elements that are put in when it is created. */
   readonly contents: number
@@ -266,6 +268,7 @@ function inspectMap(spec: MapSpec, types: TypeTexts): InspectedMap {
     pinPath: spec.pinPath ?? null,
     key: types.type(spec.btf, spec.keyTypeId),
     value: types.type(spec.btf, spec.valueTypeId),
+    record: types.type(spec.btf, spec.recordTypeId),
     inner: spec.innerMap === undefined ? null : inspectMap(spec.innerMap, types),
     contents: spec.contents?.length ?? 0,
     frozen: spec.freeze === true,

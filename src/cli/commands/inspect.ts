@@ -121,6 +121,7 @@ function mapLines(map: InspectedMap): string[] {
   const facts = [String(map.type)]
   if (map.keySize > 0) facts.push(`key ${element(map.key, map.keySize)}`)
   if (map.valueSize > 0 || map.value !== null) facts.push(`value ${element(map.value, map.valueSize)}`)
+  if (map.record !== null) facts.push(`records ${map.record.type}`)
   facts.push(map.maxEntries === 1 ? '1 entry' : `${map.maxEntries} entries`)
   if (map.flags !== 0) facts.push(`flags 0x${map.flags.toString(16)}`)
   if (map.mapExtra !== 0n) facts.push(`extra 0x${map.mapExtra.toString(16)}`)
@@ -130,7 +131,7 @@ function mapLines(map: InspectedMap): string[] {
   if (map.frozen) facts.push('frozen')
   if (!map.autocreate) facts.push('not created by default')
   if (map.contents > 0) facts.push(counted(map.contents, 'initial element'))
-  const definitions = new Set([map.key?.definition, map.value?.definition])
+  const definitions = new Set([map.key, map.value, map.record].map(each => each?.definition))
   const layout = [...definitions].flatMap(each => each?.split('\n') ?? [])
   const inner = map.inner === null ? [] : mapLines(map.inner)
   const [innerTitle = '', ...rest] = inner

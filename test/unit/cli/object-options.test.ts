@@ -70,7 +70,7 @@ test('--map-size gives maps entries, and data sections bytes', async t => {
 
 test('--record gives the records of a ring buffer a type, --set a variable a value', async t => {
   const { maps, variables } = await inspected('events', '--record', 'tails=struct point', '--set', 'count=7')
-  t.is(maps.find(({ name }) => name === 'tails')!.value!.type, 'struct point')
+  t.is(maps.find(({ name }) => name === 'tails')!.record!.type, 'struct point')
   t.is(variables.find(({ name }) => name === 'count')!.value, 7)
 })
 

@@ -66,6 +66,7 @@ test('a map is described with its types', t => {
     value: { type: '__u32', definition: null },
     inner: null,
     contents: 0,
+    record: null,
     frozen: false,
     autocreate: true,
     programs: [],

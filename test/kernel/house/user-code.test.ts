@@ -16,26 +16,12 @@ import type { MapSpec } from '../../../src/maps/spec.ts'
 import { Program } from '../../../src/programs/program.ts'
 import type { ProgramSpec } from '../../../src/programs/spec.ts'
 import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
+import { type Hook, nothing, type Place, withGetter } from '../../support/house/user-code.ts'
+import { needsOfLinks, placesOfLinks } from '../../support/house/user-code-links.ts'
+import { placesOfReaders } from '../../support/house/user-code-readers.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { loadObject, objectPath, PACKET } from '../../support/objects.ts'
 import { createRing, outputProgram, ringBuffers } from '../../support/readers/ring-programs.ts'
-
-/** Runs the code of the caller that is on trial, once. */
-type Hook = () => void
-
-/** A way to call the library, whose object code of the caller uses or closes. */
-interface Place {
-  /** Calls the library, which calls the hook. */
-  run(hook: Hook): unknown
-  /** Uses the object at work. */
-  use(): unknown
-  /** Closes it; absent where there is no object yet. */
-  close?(): unknown
-  /** Looks whether it can still be used after an error of the hook. */
-  after?(): unknown
-  /** Disposes of everything. */
-  end?(): void
-}
 
 const spec = { name: 'counters', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 } satisfies MapSpec
 
@@ -53,8 +39,6 @@ function hooked<T, W>(codec: Codec<T, W>, hook: Hook): Codec<T, W> {
     },
   }
 }
-
-const nothing: Hook = () => {}
 
 /** A map of two elements. */
 function mapPlace(
@@ -93,18 +77,6 @@ function queuePlace(run: (view: BpfMap<undefined, bigint>) => unknown): () => Pl
       end: () => map.close(),
     }
   }
-}
-
-/** An object with a getter that runs the hook. */
-function withGetter<T extends object>(object: T, name: keyof T, hook: Hook): T {
-  const value = object[name]
-  return Object.defineProperty({ ...object }, name, {
-    enumerable: true,
-    get: () => {
-      hook()
-      return value
-    },
-  })
 }
 
 function programPlace(load: (hook: Hook, map: BpfMap, other: BpfMap) => unknown): () => Place {
@@ -166,6 +138,8 @@ function ringPlace(
 
 /** By call and code, as the table has them. */
 const places: Readonly<Record<string, readonly (() => Place)[]>> = {
+  ...placesOfReaders,
+  ...placesOfLinks,
   'map.get, map.getAndDelete: codec or getters of the key': [
     mapPlace(map => map.get(1), 'keys'),
     mapPlace(map => map.getAndDelete(1), 'keys'),
@@ -394,7 +368,8 @@ test('the table of docs/user-code.md has the rows that are done here', t => {
 })
 
 for (const { name, using, closing } of rows) {
-  kernelTest(`code of the caller does what the table says: ${name}`, [ringBuffers], async t => {
+  const needs = [ringBuffers, ...(needsOfLinks[name] ?? [])]
+  kernelTest(`code of the caller does what the table says: ${name}`, needs, async t => {
     for (const make of places[name] ?? []) {
       const trial = async (act: (place: Place) => Promise<unknown>): Promise<void> => {
         const place = make()

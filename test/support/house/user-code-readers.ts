@@ -1,0 +1,123 @@
+/**
+ * Where code of the caller runs while perf buffers and the rings of collections are read.
+ *
+ * @module
+ */
+
+import { u32 } from '../../../src/base/codecs.ts'
+import { Collection } from '../../../src/collection/collection.ts'
+import type { CollectionOptions } from '../../../src/collection/load.ts'
+import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { PerfBuffer } from '../../../src/readers/perf-buffer.ts'
+import { pageSize } from '../../../src/syscalls/mmap.ts'
+import { PACKET } from '../objects.ts'
+import { createPerfArray, perfCpuProgram } from '../readers/perf-programs.ts'
+import { createRing, outputProgram } from '../readers/ring-programs.ts'
+import { type Hook, nothing, type Place, withGetter } from './user-code.ts'
+
+/** `BPF_F_TEST_RUN_ON_CPU`. */
+const ON_CPU = 1
+
+/** Records of the programs here take 16 bytes with their header, so these do not fit. */
+const TOO_MANY = pageSize() / 16 + 8
+
+/** A perf buffer of one page for one CPU. */
+function perfPlace(records: number, run: (perf: PerfBuffer<number>) => unknown, on: 'lost' | 'record') {
+  return (): Place => {
+    const map = createPerfArray()
+    const program = perfCpuProgram(map)
+    let act: Hook = nothing
+    const perf = PerfBuffer.open(map, {
+      pages: 1,
+      cpus: [0],
+      codec: {
+        ...u32,
+        decode: (view, offset, length) => {
+          if (on === 'record') act()
+          return u32.decode(view, offset, length)
+        },
+      },
+      onLost: () => {
+        if (on === 'lost') act()
+      },
+    })
+    const write = (count: number): void => {
+      for (let i = 0; i < count; i++) program.testRun({ cpu: 0, flags: ON_CPU })
+    }
+    write(records)
+    // The kernel puts what was lost before the next record that fits.
+    if (on === 'lost') {
+      perf.drain(nothing)
+      write(2)
+    }
+    return {
+      run: hook => {
+        act = hook
+        return run(perf)
+      },
+      use: () => perf.drain(nothing),
+      close: () => perf.close(),
+      after: () => perf.drain(nothing),
+      end: () => {
+        for (const each of [perf, program, map]) each.close()
+      },
+    }
+  }
+}
+
+const ringSpec = (): CollectionSpec =>
+  new CollectionSpec({ maps: [['events', { name: 'events', type: 'ringbuf', maxEntries: pageSize() }]] })
+
+/** Loads a collection with a map of the caller, which the code uses or closes. */
+function loadPlace(load: (options: CollectionOptions) => Collection | Promise<Collection>): () => Place {
+  return () => {
+    const map = createRing()
+    const run = async (hook: Hook): Promise<void> => {
+      const maps = withGetter({ events: map }, 'events', hook)
+      const collection = await load({ maps })
+      collection.close()
+    }
+    return {
+      run,
+      use: () => map.info(),
+      close: () => map.close(),
+      after: () => run(nothing),
+      end: () => map.close(),
+    }
+  }
+}
+
+/** By call and code, as the table of the guide has them. */
+export const placesOfReaders: Readonly<Record<string, readonly (() => Place)[]>> = {
+  'perf.drain: the callback, onLost': [
+    perfPlace(2, perf => perf.drain(({ value }) => value), 'record'),
+    perfPlace(TOO_MANY, perf => perf.drain(nothing), 'lost'),
+  ],
+  'Collection.load, Collection.loadAsync: getters of the options': [
+    loadPlace(options => Collection.load(ringSpec(), options)),
+    loadPlace(options => Collection.loadAsync(ringSpec(), options)),
+  ],
+  'collection.records: codec of the record': [
+    () => {
+      const collection = Collection.load(ringSpec())
+      const program = outputProgram(collection.maps.get('events') as never)
+      for (let i = 0; i < 2; i++) program.testRun({ data: PACKET })
+      let act: Hook = nothing
+      const codec = { ...u32, decode: () => act() }
+      return {
+        run: async hook => {
+          act = hook
+          const { value } = await collection.records('events', { codec }).next()
+          return value?.value
+        },
+        use: () => collection.maps.get('events').info(),
+        close: () => collection.close(),
+        after: () => collection.maps.get('events').info(),
+        end: () => {
+          program.close()
+          collection.close()
+        },
+      }
+    },
+  ],
+}

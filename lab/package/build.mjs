@@ -17,8 +17,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
+import { asCommonJs, LATER_ENTRY, later } from './later.mjs'
 import { oneExport } from './one-export.mjs'
-import { chunkOf, LIBRARY, MORE } from './storeys.mjs'
+import { chunkOf, LATER_FILE, LIBRARY, MORE } from './storeys.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 /** Where `tsconfig.package.json` has the JavaScript written to, and `tsconfig.json` the declarations. */
@@ -79,31 +80,54 @@ function reached(id, getModuleInfo, seen = new Set()) {
   return seen
 }
 
+/** Which chunk each module goes into. */
+function chunks({ getModuleInfo }) {
+  const reachedFrom = ids => new Set(ids.flatMap(id => [...reached(id, getModuleInfo)]))
+  const common = reachedFrom([join(modules, 'index.js')])
+  const others = reachedFrom(Object.values(inputs(modules, '.js', [...doors(), 'cli/main'])))
+  const called = reachedFrom([LATER_ENTRY])
+  return id => {
+    if (common.has(id)) return LIBRARY
+    if (called.has(id) && !others.has(id)) return LATER_FILE
+    const chunk = id.startsWith('\0') ? LIBRARY : chunkOf(id.slice(modules.length))
+    // What is loaded later can use the library alone.
+    return chunk === LIBRARY && !called.has(id) && !id.startsWith('\0') ? MORE : chunk
+  }
+}
+
 async function bundleModules() {
   const bundle = await rollup({
-    input: inputs(modules, '.js', [...doors(), 'cli/main']),
+    input: { ...inputs(modules, '.js', [...doors(), 'cli/main']), [LATER_FILE]: LATER_ENTRY },
     external,
     // The code is left as it is, but for comments, and a number behind a name that two files have.
     treeshake: { moduleSideEffects: id => id !== helpers },
     onwarn(warning) {
       throw new Error(warning.message)
     },
-    plugins: [compiled, oneExport],
+    plugins: [
+      later(modules),
+      compiled,
+      oneExport,
+      {
+        name: 'CommonJS',
+        renderChunk: (code, { fileName }) =>
+          fileName === LATER_FILE ? { code: asCommonJs(code), map: null } : null,
+      },
+    ],
   })
-  let common
+  let chunkIn
   await bundle.write({
     ...output,
-    entryFileNames: '[name].js',
+    entryFileNames: ({ name }) => (name === LATER_FILE ? name : '[name].js'),
     // A chunk with a door in it has the door's name. What is left are the lower storeys and the command line, where
     // commands of two groups may have one name.
     chunkFileNames({ name, facadeModuleId }) {
       if (name === LIBRARY || name === MORE) return '[name].js'
       return facadeModuleId === null ? 'cli/[name].js' : facadeModuleId.slice(modules.length)
     },
-    manualChunks(id, { getModuleInfo }) {
-      common ??= reached(join(modules, 'index.js'), getModuleInfo)
-      const chunk = common.has(id) ? LIBRARY : chunkOf(id.slice(modules.length))
-      return chunk === LIBRARY && !common.has(id) ? MORE : chunk
+    manualChunks(id, graph) {
+      chunkIn ??= chunks(graph)
+      return chunkIn(id)
     },
   })
 }

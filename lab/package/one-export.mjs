@@ -24,15 +24,17 @@ export const oneExport = {
   name: 'one export',
   renderChunk(code, { fileName, imports }) {
     if (fileName === FILE) {
-      const opened = replaced(code, /\n\n(?!import )/, '\nexport default (() => {\n')
+      const opened = replaced(code, /\n\n(?!import )/, `\nconst ${LIBRARY} = (() => {\n`)
       const changed = replaced(opened, /\nexport \{(.*)\};\s*$/, (_, names) => {
         // Members are what they were when the library was loaded. A class that was renamed is a variable that stays.
         const variable = names
           .split(',')
           .map(name => name.trim().split(' as ')[0])
-          .find(name => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b(?! = class )`, 'm').test(code))
+          .find(name =>
+            new RegExp(`^let ${name.replaceAll('$', '\\$')}(?![$\\w])(?! = class )`, 'm').test(code),
+          )
         if (variable !== undefined) throw new Error(`${variable} is exported and changes`)
-        return `\nreturn {${exported(names)}};\n})();\n`
+        return `\nreturn {${exported(names)}};\n})();\nexport default ${LIBRARY};\n`
       })
       return { code: changed, map: null }
     }

@@ -9,9 +9,10 @@
 import { ENOENT } from '../base/errno.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
+import { describeMap } from './describe.ts'
 import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
 import { type MapHandle, requireAttached } from './handle.ts'
-import { describeMap, mapError, unsupported } from './map-error.ts'
+import { mapError, unsupported } from './map-error.ts'
 
 /**
  * Reads all elements, batch by batch.

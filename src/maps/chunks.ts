@@ -12,8 +12,9 @@ import { features } from '../kernel/probes/features.ts'
 import { predates } from '../kernel/probes/probe.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
 import { allocate, type NativeMemory } from '../syscalls/memory.ts'
+import { describeMap } from './describe.ts'
 import { type MapHandle, requireAttached } from './handle.ts'
-import { describeMap, mapError } from './map-error.ts'
+import { mapError } from './map-error.ts'
 
 /** Keys and values one behind the other; valid until the next chunk is asked for. */
 export interface Chunk {

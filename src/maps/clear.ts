@@ -4,11 +4,11 @@
  * @module
  */
 
+import { describeMap } from './describe.ts'
 import { Elements } from './element.ts'
 import type { MapHandle } from './handle.ts'
 import { walk } from './iterate.ts'
 import { pop } from './kinds/queue.ts'
-import { describeMap } from './map-error.ts'
 import { byteView } from './views.ts'
 
 /**

@@ -7,9 +7,9 @@
 import { BpfError } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { BtfObject } from '../objects/btf-object.ts'
+import { describeMap } from './describe.ts'
 import type { MapFacts, MapHandle } from './handle.ts'
 import { readMapInfo } from './info.ts'
-import { describeMap } from './map-error.ts'
 import type { MapSpec } from './spec.ts'
 
 /** Types of keys and values; an id is 0 where that type is not known. */

@@ -15,8 +15,9 @@ import { BpfError } from '../base/errors.ts'
 import { mapGetNextKey, mapLookupElem } from '../syscalls/elem.ts'
 import { allocate } from '../syscalls/memory.ts'
 import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit } from './chunks.ts'
+import { describeMap } from './describe.ts'
 import { type MapHandle, requireAttached } from './handle.ts'
-import { describeMap, mapError, wrongKind } from './map-error.ts'
+import { mapError, wrongKind } from './map-error.ts'
 
 /** Makes what the iteration yields from an element in memory. */
 export type Emit<T> = (keys: DataView, keyOffset: number, values: DataView, valueOffset: number) => T

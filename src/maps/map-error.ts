@@ -13,14 +13,10 @@ import { neededCapabilities } from '../kernel/needed-capabilities.ts'
 import { explainPrivileges, isUnprivilegedDisabled, permissionFacts } from '../kernel/permission.ts'
 import { isAtLeast } from '../kernel/version.ts'
 import { systemError } from '../syscalls/errno.ts'
+import { describeMap } from './describe.ts'
 import type { MapFacts } from './handle.ts'
 import { explainRefusedValue } from './kinds/program-array.ts'
 import { type MapKind, mapKind } from './kinds.ts'
-
-/** Name of a map in messages: `'map counters'`; maps may have none. */
-export function describeMap(facts: Pick<MapFacts, 'name' | 'type'>): string {
-  return facts.name === '' ? `${facts.type} map` : `map ${facts.name}`
-}
 
 /** What more is known of a refused operation, for its reason. */
 export interface OperationDetails {

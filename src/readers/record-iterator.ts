@@ -90,6 +90,11 @@ export class RecordIterator<R> implements AsyncIterableIterator<R, undefined> {
 
   /** Waits for records, or for the next turn of the event loop when this one had its share. */
   #wait(): void {
+    // A callback of the source may have closed it while it was asked for a record.
+    if (this.#stream.closed) {
+      this.end()
+      return
+    }
     this.#stream.waiting.add(this)
     try {
       this.#stream.settle()

@@ -10,9 +10,9 @@ import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_NUMA_NODE } from '../../abi/generated/flags.ts'
 import { enumName, enumNumber } from '../../abi/names.ts'
 import { nrCpuIds } from '../../kernel/cpus.ts'
+import { describeMap } from '../describe.ts'
 import { ringSize } from '../kinds/ring-buffer.ts'
 import { mapKind, usualSize } from '../kinds.ts'
-import { describeMap } from '../map-error.ts'
 import type { MapSpec } from '../spec.ts'
 
 /**

@@ -13,8 +13,8 @@
 import { BpfError, withAction } from '../../base/errors.ts'
 import { MappedRange } from '../../syscalls/mapped-range.ts'
 import { pageSize } from '../../syscalls/mmap.ts'
+import { describeMap } from '../describe.ts'
 import type { MapHandle } from '../handle.ts'
-import { describeMap } from '../map-error.ts'
 
 /** The memory of an arena. Nothing keeps programs from writing while it is read. */
 export class ArenaMemory {

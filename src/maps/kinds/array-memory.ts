@@ -9,8 +9,8 @@
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
 import { BpfError } from '../../base/errors.ts'
 import { type MappingRegion, pageSize, SharedMapping } from '../../syscalls/mmap.ts'
+import { describeMap } from '../describe.ts'
 import type { MapHandle } from '../handle.ts'
-import { describeMap } from '../map-error.ts'
 
 /**
  * The values of an array, one every `stride` bytes. Once the map is closed it reads zeros, and so does every view

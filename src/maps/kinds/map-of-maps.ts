@@ -9,7 +9,7 @@
 import type { Codec } from '../../base/codec.ts'
 import { BpfError } from '../../base/errors.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
-import { describeMap } from '../map-error.ts'
+import { describeMap } from '../describe.ts'
 import type { MapSpec } from '../spec.ts'
 import type { DescriptorOwner } from './descriptors.ts'
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import test from 'ava'
+import { explainVerdict as sourceOfVerdict } from '../../../src/programs/refusal/explain-verdict.ts'
 
 type Door = Record<string, unknown>
 
@@ -75,10 +76,8 @@ test('the chunks of the package are the storeys that ARCHITECTURE.md draws', t =
   const [upper, lower] = drawnStoreys()
   t.deepEqual(UPPER_ROOMS, upper)
   // What is built above is not in what `import 'ebpf-ts'` loads.
-  t.deepEqual(
-    [...new Set([...roomsIn('dist/library.js'), ...roomsIn('dist/more.js')])].sort(),
-    [...lower].sort(),
-  )
+  const files = ['dist/library.js', 'dist/more.js', 'dist/later.cjs']
+  t.deepEqual([...new Set(files.flatMap(roomsIn))].sort(), [...lower].sort())
   t.deepEqual(
     roomsIn('dist/library.d.ts').filter(room => !lower.includes(room)),
     [],
@@ -87,6 +86,14 @@ test('the chunks of the package are the storeys that ARCHITECTURE.md draws', t =
     for (const file of [`dist/${room}/index.js`, `dist/${room}/${room}.d.ts`])
       t.deepEqual(roomsIn(file), [room], file)
   }
+})
+
+test('what is loaded later answers as its source does', async t => {
+  const { explainVerdict } = await published('ebpf-ts/programs')
+  const program = { log: 'invalid func unknown#9999', type: 'kprobe', license: 'GPL' }
+  const reason = sourceOfVerdict(program)
+  t.regex(reason!, /^the kernel has no helper number 9999/)
+  t.is((explainVerdict as typeof sourceOfVerdict)(program), reason)
 })
 
 test('declarations have what doors export, without internals', t => {
@@ -142,6 +149,7 @@ test('an error of the published library is located as one of its source', t => {
 test('the source maps lead to the sources that are published', t => {
   for (const file of [
     'dist/library.js',
+    'dist/later.cjs',
     'dist/library.d.ts',
     'dist/bench/index.js',
     'dist/bench/bench.d.ts',

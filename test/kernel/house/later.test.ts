@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process'
+import { kernelTest } from '../../support/kernel-test.ts'
+
+/** Loads, attaches and reads an object with the published package, then has a call refused. */
+const SCRIPT = `
+import { createRequire } from 'node:module'
+import { BpfMap, Collection, CollectionSpec } from 'ebpf-ts'
+const files = createRequire(import.meta.url).cache
+const loaded = () => Object.keys(files).some(file => file.endsWith('later.cjs'))
+const collection = Collection.load(CollectionSpec.fromFile('examples/processes.bpf.o'))
+const attached = collection.attach()
+collection.ringBuffer('events').close()
+const map = BpfMap.create({ name: 'map', type: 'hash', keySize: 4, valueSize: 4, maxEntries: 1 })
+map.set(new Uint8Array(4), new Uint8Array(4))
+const count = [...map].length
+const before = loaded()
+let message = ''
+try {
+  BpfMap.create({ name: 'map', type: 'array', keySize: 8, valueSize: 4, maxEntries: 1 })
+} catch (error) {
+  message = error.message
+}
+for (const each of [attached, collection, map]) each.close()
+console.log(JSON.stringify({ count, before, message, after: loaded() }))
+`
+
+kernelTest('what finds out why a call was refused is loaded by the first refusal, and not before', [], t => {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', SCRIPT], {
+    encoding: 'utf8',
+    env: { ...process.env, EBPF_TS_BACKEND: '' },
+  })
+  t.is(stderr, '')
+  const { count, before, message, after } = JSON.parse(stdout)
+  t.is(count, 1)
+  t.false(before)
+  t.true(after)
+  t.regex(message, /^Cannot create map map: .*key/)
+})

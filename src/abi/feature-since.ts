@@ -44,6 +44,8 @@ export const featureSince = {
   mapOfMapsBatch: '5.19',
   /** Every command on a map's descriptor without a capability: freezing was the last to need one. */
   mapsWithoutCapabilities: '6.5',
+  /** Reading and writing the value of one CPU (`BPF_F_CPU`), and one value for all of them (`BPF_F_ALL_CPUS`). */
+  oneCpuValues: '7.0',
   /** Lookup and delete in one call, for hashes. */
   hashLookupAndDelete: '5.14',
 

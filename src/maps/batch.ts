@@ -8,7 +8,7 @@
 
 import { ENOENT } from '../base/errno.ts'
 import { batchCount, mapBatch } from '../syscalls/elem.ts'
-import { allocateChunk, chunks, defaultChunkSize, hasNoBatch } from './chunks.ts'
+import { allocateChunk, chunks, defaultChunkSize, hasNoBatch, type Portion, whole } from './chunks.ts'
 import { describeMap } from './describe.ts'
 import { type Elements, type LookupOptions, lookupFlags } from './element.ts'
 import { type MapHandle, requireAttached } from './handle.ts'
@@ -19,18 +19,22 @@ import { mapError, unsupported } from './map-error.ts'
  *
  * @param command whether to delete what was read
  * @param size elements per batch
+ * @param portion what is read of each value
  */
 export function* readBatches<K, V>(
   elements: Elements<K, V, never, never>,
   command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
   size: number | undefined,
+  portion: Portion = whole(elements.handle),
 ): Generator<[K, V][], undefined> {
   const { handle, keyCodec, valueCodec } = elements
-  const { facts, mapKind, valueBytes } = handle
+  const { facts, mapKind } = handle
+  const { valueBytes } = portion
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 0xffffffff)) {
     throw new RangeError(`Cannot read batches of ${describeMap(facts)}: ${size} is not a number of elements`)
   }
-  const source = chunks(handle, command, Math.min(size ?? Number.POSITIVE_INFINITY, defaultChunkSize(handle)))
+  const most = defaultChunkSize(handle, portion)
+  const source = chunks(handle, command, Math.min(size ?? most, most), portion)
   let step = source.next()
   while (!step.done) {
     const { keys, values, count } = step.value
@@ -49,18 +53,32 @@ export function* readBatches<K, V>(
   throw unsupported(facts, what, mapKind.batchesSince, step.value, `BPF_${command.toUpperCase()}`)
 }
 
-/** Writes elements, new ones and such that exist; returns how many. Source: the kernel takes no mode but `BPF_F_LOCK`. */
+/** Writes whole elements; as {@link writeBatches}. */
 export function setBatch<KI, VI>(
   elements: Elements<unknown, unknown, KI, VI>,
   entries: Iterable<readonly [KI, VI]>,
   options: LookupOptions | undefined,
 ): number {
+  return writeBatches(elements, entries, whole(elements.handle, lookupFlags(options)))
+}
+
+/**
+ * Writes elements, new ones and such that exist; returns how many. Source: of the modes of an update, the kernel takes
+ * `BPF_ANY` alone.
+ *
+ * @param portion what is written of each value
+ */
+export function writeBatches<KI, VI>(
+  elements: Elements<unknown, unknown, KI, VI>,
+  entries: Iterable<readonly [KI, VI]>,
+  portion: Portion,
+): number {
   const { handle } = elements
-  const { facts, mapKind, valueBytes } = handle
-  const flags = lookupFlags(options)
+  const { facts, mapKind } = handle
+  const { valueBytes, flags, cpu } = portion
   // What gives the entries may close a descriptor that it has given, and its number be another's by the next flush.
-  const size = elements.takesDescriptors ? 1 : chunkSizeFor(handle, entries)
-  const { keys, values } = allocateChunk(handle, size)
+  const size = elements.takesDescriptors ? 1 : chunkSizeFor(handle, portion, entries)
+  const { keys, values } = allocateChunk(handle, portion, size)
   let written = 0
   let filled = 0
   const flush = (): void => {
@@ -68,7 +86,7 @@ export function setBatch<KI, VI>(
     requireAttached(keys.bytes.buffer, facts)
     requireAttached(values.bytes.buffer, facts)
     const fd = handle.fd.fd
-    const result = mapBatch('map_update_batch', fd, 0, 0, keys.address, values.address, filled, flags)
+    const result = mapBatch('map_update_batch', fd, 0, 0, keys.address, values.address, filled, flags, cpu)
     if (result < 0) {
       const done = written + processed(filled)
       const command = 'BPF_MAP_UPDATE_BATCH'
@@ -96,8 +114,9 @@ export function deleteBatch<KI>(
 ): number {
   const { handle } = elements
   const { facts, mapKind } = handle
-  const size = chunkSizeFor(handle, keysToDelete)
-  const { keys } = allocateChunk(handle, size)
+  const portion = whole(handle)
+  const size = chunkSizeFor(handle, portion, keysToDelete)
+  const { keys } = allocateChunk(handle, portion, size)
   let deleted = 0
   let filled = 0
   const flush = (): void => {
@@ -130,8 +149,8 @@ export function deleteBatch<KI>(
 }
 
 /** No larger than what is to be written, where that can be told. */
-function chunkSizeFor(handle: MapHandle, input: Iterable<unknown>): number {
-  const size = defaultChunkSize(handle)
+function chunkSizeFor(handle: MapHandle, portion: Portion, input: Iterable<unknown>): number {
+  const size = defaultChunkSize(handle, portion)
   return Array.isArray(input) ? Math.max(1, Math.min(size, input.length)) : size
 }
 

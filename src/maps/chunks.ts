@@ -24,6 +24,21 @@ export interface Chunk {
   readonly count: number
 }
 
+/** Which part of each value a batch is about: the whole of it, or in per-CPU maps that of one CPU. */
+export interface Portion {
+  /** Bytes from one value to the next. */
+  readonly valueBytes: number
+  /** Flags of the single elements. */
+  readonly flags: number
+  /** Number of the CPU that `BPF_F_CPU` among the flags is about. */
+  readonly cpu: number
+}
+
+/** Whole values. */
+export function whole({ valueBytes }: MapHandle, flags = 0): Portion {
+  return { valueBytes, flags, cpu: 0 }
+}
+
 /** Bytes of keys and values that a chunk has by default: small enough to be in the cache when they are read. */
 const CHUNK_BYTES = 1 << 16
 /** How often in a row the kernel may ask to try again without progress. */
@@ -39,13 +54,17 @@ export function hasNoBatch(result: number): boolean {
 }
 
 /** How many elements to ask for at once by default. */
-export function defaultChunkSize({ facts, valueBytes }: MapHandle): number {
+export function defaultChunkSize({ facts }: MapHandle, { valueBytes }: Portion): number {
   const fit = Math.floor(CHUNK_BYTES / (facts.keySize + valueBytes))
   return Math.max(1, Math.min(facts.maxEntries, fit))
 }
 
 /** Memory for a number of elements. */
-export function allocateChunk({ facts, valueBytes }: MapHandle, size: number): Omit<Chunk, 'count'> {
+export function allocateChunk(
+  { facts }: MapHandle,
+  { valueBytes }: Portion,
+  size: number,
+): Omit<Chunk, 'count'> {
   return { keys: allocate(facts.keySize * size), values: allocate(valueBytes * size) }
 }
 
@@ -73,12 +92,13 @@ export function* chunks(
   handle: MapHandle,
   command: 'map_lookup_batch' | 'map_lookup_and_delete_batch',
   size: number,
+  portion: Portion,
 ): Generator<Chunk, true | number> {
   const { facts, mapKind } = handle
   // The cursor is a key in generic batches, and the number of a hash bucket in those of hashes.
   const cursor = allocate(Math.max(4, facts.keySize))
   const limit = mapKind.batches === 'buckets' ? Number.POSITIVE_INFINITY : stepLimit(handle)
-  let memory = allocateChunk(handle, size)
+  let memory = allocateChunk(handle, portion, size)
   let started = false
   let steps = 0
   let retries = 0
@@ -96,14 +116,15 @@ export function* chunks(
       keys.address,
       values.address,
       size,
-      0,
+      portion.flags,
+      portion.cpu,
     )
     if (!started && result < 0 && hasNoBatch(result)) return result
     const count = result === 0 || result === -ENOENT || result === -EINTR ? batchCount() : 0
     if (result === -ENOSPC) {
       // The next bucket has more elements than there is room for. The cursor stays where it was.
       size *= 2
-      memory = allocateChunk(handle, size)
+      memory = allocateChunk(handle, portion, size)
       continue
     }
     if (result === -EINTR && count === 0 && ++retries <= MAX_RETRIES) continue

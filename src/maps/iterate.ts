@@ -14,7 +14,7 @@ import { ENOENT } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { mapGetNextKey, mapLookupElem } from '../syscalls/elem.ts'
 import { allocate } from '../syscalls/memory.ts'
-import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit } from './chunks.ts'
+import { type Chunk, chunks, defaultChunkSize, iterationAborted, stepLimit, whole } from './chunks.ts'
 import { describeMap } from './describe.ts'
 import { type MapHandle, requireAttached } from './handle.ts'
 import { mapError, wrongKind } from './map-error.ts'
@@ -69,7 +69,8 @@ class Walk<T> implements MapWalk<T> {
     this.#emit = emit
     this.#withValues = withValues
     if (handle.mapKind.batches !== undefined && handle.batchLookups !== false) {
-      this.#chunks = chunks(handle, 'map_lookup_batch', defaultChunkSize(handle))
+      const values = whole(handle)
+      this.#chunks = chunks(handle, 'map_lookup_batch', defaultChunkSize(handle, values), values)
     } else this.#keyByKey = walkKeys(handle, emit, withValues)
   }
 

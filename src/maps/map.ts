@@ -26,6 +26,7 @@ import { innerMapCodec } from './kinds/map-of-maps.ts'
 import { perCpuStride } from './kinds/per-cpu.ts'
 import { peek, pop, push } from './kinds/queue.ts'
 import type { MapOfMapsType, PerCpuMapType, PlainMapType } from './kinds.ts'
+import { type AllCpuValues, type OneCpuValues, type ValueOfCpu, valuesOfCpu } from './one-cpu.ts'
 import { noKey } from './raw.ts'
 import type { MapSpec } from './spec.ts'
 import { byteView, type DecodedOptions, decodedView, type MapView, rawView } from './views.ts'
@@ -350,6 +351,16 @@ export class BpfMap<K = Uint8Array, V = Uint8Array, KI = K, VI = V> implements D
   /** Reads the element that `pop` would take; `undefined` when it is empty (4.20). */
   peek(): V | undefined {
     return peek(this.#elements())
+  }
+
+  /** The values of one CPU in a per-CPU map, of which `TypeError` says that it is not one. Since Linux 7.0. */
+  ofCpu(cpu: number): OneCpuValues<K, ValueOfCpu<V>, KI, ValueOfCpu<VI>> {
+    return valuesOfCpu(this.#elements(), cpu)
+  }
+
+  /** As `ofCpu`, for a value that every CPU gets. Since Linux 7.0. */
+  ofAllCpus(): AllCpuValues<KI, ValueOfCpu<VI>> {
+    return valuesOfCpu(this.#elements(), 'all')
   }
 
   /** The keys. {@link BpfMap.entries} says what happens when the map changes meanwhile, and what is thrown. */

@@ -48,7 +48,7 @@ function openSlot(size: number): Slot {
 function elem(command: number, fd: number, key: number, value: number, flags: number): number {
   elemSlot ??= openSlot(ELEM.$size)
   const { words, call } = elemSlot
-  // Word 1 is padding, and flags have no high half in use: both stay zero.
+  // Word 1 is padding, and only `mapElemOfCpu` uses the high half of the flags: both stay zero.
   words[0] = fd
   words[KEY] = key
   words[KEY + 1] = key * HIGH
@@ -78,6 +78,28 @@ export function mapLookupElem(fd: number, key: number, value: number, flags = 0)
  */
 export function mapUpdateElem(fd: number, key: number, value: number, flags: number): number {
   return elem(commands.map_update_elem, fd, key, value, flags)
+}
+
+/**
+ * A lookup or an update with flags that have a CPU's number in their upper half. Since Linux 7.0.
+ *
+ * @param value address of memory for the value of one CPU
+ * @param flags with `BPF_F_CPU`, or with `BPF_F_ALL_CPUS`, where `cpu` is 0
+ */
+export function mapElemOfCpu(
+  command: 'map_lookup_elem' | 'map_update_elem',
+  fd: number,
+  key: number,
+  value: number,
+  flags: number,
+  cpu: number,
+): number {
+  elemSlot ??= openSlot(ELEM.$size)
+  const { words } = elemSlot
+  words[FLAGS + 1] = cpu
+  const result = elem(commands[command], fd, key, value, flags)
+  words[FLAGS + 1] = 0
+  return result
 }
 
 /** `BPF_MAP_DELETE_ELEM`: removes a key. */
@@ -115,6 +137,7 @@ export type BatchCommand =
  * @param values address of the values
  * @param count elements that there is room for
  * @param elemFlags flags of the single elements
+ * @param cpu number of the CPU that `BPF_F_CPU` among them is about (7.0)
  * @returns 0 or -errno; -ENOENT when a lookup has come to the end
  */
 export function mapBatch(
@@ -126,6 +149,7 @@ export function mapBatch(
   values: number,
   count: number,
   elemFlags: number,
+  cpu = 0,
 ): number {
   batchSlot ??= openSlot(BATCH.$size)
   const { words, call } = batchSlot
@@ -140,6 +164,7 @@ export function mapBatch(
   words[BATCH.count / 4] = count
   words[BATCH.map_fd / 4] = fd
   words[BATCH.elem_flags / 4] = elemFlags
+  words[BATCH.elem_flags / 4 + 1] = cpu
   call[COMMAND] = commands[command]
   return batchSlot.make()
 }

@@ -27,6 +27,15 @@ export function syscallEntry(): SyscallEntry {
 }
 
 /**
+ * Makes this thread use another entry, before its first system call: for tests of kernels that do not exist here.
+ *
+ * @internal
+ */
+export function useEntry(other: SyscallEntry): void {
+  entry = other
+}
+
+/**
  * How this thread makes system calls: through the prebuilt shim, or through koffi.
  *
  * @throws NotSupportedError on an operating system or CPU without support

@@ -7,7 +7,7 @@
 
 import { featureSince } from '../../abi/feature-since.ts'
 import { attachTypes } from '../../abi/generated/enums.ts'
-import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
+import { BPF_F_CPU, BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
 import { attr } from '../../abi/generated/layouts.ts'
 import { helperSince } from '../../abi/helper-since.ts'
 import { attachTypeSince, linkTypeSince, programTypeSince } from '../../abi/since.ts'
@@ -62,6 +62,7 @@ export type FeatureName =
   | 'mmapableMaps'
   | 'innerMapFlag'
   | 'mapBatch'
+  | 'oneCpuValues'
   | 'btf'
   | 'btfFunc'
   | 'btfDatasec'
@@ -127,6 +128,15 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
       count: 2,
       map_fd: map,
     })
+    discard(map)
+    return answerOf(result)
+  }),
+  /** The value of one CPU. */
+  oneCpuValues: defineFeature('The value of one CPU in a map', featureSince.oneCpuValues, token => {
+    const map = makeMap(token, 'percpu_array')
+    if (map < 0) return answerOf(map)
+    const memory = { key: new Uint32Array(1), value: new Uint32Array(2) }
+    const result = bpf('map_lookup_elem', { map_fd: map, ...memory, flags: BigInt(BPF_F_CPU) })
     discard(map)
     return answerOf(result)
   }),

@@ -15,14 +15,21 @@ export function perCpuStride(valueSize: number): number {
   return Math.ceil(valueSize / 8) * 8
 }
 
+/** Values of all possible CPUs. */
+export interface PerCpuCodec<T, W = T> extends Codec<T[], readonly W[]> {
+  /** Codec of one CPU's value. */
+  readonly each: Codec<T, W>
+}
+
 /**
  * The values of all possible CPUs: an array with one entry per CPU, that of `possibleCpus()[i]` at index `i`.
  *
  * @param codec of one CPU's value
  */
-export function perCpu<T, W = T>(codec: Codec<T, W>): Codec<T[], readonly W[]> {
+export function perCpu<T, W = T>(codec: Codec<T, W>): PerCpuCodec<T, W> {
   const stride = perCpuStride(codec.size)
   return {
+    each: codec,
     // Asked for late: making a codec works on every operating system.
     get size() {
       return stride * possibleCpus().length

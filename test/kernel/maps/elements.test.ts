@@ -2,6 +2,7 @@ import { BPF_F_NO_PREALLOC } from '../../../src/abi/generated/flags.ts'
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { possibleCpus } from '../../../src/kernel/cpus.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import { lpmKey } from '../../../src/maps/kinds/lpm-trie.ts'
 import { perCpu } from '../../../src/maps/kinds/per-cpu.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
@@ -228,3 +229,40 @@ kernelTest('a descriptor fills a value of 8 bytes', [socketMaps], t => {
   // The kernel sees the descriptor, and not what was in the memory before.
   t.throws(() => map.set(key, map), { code: 'ENOTSOCK' })
 })
+
+for (const type of ['percpu_array', 'percpu_hash', 'lru_percpu_hash'] as const) {
+  kernelTest(`the value of one CPU in a ${type} is used alone, or refused with the reason`, [], t => {
+    using map = BpfMap.create({ ...counters, type, valueSize: 4 }).typed(u32, perCpu(u32))
+    const cpus = possibleCpus()
+    const last = cpus.at(-1)!
+    map.set(
+      1,
+      cpus.map(() => 1),
+    )
+    const one = map.ofCpu(last)
+    if (features.oneCpuValues.probe() === 'no') {
+      for (const act of [() => one.get(1), () => one.set(1, 2)])
+        t.throws(act, { instanceOf: NotSupportedError, message: /7\.0/ })
+      t.throws(() => one.setBatch([[1, 2]]), { instanceOf: NotSupportedError })
+      t.throws(() => [...one.getBatch()], { instanceOf: NotSupportedError })
+    } else {
+      one.set(1, 2)
+      t.is(one.get(1), 2)
+      t.is(map.ofCpu(last).setBatch([[1, 3]]), 1)
+      t.deepEqual(
+        [...one.getBatch()].flat().filter(([key]) => key === 1),
+        [[1, 3]],
+      )
+      t.deepEqual(
+        map.get(1),
+        cpus.map(cpu => (cpu === last ? 3 : 1)),
+      )
+      map.ofAllCpus().set(1, 9)
+    }
+    const left = features.oneCpuValues.probe() === 'no' ? 1 : 9
+    t.deepEqual(
+      map.get(1),
+      cpus.map(() => left),
+    )
+  })
+}

@@ -43,5 +43,11 @@ export const BPF_PSEUDO_CALL = 1
 /** `src` of `call`: a kernel function with this BTF id (5.13). */
 export const BPF_PSEUDO_KFUNC_CALL = 2
 
+/** Bit of a command of `bpf(2)`: the fourth argument are attributes that all commands have in common (7.2). */
+export const BPF_COMMON_ATTRS = 0x1_0000
+
+/** Byte offsets in `struct bpf_common_attr`; `$size` is its size, of which the last four bytes are zeros. */
+export const commonAttr = { log_buf: 0, log_size: 8, log_level: 12, log_true_size: 16, $size: 24 } as const
+
 /** Longest name of a program, map or BTF object, without its terminating NUL. */
 export const BPF_OBJ_NAME_MAX = 15

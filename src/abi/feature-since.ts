@@ -18,6 +18,8 @@ export const featureSince = {
   dotsInNames: '5.2',
   /** Links of kernel objects. */
   link: '5.7',
+  /** Attributes that all commands have in common, among them a log: the reason of a refused map. */
+  commonAttributes: '7.2',
   /** BPF tokens. */
   token: '6.9',
   /** Maps that a program is bound to without using them (`BPF_PROG_BIND_MAP`). */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BPF_COMMON_ATTRS, commonAttr } from '../abi/constants.ts'
 import { type Command, commands } from '../abi/generated/enums.ts'
 import { attr } from '../abi/generated/layouts.ts'
 import { type AttrFields, arms, makers, writeAttr } from './attr.ts'
@@ -47,6 +48,46 @@ export function bpf<C extends Command>(command: C, fields: AttrFields<C>): numbe
   } finally {
     referenced.length = 0
   }
+}
+
+let common: NativeMemory | undefined
+
+/**
+ * As {@link bpf}, with memory for what the kernel has to say beside its result. Since Linux 7.2.
+ *
+ * @param log for a text that ends with a NUL; `undefined` passes no attributes behind the size of some, by which a kernel
+ *   that knows them says `EFAULT`
+ */
+export function bpfLogged<C extends Command>(
+  command: C,
+  fields: AttrFields<C>,
+  log: NativeMemory | undefined,
+): number {
+  const entry = syscallEntry()
+  const own = allocate(ATTR_SPACE)
+  const held: ArrayBufferView[] = [own.bytes]
+  const arm = attr[arms[command]]
+  writeAttr({ view: own.view, addressOf: entry.addressOf, referenced: held }, arm, fields)
+  common ??= allocate(commonAttr.$size)
+  common.bytes.fill(0)
+  if (log !== undefined) {
+    common.view.setBigUint64(commonAttr.log_buf, BigInt(log.address), true)
+    common.view.setUint32(commonAttr.log_size, log.bytes.length, true)
+    common.view.setUint32(commonAttr.log_level, 1, true)
+  }
+  const shared = log === undefined ? 0 : common.address
+  const call = [
+    nr.bpf,
+    commands[command] | BPF_COMMON_ATTRS,
+    own.address,
+    arm.$size,
+    shared,
+    commonAttr.$size,
+  ] as const
+  const result = makers.has(command) ? makeFd(entry, ...call) : entry.syscall(...call)
+  // What the fields refer to is referenced until here.
+  held.length = 0
+  return result
 }
 
 /**

@@ -16,8 +16,8 @@ import { call, callFunction, loadMapValue } from '../../asm/calls.ts'
 import type { Instruction } from '../../asm/instruction.ts'
 import { exit, label } from '../../asm/jumps.ts'
 import { r0, r1, r2, r3, r10 } from '../../asm/registers.ts'
-import { EBADF } from '../../base/errno.ts'
-import { attrResult32, bpf } from '../../syscalls/bpf.ts'
+import { EBADF, EFAULT } from '../../base/errno.ts'
+import { attrResult32, bpf, bpfLogged } from '../../syscalls/bpf.ts'
 import { allocate } from '../../syscalls/memory.ts'
 import { pmuType } from '../pmu.ts'
 import { tryToken } from '../tokens/create.ts'
@@ -74,6 +74,7 @@ export type FeatureName =
   | 'btfEnum64'
   | 'probeReadKernel'
   | 'logTrueSize'
+  | 'commonAttributes'
   | 'link'
   | 'perfEventLink'
   | 'kprobeMulti'
@@ -192,6 +193,10 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   ),
   /** The verifier reports the size of its log. */
   logTrueSize: defineFeature("The size of the verifier's log", featureSince.logTrueSize, tryLogTrueSize),
+  /** Attributes that all commands have in common. */
+  commonAttributes: defineFeature('A log of every command', featureSince.commonAttributes, () =>
+    answerOf(bpfLogged('prog_load', {}, undefined), EFAULT),
+  ),
   /** BPF links. */
   link: defineFeature('A BPF link', featureSince.link, () =>
     answerOf(bpf('link_create', { prog_fd: -1 }), EBADF),

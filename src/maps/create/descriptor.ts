@@ -9,6 +9,7 @@
 import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_MMAPABLE } from '../../abi/generated/flags.ts'
 import { enumNumber } from '../../abi/names.ts'
+import { cString } from '../../base/bytes.ts'
 import { EINVAL } from '../../base/errno.ts'
 import { raiseMemlockLimit } from '../../kernel/memlock.ts'
 import { discard } from '../../kernel/probes/experiment.ts'
@@ -17,7 +18,8 @@ import { resolveToken } from '../../kernel/tokens/automatic.ts'
 import { type TokenHandle, withToken } from '../../kernel/tokens/handle.ts'
 import { objectName } from '../../objects/object-name.ts'
 import type { AttrFields } from '../../syscalls/attr.ts'
-import { bpf } from '../../syscalls/bpf.ts'
+import { bpf, bpfLogged } from '../../syscalls/bpf.ts'
+import { allocate } from '../../syscalls/memory.ts'
 import { createTemplate } from '../kinds/map-of-maps.ts'
 import { kernelValueFields } from '../kinds/struct-ops.ts'
 import { mapKind } from '../kinds.ts'
@@ -25,6 +27,9 @@ import type { MapSpec } from '../spec.ts'
 import { createdSpec } from './created-spec.ts'
 import { createError } from './error.ts'
 import type { CreateMapOptions } from './options.ts'
+
+/** The reason of a refusal is a line or two. */
+const LOG_SIZE = 4096
 
 /**
  * Creates a map; the caller owns the new descriptor.
@@ -64,7 +69,12 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
       : kernelValueFields(fields, kernelValue, btfFd)
   const retry = (changes: AttrFields<'map_create'>): number =>
     discard(mapCreate({ ...complete, ...changes }, token))
-  throw createError({ spec, options, token, retry }, result)
+  const log = (): string => {
+    const text = allocate(LOG_SIZE)
+    discard(bpfLogged('map_create', withToken('map_create', complete, token), text))
+    return cString(text.bytes).trim()
+  }
+  throw createError({ spec, options, token, retry, log }, result)
 }
 
 /** The template has the types of its spec too: inner maps with a lock, a timer or a kptr must be like it. */

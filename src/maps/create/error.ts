@@ -8,10 +8,11 @@ import { mapTypes } from '../../abi/generated/enums.ts'
 import { BPF_F_MMAPABLE, BPF_F_NO_PREALLOC } from '../../abi/generated/flags.ts'
 import { enumNumber } from '../../abi/names.ts'
 import { mapTypeSince } from '../../abi/since.ts'
-import { E2BIG, EINVAL } from '../../base/errno.ts'
+import { E2BIG, EINVAL, EPERM } from '../../base/errno.ts'
 import { BpfError } from '../../base/errors.ts'
 import { failure } from '../../kernel/failure.ts'
 import { lacking } from '../../kernel/lacking.ts'
+import { features } from '../../kernel/probes/features.ts'
 import { haveMapType } from '../../kernel/probes/have-map-type.ts'
 import type { TokenHandle } from '../../kernel/tokens/handle.ts'
 import type { AttrFields } from '../../syscalls/attr.ts'
@@ -29,6 +30,8 @@ export interface RefusedMap {
   readonly token: TokenHandle | undefined
   /** Creates it with some fields changed, closes it again, and returns the result: -errno when it is refused as well. */
   readonly retry: (changes: AttrFields<'map_create'>) => number
+  /** Tries once more with a log, and returns what the kernel wrote there. Since Linux 7.2. */
+  readonly log: () => string
 }
 
 /**
@@ -36,13 +39,19 @@ export interface RefusedMap {
  *
  * @param result -errno
  */
-export function createError({ spec, options, token, retry }: RefusedMap, result: number): BpfError {
+export function createError({ spec, options, token, retry, log }: RefusedMap, result: number): BpfError {
   const action = `Cannot create ${describeMap(spec)}`
   const mapType = enumNumber(mapTypes, spec.type, 'map type')
   const syscall = 'bpf(BPF_MAP_CREATE)'
   const cause = failure(action, result, syscall, token, { command: 'map_create', mapType })
   const { code } = cause
   let reason = result === -EINVAL || result === -E2BIG ? reasonOf(spec, options) : undefined
+  // Of privileges, `failure` knows more.
+  const said = result !== -EPERM && features.commonAttributes.probe() === 'yes' ? log() : ''
+  if (said !== '') {
+    const words = `the kernel says: ${said.replaceAll('\n', '; ')}`
+    reason = reason === undefined ? words : `${reason}; ${words}`
+  }
   if (reason === undefined && result === -EINVAL) {
     const { type } = spec
     if (typeof type === 'string' && haveMapType(type, { token: token ?? false }) === 'no')

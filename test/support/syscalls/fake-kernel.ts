@@ -16,7 +16,7 @@ export interface FakeCall {
   readonly attr: DataView
   /** The common attributes (Linux 7.2), where they were passed. */
   readonly common: DataView | undefined
-  /** The memory that a pointer in the attr leads to. */
+  /** The memory that a pointer in the attr leads to; zeros for a null pointer. */
   at(address: bigint): Uint8Array
 }
 
@@ -50,6 +50,7 @@ export function fakeKernel(answers: FakeAnswers): void {
   }
   const at = (address: bigint): Uint8Array => {
     const number = Number(address)
+    if (number === 0) return new Uint8Array(64)
     const whole = memory[Math.floor(number / APART) - 1]
     if (whole === undefined) throw new Error(`The fake kernel has no memory at ${number}`)
     return whole.subarray(number % APART)

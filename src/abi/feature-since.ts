@@ -48,6 +48,10 @@ export const featureSince = {
   mapsWithoutCapabilities: '6.5',
   /** Reading and writing the value of one CPU (`BPF_F_CPU`), and one value for all of them (`BPF_F_ALL_CPUS`). */
   oneCpuValues: '7.0',
+  /** Maps that one program alone may use (`excl_prog_hash`). */
+  exclusiveMaps: '6.18',
+  /** The SHA-256 of the contents of a frozen array. */
+  mapHash: '6.18',
   /** Lookup and delete in one call, for hashes. */
   hashLookupAndDelete: '5.14',
 
@@ -98,6 +102,11 @@ export const featureSince = {
   sleepableTracepoints: '7.2',
   /** XDP programs for packets of several buffers. */
   xdpFragments: '5.18',
+
+  /** Maps that a program is loaded with, whether it uses them or not (`fd_array_cnt`). */
+  mapsAtLoad: '6.14',
+  /** Signatures of instructions. */
+  programSignatures: '6.18',
 
   // Instructions
   /** Jumps on "less than" (`-mcpu=v2`). */

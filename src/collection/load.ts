@@ -10,6 +10,7 @@ import { requireSpec } from '../base/arguments.ts'
 import { hostByteOrder } from '../base/bytes.ts'
 import { EINVAL } from '../base/errno.ts'
 import { BpfError, withReason } from '../base/errors.ts'
+import { suggestion } from '../base/nearest.ts'
 import type { Btf } from '../btf/btf.ts'
 import type { CoreTargets } from '../btf/core/relocate.ts'
 import { KCONFIG_SECTION } from '../elf/object/externs.ts'
@@ -20,6 +21,7 @@ import { readBtfFile } from '../kernel/types/btf-file.ts'
 import { incompatibilities } from '../maps/compatible.ts'
 import { createdSpec } from '../maps/create/created-spec.ts'
 import type { CreateMapOptions } from '../maps/create/options.ts'
+import { describeMap } from '../maps/describe.ts'
 import { mapKind } from '../maps/kinds.ts'
 import { BpfMap } from '../maps/map.ts'
 import type { MapSpec } from '../maps/spec.ts'
@@ -27,6 +29,7 @@ import { isKconfig } from '../programs/extern-spec.ts'
 import { withoutTypes } from '../programs/load-error.ts'
 import type { LoadOptions } from '../programs/load-options.ts'
 import { KernelExterns } from '../programs/passes/kernel-externs.ts'
+import { hashOfPrepared } from '../programs/passes/program-hash.ts'
 import { type PreparedProgram, prepareProgram } from '../programs/prepare.ts'
 import type { Cleanup } from './cleanup.ts'
 import { enlargedMap, enlargedTypes } from './enlarged.ts'
@@ -131,7 +134,8 @@ export function prepare(spec: CollectionSpec, given: CollectionOptions, cleanup:
         )
   const [types, refusal] = loaded instanceof BpfError ? [undefined, loaded] : [loaded, undefined]
   if (types !== undefined) cleanup.add(types)
-  const maps = createMaps(spec, options, { btf, types, refusal, structOps: structOps.images }, cleanup)
+  const needed: MapNeeds = { btf, types, refusal, structOps: structOps.images, programs: new Map(prepared) }
+  const maps = createMaps(spec, options, needed, cleanup)
   const { fdArray } = externs
   const constants = constantSections(maps)
   const unusedConstants = new Map<string, Set<string>>()
@@ -220,20 +224,22 @@ function mapSpecs(
   })
 }
 
-/** What maps need of the kernel's types and of the object's. */
-interface MapTypes {
+/** What maps need of the kernel's types, of the object's, and of its programs. */
+interface MapNeeds {
   /** The object's types, with the arrays of sections that were made larger. */
   readonly btf: Btf | undefined
   readonly types: LoadedTypes | undefined
   /** Why the kernel does not have the object's types. */
   readonly refusal: BpfError | undefined
   readonly structOps: ReadonlyMap<string, StructOpsImage>
+  /** Those that are to be loaded. */
+  readonly programs: ReadonlyMap<string, PreparedProgram>
 }
 
 function createMaps(
   spec: CollectionSpec,
   options: CollectionOptions,
-  types: MapTypes,
+  types: MapNeeds,
   cleanup: Cleanup,
 ): Map<string, BpfMap<unknown, unknown>> {
   const maps = new Map<string, BpfMap<unknown, unknown>>()
@@ -272,7 +278,7 @@ function takeReplacement(spec: MapSpec, map: BpfMap<unknown, unknown>): BpfMap<u
 function createMap(
   [name, spec]: readonly [name: string, spec: MapSpec],
   options: CollectionOptions,
-  { types, refusal, structOps }: MapTypes,
+  { types, refusal, structOps, programs }: MapNeeds,
   maps: ReadonlyMap<string, BpfMap<unknown, unknown>>,
   cleanup: Cleanup,
 ): BpfMap<unknown, unknown> {
@@ -281,6 +287,7 @@ function createMap(
     resolve: reference => ('map' in reference ? maps.get(reference.map) : undefined),
   }
   if (types !== undefined && spec.btf !== undefined) createOptions.btfFd = types.fd
+  if (spec.exclusiveProgram !== undefined) createOptions.exclusiveProgramHash = exclusiveHash(spec, programs)
   if (options.pinPath !== undefined) createOptions.pinPath = options.pinPath
   const { innerMaps = {} } = options
   const template = Object.hasOwn(innerMaps, name) ? innerMaps[name] : undefined
@@ -301,4 +308,16 @@ function createMap(
     if (refusal === undefined || !(error instanceof BpfError) || error.errno !== EINVAL) throw error
     throw withReason(error, withoutTypes(refusal))
   }
+}
+
+/** The hash of the program that alone may use a map. */
+function exclusiveHash(spec: MapSpec, programs: ReadonlyMap<string, PreparedProgram>): Uint8Array {
+  const { exclusiveProgram: name = '' } = spec
+  const program = programs.get(name)
+  if (program !== undefined) return hashOfPrepared(program)
+  const hint = suggestion(name, [...programs.keys()])
+  throw new BpfError(
+    `Cannot create ${describeMap(spec)}: it is for program ${JSON.stringify(name)} alone, which is not loaded${hint}`,
+    { code: 'ERR_INVALID_SPEC' },
+  )
 }

@@ -6,7 +6,7 @@
 
 export type { CreateMapOptions } from './create/options.ts'
 export type { LookupOptions, MapUpdateOptions, UpdateMode } from './element.ts'
-export type { MapInfo } from './info.ts'
+export { contentsHash, type MapInfo } from './info.ts'
 export type { MapWalk } from './iterate.ts'
 export type { ArenaMemory } from './kinds/arena.ts'
 export type { MapMemory } from './kinds/array-memory.ts'

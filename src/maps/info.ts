@@ -7,12 +7,16 @@
  */
 
 import { BPF_OBJ_NAME_MAX } from '../abi/constants.ts'
+import { featureSince } from '../abi/feature-since.ts'
 import { type MapType, mapTypes } from '../abi/generated/enums.ts'
 import { mapInfo } from '../abi/generated/layouts.ts'
 import { enumName } from '../abi/names.ts'
 import { cString } from '../base/bytes.ts'
 import { readFdinfo } from '../kernel/fdinfo.ts'
+import { lacking } from '../kernel/lacking.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
+import { allocate } from '../syscalls/memory.ts'
+import type { DescriptorOwner } from './kinds/descriptors.ts'
 
 /** Facts about a map. What the kernel is too old to know is 0 or empty where nothing else is said. */
 export interface MapInfo {
@@ -75,4 +79,26 @@ export function readMapInfo(fd: number): MapInfo {
     memlock: memlock === undefined ? undefined : Number(memlock),
     frozen: frozen === undefined ? undefined : frozen === '1',
   }
+}
+
+/** Bytes of a SHA-256. */
+const HASH_SIZE = 32
+
+/**
+ * The SHA-256 of the values of a frozen array, as the kernel computes it: what a program that has the map can be sure of.
+ * Each value is padded to 8 bytes. Since Linux 6.18.
+ *
+ * @param map a map, or whatever else owns its descriptor
+ * @throws NotSupportedError before Linux 6.18
+ * @throws BpfError `EPERM` when the map is not frozen, `EINVAL` when it is not an array
+ */
+export function contentsHash(map: DescriptorOwner): Uint8Array {
+  const reader = new InfoReader(map.fd, mapInfo.$size, 'map')
+  if (!reader.knows(mapInfo.hash)) throw lacking('The hash of a map', featureSince.mapHash)
+  const hash = allocate(HASH_SIZE)
+  reader.read(view => {
+    view.setBigUint64(mapInfo.hash, BigInt(hash.address), true)
+    view.setUint32(mapInfo.hash_size, HASH_SIZE, true)
+  })
+  return new Uint8Array(hash.bytes)
 }

@@ -68,6 +68,8 @@ export interface MapSpec {
   tags?: string[]
   /** Whether a collection creates it; `false` for maps of `SEC("?.struct_ops")`. Default: `true`. */
   autocreate?: boolean
+  /** Name of the program of the collection that alone may use the map. Since Linux 6.18. */
+  exclusiveProgram?: string
   /** Of a `struct_ops` map: names of the programs that its function pointers call, by name of the member. */
   programs?: Map<string, string>
 }

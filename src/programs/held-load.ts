@@ -31,12 +31,16 @@ export class HeldLoad implements Disposable {
   constructor({ spec, poisons }: PreparedProgram, options: LoadOptions, awaited: boolean) {
     this.options = { ...options }
     try {
-      const { maps, btf, structOps, fdArray } = options
+      const { maps, btf, structOps, fdArray, boundMaps, signature } = options
       if (maps !== undefined) this.options.maps = this.#heldMaps(maps)
       if (btf !== undefined)
         this.options.btf = { fd: this.#hold(btf.fd), stringOffset: text => btf.stringOffset(text) }
       if (structOps?.moduleFd !== undefined)
         this.options.structOps = { ...structOps, moduleFd: this.#hold(structOps.moduleFd) }
+      if (boundMaps !== undefined)
+        this.options.boundMaps = boundMaps.map(({ fd }) => ({ fd: this.#hold(fd) }))
+      if (signature !== undefined)
+        this.options.signature = { ...signature, pkcs7: new Uint8Array(signature.pkcs7) }
       // The first stands for the kernel itself.
       if (fdArray !== undefined)
         this.options.fdArray = fdArray.map((fd, index) => (index === 0 ? fd : this.#hold(fd)))

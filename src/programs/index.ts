@@ -11,8 +11,9 @@ export type {
   UndefinedExtern,
 } from './extern-spec.ts'
 export type { ProgramInfo } from './info.ts'
-export type { LoadOptions } from './load-options.ts'
+export type { LoadOptions, ProgramSignature } from './load-options.ts'
 export type { MapResolver } from './passes/maps.ts'
+export { programHash } from './passes/program-hash.ts'
 export { enableStats, Program } from './program.ts'
 export { explainVerdict, type RefusedProgram } from './refusal/explain-verdict.ts'
 export {

@@ -19,6 +19,7 @@ import type { AttrFields } from '../syscalls/attr.ts'
 import { attachTypeOf, isMulti, needsTrampoline, programTypeOf } from './attach-target.ts'
 import type { PreparedProgram } from './prepare.ts'
 import { explainVerdict } from './refusal/explain-verdict.ts'
+import { lackedField } from './refusal/lacked-field.ts'
 import { explainSilence } from './refusal/silent-refusal.ts'
 import { describeProgram, type ProgramSpec } from './spec.ts'
 import { VerifierError } from './verifier-error.ts'
@@ -52,6 +53,8 @@ export function loadError(
   const programType = programTypeOf(spec)
   const attachType = Number(fields.expected_attach_type)
   const base = failure(what, result, LOAD_SYSCALL, token, { command: 'prog_load', programType, attachType })
+  const lacked = lackedField(fields, result, token)
+  if (lacked !== undefined) return lacking(lacked.name, lacked.since, { ...optionsOf(base), action: what })
   const without = btfRefusal === undefined ? undefined : withoutTypes(btfRefusal)
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   if (reason.length === 0) {

@@ -7,6 +7,7 @@
  */
 
 import { funcInfo, lineInfo } from '../abi/generated/layouts.ts'
+import { enumNumber } from '../abi/names.ts'
 import { encodeInstructions } from '../asm/encode.ts'
 import { INSTRUCTION_SIZE, type Instruction } from '../asm/instruction.ts'
 import { kernelVersion } from '../kernel/version.ts'
@@ -14,7 +15,7 @@ import { objectName } from '../objects/object-name.ts'
 import type { AttrFields } from '../syscalls/attr.ts'
 import { type AttachTarget, attachTypeOf, programTypeOf } from './attach-target.ts'
 import { extInfo } from './ext-info.ts'
-import type { LoadOptions } from './load-options.ts'
+import type { LoadOptions, ProgramSignature } from './load-options.ts'
 import type { ProgramSpec } from './spec.ts'
 
 /**
@@ -26,7 +27,7 @@ import type { ProgramSpec } from './spec.ts'
 export function loadFields(
   spec: ProgramSpec,
   instructions: readonly Instruction[],
-  { btf, fdArray, structOps }: LoadOptions,
+  { btf, fdArray, boundMaps = [], signature, structOps }: LoadOptions,
   target: AttachTarget | undefined,
 ): AttrFields<'prog_load'> {
   const insns = encodeInstructions(instructions)
@@ -55,7 +56,16 @@ export function loadFields(
       fields.line_info_cnt = lines.length / lineInfo.$size
     }
   }
-  if (fdArray !== undefined) fields.fd_array = fdArray
+  if (boundMaps.length > 0) {
+    const descriptors = withMaps(fdArray, boundMaps)
+    fields.fd_array = descriptors
+    fields.fd_array_cnt = descriptors.length
+  } else if (fdArray !== undefined) fields.fd_array = fdArray
+  if (signature !== undefined) {
+    fields.signature = signature.pkcs7
+    fields.signature_size = signature.pkcs7.length
+    fields.keyring_id = keyringOf(signature)
+  }
   if (structOps !== undefined) {
     fields.attach_btf_id = structOps.typeId
     fields.expected_attach_type = structOps.index
@@ -67,4 +77,19 @@ export function loadFields(
     else if (target.moduleFd !== undefined) fields.attach_btf_obj_fd = target.moduleFd
   }
   return fields
+}
+
+/** No call of a kernel function looks at the first entry, but where entries are counted it must be a map or BTF. */
+function withMaps(
+  [, ...modules]: Iterable<number> = [],
+  [first, ...others]: readonly { readonly fd: number }[],
+): Int32Array {
+  return Int32Array.of(first!.fd, ...modules, ...others.map(({ fd }) => fd))
+}
+
+/** Source: include/linux/verification.h, the values that `bpf_lookup_user_key` and `verify_pkcs7_signature` take. */
+const KEYRINGS = { builtin: 0, secondary: 1, platform: 2 } as const
+
+function keyringOf({ keyring = 'builtin' }: ProgramSignature): number {
+  return enumNumber(KEYRINGS, keyring, 'keyring')
 }

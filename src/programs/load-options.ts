@@ -19,6 +19,17 @@ export interface StructOpsMember {
   readonly moduleFd: number | undefined
 }
 
+/**
+ * A signature of instructions, which the kernel verifies before anything else. It is of the bytes that the kernel gets,
+ * the descriptors of maps among them: a program that uses no map, or only by the index of `boundMaps`, can be signed ahead.
+ */
+export interface ProgramSignature {
+  /** PKCS #7, in DER. */
+  readonly pkcs7: Uint8Array
+  /** Where the key is: in a keyring of the kernel, or in one of the user, by its serial. Default: `'builtin'`. */
+  readonly keyring?: 'builtin' | 'secondary' | 'platform' | number
+}
+
 /** How to load a program. */
 export interface LoadOptions extends TokenOptions {
   /**
@@ -31,6 +42,13 @@ export interface LoadOptions extends TokenOptions {
   logSize?: number
   /** Finds maps that the instructions name. */
   maps?: MapResolver
+  /**
+   * Maps that the kernel keeps for as long as the program, whether it uses them or not; at most 64, those that it uses
+   * among them. `Program.bindMap` adds one to a loaded program. Since Linux 6.14.
+   */
+  boundMaps?: readonly { readonly fd: number }[]
+  /** Signature of the instructions as they are loaded. Since Linux 6.18, with `CONFIG_SYSTEM_DATA_VERIFICATION`. */
+  signature?: ProgramSignature
   /** The program's BTF as it was loaded into the kernel; gives it function and line information. Since Linux 5.0. */
   btf?: LoadedBtf
   /**

@@ -16,7 +16,7 @@ import { call, callFunction, loadMapValue } from '../../asm/calls.ts'
 import type { Instruction } from '../../asm/instruction.ts'
 import { exit, label } from '../../asm/jumps.ts'
 import { r0, r1, r2, r3, r10 } from '../../asm/registers.ts'
-import { EBADF, EFAULT } from '../../base/errno.ts'
+import { EBADF, EFAULT, errnos } from '../../base/errno.ts'
 import { attrResult32, bpf, bpfLogged } from '../../syscalls/bpf.ts'
 import { allocate } from '../../syscalls/memory.ts'
 import { pmuType } from '../pmu.ts'
@@ -63,6 +63,9 @@ export type FeatureName =
   | 'innerMapFlag'
   | 'mapBatch'
   | 'oneCpuValues'
+  | 'exclusiveMaps'
+  | 'mapsAtLoad'
+  | 'programSignatures'
   | 'btf'
   | 'btfFunc'
   | 'btfDatasec'
@@ -140,6 +143,21 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
     const result = bpf('map_lookup_elem', { map_fd: map, ...memory, flags: BigInt(BPF_F_CPU) })
     discard(map)
     return answerOf(result)
+  }),
+  /** Maps that one program alone may use. */
+  exclusiveMaps: defineFeature('A map for one program', featureSince.exclusiveMaps, token =>
+    answerOf(tryMap(token, 'array', { excl_prog_hash: new Uint8Array(32), excl_prog_hash_size: 32 })),
+  ),
+  /** Maps that a program is loaded with. */
+  mapsAtLoad: defineFeature('Binding maps to a program as it is loaded', featureSince.mapsAtLoad, token => {
+    const fields = { fd_array: Int32Array.of(-1), fd_array_cnt: 1 }
+    return answerOf(discard(loadCode(token, 'socket_filter', doNothing(), undefined, fields)), EBADF)
+  }),
+  /** Signatures of instructions: nothing can be signed by a byte. */
+  programSignatures: defineFeature('The signature of a program', featureSince.programSignatures, token => {
+    const fields = { signature: new Uint8Array(1), signature_size: 1 }
+    const result = discard(loadCode(token, 'socket_filter', doNothing(), undefined, fields))
+    return answerOf(result, errnos.EBADMSG, errnos.EKEYREJECTED)
   }),
   /** BTF. */
   btf: defineFeature('BTF', featureSince.btf, token => tryTypes(token, addInt)),

@@ -11,6 +11,7 @@ import { BPF_F_MMAPABLE } from '../../abi/generated/flags.ts'
 import { enumNumber } from '../../abi/names.ts'
 import { cString } from '../../base/bytes.ts'
 import { EINVAL } from '../../base/errno.ts'
+import { BpfError } from '../../base/errors.ts'
 import { raiseMemlockLimit } from '../../kernel/memlock.ts'
 import { discard } from '../../kernel/probes/experiment.ts'
 import { features } from '../../kernel/probes/features.ts'
@@ -20,6 +21,7 @@ import { objectName } from '../../objects/object-name.ts'
 import type { AttrFields } from '../../syscalls/attr.ts'
 import { bpf, bpfLogged } from '../../syscalls/bpf.ts'
 import { allocate } from '../../syscalls/memory.ts'
+import { describeMap } from '../describe.ts'
 import { createTemplate } from '../kinds/map-of-maps.ts'
 import { kernelValueFields } from '../kinds/struct-ops.ts'
 import { mapKind } from '../kinds.ts'
@@ -28,6 +30,8 @@ import { createdSpec } from './created-spec.ts'
 import { createError } from './error.ts'
 import type { CreateMapOptions } from './options.ts'
 
+/** Bytes of a SHA-256. */
+const HASH_SIZE = 32
 /** The reason of a refusal is a line or two. */
 const LOG_SIZE = 4096
 
@@ -56,6 +60,7 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
     map_ifindex: spec.ifindex,
     map_extra: spec.mapExtra,
     inner_map_fd: options.innerMapFd ?? template?.fd,
+    ...exclusiveFields(spec, options),
   }
   raiseMemlockLimit()
   const result =
@@ -75,6 +80,22 @@ export function createDescriptor(spec: MapSpec, options: CreateMapOptions): numb
     return cString(text.bytes).trim()
   }
   throw createError({ spec, options, token, retry, log }, result)
+}
+
+/** The fields of a map for one program. */
+function exclusiveFields(
+  spec: MapSpec,
+  { exclusiveProgramHash: hash }: CreateMapOptions,
+): AttrFields<'map_create'> | undefined {
+  const action = `Cannot create ${describeMap(spec)}`
+  if (hash === undefined) {
+    if (spec.exclusiveProgram === undefined) return undefined
+    const reason = `it is for program ${spec.exclusiveProgram} alone, and exclusiveProgramHash is missing`
+    throw new BpfError(`${action}: ${reason}`, { code: 'ERR_INVALID_SPEC' })
+  }
+  if (!(hash instanceof Uint8Array) || hash.length !== HASH_SIZE)
+    throw new RangeError(`${action}: exclusiveProgramHash must be ${HASH_SIZE} bytes`)
+  return { excl_prog_hash: hash, excl_prog_hash_size: HASH_SIZE }
 }
 
 /** The template has the types of its spec too: inner maps with a lock, a timer or a kptr must be like it. */

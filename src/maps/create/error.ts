@@ -46,6 +46,11 @@ export function createError({ spec, options, token, retry, log }: RefusedMap, re
   const cause = failure(action, result, syscall, token, { command: 'map_create', mapType })
   const { code } = cause
   let reason = result === -EINVAL || result === -E2BIG ? reasonOf(spec, options) : undefined
+  const exclusive = options.exclusiveProgramHash !== undefined && (result === -EINVAL || result === -E2BIG)
+  if (exclusive && features.exclusiveMaps.probe(token ?? false) === 'no') {
+    const { name, since } = features.exclusiveMaps
+    return lacking(name, since, { action, code, errno: -result, syscall, cause })
+  }
   // Of privileges, `failure` knows more.
   const said = result !== -EPERM && features.commonAttributes.probe() === 'yes' ? log() : ''
   if (said !== '') {

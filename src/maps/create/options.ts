@@ -18,6 +18,11 @@ export interface CreateMapOptions extends TokenOptions {
   innerMapFd?: number
   /** Of a `struct_ops` map, whose `valueSize` is that of this type; `btfFd` must be given too. */
   kernelValue?: KernelValueType
+  /**
+   * SHA-256 of the one program that may use the map, as `programHash` of `ebpf-ts/programs` computes it; 32 bytes. Others
+   * are refused with `EACCES`, and so are links of iterators. Since Linux 6.18.
+   */
+  exclusiveProgramHash?: Uint8Array
   /** Directory on a bpffs that pins are below: those by name, and of specs with a relative `pinPath`. Default: `/sys/fs/bpf`. */
   pinPath?: string
   /** How to open a pin that exists. */

@@ -62,6 +62,8 @@ export function explainSilence(load: SilentLoad, result: number): string | undef
   const least = tryCode(fields, [mov(r0, 0), exit()])
   if (least === -EPERM) return undefined
   if (least < 0) return explainKind(spec, fields)
+  if (fields.signature !== undefined)
+    return `it finds no keyring ${fields.keyring_id}, or the signature of ${fields.signature_size} bytes is too large`
   for (const fd of mapsOf(instructions)) {
     const { type, name } = readMapInfo(fd)
     if (type !== 'prog_array') continue
@@ -80,7 +82,8 @@ function lacksBpf({ prog_token_fd }: Fields): boolean {
 /** Loads other code in the place of a program's own, and closes it again. */
 function tryCode(fields: Fields, instructions: readonly Instruction[]): number {
   const insns = encodeInstructions(instructions)
-  const { func_info, func_info_cnt, line_info, line_info_cnt, fd_array, prog_btf_fd, ...rest } = fields
+  const { func_info, func_info_cnt, line_info, line_info_cnt, prog_btf_fd, ...others } = fields
+  const { fd_array, fd_array_cnt, signature, signature_size, keyring_id, ...rest } = others
   return discard(bpfUninterrupted('prog_load', { ...rest, insns, insn_cnt: insns.length / INSTRUCTION_SIZE }))
 }
 

@@ -133,6 +133,10 @@ export const featureSince = {
   structOpsAssociation: '7.0',
   /** Places of programs among those of a control group. Source: kernel/bpf/cgroup.c `cgroup_bpf_attach`. */
   cgroupOrder: '6.17',
+  /** Programs that run before those of control groups below. Source: kernel/bpf/cgroup.c `compute_effective_progs`. */
+  cgroupPreorder: '6.15',
+  /** Iterators over the children of a control group. Source: kernel/bpf/cgroup_iter.c. */
+  cgroupChildren: '7.0',
 
   // Attaching
   /** Uprobes. */

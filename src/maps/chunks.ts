@@ -6,7 +6,7 @@
  * @module
  */
 
-import { EINTR, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
+import { EAGAIN, EINTR, EINVAL, ENOENT, ENOSPC, ENOTSUPP, EOPNOTSUPP } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { features } from '../kernel/probes/features.ts'
 import { predates } from '../kernel/probes/probe.ts'
@@ -128,6 +128,11 @@ export function* chunks(
       continue
     }
     if (result === -EINTR && count === 0 && ++retries <= MAX_RETRIES) continue
+    if (result === -EAGAIN && command === 'map_lookup_and_delete_batch' && ++retries <= MAX_RETRIES) {
+      // The cursor, a key of a resizable hash, is gone. What was read before is gone as well: begin anew.
+      started = false
+      continue
+    }
     if (result < 0 && result !== -ENOENT && !(result === -EINTR && count > 0)) {
       throw mapError(facts, 'iterate', result, `BPF_${command.toUpperCase()}`)
     }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { iterationAborted, stepLimit } from './chunks.ts'
 import { describeMap } from './describe.ts'
 import { Elements } from './element.ts'
 import type { MapHandle } from './handle.ts'
@@ -28,8 +29,13 @@ export function clearMap(handle: MapHandle): void {
   }
   const deletes = mapKind.operations.includes('delete')
   const zeros = new Uint8Array(valueBytes)
-  for (const key of walk(handle, (keys, offset) => elements.keyCodec.decode(keys, offset), false)) {
-    if (deletes) elements.delete(key)
-    else elements.set(key, zeros)
+  // Deleting moves what is left in a map that resizes: each round sees some of it, the first key at least.
+  for (let rounds = 0; ; rounds++) {
+    for (const key of walk(handle, (keys, offset) => elements.keyCodec.decode(keys, offset), false)) {
+      if (deletes) elements.delete(key)
+      else elements.set(key, zeros)
+    }
+    if (mapKind.moves !== true || elements.nextKey() === undefined) return
+    if (rounds === stepLimit(handle)) throw iterationAborted(handle)
   }
 }

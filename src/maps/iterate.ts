@@ -3,7 +3,8 @@
  *
  * Elements may come and go meanwhile. Where the kernel copies whole hash buckets (Linux 5.6), every element that is there
  * all the time comes exactly once. Where it goes from key to key, an element may come twice when others delete the
- * key that the iteration is at; deleting the element that the loop has just been given is always safe.
+ * key that the iteration is at; deleting the element that the loop has just been given is always safe. A resizable hash
+ * moves its elements as it grows and shrinks: an iteration that changes it may miss some.
  *
  * Source: kernel/bpf/hashtab.c `htab_map_get_next_key`, which starts over when the key is gone.
  *

@@ -93,6 +93,11 @@ export interface MapKind {
    * one would lead back to the start of an LPM trie.
    */
   readonly batches?: 'buckets' | 'keys'
+  /**
+   * Whether elements move when others come or go, as the table grows and shrinks: an iteration that goes from key to key
+   * may then miss some that are there all the time. Default: no.
+   */
+  readonly moves?: boolean
   /** First release with batch commands; `undefined` where none is known. Arrays cannot delete by batches. */
   readonly batchesSince?: LinuxRelease
   /** First release that looks up and deletes an element with a key at once; `undefined` where none does. */
@@ -246,7 +251,12 @@ export const mapKinds: { readonly [T in MapType]: KindOf<T> } = {
   // Values are `struct bpf_insn_array_value`.
   insn_array: { ...fixed, valueSize: 16, addedFlags: BPF_F_RDONLY_PROG },
   // Its batches go on from a key, which another process may delete meanwhile.
-  rhash: { ...keyed, requiredFlags: BPF_F_NO_PREALLOC, lookupAndDeleteSince: mapTypeSince.rhash },
+  rhash: {
+    ...keyed,
+    requiredFlags: BPF_F_NO_PREALLOC,
+    moves: true,
+    lookupAndDeleteSince: mapTypeSince.rhash,
+  },
 }
 
 /**

@@ -51,18 +51,15 @@ export function createError({ spec, options, token, retry, log }: RefusedMap, re
     const { name, since } = features.exclusiveMaps
     return lacking(name, since, { action, code, errno: -result, syscall, cause })
   }
+  const { type } = spec
+  const mayLack = reason === undefined && result === -EINVAL && typeof type === 'string'
+  if (mayLack && haveMapType(type, { token: token ?? false }) === 'no')
+    return lacking(`Map type ${type}`, mapTypeSince[type], { action, code, errno: -result, syscall, cause })
   // Of privileges, `failure` knows more.
-  const said = result !== -EPERM && features.commonAttributes.probe() === 'yes' ? log() : ''
-  if (said !== '') {
-    const words = `the kernel says: ${said.replaceAll('\n', '; ')}`
-    reason = reason === undefined ? words : `${reason}; ${words}`
-  }
-  if (reason === undefined && result === -EINVAL) {
-    const { type } = spec
-    if (typeof type === 'string' && haveMapType(type, { token: token ?? false }) === 'no')
-      return lacking(`Map type ${type}`, mapTypeSince[type], { action, code, errno: -result, syscall, cause })
-    reason = refusedField(spec, retry)
-  }
+  const asks = reason === undefined && result !== -EPERM && features.commonAttributes.probe() === 'yes'
+  const said = asks ? log() : ''
+  if (said !== '') reason = `the kernel says: ${said.replaceAll('\n', '; ')}`
+  if (result === -EINVAL) reason ??= refusedField(spec, retry)
   if (result === -E2BIG) reason ??= tooGreat(spec, retry)
   if (reason === undefined) return cause
   return new BpfError(`${action}: ${reason} (${code})`, { code, errno: -result, syscall, cause })

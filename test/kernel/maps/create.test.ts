@@ -2,6 +2,7 @@ import { BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE } from '../../../src/abi/generated/f
 import { u32, u64 } from '../../../src/base/codecs.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { nrCpuIds } from '../../../src/kernel/cpus.ts'
+import { features } from '../../../src/kernel/probes/features.ts'
 import type { CreateMapOptions } from '../../../src/maps/create/options.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
@@ -43,6 +44,15 @@ for (const [change, reason] of refused) {
     })
   })
 }
+
+kernelTest('a type-specific number that does not fit is named, by the kernel where it can', [], t => {
+  const { message } = t.throws(() => BpfMap.create({ ...spec, mapExtra: 7n }), { code: 'EINVAL' })
+  const logged = features.commonAttributes.probe() === 'yes'
+  t.regex(
+    message,
+    logged ? /: the kernel says: .*map_extra/ : /: mapExtra 7 does not fit a map of type hash /,
+  )
+})
 
 kernelTest('sizes that are too great are named', [], t => {
   t.throws(() => BpfMap.create({ ...spec, keySize: 2 ** 31 }), {

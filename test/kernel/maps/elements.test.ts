@@ -8,7 +8,7 @@ import { perCpu } from '../../../src/maps/kinds/per-cpu.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import type { MapSpec } from '../../../src/maps/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-import { hashLookupAndDelete, socketMaps } from '../../support/maps/features.ts'
+import { hashLookupAndDelete, resizableHashes, socketMaps } from '../../support/maps/features.ts'
 
 const counters = { name: 'counters', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4 } satisfies MapSpec
 
@@ -266,3 +266,35 @@ for (const type of ['percpu_array', 'percpu_hash', 'lru_percpu_hash'] as const) 
     )
   })
 }
+
+kernelTest(
+  'elements of a resizable hash are read and deleted at once, walked over and cleared',
+  [resizableHashes],
+  t => {
+    const spec: MapSpec = {
+      ...counters,
+      type: 'rhash',
+      flags: BPF_F_NO_PREALLOC,
+      maxEntries: 64,
+      mapExtra: 64n,
+    }
+    using map = BpfMap.create(spec).typed(u32, u64)
+    for (let key = 0; key < 40; key++) map.set(key, BigInt(key) * 3n)
+    t.is(map.getAndDelete(7), 21n)
+    t.is(map.getAndDelete(7), undefined)
+    t.false(map.has(7))
+    const keys = [...map.keys()]
+    t.deepEqual(
+      keys.sort((a, b) => a - b),
+      Array.from({ length: 40 }, (_, key) => key).filter(key => key !== 7),
+    )
+    map.clear()
+    t.is(map.nextKey(), undefined)
+
+    for (let key = 0; key < 40; key++) map.set(key, 1n)
+    let taken = 0
+    for (let round = 0; round < 40 && map.nextKey() !== undefined; round++)
+      for (const batch of map.getAndDeleteBatch(8)) taken += batch.length
+    t.is(taken, 40)
+  },
+)

@@ -20,6 +20,11 @@ export const bloomFilters: Feature = defineFeature('A Bloom filter', mapTypeSinc
   answerOf(tryMap(token, 'bloom_filter', { key_size: 0 })),
 )
 
+/** Maps of type `rhash`. */
+export const resizableHashes: Feature = defineFeature('A resizable hash', mapTypeSince.rhash, () =>
+  haveMapType('rhash'),
+)
+
 /** Maps of type `sockmap`. */
 export const socketMaps: Feature = defineFeature('A map of sockets', mapTypeSince.sockmap, () =>
   haveMapType('sockmap'),

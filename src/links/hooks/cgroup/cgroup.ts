@@ -29,7 +29,7 @@ const BPF_F_PREORDER = 1 << 6
 export interface CgroupOptions {
   /** Place among the programs that are attached already, next to another link. Default: last. */
   anchor?: Anchor
-  /** Runs before the programs of control groups below, instead of after them. */
+  /** Runs before the programs of control groups below, instead of after them. Since Linux 6.15. */
   preorder?: boolean
   /** Attach only if the hook still has this revision; otherwise fail with `ESTALE`. */
   expectedRevision?: bigint
@@ -86,7 +86,12 @@ function orderFields(options: CgroupOptions): AttrFields<'link_create'> {
 /** What is wrong with an order; `undefined` when none is asked for, or nothing is found. */
 function unknownOrder(result: number, options: CgroupOptions): string | undefined {
   if (!isOrdered(options) || (result !== -EINVAL && result !== -E2BIG)) return undefined
-  const { anchor } = options
+  const { anchor, expectedRevision } = options
+  const onlyBefore = anchor === undefined && expectedRevision === undefined
+  if (onlyBefore)
+    return isAtLeast(featureSince.cgroupPreorder)
+      ? undefined
+      : `running before the programs of control groups below (preorder) needs Linux ${featureSince.cgroupPreorder}`
   if (!isAtLeast(featureSince.cgroupOrder))
     return `an order among the programs of a control group needs Linux ${featureSince.cgroupOrder}`
   const neighbour = typeof anchor !== 'object' ? undefined : 'before' in anchor ? anchor.before : anchor.after

@@ -7,11 +7,13 @@
  */
 
 import { readSync } from 'node:fs'
+import { featureSince } from '../../../abi/feature-since.ts'
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { EBADF, EINVAL } from '../../../base/errno.ts'
 import { failure } from '../../../kernel/failure.ts'
+import { isAtLeast } from '../../../kernel/version.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import { createLink } from '../../create-link.ts'
@@ -89,6 +91,8 @@ export function iter(program: ProgramHandle, options: IterOptions = {}): IterLin
 
 /** What iterators need that is not given, and the other way round. Source: `bpf_iter_attach_map` and its like. */
 function explainOptions({ spec }: ProgramHandle, options: IterOptions): string | undefined {
+  if (options.cgroup?.order === 'children' && !isAtLeast(featureSince.cgroupChildren))
+    return `the order children needs Linux ${featureSince.cgroupChildren}`
   const target = spec?.attachTarget
   if (target === undefined) return undefined
   const wanted = WANTED[target]

@@ -12,6 +12,7 @@ import { call } from '../../../src/asm/calls.ts'
 import { disassembleLines } from '../../../src/asm/disassemble.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit } from '../../../src/asm/jumps.ts'
+import { classes, modes, sizes, sources } from '../../../src/asm/opcodes.ts'
 import { EINVAL } from '../../../src/base/errno.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { Btf } from '../../../src/btf/btf.ts'
@@ -145,11 +146,14 @@ test('probes answer of what the tables do not know', t => {
   t.is(explainVerdict({ log, type: FUTURE, license: '' }), `the kernel has no helper number ${FUTURE}`)
 })
 
+/** Bits of an operation that no jump has. */
+const NO_OPERATION = 0xf0
+
 /** Instructions of no release, between such that are. */
 const unknownCode: Instruction[] = [
   call(FUTURE),
-  { opcode: 0xfd, dst: 15, src: 14, offset: -1, imm: -1 },
-  { opcode: 0xdb, dst: 1, src: 2, offset: 0, imm: 0x7fff_ff00 },
+  { opcode: classes.jmp | sources.x | NO_OPERATION, dst: 15, src: 14, offset: -1, imm: -1 },
+  { opcode: classes.stx | modes.atomic | sizes.dw, dst: 1, src: 2, offset: 0, imm: 0x7fff_ff00 },
   exit(),
 ]
 

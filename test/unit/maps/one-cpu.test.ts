@@ -1,5 +1,6 @@
 import test from 'ava'
 import { attr } from '../../../src/abi/generated/layouts.ts'
+import type { Codec } from '../../../src/base/codec.ts'
 import { u32 } from '../../../src/base/codecs.ts'
 import { EINVAL, ENOENT } from '../../../src/base/errno.ts'
 import { NotSupportedError } from '../../../src/base/errors.ts'
@@ -130,6 +131,28 @@ test.serial('bytes are those of one value', t => {
   all.ofCpu(last).set(new Uint8Array(4), new Uint8Array([1, 2, 3, 4]))
   t.deepEqual(all.ofCpu(last).get(new Uint8Array(4)), new Uint8Array([1, 2, 3, 4]))
   t.throws(() => all.ofCpu(last).set(new Uint8Array(4), new Uint8Array(8)), { instanceOf: RangeError })
+})
+
+test.serial('a codec may use the map, or close it', t => {
+  using map = BpfMap.create({ name: 'own', type: 'percpu_array', keySize: 4, valueSize: 4, maxEntries: 2 })
+  let act = (): void => {}
+  const hooked: Codec<number> = {
+    ...u32,
+    encode(value, view, offset) {
+      u32.encode(value, view, offset)
+      const once = act
+      act = () => {}
+      once()
+    },
+  }
+  const one = map.typed(u32, perCpu(hooked)).ofCpu(last)
+  act = () => one.set(0, 5)
+  one.set(1, 6)
+  t.deepEqual([one.get(0), one.get(1)], [5, 6])
+  act = () => map.close()
+  t.throws(() => one.set(1, 7), { code: 'ERR_CLOSED' })
+  t.throws(() => one.get(1), { code: 'ERR_CLOSED' })
+  t.is(elements[1]?.at(-1), 6)
 })
 
 test.serial('a kernel that does not know the flags is named as the reason, when it was asked', t => {

@@ -18,6 +18,7 @@ import type { ProgramSpec } from '../../../src/programs/spec.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { objectWith } from '../../support/objects.ts'
 import { lacking, since } from '../../support/programs/features.ts'
+import { keyringWithKey, signature, signedCode } from '../../support/programs/signature.ts'
 
 const array: MapSpec = { name: 'array', type: 'array', keySize: 4, valueSize: 4, maxEntries: 3 }
 const nothing: ProgramSpec = { name: 'nothing', type: 'socket_filter', instructions: [mov(r0, 0), exit()] }
@@ -103,3 +104,18 @@ kernelTest('what is not a signature is refused, by a kernel that knows none with
   t.is(error instanceof NotSupportedError, programSignatures.probe() === 'no', error.message)
   t.throws(() => load('somewhere' as 'builtin'), { instanceOf: RangeError, message: /Unknown keyring/ })
 })
+
+kernelTest(
+  'a signed program is loaded by the keyring with its key, and another is not',
+  [programSignatures],
+  t => {
+    const keyring = keyringWithKey()
+    const signed: ProgramSpec = { ...nothing, instructions: [...signedCode] }
+    Program.load(signed, { signature: { pkcs7: signature, keyring } }).close()
+    const changed: ProgramSpec = { ...nothing, instructions: [mov(r0, 1), exit()] }
+    const refusal = { instanceOf: BpfError, code: 'EKEYREJECTED' } as const
+    t.throws(() => Program.load(changed, { signature: { pkcs7: signature, keyring } }), refusal)
+    const unknown = t.throws(() => Program.load(signed, { signature: { pkcs7: signature } }))
+    t.false(unknown instanceof NotSupportedError)
+  },
+)

@@ -20,6 +20,8 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'cli/verify': 'the command line; what it verifies has tests of its own',
   'collection/refusals': 'no kernel of the matrix lacks what those must lack',
   'house/faults': 'what the library does when a call fails, whichever kernel does not see it',
+  'house/later': 'which files Node.js loads',
+  'house/user-code': 'what code of the caller may do in the library',
   lab: 'tests of the tests',
   'programs/verifier-complex': 'a program that is too large for any kernel',
   'symbols/process': 'files of user space',

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { release } from 'node:os'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { release, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { featureSince } from '../../../src/abi/feature-since.ts'
 import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
@@ -278,14 +279,16 @@ kernelTest('memory that is limited is blamed where it is the cause', [olderThan5
 })
 
 kernelTest('tracefs is found wherever it is mounted', ['tracefs'], t => {
+  const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-tracefs-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const traces = join(directory, 'my traces')
+  mkdirSync(traces)
   const script = [
     'mount -t tmpfs none /sys/kernel/tracing 2>/dev/null',
     'mount -t tmpfs none /sys/kernel/debug',
-    'mount -t tmpfs none /mnt',
-    'mkdir "/mnt/my traces"',
-    'mount -t tracefs none "/mnt/my traces" && exec "$0" "$@"',
+    `mount -t tracefs none "${traces}" && exec "$0" "$@"`,
   ].join('; ')
   const tracefs = JSON.stringify(new URL('../../../src/kernel/index.js', import.meta.url).href)
   const code = `const { tracefsPath } = await import(${tracefs}); console.log(tracefsPath())`
-  t.is(asOther(['unshare', '-m', 'sh', '-c', script], code), '/mnt/my traces')
+  t.is(asOther(['unshare', '-m', 'sh', '-c', script], code), traces)
 })

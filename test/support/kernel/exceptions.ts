@@ -53,6 +53,7 @@ export const exceptions: Readonly<Record<string, Exception>> = {
   },
   lsm,
   inode_storage: lsm,
+  programSignatures: without('CONFIG_SYSTEM_DATA_VERIFICATION', 'in kernels of small virtual machines'),
   lirc_mode2: without('CONFIG_BPF_LIRC_MODE2', 'with CONFIG_RC_CORE, in kernels for virtual machines'),
   netfilter: without('CONFIG_NETFILTER_BPF_LINK', 'in many kernels'),
   lwt_seg6local: without('CONFIG_IPV6_SEG6_BPF', 'in many kernels'),

@@ -193,7 +193,9 @@ kernelTest('removing a pin removes no ordinary file, though a directory above is
   using map = BpfMap.create(sums)
   writeFileSync(victim, 'not a pin')
   const outcomes = new Set<string>()
-  for (let i = 0; i < 20_000; i++) {
+  // On a busy machine the other process may begin late.
+  for (let i = 0; i < 20_000 || (outcomes.size < 2 && other.exitCode === null); i++) {
+    if (i % 1000 === 0) await new Promise(resolve => setImmediate(resolve))
     try {
       map.unpin(`${directory}/link/pin`)
       outcomes.add('removed')
@@ -202,9 +204,11 @@ kernelTest('removing a pin removes no ordinary file, though a directory above is
     }
     if (outcomes.has('removed')) break
   }
-  const ended = new Promise(resolve => other.once('exit', resolve))
-  other.kill('SIGKILL')
-  await ended
+  if (other.exitCode === null) {
+    const ended = new Promise(resolve => other.once('exit', resolve))
+    other.kill('SIGKILL')
+    await ended
+  }
   t.true(existsSync(victim))
   t.deepEqual([...outcomes].sort(), ['ENOENT', 'ERR_NOT_BPFFS'])
 })

@@ -12,7 +12,7 @@ import { u32, u64 } from '../../src/base/codecs.ts'
 import { BpfError } from '../../src/base/errors.ts'
 import { Collection } from '../../src/collection/collection.ts'
 import { CollectionSpec } from '../../src/collection/spec.ts'
-import { onlineCpus } from '../../src/kernel/cpus.ts'
+import { nrCpuIds, onlineCpus } from '../../src/kernel/cpus.ts'
 import type { Feature } from '../../src/kernel/probes/probe.ts'
 import { cgroup } from '../../src/links/hooks/cgroup/cgroup.ts'
 import { iter } from '../../src/links/hooks/iter/iter.ts'
@@ -27,6 +27,7 @@ import type { MapSpec } from '../../src/maps/spec.ts'
 import { Program } from '../../src/programs/program.ts'
 import type { ProgramSpec } from '../../src/programs/spec.ts'
 import { VerifierError } from '../../src/programs/verifier-error.ts'
+import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
 import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { traceableFunctions } from '../../src/symbols/traceable.ts'
@@ -52,6 +53,13 @@ export interface Scenario {
 
 const hash: MapSpec = { name: 'faults', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 }
 const ring: MapSpec = { name: 'faults', type: 'ringbuf', maxEntries: 1 << 16 }
+const perfArray: MapSpec = {
+  name: 'perf',
+  type: 'perf_event_array',
+  keySize: 4,
+  valueSize: 4,
+  maxEntries: nrCpuIds(),
+}
 const pinned: MapSpec = { ...hash, name: 'pinned', pinning: 'by_name', pinPath: 'a/b/pinned' }
 const valid: ProgramSpec = { name: 'valid', type: 'socket_filter', instructions: [mov(r0, 0), exit()] }
 const invalid: ProgramSpec = { name: 'invalid', type: 'socket_filter', instructions: [mov(r1, 0), exit()] }
@@ -150,6 +158,28 @@ export const scenarios: readonly Scenario[] = [
     act: keep => {
       const map = keep(BpfMap.create(ring))
       keep(RingBuffer.open(map)).drain(() => {})
+    },
+  },
+  {
+    name: 'open a perf buffer and read it',
+    act: keep => {
+      const map = keep(BpfMap.create(perfArray))
+      const reader = keep(PerfBuffer.open(map, { pages: 1 }))
+      reader.drain(() => {})
+      reader.pause()
+      reader.resume()
+      reader.refresh()
+    },
+  },
+  {
+    name: 'wait for records of a perf buffer',
+    act: async keep => {
+      const map = keep(BpfMap.create(perfArray))
+      const reader = keep(PerfBuffer.open(map, { pages: 1 }))
+      const controller = new AbortController()
+      const next = reader.records({ signal: controller.signal }).next()
+      controller.abort()
+      await next
     },
   },
   {

@@ -14,17 +14,26 @@ import { exit, jlt } from '../../src/asm/jumps.ts'
 import { r0, r1, r6 } from '../../src/asm/registers.ts'
 import { Collection } from '../../src/collection/collection.ts'
 import { CollectionSpec } from '../../src/collection/spec.ts'
+import { nrCpuIds } from '../../src/kernel/cpus.ts'
 import { rawTracepoint } from '../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
 import { BpfMap } from '../../src/maps/map.ts'
 import type { MapSpec } from '../../src/maps/spec.ts'
 import { Program } from '../../src/programs/program.ts'
 import type { ProgramSpec } from '../../src/programs/spec.ts'
+import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
 import { syscallEntry } from '../../src/syscalls/entry.ts'
 import { OBJECT_NAME } from './name.ts'
 
 const map: MapSpec = { name: OBJECT_NAME, type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 }
 const ring: MapSpec = { name: OBJECT_NAME, type: 'ringbuf', maxEntries: 1 << 16 }
+const perfArray: MapSpec = {
+  name: OBJECT_NAME,
+  type: 'perf_event_array',
+  keySize: 4,
+  valueSize: 4,
+  maxEntries: nrCpuIds(),
+}
 
 /** The verifier follows each of the rounds of its loop, for some milliseconds. */
 function program(rounds: number, type: ProgramSpec['type'] = 'socket_filter'): ProgramSpec {
@@ -50,6 +59,7 @@ const works: readonly (() => unknown)[] = [
     return [...made.entries()]
   },
   () => void RingBuffer.open(BpfMap.create(ring)).records().next(),
+  () => void PerfBuffer.open(BpfMap.create(perfArray), { pages: 1 }).records().next(),
   () => Program.load(program(300), { maps: () => BpfMap.create(map) }),
   () => {
     const loading = Program.load(program(10, 'raw_tracepoint'), { maps: () => BpfMap.create(map) })

@@ -36,6 +36,13 @@ export const networkNamespaces: Feature = defineFeature('A network namespace', u
   spawnSync('unshare', ['-n', 'sh', '-c', UP, 'true']).status === 0 ? 'yes' : 'no',
 )
 
+/** Pairs of devices, each the other end of the other; a module, which small kernels lack. */
+export const vethDevices: Feature = defineFeature('Devices of type veth', undefined, () =>
+  spawnSync('unshare', ['-n', 'ip', 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1']).status === 0
+    ? 'yes'
+    : 'no',
+)
+
 /** Runs a scenario; its facts by name. */
 export function inNetwork(name: string): Record<string, unknown> {
   const { stdout, stderr, status } = spawnSync(

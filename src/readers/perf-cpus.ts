@@ -47,14 +47,12 @@ export class PerfCpu<T> {
   readonly ring: PerfRing<T> | PerfBackwardRing<T>
   readonly event: PerfEvent
   #mapping: SharedMapping | undefined
-  #enabledFor: bigint
 
   /** @throws BpfError when the kernel refuses: `ENODEV` when the CPU is offline */
   constructor(cpu: number, origin: RecordOrigin<T>, options: PerfRingOptions) {
     const event = PerfEvent.open(`a perf event of CPU ${cpu}`, fieldsOf(options), { cpu })
     this.event = event
     try {
-      this.#enabledFor = event.read().timeEnabled
       const page = pageSize()
       const size = options.pages * page
       const access = options.overwritable ? 'read' : 'read_write'
@@ -72,15 +70,13 @@ export class PerfCpu<T> {
   }
 
   /**
-   * Whether the event has gone on since the last call: when its CPU goes offline, its time stops for good.
+   * Whether the event goes on: when its CPU goes offline, its time stops for good.
    *
    * @throws BpfError when the kernel refuses
    */
   goesOn(): boolean {
     const { timeEnabled } = this.event.read()
-    const before = this.#enabledFor
-    this.#enabledFor = timeEnabled
-    return timeEnabled > before
+    return this.event.read().timeEnabled > timeEnabled
   }
 
   /** Ends the ring. Idempotent. */

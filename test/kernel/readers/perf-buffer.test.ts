@@ -303,10 +303,11 @@ kernelTest('losses may be answered by looking for CPUs, and by closing', [], asy
     const iterator = perf.records()
     const ended = (async () => {
       let count = 0
-      for await (const _ of iterator) if (++count === 30 * onlineCpus().length) break
+      for await (const _ of iterator) count++
       return count
     })()
-    for (let i = 0; i < 40 * onlineCpus().length; i++) {
+    // The kernel says what was lost with the next record that has room.
+    for (let i = 0; i < 10_000 && answers === 0; i++) {
       send(program, bytes(1))
       await new Promise(resolve => setImmediate(resolve))
     }

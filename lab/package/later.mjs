@@ -4,8 +4,8 @@
  * what it loads, 30 MB a second, whether it is called or not.
  *
  * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it; of the rest only these
- * modules themselves can have something. Modules that only they need go with them. The file is CommonJS, since nothing else can be loaded within a
- * call that does not wait; it gets the library that it belongs to as an argument.
+ * modules themselves can have something. Modules that only they need go with them. The file is CommonJS, since nothing
+ * else can be loaded within a call that does not wait; it gets the library that it belongs to as an argument.
  *
  * @module
  */

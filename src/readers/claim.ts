@@ -8,7 +8,7 @@ import { BpfError } from '../base/errors.ts'
 import { type MapInfo, readMapInfo } from '../maps/info.ts'
 import { checkFd, requireKind } from '../objects/descriptor.ts'
 
-/** A reader that was lost does not keep its map. */
+/** By the map's id. Weak: a reader that was collected does not keep its map. */
 const owners = new Map<number, WeakRef<object>>()
 
 /** The maps that one reader has. */

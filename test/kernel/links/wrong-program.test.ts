@@ -115,7 +115,7 @@ kernelTest('an iterator says which option its target takes', [], t => {
   t.throws(() => iter(elements).close(), { message: /an iterator of bpf_map_elem needs the option map$/ })
 })
 
-kernelTest('a directory that is no control group of version 2', [], t => {
+kernelTest('a directory that is not a control group of version 2', [], t => {
   using program = Program.load({
     name: 'p',
     type: 'cgroup_skb',

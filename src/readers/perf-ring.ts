@@ -22,6 +22,7 @@
 import { perfRecordTypes } from '../abi/generated/enums.ts'
 import { perfEventMmapPage } from '../abi/generated/layouts.ts'
 import { BpfError } from '../base/errors.ts'
+import { ConsumedSpace } from './consumed-space.ts'
 import { PerfRecord, type PerfView } from './perf-record.ts'
 import { decodeRecord, type RecordOrigin } from './record.ts'
 import type { RecordSource } from './source.ts'
@@ -36,8 +37,6 @@ const LOST_COUNT = 16
 const MOST_SIZE = 0x1_0000
 /** The kernel aligns records to 8 bytes; what it adds belongs to the sample by its number of bytes. */
 const MOST_PADDING = 7
-/** Space is given back at least every so many parts of the ring, for producers not to wait for the end of a drain. */
-const RELEASES_PER_ROUND = 8
 
 const { sample: SAMPLE, lost: LOST } = perfRecordTypes
 const nothing = new Uint8Array(new SharedArrayBuffer(0))
@@ -173,22 +172,20 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
   lost = 0
   readonly #samples: PerfSamples<T>
   readonly #words: Int32Array
-  readonly #tail: BigInt64Array
+  readonly #space: ConsumedSpace
   readonly #size: number
   readonly #onLost: LostCallback | undefined
   /** Low half of the position of the next record. */
   #position: number
-  /** Bytes consumed since the tail was stored. */
-  #consumed = 0
   /** Bytes from `#position` on that are known to be finished; for `take`. */
   #found = 0
-  #closed = false
 
   constructor(memory: PerfMemory, origin: RecordOrigin<T>, cpu: number, onLost?: LostCallback) {
     this.cpu = cpu
     this.#samples = new PerfSamples(memory, origin, cpu)
     this.#words = this.#samples.words
-    this.#tail = new BigInt64Array(memory.buffer, perfEventMmapPage.data_tail, 1)
+    const tail = new BigInt64Array(memory.buffer, perfEventMmapPage.data_tail, 1)
+    this.#space = new ConsumedSpace(tail, memory.size)
     this.#size = memory.size
     this.#onLost = onLost
     this.#position = Atomics.load(this.#words, perfEventMmapPage.data_tail / 4)
@@ -200,7 +197,7 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
 
   /** Bytes that were not read yet, headers included. */
   get availableBytes(): number {
-    return this.#closed ? 0 : this.#available()
+    return this.#space.closed ? 0 : this.#available()
   }
 
   #available(): number {
@@ -211,12 +208,13 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
 
   drain(callback: (record: PerfView<T>) => void, limit: number): number {
     const samples = this.#samples
+    const space = this.#space
     const { words, dataWord, mask } = samples
     this.#found = 0
     let left = this.#available()
     let count = 0
     try {
-      while (left > 0 && count < limit && !this.#closed) {
+      while (left > 0 && count < limit && !space.closed) {
         const at = this.#position & mask
         const size = this.#sizeAt(at, left)
         left -= size
@@ -230,10 +228,10 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
         } else if (type === LOST) {
           this.#lose(samples.lostAt(at))
         }
-        if (this.#consumed >= this.#size / RELEASES_PER_ROUND) this.#release()
+        space.releasePortion()
       }
     } finally {
-      this.#release()
+      space.release()
     }
     return count
   }
@@ -253,7 +251,7 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
         record = samples.copy()
       }
       const lost = type === LOST ? samples.lostAt(at) : 0
-      if (this.#consumed >= this.#size / RELEASES_PER_ROUND) this.#release()
+      this.#space.releasePortion()
       if (record !== undefined) return record
       if (lost > 0) this.#lose(lost)
     }
@@ -261,8 +259,8 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
   }
 
   #find(): boolean {
-    if (this.#closed) return false
-    this.#release()
+    if (this.#space.closed) return false
+    this.#space.release()
     this.#found = this.#available()
     return this.#found > 0
   }
@@ -280,7 +278,7 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
 
   #advance(size: number): void {
     this.#position = (this.#position + size) | 0
-    this.#consumed += size
+    this.#space.bytes += size
   }
 
   #lose(count: number): void {
@@ -289,20 +287,12 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
   }
 
   settle(): void {
-    this.#release()
+    this.#space.release()
   }
 
   /** Gives consumed space back and touches the memory no more, also when this happens in the callback of `drain`. */
   close(): void {
-    this.#release()
+    this.#space.close()
     this.#found = 0
-    this.#closed = true
-  }
-
-  #release(): void {
-    if (this.#consumed === 0 || this.#closed) return
-    const consumed = this.#consumed
-    this.#consumed = 0
-    Atomics.store(this.#tail, 0, Atomics.load(this.#tail, 0) + BigInt(consumed))
   }
 }

@@ -11,7 +11,8 @@ const FIRST_DELAY = 1
 const LAST_DELAY = 32
 
 interface Watched {
-  readonly source: Pick<RecordSource<unknown>, 'stalled'>
+  /** Weak: the event loop has the watchers, and so this; a reader that was lost must not live as long as they do. */
+  readonly source: WeakRef<Pick<RecordSource<unknown>, 'stalled'>>
   readonly watcher: Watcher
 }
 
@@ -30,19 +31,19 @@ export class Readiness implements Disposable {
   #delay = FIRST_DELAY
 
   /**
-   * Adds a source. One that comes while `wait` is pending is waited for too.
+   * Adds a source, which the caller keeps. One that comes while `wait` is pending is waited for too.
    *
    * @throws what `watch` throws
    */
   add(source: Pick<RecordSource<unknown>, 'stalled'>, watch: Watch): void {
     const watcher = watch(this.#wake)
     if (this.#waiters.size === 0) watcher.stop()
-    this.#watched.push({ source, watcher })
+    this.#watched.push({ source: new WeakRef(source), watcher })
   }
 
   /** Takes a source out. */
   remove(source: Pick<RecordSource<unknown>, 'stalled'>): void {
-    const index = this.#watched.findIndex(each => each.source === source)
+    const index = this.#watched.findIndex(each => each.source.deref() === source)
     if (index !== -1) this.#watched.splice(index, 1)[0]!.watcher.close()
   }
 
@@ -71,7 +72,7 @@ export class Readiness implements Disposable {
   #start(): void {
     let stalled = false
     for (const { source, watcher } of this.#watched) {
-      if (source.stalled) stalled = true
+      if (source.deref()?.stalled) stalled = true
       else watcher.start()
     }
     if (stalled) {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RecordSource, Watcher } from './source.ts'
+import type { RecordSource, Watch } from './source.ts'
 
 /** Milliseconds between two times. */
 const INTERVAL = 1000
@@ -17,7 +17,7 @@ export class RefreshSource<R, V> implements RecordSource<R, V> {
   readonly #refresh: () => void
   readonly #timer: NodeJS.Timeout
   #failure: { error: unknown } | undefined
-  #onReadable: (() => void) | undefined
+  readonly #waiting: { onReadable?: (() => void) | undefined } = {}
 
   /** @param refresh may throw */
   constructor(refresh: () => void) {
@@ -37,20 +37,23 @@ export class RefreshSource<R, V> implements RecordSource<R, V> {
       this.#refresh()
     } catch (error) {
       this.#failure = { error }
-      this.#onReadable?.()
+      this.#waiting.onReadable?.()
     }
   }
 
-  /** Watches it: see `Watch`. */
-  readonly watch = (onReadable: () => void): Watcher => ({
-    start: () => {
-      this.#onReadable = onReadable
-    },
-    stop: () => {
-      this.#onReadable = undefined
-    },
-    close: () => {},
-  })
+  /** Watches it. The watcher does not keep it. */
+  get watch(): Watch {
+    const waiting = this.#waiting
+    return onReadable => ({
+      start() {
+        waiting.onReadable = onReadable
+      },
+      stop() {
+        waiting.onReadable = undefined
+      },
+      close() {},
+    })
+  }
 
   take(): undefined {
     this.#fail()

@@ -26,6 +26,7 @@
  * @module
  */
 
+import { ConsumedSpace, RELEASES_PER_ROUND } from './consumed-space.ts'
 import { decodeRecord, type RecordOrigin, RingRecord, type RingView } from './record.ts'
 import type { RecordSource } from './source.ts'
 
@@ -35,8 +36,6 @@ const DISCARDED = 0x4000_0000
 const LENGTH_MASK = 0x3fff_ffff
 /** Bytes of headers and records that are looked at in one go: few enough to be in the cache when they are read. */
 const BATCH = 16384
-/** Space is given back at least every so many parts of the ring, for producers not to wait for the end of a drain. */
-const RELEASES_PER_ROUND = 8
 
 /** What the fence is made of; its value means nothing. */
 const fence = new Int32Array(new SharedArrayBuffer(4))
@@ -76,20 +75,17 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
   /** Bytes of its data. */
   readonly size: number
   readonly #words: Int32Array
-  readonly #consumer: BigInt64Array
   /** Index in `#words` of the low half of the producer position. */
   readonly #producerWord: number
   readonly #dataWord: number
   readonly #bytes: Uint8Array<SharedArrayBuffer>
   readonly #origin: RecordOrigin<T>
   readonly #current: CurrentRecord<T>
-  /** Bytes consumed since the consumer position was stored. */
-  #consumed = 0
+  readonly #space: ConsumedSpace
   /** Low half of the position of the next record for `take`, as long as `#found` is not 0. */
   #next = 0
   /** Bytes of finished records from there on. */
   #found = 0
-  #closed = false
 
   /**
    * @param buffer the memory, laid out as described above
@@ -101,7 +97,7 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
     this.#origin = origin
     this.size = size
     this.#words = new Int32Array(buffer, 0, (dataOffset + 2 * size) / 4)
-    this.#consumer = new BigInt64Array(buffer, 0, 1)
+    this.#space = new ConsumedSpace(new BigInt64Array(buffer, 0, 1), size)
     this.#producerWord = pageSize / 4
     this.#dataWord = dataOffset / 4
     this.#bytes = new Uint8Array(buffer, dataOffset, 2 * size)
@@ -116,7 +112,7 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
   /** Bytes that were not read yet, headers and discarded records included. */
   get availableBytes(): number {
     const between = this.#between
-    return between > this.size ? 0 : between - this.#consumed
+    return between > this.size ? 0 : between - this.#space.bytes
   }
 
   /**
@@ -125,8 +121,8 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
    */
   get stalled(): boolean {
     const between = this.#between
-    if (between === this.#consumed || between > this.size) return between > this.size
-    const offset = (Atomics.load(this.#words, 0) + this.#consumed) & (this.size - 1)
+    if (between === this.#space.bytes || between > this.size) return between > this.size
+    const offset = (Atomics.load(this.#words, 0) + this.#space.bytes) & (this.size - 1)
     return Atomics.load(this.#words, this.#dataWord + (offset >>> 2)) < 0
   }
 
@@ -145,23 +141,24 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
    * @returns how many there were
    */
   drain(callback: (record: RingView<T>) => void, limit: number): number {
-    this.#release()
+    const space = this.#space
+    space.release()
     this.#found = 0
     let available = this.availableBytes
     let position = Atomics.load(this.#words, 0)
     let count = 0
     const batch = Math.min(BATCH, this.size / RELEASES_PER_ROUND)
     try {
-      while (available > 0 && count < limit && !this.#closed) {
+      while (available > 0 && count < limit && !space.closed) {
         const ready = this.#findReady(position, Math.min(available, batch), limit - count)
         if (ready === 0) break
         count += this.#deliver(position, ready, callback)
         position = (position + ready) | 0
         available -= ready
-        if (this.#consumed >= this.size / RELEASES_PER_ROUND) this.#release()
+        space.releasePortion()
       }
     } finally {
-      this.#release()
+      space.release()
     }
     return count
   }
@@ -202,7 +199,8 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
     const dataWord = this.#dataWord
     const mask = this.size - 1
     const current = this.#current
-    const before = this.#consumed
+    const space = this.#space
+    const before = space.bytes
     let count = 0
     let known = 0
     let step = HEADER_SIZE
@@ -215,13 +213,13 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
       }
       done += step
       // Before the callback: it may throw, or close the ring.
-      this.#consumed = before + done
+      space.bytes = before + done
       if ((known & DISCARDED) !== 0) continue
       count++
       current.offset = offset + HEADER_SIZE
       current.length = known & LENGTH_MASK
       callback(current)
-      if (this.#closed) break
+      if (space.closed) break
     }
     return count
   }
@@ -240,8 +238,8 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
       const data = this.#bytes.slice(start, start + (header & LENGTH_MASK))
       this.#next = (this.#next + step) | 0
       this.#found -= step
-      this.#consumed += step
-      if (this.#consumed >= this.size / RELEASES_PER_ROUND) this.#release()
+      this.#space.bytes += step
+      this.#space.releasePortion()
       if ((header & DISCARDED) === 0) return new RingRecord(data, this.#origin)
     }
     return undefined
@@ -249,9 +247,9 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
 
   /** Looks for finished records to take, and gives the space of those before them back. */
   #find(): boolean {
-    if (this.#closed) return false
+    if (this.#space.closed) return false
     // Before looking: the kernel wakes a reader for the first record behind the consumer position.
-    this.#release()
+    this.#space.release()
     this.#next = Atomics.load(this.#words, 0)
     this.#found = this.#findReady(this.#next, Math.min(this.availableBytes, BATCH), BATCH)
     return this.#found > 0
@@ -259,21 +257,12 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
 
   /** Gives the space of all consumed records back. */
   settle(): void {
-    this.#release()
+    this.#space.release()
   }
 
   /** Gives consumed space back and touches the memory no more, also when this happens in the callback of `drain`. */
   close(): void {
-    this.#release()
+    this.#space.close()
     this.#found = 0
-    this.#closed = true
-  }
-
-  /** Stores the consumer position, unless nothing changed. */
-  #release(): void {
-    if (this.#consumed === 0 || this.#closed) return
-    const consumed = this.#consumed
-    this.#consumed = 0
-    Atomics.store(this.#consumer, 0, Atomics.load(this.#consumer, 0) + BigInt(consumed))
   }
 }

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { struct, u32, u64 } from '../../../src/base/codecs.ts'
@@ -10,7 +12,7 @@ import {
   perfCountingProgram,
   perfOutputProgram,
 } from '../../support/readers/perf-programs.ts'
-import { CHECKSUM, MAX_RECORD, run, send } from '../../support/readers/ring-programs.ts'
+import { CHECKSUM, MAX_RECORD, ringBuffers, run, send } from '../../support/readers/ring-programs.ts'
 import { bytes, countFds } from '../../support/readers/ring-setup.ts'
 
 setFlagsFromString('--expose-gc')
@@ -335,3 +337,18 @@ kernelTest('a reader stays as long as something iterates over it', [], async t =
   t.is((await iterator.next()).value?.data[0], 7)
   reader.deref()!.close()
 })
+
+kernelTest(
+  'a reader that was lost without close gives its map back, one that waits does not',
+  [ringBuffers],
+  t => {
+    const script = fileURLToPath(new URL('../../support/readers/lost-process.js', import.meta.url))
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', script], {
+      encoding: 'utf8',
+      timeout: 300_000,
+      killSignal: 'SIGKILL',
+    })
+    const lines = ['ring', 'perf'].flatMap(kind => [`${kind} given back`, `${kind} given back after a loop`])
+    t.deepEqual({ status, stdout, stderr }, { status: 0, stdout: `${lines.join('\n')}\n`, stderr: '' })
+  },
+)

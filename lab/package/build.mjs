@@ -17,9 +17,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
-import { asCommonJs, LATER_ENTRY, later } from './later.mjs'
+import { asCommonJs, later, laterEntry } from './later.mjs'
 import { oneExport } from './one-export.mjs'
-import { chunkOf, LATER_FILE, LIBRARY, MORE } from './storeys.mjs'
+import { chunkOf, LATER, LIBRARY, MORE } from './storeys.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 /** Where `tsconfig.package.json` has the JavaScript written to, and `tsconfig.json` the declarations. */
@@ -85,19 +85,23 @@ function chunks({ getModuleInfo }) {
   const reachedFrom = ids => new Set(ids.flatMap(id => [...reached(id, getModuleInfo)]))
   const common = reachedFrom([join(modules, 'index.js')])
   const others = reachedFrom(Object.values(inputs(modules, '.js', [...doors(), 'cli/main'])))
-  const called = reachedFrom([LATER_ENTRY])
+  const called = Object.keys(LATER).map(file => [file, reachedFrom([laterEntry(file)])])
   return id => {
     if (common.has(id)) return LIBRARY
-    if (called.has(id) && !others.has(id)) return LATER_FILE
+    const callers = called.filter(([, reached]) => reached.has(id)).map(([file]) => file)
+    if (callers.length === 1 && !others.has(id)) return callers[0]
     const chunk = id.startsWith('\0') ? LIBRARY : chunkOf(id.slice(modules.length))
     // What is loaded later can use the library alone.
-    return chunk === LIBRARY && !called.has(id) && !id.startsWith('\0') ? MORE : chunk
+    return chunk === LIBRARY && callers.length === 0 && !id.startsWith('\0') ? MORE : chunk
   }
 }
 
 async function bundleModules() {
   const bundle = await rollup({
-    input: { ...inputs(modules, '.js', [...doors(), 'cli/main']), [LATER_FILE]: LATER_ENTRY },
+    input: {
+      ...inputs(modules, '.js', [...doors(), 'cli/main']),
+      ...Object.fromEntries(Object.keys(LATER).map(file => [file, laterEntry(file)])),
+    },
     external,
     // The code is left as it is, but for comments, and a number behind a name that two files have.
     treeshake: { moduleSideEffects: id => id !== helpers },
@@ -111,14 +115,14 @@ async function bundleModules() {
       {
         name: 'CommonJS',
         renderChunk: (code, { fileName }) =>
-          fileName === LATER_FILE ? { code: asCommonJs(code), map: null } : null,
+          fileName in LATER ? { code: asCommonJs(code, fileName), map: null } : null,
       },
     ],
   })
   let chunkIn
   await bundle.write({
     ...output,
-    entryFileNames: ({ name }) => (name === LATER_FILE ? name : '[name].js'),
+    entryFileNames: ({ name }) => (name in LATER ? name : '[name].js'),
     // A chunk with a door in it has the door's name. What is left are the lower storeys and the command line, where
     // commands of two groups may have one name.
     chunkFileNames({ name, facadeModuleId }) {

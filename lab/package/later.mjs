@@ -1,27 +1,48 @@
 /**
- * Code that a program which goes well does not need, such as that which finds out why a call was refused: it is not in the
- * chunk of the lower storeys, but in a file that is loaded when one of its functions is called for the first time. V8 reads
- * what it loads, 30 MB a second, whether it is called or not.
+ * Code that a program does not need from its start, such as that which attaches, or which finds out why a call was
+ * refused: it is not in the chunk of the lower storeys, but in files that are loaded when one of their functions is called
+ * for the first time. V8 reads what it loads, 30 MB a second, whether it is called or not.
  *
- * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it; of the rest only these
- * modules themselves can have something. Modules that only they need go with them. The file is CommonJS, since nothing
- * else can be loaded within a call that does not wait; it gets the library that it belongs to as an argument.
+ * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it; of the rest only the
+ * modules of the same file can have something. Modules that only they need go with them. The files are CommonJS, since
+ * nothing else can be loaded within a call that does not wait; each gets the library that it belongs to as an argument.
  *
  * @module
  */
 
-import { readFileSync } from 'node:fs'
-import { LATER, LATER_FILE, LIBRARY } from './storeys.mjs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { LATER, LIBRARY } from './storeys.mjs'
 
 const PROXY = '\0later:'
-const LOADER = '\0later-loader'
-/** The module that exports all of them, by path. */
-export const LATER_ENTRY = '\0later-entry'
+const LOADER = '\0later-loader:'
+const ENTRY = '\0later-entry:'
+
+/** The module that exports all modules of a file, by path. */
+export const laterEntry = file => `${ENTRY}${file}`
 
 /** Names of the functions that a module exports. */
 function functionsOf(path) {
   const exports = readFileSync(path, 'utf8').matchAll(/^export (?:async )?function\*? ?(\w+)/gm)
   return [...exports].map(([, name]) => name)
+}
+
+/** What is behind a prefix, or `undefined`. */
+const behind = (prefix, id) => (id.startsWith(prefix) ? id.slice(prefix.length) : undefined)
+
+/** The modules of `LATER` below a folder: the file of each, by name. */
+function filesIn(modules) {
+  const files = new Map()
+  const listed = Object.entries(LATER).flatMap(([file, names]) => names.map(name => [file, name]))
+  for (const [file, name] of listed) if (!name.endsWith('/')) files.set(name, file)
+  for (const [file, folder] of listed.filter(([, name]) => name.endsWith('/'))) {
+    for (const each of readdirSync(`${modules}${folder}`, { recursive: true, encoding: 'utf8' })) {
+      const name = `${folder}${each.slice(0, -'.js'.length)}`
+      if (!each.endsWith('.js') || files.has(name)) continue
+      if (!/^export (?:abstract )?class /m.test(readFileSync(`${modules}${folder}${each}`, 'utf8')))
+        files.set(name, file)
+    }
+  }
+  return files
 }
 
 /**
@@ -30,58 +51,68 @@ function functionsOf(path) {
  * @param modules the folder that the paths of `LATER` are below
  */
 export function later(modules) {
-  const paths = new Set(LATER.map(path => `${modules}${path}.js`))
+  const pathOf = name => `${modules}${name}.js`
+  let files
+  /** The file of a module, where it is in one. */
+  const fileOf = id => {
+    files ??= new Map([...filesIn(modules)].map(([name, file]) => [pathOf(name), file]))
+    return files.get(id)
+  }
   return {
     name: 'later',
     async resolveId(source, importer, options) {
-      if (source === LATER_ENTRY || source === LOADER || source.startsWith(PROXY)) return source
-      if (importer === undefined || importer === LATER_ENTRY || paths.has(importer)) return null
+      if (source.startsWith(ENTRY) || source.startsWith(LOADER) || source.startsWith(PROXY)) return source
+      if (importer === undefined || importer.startsWith(ENTRY)) return null
       const resolved = await this.resolve(source, importer, { ...options, skipSelf: true })
-      return resolved !== null && paths.has(resolved.id) ? `${PROXY}${resolved.id}` : null
+      const file = fileOf(resolved?.id)
+      return file === undefined || fileOf(importer) === file ? null : `${PROXY}${resolved.id}`
     },
     load(id) {
-      if (id === LATER_ENTRY) {
-        const imports = [...paths].map((path, i) => `import * as m${i} from ${JSON.stringify(path)}`)
-        const members = [...paths].map((path, i) => `${JSON.stringify(path.slice(modules.length))}: m${i}`)
+      const entered = behind(ENTRY, id)
+      if (entered !== undefined) {
+        const names = [...filesIn(modules)].filter(([, file]) => file === entered).map(([name]) => name)
+        const imports = names.map((name, i) => `import * as m${i} from ${JSON.stringify(pathOf(name))}`)
+        const members = names.map((name, i) => `${JSON.stringify(name)}: m${i}`)
         return {
           code: `${imports.join('\n')}\nexport const later = { ${members.join(', ')} }`,
           map: { mappings: '' },
         }
       }
-      if (id === LOADER) {
+      const loaded = behind(LOADER, id)
+      if (loaded !== undefined) {
         const code = `import { createRequire } from 'node:module'
 let loaded
 export function later() {
-  loaded ??= createRequire(import.meta.url)('./${LATER_FILE}')(${LIBRARY})
+  loaded ??= createRequire(import.meta.url)('./${loaded}')(${LIBRARY})
   return loaded
 }`
         return { code, map: { mappings: '' } }
       }
-      if (!id.startsWith(PROXY)) return null
-      const path = id.slice(PROXY.length)
-      const key = JSON.stringify(path.slice(modules.length))
+      const path = behind(PROXY, id)
+      if (path === undefined) return null
+      const key = JSON.stringify(path.slice(modules.length, -'.js'.length))
       const functions = functionsOf(path).map(
         name => `export function ${name}(...args) { return later()[${key}].${name}(...args) }`,
       )
       return {
-        code: `import { later } from ${JSON.stringify(LOADER)}\n${functions.join('\n')}`,
+        code: `import { later } from ${JSON.stringify(`${LOADER}${fileOf(path)}`)}\n${functions.join('\n')}`,
         map: { mappings: '' },
       }
     },
   }
 }
 
-/** The chunk as CommonJS, with as many lines. */
-export function asCommonJs(code) {
+/** A file of `LATER` as CommonJS, with as many lines. */
+export function asCommonJs(code, file) {
   const builtin = /^import (?:(\w+), )?\{(.*)\} from '(node:[\w/]+)';$/gm
   const changed = code
     .replace(/^import library from '\.\/library\.js'; const/m, 'module.exports = library => { const')
     .replace(builtin, (_, whole, names, path) => {
-      if (whole !== undefined) throw new Error(`${LATER_FILE} imports the whole of ${path}`)
+      if (whole !== undefined) throw new Error(`${file} imports the whole of ${path}`)
       return `const {${names.replace(/(\w+) as (\w+)/g, '$1: $2')}} = require('${path}');`
     })
     .replace(/^export \{ later \};$/m, 'return later; };')
   const left = /^(?:import|export)\b.*$/m.exec(changed)
-  if (left !== null) throw new Error(`${LATER_FILE} has a line that is not CommonJS: ${left[0]}`)
+  if (left !== null) throw new Error(`${file} has a line that is not CommonJS: ${left[0]}`)
   return changed
 }

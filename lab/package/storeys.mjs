@@ -11,42 +11,47 @@ export const UPPER_ROOMS = ['cli', 'inspect', 'bench', 'charts']
 /** Name of the chunk of the lower storeys: what `import 'ebpf-ts'` reaches of them. */
 export const LIBRARY = 'library'
 
-/** Name of the file of what is loaded when it is first called. */
-export const LATER_FILE = 'later.cjs'
-
 /**
- * The modules of that file, without their extension: what finds out why something was refused, and what is done once and
- * rarely. No function of them is called for each element or record, or to load an ordinary object. See `later.mjs`.
+ * Files of what is loaded when it is first called, each with its modules, without their extension, or with folders: all
+ * modules in them that export no class and are named nowhere else here. No function of them is called for each element or
+ * record, or to load an ordinary object. See `later.mjs`.
  */
-export const LATER = [
-  'btf/core/type-difference',
-  'collection/kconfig',
-  'elf/explain-missing',
-  'kernel/failure',
-  'kernel/needed-capabilities',
-  'kernel/permission',
-  'kernel/tokens/create',
-  'kernel/types/btf-file',
-  'links/hooks/function-pattern',
-  'links/hooks/kernel-probes/kprobe-multi-targets',
-  'links/hooks/network/device',
-  'links/hooks/network/xdp-refusal',
-  'links/hooks/perf-event/probe',
-  'links/hooks/user-probes/binary',
-  'links/read-info',
-  'maps/create/error',
-  'maps/map-error',
-  'maps/one-cpu',
-  'objects/pin',
-  'programs/load-error',
-  'programs/passes/program-hash',
-  'programs/refusal/explain-verdict',
-  'programs/refusal/silent-refusal',
-  'programs/streams',
-  'programs/test-run',
-  'symbols/explain-function',
-  'syscalls/backends/koffi',
-]
+export const LATER = {
+  /** What finds out why something was refused, and what is done once and rarely. */
+  'later.cjs': [
+    'btf/core/type-difference',
+    'collection/kconfig',
+    'elf/explain-missing',
+    'kernel/failure',
+    'kernel/needed-capabilities',
+    'kernel/permission',
+    'kernel/tokens/create',
+    'kernel/types/btf-file',
+    'links/hooks/network/xdp-refusal',
+    'links/read-info',
+    'links/task-fd-query',
+    'maps/create/error',
+    'maps/map-error',
+    'maps/one-cpu',
+    'objects/pin',
+    'programs/load-error',
+    'programs/passes/program-hash',
+    'programs/refusal/explain-verdict',
+    'programs/refusal/silent-refusal',
+    'programs/streams',
+    'programs/test-run',
+    'symbols/explain-function',
+    'syscalls/backends/koffi',
+  ],
+  /** The hooks. */
+  'attach.cjs': [
+    'links/by-section',
+    'links/have-hook',
+    'links/hooks/',
+    'symbols/syscall-wrapper',
+    'symbols/traceable',
+  ],
+}
 
 /** Name of the chunk of the rest of the lower storeys, such as C text of types, which other doors load. */
 export const MORE = 'more'

@@ -16,7 +16,7 @@ import { kprobeMulti, kprobeSession } from '../links/hooks/kernel-probes/kprobe-
 import { rawTracepoint } from '../links/hooks/kernel-probes/raw-tracepoint.ts'
 import { tpBtf } from '../links/hooks/kernel-probes/tp-btf.ts'
 import { tracepoint } from '../links/hooks/kernel-probes/tracepoint.ts'
-import { hooks } from '../links/hooks/registry.ts'
+import { hookDefinition } from '../links/hooks/registry.ts'
 import { fentry } from '../links/hooks/tracing/fentry.ts'
 import { fexit } from '../links/hooks/tracing/fexit.ts'
 import { fmodRet } from '../links/hooks/tracing/fmod-ret.ts'
@@ -46,7 +46,7 @@ export interface Need {
  * @param what names it: `'kprobes'`
  */
 export function needOf(hook: Hook, what: string): Need {
-  const { feature, config } = hooks[hook]
+  const { feature, config } = hookDefinition(hook)
   if (feature === undefined) throw new TypeError(`The hook ${hook} has no probe`)
   return { feature, what, ...(config === undefined ? {} : { config }) }
 }

@@ -11,7 +11,7 @@ export {
   matchFunctions,
   type RejectedFunction,
 } from './hooks/function-pattern.ts'
-export { type CgroupOrder, IterLink, type IterOptions, iter } from './hooks/iter/iter.ts'
+export { type CgroupOrder, type IterOptions, iter } from './hooks/iter/iter.ts'
 export {
   type KprobeOptions,
   type KprobeTarget,
@@ -20,7 +20,7 @@ export {
   kretprobe,
 } from './hooks/kernel-probes/kprobe.ts'
 export { type KprobeMultiOptions, kprobeMulti, kprobeSession } from './hooks/kernel-probes/kprobe-multi.ts'
-export { KprobeGroup, KprobeMultiLink } from './hooks/kernel-probes/kprobe-multi-link.ts'
+export { KprobeGroup } from './hooks/kernel-probes/kprobe-multi-link.ts'
 export { kretsyscall, ksyscall, syscallFunction } from './hooks/kernel-probes/ksyscall.ts'
 export { type RawTracepointOptions, rawTracepoint } from './hooks/kernel-probes/raw-tracepoint.ts'
 export { tpBtf } from './hooks/kernel-probes/tp-btf.ts'
@@ -31,7 +31,6 @@ export { type NetfilterOptions, netfilter } from './hooks/network/netfilter.ts'
 export { skLookup } from './hooks/network/sk-lookup.ts'
 export { type TcxOptions, tcx } from './hooks/network/tcx.ts'
 export { type XdpMode, type XdpOptions, xdp } from './hooks/network/xdp.ts'
-export { PerfEventLink } from './hooks/perf-event/perf-event-link.ts'
 export type { ProbeMode } from './hooks/perf-event/probe.ts'
 export {
   listProbeEvents,
@@ -39,7 +38,7 @@ export {
   type ProbeEventKind,
   removeProbeEvents,
 } from './hooks/perf-event/probe-event.ts'
-export { StructOpsLink, structOps } from './hooks/struct-ops/struct-ops.ts'
+export { structOps } from './hooks/struct-ops/struct-ops.ts'
 export { fentry } from './hooks/tracing/fentry.ts'
 export { fexit } from './hooks/tracing/fexit.ts'
 export { fmodRet } from './hooks/tracing/fmod-ret.ts'
@@ -49,7 +48,6 @@ export { lsm } from './hooks/tracing/lsm.ts'
 export type { TracingOptions } from './hooks/tracing/trampoline.ts'
 export { type UprobeOptions, uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 export {
-  UprobeMultiLink,
   type UprobeMultiOptions,
   uprobeMulti,
   uprobeSession,
@@ -75,12 +73,19 @@ export type {
   UprobeMultiTarget,
   XdpLinkInfo,
 } from './info.ts'
-export {
-  type KernelLink,
-  Link,
-  type LinkUpdateOptions,
-  type ProgramHandle,
-  type Replacement,
+export type {
+  KernelLink,
+  LinkUpdateOptions,
+  ProgramHandle,
+  Replacement,
 } from './link.ts'
+export {
+  IterLink,
+  KprobeMultiLink,
+  Link,
+  PerfEventLink,
+  StructOpsLink,
+  UprobeMultiLink,
+} from './link-classes.ts'
 export { LinkGroup } from './link-group.ts'
 export { type TaskFdInfo, taskFdQuery } from './task-fd-query.ts'

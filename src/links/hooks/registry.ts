@@ -140,3 +140,8 @@ export const hooks: Readonly<Record<Hook, HookDefinition>> = {
   },
   lirc: notImplemented({ attachesTo: 'an infrared receiver', since: programTypeSince.lirc_mode2 }),
 }
+
+/** What the library knows of a hook. */
+export function hookDefinition(hook: Hook): HookDefinition {
+  return hooks[hook]
+}

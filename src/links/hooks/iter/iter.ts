@@ -6,21 +6,17 @@
  * @module
  */
 
-import { readSync } from 'node:fs'
 import { featureSince } from '../../../abi/feature-since.ts'
 import { attachTypes } from '../../../abi/generated/enums.ts'
 import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { EBADF, EINVAL } from '../../../base/errno.ts'
-import { failure } from '../../../kernel/failure.ts'
 import { isAtLeast } from '../../../kernel/version.ts'
-import { bpf } from '../../../syscalls/bpf.ts'
-import { OwnedFd } from '../../../syscalls/fd.ts'
 import { createLink } from '../../create-link.ts'
-import type { IterLinkInfo } from '../../info.ts'
-import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
+import type { ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
+import { IterLink } from './iter-link.ts'
 
 /** What to walk, where the iterator can be narrowed. */
 export interface IterOptions {
@@ -42,26 +38,6 @@ const CGROUP_ORDER: Readonly<Record<CgroupOrder, number>> = {
   descendants_post: 3,
   ancestors_up: 4,
   children: 5,
-}
-
-/** A link of an iterator; each `read` walks anew. */
-export class IterLink extends KernelLink {
-  static {
-    defineLinkClass('iter', fd => new IterLink(fd))
-  }
-
-  override info(): IterLinkInfo {
-    return super.info() as IterLinkInfo
-  }
-
-  /**
-   * Walks once and returns all that the program wrote. Since Linux 5.8.
-   *
-   * @throws BpfError when the kernel refuses, or the program stops the walk with an error
-   */
-  read(): Buffer {
-    return readIterator(this.fd)
-  }
 }
 
 /**
@@ -132,35 +108,6 @@ function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined
     else view.setUint32(iterLinkInfo.task.pid, task.pid, true)
   } else return undefined
   return bytes
-}
-
-const CHUNK = 64 << 10
-
-function readIterator(linkFd: number): Buffer {
-  const result = bpf('iter_create', { link_fd: linkFd })
-  if (result < 0) throw failure('Cannot open the iterator', result, 'bpf(BPF_ITER_CREATE)')
-  using iterator = OwnedFd.adopt(result, 'iterator')
-  const chunks: Buffer[] = []
-  for (;;) {
-    const chunk = Buffer.alloc(CHUNK)
-    const length = readChunk(iterator.fd, chunk)
-    if (length === 0) return Buffer.concat(chunks)
-    chunks.push(chunk.subarray(0, length))
-  }
-}
-
-/** `read(2)`; goes on after a million objects of which the program wrote nothing, where the kernel pauses. */
-function readChunk(fd: number, chunk: Buffer): number {
-  for (;;) {
-    try {
-      return readSync(fd, chunk)
-    } catch (error) {
-      const { errno, code } = error as NodeJS.ErrnoException
-      if (code === 'EAGAIN' || code === 'EINTR') continue
-      if (errno === undefined) throw error
-      throw failure('Cannot read the iterator', errno, 'read')
-    }
-  }
 }
 
 /** The hook `iter`. */

@@ -15,7 +15,7 @@ import { formatPath, recordSize } from '../../../kernel/tracefs.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
-import { attachPerfEvent } from '../perf-event/perf-event-link.ts'
+import { attachPerfEvent } from '../perf-event/attach.ts'
 import { requireProgramType } from '../program-kind.ts'
 
 /** How to attach to a tracepoint. */

@@ -22,7 +22,7 @@ import type { Hook } from '../../../programs/sections.ts'
 import type { NativeMemory } from '../../../syscalls/memory.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { requireProgramType } from '../program-kind.ts'
-import { attachPerfEvent } from './perf-event-link.ts'
+import { attachPerfEvent } from './attach.ts'
 import { createProbeEvent, newProbeEvent, type ProbeEventKind, releaseProbeEvent } from './probe-event.ts'
 
 /** How a probe is made and the program attached to it. */

@@ -17,9 +17,9 @@ import type { BpfMap } from '../../../maps/map.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { createLink } from '../../create-link.ts'
 import { DirectAttachment } from '../../direct-attachment.ts'
-import type { StructOpsLinkInfo } from '../../info.ts'
-import { defineLinkClass, KernelLink, type Link } from '../../link.ts'
+import type { Link } from '../../link.ts'
 import { byCall, type HookDefinition } from '../definition.ts'
+import { StructOpsLink } from './struct-ops-link.ts'
 
 /** Key of the only element. */
 const KEY = new Uint8Array(4)
@@ -73,17 +73,6 @@ function setValue(
   // The value of a map with a link is set once; it may be attached again.
   if (linked && result === -EBUSY) return
   throw failure(`Cannot attach ${what}`, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
-}
-
-/** A link of the operations of a `struct_ops` map. Since Linux 6.4. */
-export class StructOpsLink extends KernelLink {
-  static {
-    defineLinkClass('struct_ops', fd => new StructOpsLink(fd))
-  }
-
-  override info(): StructOpsLinkInfo {
-    return super.info() as StructOpsLinkInfo
-  }
 }
 
 /** Operations that are registered without a link of the kernel: by the only element of their map. */

@@ -16,8 +16,7 @@ import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
-import type { UprobeMultiLinkInfo } from '../../info.ts'
-import { defineLinkClass, KernelLink, type ProgramHandle } from '../../link.ts'
+import type { ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
@@ -25,6 +24,7 @@ import { explainKind, type HookUse, requireAttachType, requireProgramType } from
 import { splitPath } from '../section-target.ts'
 import { fileSize, readBinary, resolveBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
+import { UprobeMultiLink } from './uprobe-multi-link.ts'
 
 /** What to attach to, and how. Give one of `symbols`, `offsets` and `pattern`. */
 export interface UprobeMultiOptions {
@@ -42,38 +42,6 @@ export interface UprobeMultiOptions {
   pid?: number
   /** Run at the return of the functions instead of their entry. Default: `false`. */
   returns?: boolean
-}
-
-/** A link to many places of a file. Since Linux 6.6. */
-export class UprobeMultiLink extends KernelLink {
-  static {
-    defineLinkClass('uprobe_multi', fd => new UprobeMultiLink(fd))
-  }
-
-  #count: number | undefined
-
-  /**
-   * @param count number of places, where it is known
-   *
-   * @internal
-   */
-  constructor(fd: OwnedFd, count?: number) {
-    super(fd)
-    this.#count = count
-  }
-
-  /**
-   * Number of places that it is attached to. Of a link that was opened by id, descriptor or pin it is 0 before
-   * Linux 6.8, which does not say.
-   */
-  get count(): number {
-    this.#count ??= this.info().count
-    return this.#count
-  }
-
-  override info(): UprobeMultiLinkInfo {
-    return super.info() as UprobeMultiLinkInfo
-  }
 }
 
 /**

@@ -45,6 +45,9 @@ export const LATER = {
   ],
   /** The hooks. */
   'attach.cjs': [
+    'kernel/perf/event-attributes',
+    'kernel/perf/event-name',
+    'kernel/perf/pmu-event',
     'links/by-section',
     'links/have-hook',
     'links/hooks/',

@@ -67,6 +67,8 @@ export const SIOCGIFINDEX = 0x8933
 // linux/perf_event.h
 /** `perf_event_open`: close on exec. */
 export const PERF_FLAG_FD_CLOEXEC = 8
+/** `perf_event_open`: the process is the descriptor of a control group's directory. Since Linux 2.6.39. */
+export const PERF_FLAG_PID_CGROUP = 4
 /** `read_format` of a perf event: its time while enabled, and while it counted, in nanoseconds. */
 export const PERF_FORMAT_TIMES = 3
 /** `ioctl` of a perf event, `_IO('$', 0)`: enable it. */

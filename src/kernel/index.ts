@@ -3,6 +3,8 @@
 export { kernelBtf, moduleBtf, moduleBtfs, releaseKernelBtf } from './btf.ts'
 export { nrCpuIds, onlineCpus, possibleCpus } from './cpus.ts'
 export { kernelConfig } from './kconfig.ts'
+export type { PerfEventSelection } from './perf/event-attributes.ts'
+export { type PerfEventAttributes, parsePerfEvent } from './perf/event-name.ts'
 export { type FeatureName, features } from './probes/features.ts'
 export { haveHelper } from './probes/have-helper.ts'
 export { haveMapType } from './probes/have-map-type.ts'

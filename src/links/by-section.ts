@@ -20,6 +20,7 @@ export type Attached = SectionAttachment | { readonly reason: BpfError }
 const places: Readonly<Record<PlaceName, string>> = {
   device: 'a network device',
   cgroup: 'a cgroup',
+  perfEvent: 'an event, and how often it runs the program',
 }
 
 /**

@@ -31,6 +31,9 @@ export { type NetfilterOptions, netfilter } from './hooks/network/netfilter.ts'
 export { skLookup } from './hooks/network/sk-lookup.ts'
 export { type TcxOptions, tcx } from './hooks/network/tcx.ts'
 export { type XdpMode, type XdpOptions, xdp } from './hooks/network/xdp.ts'
+export { perfEvent } from './hooks/perf-event/perf-event.ts'
+export type { PerfEventGroup } from './hooks/perf-event/perf-event-group.ts'
+export type { PerfEventOptions } from './hooks/perf-event/perf-event-options.ts'
 export type { ProbeMode } from './hooks/perf-event/probe.ts'
 export {
   listProbeEvents,

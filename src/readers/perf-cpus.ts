@@ -14,7 +14,13 @@ import { EPERM } from '../base/errno.ts'
 import { BpfError, withReason } from '../base/errors.ts'
 import { nrCpuIds, onlineCpus } from '../kernel/cpus.ts'
 import { failure } from '../kernel/failure.ts'
-import { PerfEvent, type PerfEventFields, readableCount } from '../kernel/perf-event.ts'
+import {
+  attrFlags,
+  FLAGS,
+  PerfEvent,
+  type PerfEventFields,
+  readableCount,
+} from '../kernel/perf/perf-event.ts'
 import { readText } from '../kernel/read-text.ts'
 import { bpf } from '../syscalls/bpf.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
@@ -36,11 +42,6 @@ export interface PerfRingOptions {
   readonly cpus: readonly number[] | undefined
   readonly onLost: LostCallback | undefined
 }
-
-/** Bits of `struct perf_event_attr` lie in one word of 64. */
-const FLAGS = perfEventAttr.$bits.disabled / 8
-const flag = (name: 'watermark' | 'write_backward'): bigint =>
-  1n << BigInt(perfEventAttr.$bits[name] - perfEventAttr.$bits.disabled)
 
 /** One CPU's event, memory and ring. */
 export class PerfCpu<T> {
@@ -69,16 +70,6 @@ export class PerfCpu<T> {
     }
   }
 
-  /**
-   * Whether the event goes on: when its CPU goes offline, its time stops for good.
-   *
-   * @throws BpfError when the kernel refuses
-   */
-  goesOn(): boolean {
-    const { timeEnabled } = this.event.read()
-    return this.event.read().timeEnabled > timeEnabled
-  }
-
   /** Ends the ring. Idempotent. */
   close(): void {
     this.ring.close()
@@ -88,8 +79,7 @@ export class PerfCpu<T> {
 }
 
 function fieldsOf({ wakeupEvents, watermark, overwritable }: PerfRingOptions): PerfEventFields {
-  const flags =
-    (watermark === undefined ? 0n : flag('watermark')) | (overwritable ? flag('write_backward') : 0n)
+  const flags = attrFlags({ watermark: watermark !== undefined, write_backward: overwritable })
   return [
     [perfEventAttr.type, perfTypes.software],
     [perfEventAttr.config, BigInt(perfSoftwareEvents.bpf_output)],
@@ -169,7 +159,7 @@ export class PerfCpus<T> {
     const wanted = this.#wanted()
     this.#checkEntries(wanted)
     for (const [cpu, ring] of this.#open) {
-      if (wanted.includes(cpu) && ring.goesOn()) continue
+      if (wanted.includes(cpu) && ring.event.goesOn()) continue
       this.#clear(cpu)
       this.#open.delete(cpu)
       onEnded(ring)

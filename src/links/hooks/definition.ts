@@ -11,6 +11,7 @@ import type { Feature } from '../../kernel/probes/probe.ts'
 import type { Program } from '../../programs/program.ts'
 import type { Link } from '../link.ts'
 import type { Device } from './network/device.ts'
+import type { PerfEventOptions } from './perf-event/perf-event-options.ts'
 
 /** What programs are attached to where their section names do not say it. */
 export interface AttachPlaces {
@@ -18,6 +19,8 @@ export interface AttachPlaces {
   device?: Device
   /** Directory of a control group of version 2. */
   cgroup?: string
+  /** Which event runs `perf_event` programs, how often, and where: `{ event: 'cpu-clock', frequency: 99 }`. */
+  perfEvent?: PerfEventOptions
 }
 
 /** The name of such a place. */

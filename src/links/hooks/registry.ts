@@ -26,6 +26,7 @@ import { netfilterHook } from './network/netfilter.ts'
 import { skLookupHook } from './network/sk-lookup.ts'
 import { tcxHook } from './network/tcx.ts'
 import { xdpHook } from './network/xdp.ts'
+import { perfEventHook } from './perf-event/perf-event.ts'
 import { structOpsHook } from './struct-ops/struct-ops.ts'
 import { fentryHook } from './tracing/fentry.ts'
 import { fexitHook } from './tracing/fexit.ts'
@@ -69,12 +70,7 @@ export const hooks: Readonly<Record<Hook, HookDefinition>> = {
   kprobe_multi: kprobeMultiHook,
   kretprobe_multi: kretprobeMultiHook,
   kprobe_session: kprobeSessionHook,
-  perf_event: notImplemented({
-    attachesTo: 'a perf event',
-    since: programTypeSince.perf_event,
-    linkType: 'perf_event',
-    linkSince: attachTypeSince.perf_event,
-  }),
+  perf_event: perfEventHook,
 
   // User space
   uprobe: uprobeHook,

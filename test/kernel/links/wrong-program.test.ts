@@ -16,6 +16,7 @@ import { netfilter } from '../../../src/links/hooks/network/netfilter.ts'
 import { skLookup } from '../../../src/links/hooks/network/sk-lookup.ts'
 import { tcx } from '../../../src/links/hooks/network/tcx.ts'
 import { xdp } from '../../../src/links/hooks/network/xdp.ts'
+import { perfEvent } from '../../../src/links/hooks/perf-event/perf-event.ts'
 import { hooks } from '../../../src/links/hooks/registry.ts'
 import { fentry } from '../../../src/links/hooks/tracing/fentry.ts'
 import { fexit } from '../../../src/links/hooks/tracing/fexit.ts'
@@ -58,6 +59,7 @@ const attach: Partial<Record<Hook, (program: ProgramHandle) => Disposable>> = {
   uprobe_multi: p => uprobeMulti(p, self, { pattern }),
   uretprobe_multi: p => uprobeMulti(p, self, { pattern, returns: true }),
   uprobe_session: p => uprobeSession(p, self, { pattern }),
+  perf_event: p => perfEvent(p, { event: 'cpu-clock', frequency: 99 }),
   xdp: p => xdp(p, 'lo'),
   tcx: p => tcx(p, 'lo', 'ingress'),
   netfilter: p => netfilter(p, { family: 'ipv4', hook: 'local_in', priority: 0 }),

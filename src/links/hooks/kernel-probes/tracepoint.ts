@@ -9,7 +9,7 @@
 import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
 import { EACCES } from '../../../base/errno.ts'
 import { unlessRefused } from '../../../base/errors.ts'
-import { PerfEvent } from '../../../kernel/perf-event.ts'
+import { PerfEvent } from '../../../kernel/perf/perf-event.ts'
 import { doNothing, loadCode } from '../../../kernel/probes/experiment.ts'
 import { formatPath, recordSize } from '../../../kernel/tracefs.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'

@@ -14,13 +14,13 @@ import { EINVAL } from '../../../base/errno.ts'
 import { withReason } from '../../../base/errors.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { lacking } from '../../../kernel/lacking.ts'
-import type { PerfEvent } from '../../../kernel/perf-event.ts'
+import type { PerfEvent } from '../../../kernel/perf/perf-event.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { Hook } from '../../../programs/sections.ts'
 import { ioctl } from '../../../syscalls/perf.ts'
 import { createLink } from '../../create-link.ts'
 import { DirectAttachment } from '../../direct-attachment.ts'
-import type { LinkInfo } from '../../info.ts'
+import type { LinkInfo, PerfEventDetails } from '../../info.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { explainKind, type HookUse } from '../program-kind.ts'
@@ -38,6 +38,8 @@ export interface PerfAttachOptions {
   explain?: (result: number) => string | undefined
   /** What must be disposed of after the event is closed, such as its line in tracefs. */
   held?: Disposable
+  /** The event, where the kernel does not describe it. */
+  details?: PerfEventDetails
 }
 
 /**
@@ -54,7 +56,7 @@ export function attachPerfEvent(
   program: ProgramHandle,
   event: PerfEvent,
   what: string,
-  { cookie, way = 'auto', hook, explain, held }: PerfAttachOptions,
+  { cookie, way = 'auto', hook, explain, held, details }: PerfAttachOptions,
 ): Link {
   const owned: Disposable[] = held === undefined ? [event] : [event, held]
   const use: HookUse = { program, hook }
@@ -69,7 +71,7 @@ export function attachPerfEvent(
       // The link goes before its event.
       owned.unshift(fd)
       event.enable()
-      return new PerfEventLink(fd, event, held)
+      return new PerfEventLink(fd, event, held, details)
     }
     if (cookie !== undefined) {
       if (way === 'ioctl') throw new TypeError(`Cannot attach ${what}: a cookie needs a link`)
@@ -82,7 +84,7 @@ export function attachPerfEvent(
       throw reason === undefined ? error : withReason(error, reason)
     }
     event.enable()
-    return new PerfEventAttachment(event, held)
+    return new PerfEventAttachment(event, held, details)
   } catch (error) {
     for (const each of owned) each[Symbol.dispose]()
     throw error
@@ -91,17 +93,21 @@ export function attachPerfEvent(
 
 /** A program that hangs on the descriptor of a perf event, on kernels without links for it (before 5.15). */
 class PerfEventAttachment extends DirectAttachment {
-  constructor(event: PerfEvent, held: Disposable | undefined) {
+  readonly #details: PerfEventDetails | undefined
+
+  constructor(event: PerfEvent, held: Disposable | undefined, details: PerfEventDetails | undefined) {
     super(event, {
       what: 'an attachment to a perf event without a link',
       linkType: 'perf_event',
       hint: `links of perf events need Linux ${linkTypeSince.perf_event}`,
       held: held === undefined ? [] : [held],
     })
+    this.#details = details
   }
 
   override info(): LinkInfo {
     // No link, hence no id.
-    return { type: 'perf_event', id: 0, ...queryEvent(this.fd) }
+    const { programId, event } = queryEvent(this.fd)
+    return { type: 'perf_event', id: 0, programId, event: this.#details ?? event }
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import { BpfError } from '../../../base/errors.ts'
-import type { PerfEvent } from '../../../kernel/perf-event.ts'
+import type { PerfEvent } from '../../../kernel/perf/perf-event.ts'
 import type { OwnedFd } from '../../../syscalls/fd.ts'
 import type { PerfEventDetails, PerfEventLinkInfo } from '../../info.ts'
 import { defineLinkClass, KernelLink } from '../../link.ts'
@@ -21,24 +21,27 @@ export class PerfEventLink extends KernelLink {
 
   readonly #event: PerfEvent | undefined
   readonly #held: Disposable | undefined
+  readonly #details: PerfEventDetails | undefined
 
   /**
    * @param event the event itself, where this process has opened it; it is closed after the link
    * @param held what must be disposed of after the event
+   * @param details of the event, where the kernel does not describe it
    *
    * @internal
    */
-  constructor(fd: OwnedFd, event?: PerfEvent, held?: Disposable) {
+  constructor(fd: OwnedFd, event?: PerfEvent, held?: Disposable, details?: PerfEventDetails) {
     super(fd)
     this.#event = event
     this.#held = held
+    this.#details = details
   }
 
   override info(): PerfEventLinkInfo {
     const info = super.info() as PerfEventLinkInfo
     if (this.#event === undefined || info.event.type !== 'unspec') return info
     // Before 6.6 the kernel does not describe a link's event, but it does describe the event's descriptor.
-    return { ...info, event: queryEvent(this.#event.fd).event }
+    return { ...info, event: this.#details ?? queryEvent(this.#event.fd).event }
   }
 
   override close(): void {

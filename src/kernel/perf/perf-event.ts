@@ -7,30 +7,48 @@
  * @module
  */
 
-import { perfTypes } from '../abi/generated/enums.ts'
-import { perfEventAttr } from '../abi/generated/layouts.ts'
+import { perfSoftwareEvents, perfTypes } from '../../abi/generated/enums.ts'
+import { perfEventAttr } from '../../abi/generated/layouts.ts'
 import {
   PERF_EVENT_IOC_DISABLE,
   PERF_EVENT_IOC_ENABLE,
   PERF_EVENT_IOC_PAUSE_OUTPUT,
   PERF_FLAG_FD_CLOEXEC,
+  PERF_FLAG_PID_CGROUP,
   PERF_FORMAT_TIMES,
-} from '../abi/linux.ts'
-import { syscallEntry } from '../syscalls/entry.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { allocate, type NativeMemory } from '../syscalls/memory.ts'
-import { nr } from '../syscalls/numbers.ts'
-import { ioctl, perfEventOpen } from '../syscalls/perf.ts'
-import { failure } from './failure.ts'
-import { traceEventId } from './tracefs.ts'
+} from '../../abi/linux.ts'
+import { syscallEntry } from '../../syscalls/entry.ts'
+import { OwnedFd } from '../../syscalls/fd.ts'
+import { allocate, type NativeMemory } from '../../syscalls/memory.ts'
+import { nr } from '../../syscalls/numbers.ts'
+import { ioctl, perfEventOpen } from '../../syscalls/perf.ts'
+import { failure } from '../failure.ts'
+import { traceEventId } from '../tracefs.ts'
 
 /** Fields of `struct perf_event_attr` to set: offset in the struct and value, 64 bits wide if it is a `bigint`. */
 export type PerfEventFields = readonly (readonly [offset: number, value: number | bigint])[]
 
+/** The bits of `struct perf_event_attr` lie in one word of 64, at this offset. */
+export const FLAGS: number = perfEventAttr.$bits.disabled / 8
+
+/** That word, from the names of its bits. */
+export function attrFlags(flags: Partial<Record<PerfEventFlag, boolean>>): bigint {
+  let word = 0n
+  for (const [name, set] of Object.entries(flags) as [PerfEventFlag, boolean][]) {
+    if (set) word |= 1n << BigInt(perfEventAttr.$bits[name] - perfEventAttr.$bits.disabled)
+  }
+  return word
+}
+
+/** A bit of that word. */
+export type PerfEventFlag = Exclude<keyof typeof perfEventAttr.$bits, 'precise_ip'>
+
 /** Where an event counts. */
 export interface PerfEventScope {
-  /** Process; -1 for all. Default: -1. */
+  /** Process or thread; -1 for all. Default: -1. */
   pid?: number
+  /** Descriptor of the directory of a control group, whose processes count; instead of `pid`. */
+  cgroup?: number
   /** CPU; -1 for all, which needs a process. One CPU stands for all where the event is a trace event. Default: 0. */
   cpu?: number
 }
@@ -46,6 +64,13 @@ export interface PerfCount {
 
 /** The field that {@link PerfEvent.read} needs. */
 export const readableCount: PerfEventFields[number] = [perfEventAttr.read_format, BigInt(PERF_FORMAT_TIMES)]
+
+/** The fields of an event that counts nothing, but has a time. */
+export const NO_EVENT: PerfEventFields = [
+  [perfEventAttr.type, perfTypes.software],
+  [perfEventAttr.config, BigInt(perfSoftwareEvents.dummy)],
+  readableCount,
+]
 
 /** An open perf event. It counts from the start, unless its attributes disable it. */
 export class PerfEvent implements Disposable {
@@ -67,16 +92,19 @@ export class PerfEvent implements Disposable {
   static open(
     what: string,
     fields: PerfEventFields,
-    { pid = -1, cpu = 0 }: PerfEventScope = {},
+    { pid = -1, cpu = 0, cgroup }: PerfEventScope = {},
     _pointees: readonly NativeMemory[] = [],
   ): PerfEvent {
     const attr = allocate(perfEventAttr.$size)
     attr.view.setUint32(perfEventAttr.size, perfEventAttr.$size, true)
     for (const [offset, value] of fields) {
-      if (typeof value === 'bigint') attr.view.setBigUint64(offset, value, true)
+      // Several fields may set bits of one word.
+      if (typeof value === 'bigint')
+        attr.view.setBigUint64(offset, attr.view.getBigUint64(offset, true) | value, true)
       else attr.view.setUint32(offset, value, true)
     }
-    const result = perfEventOpen(attr.bytes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)
+    const flags = cgroup === undefined ? PERF_FLAG_FD_CLOEXEC : PERF_FLAG_FD_CLOEXEC | PERF_FLAG_PID_CGROUP
+    const result = perfEventOpen(attr.bytes, cgroup ?? pid, cpu, -1, flags)
     if (result < 0) throw failure(`Cannot open ${what}`, result, 'perf_event_open')
     return new PerfEvent(OwnedFd.adopt(result, what), what)
   }
@@ -158,6 +186,17 @@ export class PerfEvent implements Disposable {
       timeEnabled: view.getBigUint64(8, true),
       timeRunning: view.getBigUint64(16, true),
     }
+  }
+
+  /**
+   * Whether the event's time goes on: when its CPU goes offline it stops for good, also when the CPU comes back. It was opened
+   * with {@link readableCount}.
+   *
+   * @throws BpfError when the kernel refuses
+   */
+  goesOn(): boolean {
+    const { timeEnabled } = this.read()
+    return this.read().timeEnabled > timeEnabled
   }
 
   #control(action: 'enable' | 'disable', request: number): void {

@@ -6,10 +6,10 @@
  * @module
  */
 
-import { readTextIfPresent } from './read-text.ts'
+import { readTextIfPresent } from '../read-text.ts'
 
 /** Where sysfs lists them. */
-const PMUS = '/sys/bus/event_source/devices'
+export const PMUS = '/sys/bus/event_source/devices'
 
 /** A PMU that makes probes. */
 export interface ProbePmu {

@@ -29,9 +29,11 @@ import type { ProgramSpec } from '../../src/programs/spec.ts'
 import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
+import { UserRingBuffer } from '../../src/readers/user-ring/user-ring-buffer.ts'
 import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { traceableFunctions } from '../../src/symbols/traceable.ts'
 import { loadObject, objectPath, objectSpec, objectWith, PACKET } from '../../test/support/objects.ts'
+import { userRings } from '../../test/support/readers/user-ring-command.ts'
 import { cgroup2Path, type Requirement } from '../../test/support/requirements.ts'
 
 /** Takes what is made, to be disposed of when the scenario is over; returns it. */
@@ -53,6 +55,7 @@ export interface Scenario {
 
 const hash: MapSpec = { name: 'faults', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 }
 const ring: MapSpec = { name: 'faults', type: 'ringbuf', maxEntries: 1 << 16 }
+const userRing: MapSpec = { name: 'faults', type: 'user_ringbuf', maxEntries: 1 << 16 }
 const perfArray: MapSpec = {
   name: 'perf',
   type: 'perf_event_array',
@@ -191,6 +194,24 @@ export const scenarios: readonly Scenario[] = [
       const next = reader.records({ signal: controller.signal }).next()
       controller.abort()
       await next
+    },
+  },
+  {
+    name: 'send to a user ring buffer, and wait for space',
+    needs: [userRings],
+    act: async keep => {
+      const map = keep(BpfMap.create(userRing))
+      const producer = keep(UserRingBuffer.open(map, { codec: u64 }))
+      const joined = keep(UserRingBuffer.join(producer.share(), { codec: u64 }))
+      while (joined.send(1n));
+      const controller = new AbortController()
+      const waiting = producer.sendWhenFree(1n, { signal: controller.signal })
+      controller.abort()
+      try {
+        await waiting
+      } catch (error) {
+        if (error !== controller.signal.reason) throw error
+      }
     },
   },
   {

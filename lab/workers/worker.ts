@@ -22,11 +22,13 @@ import { Program } from '../../src/programs/program.ts'
 import type { ProgramSpec } from '../../src/programs/spec.ts'
 import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
+import { UserRingBuffer } from '../../src/readers/user-ring/user-ring-buffer.ts'
 import { syscallEntry } from '../../src/syscalls/entry.ts'
 import { OBJECT_NAME } from './name.ts'
 
 const map: MapSpec = { name: OBJECT_NAME, type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 }
 const ring: MapSpec = { name: OBJECT_NAME, type: 'ringbuf', maxEntries: 1 << 16 }
+const userRing: MapSpec = { name: OBJECT_NAME, type: 'user_ringbuf', maxEntries: 1 << 16 }
 const perfArray: MapSpec = {
   name: OBJECT_NAME,
   type: 'perf_event_array',
@@ -59,6 +61,7 @@ const works: readonly (() => unknown)[] = [
     return [...made.entries()]
   },
   () => void RingBuffer.open(BpfMap.create(ring)).records().next(),
+  () => UserRingBuffer.open(BpfMap.create(userRing)).reserve(8),
   () => void PerfBuffer.open(BpfMap.create(perfArray), { pages: 1 }).records().next(),
   () => Program.load(program(300), { maps: () => BpfMap.create(map) }),
   () => {

@@ -51,6 +51,10 @@ export const EPOLL_CTL_ADD = 1
 export const EPOLL_CTL_DEL = 2
 /** Event of `epoll`: there is something to read. */
 export const EPOLLIN = 0x001
+/** Event of `epoll`: there is room to write. */
+export const EPOLLOUT = 0x004
+/** Flag of `epoll`: an event comes once for each wake-up, not for as long as its state lasts. */
+export const EPOLLET = 0x8000_0000
 
 // linux/socket.h, linux/net.h, linux/sockios.h
 /** Address family of sockets on this machine. */

@@ -1,5 +1,5 @@
 /**
- * Which reader has each map of this thread: two readers of one map lose or repeat its records.
+ * Which reader or producer has each map of this thread: two of one map lose, repeat or tear its records.
  *
  * @module
  */
@@ -8,27 +8,33 @@ import { BpfError } from '../base/errors.ts'
 import { type MapInfo, readMapInfo } from '../maps/info.ts'
 import { checkFd, requireKind } from '../objects/descriptor.ts'
 
-/** By the map's id. Weak: a reader that was collected does not keep its map. */
+/** By the map's id. Weak: an owner that was collected does not keep its map. */
 const owners = new Map<number, WeakRef<object>>()
 
-/** The maps that one reader has. */
+/** The maps that one reader or producer has. */
 export class Claims {
   readonly #owner: object
+  readonly #role: 'reader' | 'producer'
   readonly #ids: number[] = []
 
-  /** @param owner lives as long as anything reads the maps */
-  constructor(owner: object) {
+  /** @param owner lives as long as anything uses the maps */
+  constructor(owner: object, role: 'reader' | 'producer' = 'reader') {
     this.#owner = owner
+    this.#role = role
   }
 
   /**
    * Takes a map.
    *
-   * @throws BpfError `ERR_BUSY` when another reader of this thread has it
+   * @throws BpfError `ERR_BUSY` when another one of this thread has it
    */
   add(id: number): void {
-    if (owners.get(id)?.deref() !== undefined)
-      throw new BpfError('this thread reads it already; close that reader first', { code: 'ERR_BUSY' })
+    if (owners.get(id)?.deref() !== undefined) {
+      const verb = this.#role === 'reader' ? 'reads' : 'writes to'
+      throw new BpfError(`this thread ${verb} it already; close that ${this.#role} first`, {
+        code: 'ERR_BUSY',
+      })
+    }
     owners.set(id, new WeakRef(this.#owner))
     this.#ids.push(id)
   }
@@ -42,15 +48,17 @@ export class Claims {
 /**
  * What the descriptor refers to, as the kernel says: whatever else is mapped would be written over.
  *
+ * @param verb what is to be done with the map, for messages
  * @throws TypeError when it is not a map of the type
  * @throws BpfError `ERR_NOT_A_MAP`, `EBADF`
  */
 export function requireMapType(
   fd: number,
   name: string,
-  wanted: 'ringbuf' | 'perf_event_array',
+  wanted: 'ringbuf' | 'perf_event_array' | 'user_ringbuf',
+  verb: 'read' | 'write to' = 'read',
 ): Pick<MapInfo, 'id' | 'maxEntries' | 'flags'> {
-  const action = `Cannot read map ${name}`
+  const action = `Cannot ${verb} map ${name}`
   checkFd(fd, action)
   requireKind(fd, 'map', `${action}: descriptor ${fd}`)
   const { id, type, maxEntries, flags } = readMapInfo(fd)

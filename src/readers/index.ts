@@ -1,6 +1,6 @@
 /**
  * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, `PerfBuffer.open(map)` perf buffers,
- * without copies by `drain`, or with `for await` by `records`.
+ * without copies by `drain`, or with `for await` by `records`. `UserRingBuffer.open(map)` sends records to programs.
  *
  * @module
  */
@@ -13,3 +13,10 @@ export { RingRecord } from './record.ts'
 export type { ReaderMap, RecordTypes } from './record-origin.ts'
 export type { DrainOptions, RecordsOptions } from './record-stream.ts'
 export { RingBuffer, type RingBufferOptions } from './ring-buffer.ts'
+export { UserRecord } from './user-ring/user-record.ts'
+export {
+  type SpaceOptions,
+  UserRingBuffer,
+  type UserRingBufferOptions,
+  type UserRingHandle,
+} from './user-ring/user-ring-buffer.ts'

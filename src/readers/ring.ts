@@ -27,48 +27,12 @@
  */
 
 import { ConsumedSpace, RELEASES_PER_ROUND } from './consumed-space.ts'
-import { decodeRecord, type RecordOrigin, RingRecord, type RingView } from './record.ts'
+import { type RecordOrigin, RingRecord, type RingView } from './record.ts'
+import { CurrentRecord, DISCARDED, findFinished, HEADER_SIZE, LENGTH_MASK, stepOf } from './ring-records.ts'
 import type { RecordSource } from './source.ts'
 
-/** `BPF_RINGBUF_HDR_SZ`: u32 length and flags, u32 page offset. */
-const HEADER_SIZE = 8
-const DISCARDED = 0x4000_0000
-const LENGTH_MASK = 0x3fff_ffff
 /** Bytes of headers and records that are looked at in one go: few enough to be in the cache when they are read. */
 const BATCH = 16384
-
-/** What the fence is made of; its value means nothing. */
-const fence = new Int32Array(new SharedArrayBuffer(4))
-
-/** Bytes from a header to the next one. */
-function stepOf(header: number): number {
-  return HEADER_SIZE + (((header & LENGTH_MASK) + 7) & ~7)
-}
-
-/** The record that a callback sees. */
-class CurrentRecord<T> implements RingView<T> {
-  readonly view: DataView
-  offset = 0
-  length = 0
-  readonly #origin: RecordOrigin<T>
-
-  constructor(view: DataView, origin: RecordOrigin<T>) {
-    this.view = view
-    this.#origin = origin
-  }
-
-  get source(): string {
-    return this.#origin.name
-  }
-
-  get data(): Uint8Array {
-    return new Uint8Array(this.view.buffer, this.view.byteOffset + this.offset, this.length)
-  }
-
-  get value(): T {
-    return decodeRecord(this.#origin, this.view, this.offset, this.length)
-  }
-}
 
 /** One ring. Not re-entrant: `drain` must not be called from its callback. */
 export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
@@ -163,34 +127,8 @@ export class Ring<T> implements RecordSource<RingRecord<T>, RingView<T>> {
     return count
   }
 
-  /**
-   * Finds the finished records from a position on. What they contain may be read when this has returned.
-   *
-   * @param bytes to look at; a record that starts in them counts as a whole
-   * @param limit greatest number of records, discarded ones included
-   * @returns bytes of all of them
-   */
   #findReady(position: number, bytes: number, limit: number): number {
-    const words = this.#words
-    const dataWord = this.#dataWord
-    const mask = this.size - 1
-    let ready = 0
-    let known = 0
-    let step = HEADER_SIZE
-    // A whole number also without a limit: the loop then needs no floating point.
-    for (let left = Math.min(limit, bytes) | 0; ready < bytes && left > 0; left--) {
-      const header = words[dataWord + (((position + ready) & mask) >>> 2)]!
-      if (header !== known) {
-        // BPF_RINGBUF_BUSY_BIT is the sign.
-        if (header < 0) break
-        known = header
-        step = stepOf(header)
-      }
-      ready += step
-    }
-    Atomics.store(fence, 0, 0)
-    Atomics.load(fence, 0)
-    return ready
+    return findFinished(this.#words, this.#dataWord, this.size - 1, position, bytes, limit)
   }
 
   /** Calls back for finished records; returns how many were not discarded. Stops when the callback closes the ring. */

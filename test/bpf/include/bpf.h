@@ -62,6 +62,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_STACK = 23,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_BLOOM_FILTER = 30,
+	BPF_MAP_TYPE_USER_RINGBUF = 31,
 	BPF_MAP_TYPE_ARENA = 33,
 };
 
@@ -97,5 +98,10 @@ static void (*const bpf_ringbuf_submit)(void *data, __u64 flags) = (void *)132;
 static void (*const bpf_ringbuf_discard)(void *data, __u64 flags) = (void *)133;
 static long (*const bpf_for_each_map_elem)(void *map, void *callback, void *ctx, __u64 flags) = (void *)164;
 static long (*const bpf_loop)(__u32 iterations, void *callback, void *ctx, __u64 flags) = (void *)181;
+struct bpf_dynptr {
+	__u64 opaque[2];
+} __attribute__((aligned(8)));
+static long (*const bpf_dynptr_read)(void *dst, __u32 size, const struct bpf_dynptr *src, __u32 offset, __u64 flags) = (void *)201;
+static long (*const bpf_user_ringbuf_drain)(void *map, void *callback, void *ctx, __u64 flags) = (void *)209;
 
 #endif

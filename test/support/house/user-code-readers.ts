@@ -4,11 +4,13 @@
  * @module
  */
 
-import { u32 } from '../../../src/base/codecs.ts'
+import { struct, u32 } from '../../../src/base/codecs.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import type { CollectionOptions } from '../../../src/collection/load.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
+import { BpfMap } from '../../../src/maps/map.ts'
 import { PerfBuffer } from '../../../src/readers/perf-buffer.ts'
+import { UserRingBuffer } from '../../../src/readers/user-ring/user-ring-buffer.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { PACKET } from '../objects.ts'
 import { createPerfArray, perfCpuProgram } from '../readers/perf-programs.ts'
@@ -65,6 +67,24 @@ function perfPlace(records: number, run: (perf: PerfBuffer<number>) => unknown, 
   }
 }
 
+/** A user ring buffer, and a value whose getter acts. */
+function userRingPlace(run: (ring: UserRingBuffer<{ a: number }>, value: { a: number }) => unknown) {
+  return (): Place => {
+    const map = BpfMap.create({ name: 'commands', type: 'user_ringbuf', maxEntries: pageSize() })
+    const ring = UserRingBuffer.open(map, { codec: struct({ a: u32 }) })
+    return {
+      run: hook => run(ring, withGetter({ a: 1 }, 'a', hook)),
+      use: () => ring.send({ a: 2 }),
+      close: () => ring.close(),
+      after: () => ring.send({ a: 3 }),
+      end: () => {
+        ring.close()
+        map.close()
+      },
+    }
+  }
+}
+
 const ringSpec = (): CollectionSpec =>
   new CollectionSpec({ maps: [['events', { name: 'events', type: 'ringbuf', maxEntries: pageSize() }]] })
 
@@ -92,6 +112,10 @@ export const placesOfReaders: Readonly<Record<string, readonly (() => Place)[]>>
   'perf.drain: the callback, onLost': [
     perfPlace(2, perf => perf.drain(({ value }) => value), 'record'),
     perfPlace(TOO_MANY, perf => perf.drain(nothing), 'lost'),
+  ],
+  'userRing.send, userRing.sendWhenFree: codec or getters of the value': [
+    userRingPlace((ring, value) => ring.send(value)),
+    userRingPlace((ring, value) => ring.sendWhenFree(value)),
   ],
   'Collection.load, Collection.loadAsync: getters of the options': [
     loadPlace(options => Collection.load(ringSpec(), options)),

@@ -1,0 +1,118 @@
+/**
+ * The threads that share a ring, in memory that they share, and the lock among them.
+ *
+ * A thread joins and gets an id, which no other thread gets later: what a dead one left can be told from what the next has
+ * in its place. The lock has the id of its holder. A thread that waits for a holder that is dead takes the lock over, so
+ * what is done while it is held must be right wherever it stops.
+ *
+ * @module
+ */
+
+import { BpfError } from '../../base/errors.ts'
+import { kernelThreads, type ThreadIdentity, type ThreadLife } from './thread-life.ts'
+
+/** Threads that share a ring at one time. */
+const SLOTS = 64
+/** Words of a slot: number of the thread (0: free, -1: being taken), its start, and how many had the slot. */
+const SLOT_WORDS = 3
+const TID = 0
+const START = 1
+const GENERATION = 2
+/** The most that fit into an id with a slot, which is positive. */
+const MOST_GENERATIONS = 2 ** 24
+
+/** Words before the slots: the holder of the lock, 0 when it is free, and how many threads sleep until it is. */
+const LOCK = 0
+const SLEEPING = 1
+const FIRST_SLOT = 2
+
+/** How often the lock is tried before a thread sleeps. */
+const TRIES = 200
+/** Milliseconds until the holder is looked at. */
+const PATIENCE = 1
+
+/** Words of a table. */
+export const TABLE_WORDS: number = FIRST_SLOT + SLOTS * SLOT_WORDS
+
+/** The threads and the lock. */
+export class ThreadTable {
+  readonly #words: Int32Array
+  readonly #life: ThreadLife
+
+  /** @param words `TABLE_WORDS` of shared memory, zeros at first */
+  constructor(words: Int32Array, life: ThreadLife = kernelThreads) {
+    this.#words = words
+    this.#life = life
+  }
+
+  /**
+   * Enters the calling thread; it may enter several times.
+   *
+   * @returns its id, positive
+   * @throws BpfError `ERR_BUSY` when there are too many
+   */
+  join(): number {
+    const words = this.#words
+    const own = this.#life.current()
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const at = FIRST_SLOT + slot * SLOT_WORDS
+      const tid = Atomics.load(words, at + TID)
+      if (tid < 0 || (tid > 0 && this.#life.isAlive(this.#threadAt(at)))) continue
+      // Others must not see the number of this thread with the start of the one before it.
+      if (Atomics.compareExchange(words, at + TID, tid, -1) !== tid) continue
+      const generation = (Atomics.load(words, at + GENERATION) % (MOST_GENERATIONS - 1)) + 1
+      Atomics.store(words, at + GENERATION, generation)
+      Atomics.store(words, at + START, own.start)
+      Atomics.store(words, at + TID, own.tid)
+      return generation * SLOTS + slot
+    }
+    throw new BpfError(`${SLOTS} threads share it already`, { code: 'ERR_BUSY' })
+  }
+
+  /** Takes a thread out. */
+  leave(id: number): void {
+    if (this.#isCurrent(id)) Atomics.store(this.#words, this.#slotOf(id) + TID, 0)
+  }
+
+  /** Whether the thread with an id lives and has not left. */
+  isAlive(id: number): boolean {
+    const at = this.#slotOf(id)
+    if (!this.#isCurrent(id)) return false
+    const thread = this.#threadAt(at)
+    return thread.tid > 0 && this.#life.isAlive(thread)
+  }
+
+  #slotOf(id: number): number {
+    return FIRST_SLOT + (id % SLOTS) * SLOT_WORDS
+  }
+
+  #isCurrent(id: number): boolean {
+    return Atomics.load(this.#words, this.#slotOf(id) + GENERATION) === Math.floor(id / SLOTS)
+  }
+
+  #threadAt(at: number): ThreadIdentity {
+    return { tid: Atomics.load(this.#words, at + TID), start: Atomics.load(this.#words, at + START) }
+  }
+
+  /** Waits for the lock. It is held for microseconds: this thread sleeps as long. Not re-entrant. */
+  lock(id: number): void {
+    const words = this.#words
+    for (let tries = 0; tries < TRIES; tries++) if (Atomics.compareExchange(words, LOCK, 0, id) === 0) return
+    for (;;) {
+      const holder = Atomics.compareExchange(words, LOCK, 0, id)
+      if (holder === 0) return
+      Atomics.add(words, SLEEPING, 1)
+      const woken = Atomics.wait(words, LOCK, holder, PATIENCE)
+      Atomics.sub(words, SLEEPING, 1)
+      if (woken !== 'timed-out' || this.isAlive(holder)) continue
+      if (Atomics.compareExchange(words, LOCK, holder, id) === holder) return
+    }
+  }
+
+  /** Gives the lock back. */
+  unlock(): void {
+    Atomics.store(this.#words, LOCK, 0)
+    // One that was terminated while it slept is counted for good, which costs a call here.
+    if (Atomics.load(this.#words, SLEEPING) > 0) Atomics.notify(this.#words, LOCK, 1)
+  }
+}

@@ -40,6 +40,7 @@ export const LATER = {
     'programs/refusal/silent-refusal',
     'programs/streams',
     'programs/test-run',
+    'readers/overwriting-ring',
     'symbols/explain-function',
     'syscalls/backends/koffi',
   ],

@@ -10,6 +10,7 @@ import { BpfError, withAction } from '../base/errors.ts'
 import { syscallEntry } from '../syscalls/entry.ts'
 import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
 import { Claims, requireMapType } from './claim.ts'
+import { type OverwritingRing, overwritingRing } from './overwriting-ring.ts'
 import type { RingRecord, RingView } from './record.ts'
 import { mapsToRead, type ReaderMap, recordOrigin } from './record-origin.ts'
 import { type DrainOptions, RecordStream, type RecordsOptions } from './record-stream.ts'
@@ -24,12 +25,15 @@ export interface RingBufferOptions<T = unknown> {
 /** A map's memory and what is in it. */
 interface Opened<T> {
   readonly mapping: SharedMapping
-  readonly ring: Ring<T>
+  readonly ring: Ring<T> | OverwritingRing<T>
 }
 
 /**
  * Reads the records of one or several ring buffers (Linux 5.8). A record leaves its ring when it was read: what is not
  * read stays there, until the ring is full and producers get an error. A map has one reader at a time.
+ *
+ * Of a map that overwrites its oldest records (`BPF_F_RB_OVERWRITE`, Linux 6.19), `drain` too gives copies: each is whole, and
+ * what was overwritten before it was read is counted by {@link RingBuffer.overwrittenBytes}.
  *
  * The kernel wakes a waiting reader for the first record that it has not seen. Records that programs submit with
  * `BPF_RB_NO_WAKEUP` are found at the next wake-up or drain.
@@ -50,8 +54,7 @@ export class RingBuffer<T = unknown> implements Disposable {
   /**
    * Maps the memory of ring buffers. The maps may be closed afterwards. On failure nothing stays open.
    *
-   * @throws TypeError when the kernel says that a map is not of type `'ringbuf'` or overwrites its records, when no map
-   *   or a wrong codec is given
+   * @throws TypeError when the kernel says that a map is not of type `'ringbuf'`, when no map or a wrong codec is given
    * @throws BpfError `ERR_BUSY` when a reader of this thread has one of the maps; `ERR_NOT_A_MAP` for another descriptor
    * @throws BpfError when the kernel refuses, such as for a descriptor that is read-only
    * @throws RangeError when the ring is greater than JavaScript can map: 2 GiB are too much for Node.js 20
@@ -79,9 +82,6 @@ export class RingBuffer<T = unknown> implements Disposable {
     const origin = recordOrigin(name, spec, codec)
     const { fd } = map
     const { id, maxEntries, flags } = requireMapType(fd, name, 'ringbuf')
-    // Producers change what is being read then (Linux 6.19), and the positions mean something else.
-    if ((flags & BPF_F_RB_OVERWRITE) !== 0)
-      throw new TypeError(`Cannot read map ${name}: it overwrites its records (BPF_F_RB_OVERWRITE)`)
     const page = pageSize()
     const dataLength = page + 2 * maxEntries
     try {
@@ -91,7 +91,10 @@ export class RingBuffer<T = unknown> implements Disposable {
         { offset: 0, length: page, access: 'read_write', fd, fileOffset: 0 },
         { offset: page, length: dataLength, access: 'read', fd, fileOffset: page },
       ])
-      const ring = new Ring(mapping.buffer, page, maxEntries, origin)
+      const overwrites = (flags & BPF_F_RB_OVERWRITE) !== 0
+      const ring = overwrites
+        ? overwritingRing(mapping.buffer, page, maxEntries, origin)
+        : new Ring(mapping.buffer, page, maxEntries, origin)
       this.#opened.push({ mapping, ring })
       this.#stream.add(ring, onReadable => syscallEntry().watch(fd, onReadable))
     } catch (error) {
@@ -140,6 +143,14 @@ export class RingBuffer<T = unknown> implements Disposable {
    */
   get availableBytes(): number[] {
     return this.#opened.map(({ ring }) => ring.availableBytes)
+  }
+
+  /**
+   * Bytes that were overwritten in each map before they were read, as far as the reader has come: records and their
+   * headers. 0 for maps that do not overwrite.
+   */
+  get overwrittenBytes(): number[] {
+    return this.#opened.map(({ ring }) => ('overwrittenBytes' in ring ? ring.overwrittenBytes : 0))
   }
 
   /** Whether `close` was called. */

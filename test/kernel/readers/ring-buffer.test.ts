@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { BPF_F_RB_OVERWRITE, BPF_F_RDONLY } from '../../../src/abi/generated/flags.ts'
+import { BPF_F_RDONLY } from '../../../src/abi/generated/flags.ts'
 import { array, cString, struct, u32 } from '../../../src/base/codecs.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 import { BtfBuilder } from '../../../src/btf/builder.ts'
@@ -8,7 +8,6 @@ import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-import { overwritingRings } from '../../support/maps/features.ts'
 import {
   createRing,
   discardProgram,
@@ -328,19 +327,6 @@ kernelTest('nothing stays mapped when opening fails', [ringBuffers], t => {
   t.throws(() => RingBuffer.open(good), { code: 'ERR_CLOSED' })
   t.deepEqual(mappings(), [])
   t.is(countFds(), fds - 1)
-})
-
-kernelTest('a ring buffer that overwrites its records is refused', [overwritingRings], t => {
-  using map = BpfMap.create({
-    name: 'events',
-    type: 'ringbuf',
-    maxEntries: pageSize(),
-    flags: BPF_F_RB_OVERWRITE,
-  })
-  t.throws(() => RingBuffer.open(map), {
-    instanceOf: TypeError,
-    message: 'Cannot read map events: it overwrites its records (BPF_F_RB_OVERWRITE)',
-  })
 })
 
 kernelTest('the sizes of a ring come from the kernel', [ringBuffers], t => {

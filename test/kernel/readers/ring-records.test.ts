@@ -12,7 +12,6 @@ import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import type { ProducerData } from '../../support/readers/ring-process.ts'
 import {
-  CHECKSUM,
   countingProgram,
   createRing,
   mayGotoInstruction,
@@ -23,6 +22,7 @@ import {
 } from '../../support/readers/ring-programs.ts'
 import {
   bytes,
+  Checker,
   countFds,
   drain,
   processScript,
@@ -193,23 +193,6 @@ kernelTest('a thread that waits for records can be terminated', [ringBuffers], a
   await worker.terminate()
   t.is(countFds(), fds)
 })
-
-/** Checks records of `countingProgram`: whole, and numbers that only grow. */
-class Checker {
-  received = 0
-  wrong = 0
-  #last = -1n
-
-  readonly check = (view: DataView, offset: number, length: number): void => {
-    this.received++
-    const number = view.getBigUint64(offset, true)
-    let right = number > this.#last && length === 16 + Number(number & 7n) * 8
-    right &&= view.getBigUint64(offset + 8, true) === number * BigInt(CHECKSUM)
-    for (let at = 16; right && at < length; at += 8) right = view.getBigUint64(offset + at, true) === number
-    if (!right) this.wrong++
-    this.#last = number
-  }
-}
 
 function countersMap(): BpfMap {
   return BpfMap.create({ name: 'counters', type: 'array', keySize: 4, valueSize: 16, maxEntries: 1 })

@@ -6,10 +6,13 @@
  */
 
 import type { Codec } from '../../../src/base/codec.ts'
+import { OverwritingRing } from '../../../src/readers/overwriting-ring.ts'
 import { Ring } from '../../../src/readers/ring.ts'
 
 const PAGE = 4096
 const DATA = 2 * PAGE
+/** Where the overwrite position is behind the producer's. */
+const OVERWRITE = 16
 const BUSY = 0x8000_0000
 const DISCARDED = 0x4000_0000
 
@@ -25,19 +28,29 @@ export class FakeRing {
   readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #size: number
+  readonly #overwrites: boolean
+  /** The same memory as one that is overwritten. */
+  readonly overwriting: OverwritingRing<unknown>
+  /** Where records begin that are reserved. */
+  readonly #reserved = new Set<bigint>()
 
   constructor({
     size = 4096,
     start = 0n,
     codec,
-  }: { size?: number; start?: bigint; codec?: Codec<unknown> } = {}) {
+    overwrites = false,
+  }: { size?: number; start?: bigint; codec?: Codec<unknown>; overwrites?: boolean } = {}) {
+    this.#overwrites = overwrites
     const buffer = new SharedArrayBuffer(DATA + 2 * size)
     this.#size = size
     this.#view = new DataView(buffer)
     this.#bytes = new Uint8Array(buffer)
     this.#view.setBigUint64(0, start, true)
     this.#view.setBigUint64(PAGE, start, true)
-    this.ring = new Ring(buffer, PAGE, size, { name: 'fake', codec: () => codec })
+    this.#view.setBigUint64(PAGE + OVERWRITE, start, true)
+    const origin = { name: 'fake', codec: () => codec }
+    this.ring = new Ring(buffer, PAGE, size, origin)
+    this.overwriting = new OverwritingRing(buffer, PAGE, size, origin)
   }
 
   get consumer(): bigint {
@@ -57,13 +70,36 @@ export class FakeRing {
   reserve(data: Uint8Array): Reservation | undefined {
     const position = this.producer
     const end = BigInt.asUintN(64, position + BigInt(8 + Math.ceil(data.length / 8) * 8))
-    if (BigInt.asUintN(64, end - this.consumer) >= BigInt(this.#size)) return undefined
+    if (!(this.#overwrites ? this.#makeRoom(end) : this.#hasRoom(this.consumer, end))) return undefined
     const offset = Number(position & BigInt(this.#size - 1))
     const setHeader = (flags: number): void => this.#putHeader(offset, (data.length | flags) >>> 0)
     setHeader(BUSY)
     for (let i = 0; i < data.length; i++) this.#put(offset + 8 + i, data[i]!)
     this.#view.setBigUint64(PAGE, end, true)
-    return { submit: () => setHeader(0), discard: () => setHeader(DISCARDED) }
+    this.#reserved.add(position)
+    const finish = (flags: number) => (): void => {
+      setHeader(flags)
+      this.#reserved.delete(position)
+    }
+    return { submit: finish(0), discard: finish(DISCARDED) }
+  }
+
+  #hasRoom(oldest: bigint, end: bigint): boolean {
+    return BigInt.asUintN(64, end - oldest) < BigInt(this.#size)
+  }
+
+  /** Moves the overwrite position up to `end`; `false` when a record that is being written lies in the way. */
+  #makeRoom(end: bigint): boolean {
+    const [pending = this.producer] = this.#reserved
+    if (!this.#hasRoom(pending, end)) return false
+    let position = this.#view.getBigUint64(PAGE + OVERWRITE, true)
+    while (!this.#hasRoom(position, end)) {
+      const at = DATA + Number(position & BigInt(this.#size - 1))
+      const length = this.#view.getUint32(at, true) & (DISCARDED - 1)
+      position = BigInt.asUintN(64, position + BigInt(8 + Math.ceil(length / 8) * 8))
+    }
+    this.#view.setBigUint64(PAGE + OVERWRITE, position, true)
+    return true
   }
 
   /** Writes a record; `false` when the ring is full. */

@@ -15,7 +15,7 @@ import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { syscallEntry } from '../../../src/syscalls/entry.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
 import type { ProducerData } from './ring-process.ts'
-import { createRing, outputProgram } from './ring-programs.ts'
+import { CHECKSUM, createRing, outputProgram } from './ring-programs.ts'
 
 /** Script of the processes and of the producer threads. */
 export const processScript: URL = new URL('./ring-process.js', import.meta.url)
@@ -55,4 +55,24 @@ export async function runInWorker(program: Program, work: Omit<ProducerData, 'fd
   const worker = new Worker(processScript, { workerData: { fd, ...work } satisfies ProducerData })
   const [code] = await once(worker, 'exit')
   if (code !== 0) throw new Error(`The producer ended with code ${code}`)
+}
+
+/** Checks records of `countingProgram`: whole, and numbers that only grow. */
+export class Checker {
+  received = 0
+  /** Bytes of what was received, headers included. */
+  bytes = 0
+  wrong = 0
+  #last: bigint = -1n
+
+  readonly check = (view: DataView, offset: number, length: number): void => {
+    this.received++
+    this.bytes += 8 + length
+    const number = view.getBigUint64(offset, true)
+    let right = number > this.#last && length === 16 + Number(number & 7n) * 8
+    right &&= view.getBigUint64(offset + 8, true) === number * BigInt(CHECKSUM)
+    for (let at = 16; right && at < length; at += 8) right = view.getBigUint64(offset + at, true) === number
+    if (!right) this.wrong++
+    this.#last = number
+  }
 }

@@ -29,6 +29,7 @@ import type { ProgramSpec } from '../../src/programs/spec.ts'
 import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
+import { SharedRingBuffer } from '../../src/readers/shared-ring/shared-ring-buffer.ts'
 import { UserRingBuffer } from '../../src/readers/user-ring/user-ring-buffer.ts'
 import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { traceableFunctions } from '../../src/symbols/traceable.ts'
@@ -192,6 +193,19 @@ export const scenarios: readonly Scenario[] = [
       const reader = keep(RingBuffer.open(map))
       const controller = new AbortController()
       const next = reader.records({ signal: controller.signal }).next()
+      controller.abort()
+      await next
+    },
+  },
+  {
+    name: 'share a ring buffer, and wait for a batch',
+    act: async keep => {
+      const map = keep(BpfMap.create(ring))
+      const reader = keep(SharedRingBuffer.open(map))
+      const joined = keep(SharedRingBuffer.join(reader.share()))
+      joined.drain(() => {})
+      const controller = new AbortController()
+      const next = joined.batches({ signal: controller.signal }).next()
       controller.abort()
       await next
     },

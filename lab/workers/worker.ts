@@ -22,6 +22,7 @@ import { Program } from '../../src/programs/program.ts'
 import type { ProgramSpec } from '../../src/programs/spec.ts'
 import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
+import { SharedRingBuffer } from '../../src/readers/shared-ring/shared-ring-buffer.ts'
 import { UserRingBuffer } from '../../src/readers/user-ring/user-ring-buffer.ts'
 import { syscallEntry } from '../../src/syscalls/entry.ts'
 import { OBJECT_NAME } from './name.ts'
@@ -61,6 +62,7 @@ const works: readonly (() => unknown)[] = [
     return [...made.entries()]
   },
   () => void RingBuffer.open(BpfMap.create(ring)).records().next(),
+  () => void SharedRingBuffer.open(BpfMap.create(ring)).batches().next(),
   () => UserRingBuffer.open(BpfMap.create(userRing)).reserve(8),
   () => void PerfBuffer.open(BpfMap.create(perfArray), { pages: 1 }).records().next(),
   () => Program.load(program(300), { maps: () => BpfMap.create(map) }),

@@ -1,6 +1,7 @@
 /**
  * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, `PerfBuffer.open(map)` perf buffers,
- * without copies by `drain`, or with `for await` by `records`. `UserRingBuffer.open(map)` sends records to programs.
+ * without copies by `drain`, or with `for await` by `records`. `SharedRingBuffer` reads one ring buffer in several threads.
+ * `UserRingBuffer.open(map)` sends records to programs.
  *
  * @module
  */
@@ -13,6 +14,8 @@ export { RingRecord } from './record.ts'
 export type { ReaderMap, RecordTypes } from './record-origin.ts'
 export type { DrainOptions, RecordsOptions } from './record-stream.ts'
 export { RingBuffer, type RingBufferOptions } from './ring-buffer.ts'
+export { RingBatch } from './shared-ring/ring-batch.ts'
+export { SharedRingBuffer, type SharedRingHandle } from './shared-ring/shared-ring-buffer.ts'
 export { UserRecord } from './user-ring/user-record.ts'
 export {
   type SpaceOptions,

@@ -10,6 +10,7 @@ import type { CollectionOptions } from '../../../src/collection/load.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { PerfBuffer } from '../../../src/readers/perf-buffer.ts'
+import { SharedRingBuffer } from '../../../src/readers/shared-ring/shared-ring-buffer.ts'
 import { UserRingBuffer } from '../../../src/readers/user-ring/user-ring-buffer.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { PACKET } from '../objects.ts'
@@ -67,6 +68,25 @@ function perfPlace(records: number, run: (perf: PerfBuffer<number>) => unknown, 
   }
 }
 
+/** A shared ring buffer with two records, which the code reads again. */
+function sharedRingPlace(run: (ring: SharedRingBuffer, act: Hook) => unknown) {
+  return (): Place => {
+    const map = createRing()
+    const program = outputProgram(map)
+    const ring = SharedRingBuffer.open(map)
+    for (let i = 0; i < 2; i++) program.testRun({ data: PACKET })
+    return {
+      run: hook => run(ring, hook),
+      use: () => ring.take(),
+      close: () => ring.close(),
+      after: () => ring.take(),
+      end: () => {
+        for (const each of [ring, program, map]) each.close()
+      },
+    }
+  }
+}
+
 /** A user ring buffer, and a value whose getter acts. */
 function userRingPlace(run: (ring: UserRingBuffer<{ a: number }>, value: { a: number }) => unknown) {
   return (): Place => {
@@ -112,6 +132,13 @@ export const placesOfReaders: Readonly<Record<string, readonly (() => Place)[]>>
   'perf.drain: the callback, onLost': [
     perfPlace(2, perf => perf.drain(({ value }) => value), 'record'),
     perfPlace(TOO_MANY, perf => perf.drain(nothing), 'lost'),
+  ],
+  'sharedRing.drain, batch.read: the callback': [
+    sharedRingPlace((ring, act) => ring.drain(act)),
+    sharedRingPlace((ring, act) => {
+      using batch = ring.take()
+      return batch?.read(act)
+    }),
   ],
   'userRing.send, userRing.sendWhenFree: codec or getters of the value': [
     userRingPlace((ring, value) => ring.send(value)),

@@ -25,6 +25,8 @@ export interface Reservation {
 /** Memory laid out like a ring buffer's, and its producer. */
 export class FakeRing {
   readonly ring: Ring<unknown>
+  /** As readers take it. */
+  readonly memory: { readonly buffer: SharedArrayBuffer; readonly pageSize: number; readonly size: number }
   readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #size: number
@@ -42,6 +44,7 @@ export class FakeRing {
   }: { size?: number; start?: bigint; codec?: Codec<unknown>; overwrites?: boolean } = {}) {
     this.#overwrites = overwrites
     const buffer = new SharedArrayBuffer(DATA + 2 * size)
+    this.memory = { buffer, pageSize: PAGE, size }
     this.#size = size
     this.#view = new DataView(buffer)
     this.#bytes = new Uint8Array(buffer)

@@ -41,23 +41,30 @@ export async function startThread(order: Order): Promise<Thread> {
   }
 }
 
+/** Has `startThread` settle. */
+function atWork(): void {
+  parentPort?.postMessage(0)
+}
+
 /** An Ethernet header, the least that a test run of a socket filter takes. */
 const PACKET = new Uint8Array(14)
 
 function produce(order: Order & { kind: 'produce' }, stop: Int32Array): number {
   using program = Program.fromId(order.program)
   let calls = 0
-  while (Atomics.load(stop, 0) === 0) {
+  do {
     if (order.pause > 0) Atomics.wait(stop, 0, 0, order.pause)
     program.testRun({ data: PACKET, repeat: order.batch })
-    calls++
-  }
+    // Whoever starts it may count on records then, however slow the machine is.
+    if (calls++ === 0) atWork()
+  } while (Atomics.load(stop, 0) === 0)
   return calls
 }
 
 async function read(order: Order & { kind: 'read' }, stop: Int32Array): Promise<number> {
   using map = BpfMap.fromId(order.map)
   using ring = RingBuffer.open(map)
+  atWork()
   let records = 0
   for await (const _ of ring.records()) {
     records++
@@ -67,13 +74,13 @@ async function read(order: Order & { kind: 'read' }, stop: Int32Array): Promise<
 }
 
 function work(stop: Int32Array): number {
+  atWork()
   let sum = 0
   for (; Atomics.load(stop, 0) === 0; sum++);
   return sum
 }
 
 async function run({ order, stop }: { order: Order; stop: Int32Array }): Promise<void> {
-  parentPort?.postMessage(0)
   if (order.kind === 'produce') parentPort?.postMessage(produce(order, stop))
   else if (order.kind === 'read') parentPort?.postMessage(await read(order, stop))
   else parentPort?.postMessage(work(stop))

@@ -12,15 +12,7 @@ import { type ByteOrder, ByteReader, hostByteOrder } from '../base/bytes.ts'
 import { ObjectFileError, type ObjectFileLocation } from '../base/errors.ts'
 import { decodeType } from './decode.ts'
 import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION, KIND_MASK, MAX_VLEN } from './format.ts'
-import {
-  knownSizes,
-  type Layout,
-  layoutSection,
-  type TypeSizes,
-  UNKNOWN_WORDS,
-  unknownKind,
-  withLayout,
-} from './layout.ts'
+import { knownSizes, type Layout, layoutSection, type TypeSizes, unknownKind, withLayout } from './layout.ts'
 import { StringSection } from './string-section.ts'
 import { type StringsFrom, TypeNames } from './type-names.ts'
 import { type BtfKind, type BtfType, type BtfTypeOf, btfKinds } from './types.ts'
@@ -151,35 +143,35 @@ export class Btf {
    * the loop, so it is as short as can be, and looks for what was wrong when it is done.
    */
   #index(): { starts: Uint32Array; names: Uint32Array } {
-    const words = this.#words
-    const { fixed, each } = this.#sizes
+    const { buffer, byteOffset, length } = this.#words
+    // Signed: V8 makes an object of a larger number.
+    const words = new Int32Array(buffer, byteOffset, length)
+    const sizes = this.#sizes
     // As many as there can be. Pages that nothing is written to take no memory.
-    const starts = new Uint32Array(Math.floor(words.length / 3))
+    const starts = new Uint32Array(Math.floor(length / 3))
     const names = new Uint32Array(starts.length)
-    const end = words.length - 2
+    const end = length - 2
     let count = 0
     let at = 0
     while (at < end) {
       const info = words[at + 1]!
-      const byte = info >>> 24
+      const size = sizes[info >>> 24]!
       starts[count] = at
       names[count++] = words[at]!
-      at += fixed[byte]! + each[byte]! * (info & MAX_VLEN)
+      if (size === 0) break
+      at += (size >> 8) + (size & 0xff) * (info & MAX_VLEN)
     }
-    if (at !== words.length) throw this.#notIndexed(count === 0 ? 0 : starts[count - 1]!, count, at)
+    if (at !== length) throw this.#notIndexed(count === 0 ? 0 : starts[count - 1]!, count, at)
     return { starts: starts.subarray(0, count), names: names.subarray(0, count) }
   }
 
   /** Why walking over the types did not end with the section: after `count` types, the last of them at a word. */
   #notIndexed(last: number, count: number, end: number): ObjectFileError {
-    if (end < this.#words.length) return this.#errorAt(end, 'Truncated BTF type')
-    const byte = this.#words[last + 1]! >>> 24
-    if (this.#sizes.fixed[byte] !== UNKNOWN_WORDS) return this.#errorAt(last, 'Truncated BTF type')
-    const why = unknownKind(byte & KIND_MASK, this.#layout !== undefined)
-    return this.#errorAt(
-      last,
-      `Unknown BTF kind ${byte & KIND_MASK} of type ${this.firstId + count - 1}: ${why}`,
-    )
+    const isUnknown = count > 0 && end === last
+    if (!isUnknown) return this.#errorAt(end < this.#words.length ? end : last, 'Truncated BTF type')
+    const kind = (this.#words[last + 1]! >>> 24) & KIND_MASK
+    const why = unknownKind(kind, this.#layout !== undefined)
+    return this.#errorAt(last, `Unknown BTF kind ${kind} of type ${this.firstId + count - 1}: ${why}`)
   }
 
   /** An error about a type, with the file, the section, and the offset of the type in it. */

@@ -12,18 +12,14 @@ import type { ByteReader } from '../base/bytes.ts'
 import { BTF_LAYOUT_HEADER_SIZE, BTF_LAYOUT_SIZE, btfKindNumbers, KIND_MASK, KINDS_OF } from './format.ts'
 import { btfKinds, type KnownBtfKind } from './types.ts'
 
-/** Of a kind that is not known: more than a section can have, so that a walk ends there. */
-export const UNKNOWN_WORDS = 0xffff_ffff
 /** Words of the header that all types have. */
 const HEADER_WORDS = 3
 
-/** 32-bit words of a type, by the highest byte of its `info`, which has the kind. */
-export interface TypeSizes {
-  /** Without what `vlen` counts; `UNKNOWN_WORDS` when the kind is not known. */
-  readonly fixed: Uint32Array
-  /** For each of `vlen`. */
-  readonly each: Uint8Array
-}
+/**
+ * How many 32-bit words a type has, by the highest byte of its `info`, which has the kind: those for each of `vlen` in the
+ * lowest 8 bits, the others above. 0 when the kind is not known.
+ */
+export type TypeSizes = Int32Array
 
 /** Sizes that a layout section gives. */
 export interface KindLayout {
@@ -45,7 +41,7 @@ export interface Layout {
 export const knownSizes: TypeSizes = sizesOfKnown()
 
 function sizesOfKnown(): TypeSizes {
-  const sizes = { fixed: new Uint32Array(256).fill(UNKNOWN_WORDS), each: new Uint8Array(256) }
+  const sizes = new Int32Array(256)
   const infos: Partial<Record<KnownBtfKind, number>> = { int: 1, var: 1, decl_tag: 1, array: 3 }
   const members: Partial<Record<KnownBtfKind, number>> = {
     struct: 3,
@@ -63,18 +59,17 @@ function sizesOfKnown(): TypeSizes {
 }
 
 /** With either value of `kind_flag`, which the byte has too. */
-function set({ fixed, each }: TypeSizes, layout: KindLayout): void {
-  for (const byte of [layout.kind, layout.kind | (KIND_MASK + 1)]) {
-    fixed[byte] = HEADER_WORDS + layout.info
-    each[byte] = layout.each
-  }
+function set(sizes: TypeSizes, { kind, info, each }: KindLayout): void {
+  const size = ((HEADER_WORDS + info) << 8) | each
+  sizes[kind] = size
+  sizes[kind | (KIND_MASK + 1)] = size
 }
 
 /** The same sizes, and those of kinds that are not among them. */
 export function withLayout(known: TypeSizes, kinds: readonly KindLayout[]): TypeSizes {
-  const unknown = kinds.filter(({ kind }) => known.fixed[kind] === UNKNOWN_WORDS)
+  const unknown = kinds.filter(({ kind }) => known[kind] === 0)
   if (unknown.length === 0) return known
-  const sizes = { fixed: known.fixed.slice(), each: known.each.slice() }
+  const sizes = known.slice()
   for (const kind of unknown) set(sizes, kind)
   return sizes
 }

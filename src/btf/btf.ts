@@ -86,6 +86,27 @@ export class Btf {
     return new Btf(bytes, this.#options)
   }
 
+  /**
+   * The same BTF with other words in some types of its own, which stay as long as they are: without an encoder.
+   *
+   * @param changes by id: the words of the type from one of them on
+   *
+   * @internal
+   */
+  withWords(changes: ReadonlyMap<number, { readonly at: number; readonly words: readonly number[] }>): Btf {
+    // Not slice(), which does not copy a Buffer.
+    const bytes = new Uint8Array(this.#bytes)
+    const view = new DataView(bytes.buffer)
+    for (const [id, { at, words }] of changes) {
+      let offset = this.#typeSectionOffset + 4 * (this.#starts[id - this.firstId]! + at)
+      for (const word of words) {
+        view.setUint32(offset, word, this.byteOrder === 'little')
+        offset += 4
+      }
+    }
+    return this.reparse(bytes)
+  }
+
   private constructor(bytes: Uint8Array, options: BtfParseOptions) {
     this.#options = options
     const where: ObjectFileLocation = { section: options.section ?? '.BTF' }

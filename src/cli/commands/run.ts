@@ -57,6 +57,16 @@ export const command: Command = defineCommand({
     const signal = stop()
     const options: CollectionOptions = values.btf === undefined ? {} : { kernelTypes: values.btf }
     using collection = Collection.load(spec, options)
+    const maps = [...collection.maps.values()]
+    const rings = maps.filter(({ type }) => type === 'ringbuf')
+    const perfs = maps.filter(({ type }) => type === 'perf_event_array')
+    const ended = new AbortController()
+    const printer = new RecordPrinter(out, notes, { json, limit: values.count, ended })
+    const reading = { signal: AbortSignal.any([signal, ended.signal]) }
+    // Before anything is attached: a perf buffer has no record of the time before it was opened.
+    using ring = rings.length === 0 ? undefined : RingBuffer.open(rings)
+    using perf = perfs.length === 0 ? undefined : PerfBuffer.open(perfs, { onLost: printer.lost })
+
     using attached = collection.attach({ onError: 'collect' })
     for (const { program, target } of attached.programs) notes.line(`attached ${program.name} to ${target}`)
     for (const { program, reason } of attached.skipped)
@@ -72,19 +82,11 @@ export const command: Command = defineCommand({
       throw new CommandFailure('CLI_NOTHING_ATTACHED', `nothing is attached${whyNothing(spec)}`, { skipped })
     }
 
-    const maps = [...collection.maps.values()]
-    const rings = maps.filter(({ type }) => type === 'ringbuf')
-    const perfs = maps.filter(({ type }) => type === 'perf_event_array')
     if (rings.length + perfs.length === 0) {
       notes.line('the object has no ring buffer and no perf buffer; Ctrl-C detaches')
       await untilAborted(signal)
       return 0
     }
-    const ended = new AbortController()
-    const printer = new RecordPrinter(out, notes, { json, limit: values.count, ended })
-    const reading = { signal: AbortSignal.any([signal, ended.signal]) }
-    using ring = rings.length === 0 ? undefined : RingBuffer.open(rings)
-    using perf = perfs.length === 0 ? undefined : PerfBuffer.open(perfs, { onLost: printer.lost })
     const readers = [ring, perf].filter(each => each !== undefined)
     await Promise.all(
       readers.map(each =>

@@ -9,7 +9,8 @@
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../../abi/generated/flags.ts'
 import type { Btf } from '../../btf/btf.ts'
 import { BtfBuilder } from '../../btf/builder.ts'
-import type { BtfDatasec, BtfType } from '../../btf/types.ts'
+import { MAX_VLEN } from '../../btf/format.ts'
+import type { BtfDatasec } from '../../btf/types.ts'
 import type { MapSpec } from '../../maps/spec.ts'
 import type { ElfFile } from '../file.ts'
 import { sectionTypes } from '../format.ts'
@@ -152,24 +153,41 @@ export function readVariables(elf: ElfFile, section: ElfSection, btf: Btf | unde
  */
 export function completeBtf(elf: ElfFile, btf: Btf): Btf {
   const symbols = new Map(elf.symbols.filter(each => each.binding !== 'local').map(each => [each.name, each]))
-  const completed = new Map<number, BtfType>()
+  const changes: Changes = new Map()
+  const shorter = new Map<number, BtfDatasec>()
   btf.forEachId(id => {
     const kind = btf.kind(id)
     if (kind !== 'datasec' && kind !== 'func') return
     const type = btf.type(id)
     if (type.kind === 'datasec') {
       const section = elf.section(type.name)
-      if (section !== undefined) completed.set(id, completeSection(elf, btf, type, section, symbols))
+      if (section === undefined) return
+      const completed = completeSection(elf, btf, type, section, symbols)
+      if (completed.variables.length < type.variables.length) shorter.set(id, completed)
+      else changes.set(id, sectionWords(completed))
     } else if (type.kind === 'func' && type.linkage === 'global') {
       const visibility = symbols.get(type.name)?.visibility
-      if (visibility === 'hidden' || visibility === 'internal')
-        completed.set(id, { ...type, linkage: 'static' })
+      if (visibility !== 'hidden' && visibility !== 'internal') return
+      changes.set(id, { at: INFO, words: [(btf.encoded(id)[INFO]! & ~MAX_VLEN) >>> 0] })
     }
   })
-  if (completed.size === 0) return btf
-  const builder = BtfBuilder.from(btf)
-  for (const [id, type] of completed) builder.replace(id, type)
-  return btf.reparse(builder.build(elf.byteOrder))
+  const changed = changes.size === 0 ? btf : btf.withWords(changes)
+  if (shorter.size === 0) return changed
+  const builder = BtfBuilder.from(changed)
+  for (const [id, section] of shorter) builder.replace(id, section)
+  return changed.reparse(builder.build(elf.byteOrder))
+}
+
+/** By id of a type, its words from one of them on. */
+type Changes = Map<number, { readonly at: number; readonly words: readonly number[] }>
+
+/** Word of a type that has its kind, and of a function its linkage: 0 is static. */
+const INFO = 1
+/** Word of a type that has its size; those of the variables of a section follow. */
+const SIZE = 2
+
+function sectionWords({ size, variables }: BtfDatasec): { at: number; words: number[] } {
+  return { at: SIZE, words: [size, ...variables.flatMap(each => [each.type, each.offset, each.size])] }
 }
 
 function completeSection(
@@ -180,16 +198,21 @@ function completeSection(
   symbols: ReadonlyMap<string, ElfSymbol>,
 ): BtfDatasec {
   checkSize(elf, section)
+  let hasStatics = false
   const globals = type.variables.map(each => {
     const variable = btf.type(each.type)
-    if (variable.kind !== 'var' || variable.linkage === 'static') return each
+    if (variable.kind !== 'var') return each
+    if (variable.linkage === 'static') {
+      hasStatics = true
+      return each
+    }
     const symbol = symbols.get(variable.name)
     if (symbol?.section !== section.index) throw elf.error(`Variable ${variable.name} has no symbol`, section)
     if (symbol.value > section.size)
       throw elf.error(`Variable ${variable.name} lies behind its section`, section, symbol.value)
     return { ...each, offset: symbol.value }
   })
-  const variables = placeStatics(elf, btf, section, globals)
+  const variables = hasStatics ? placeStatics(elf, btf, section, globals) : globals
   // The kernel wants them in the order of their offsets.
   variables.sort((a, b) => a.offset - b.offset)
   return { ...type, size: section.size, variables }

@@ -1,7 +1,7 @@
 /**
  * What procfs says of a descriptor, beyond what the info command does.
  *
- * Source: kernel/bpf/syscall.c `bpf_map_show_fdinfo`; kernel/bpf/token.c `bpf_token_show_fdinfo`.
+ * Source: kernel/bpf/syscall.c `bpf_map_show_fdinfo`, `bpf_link_show_fdinfo`; kernel/bpf/token.c `bpf_token_show_fdinfo`.
  *
  * @module
  */
@@ -10,10 +10,15 @@ import { readFileSync } from 'node:fs'
 
 /** Reads `/proc/self/fdinfo` of a descriptor; empty without procfs. */
 export function readFdinfo(fd: number): ReadonlyMap<string, string> {
+  return parseFdinfo(readFdinfoText(fd))
+}
+
+/** As `readFdinfo`, the text, which may have a table besides. */
+export function readFdinfoText(fd: number): string {
   try {
-    return parseFdinfo(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
+    return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
   } catch {
-    return new Map()
+    return ''
   }
 }
 

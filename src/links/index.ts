@@ -48,6 +48,12 @@ export { fmodRet } from './hooks/tracing/fmod-ret.ts'
 export { type FreplaceOptions, freplace } from './hooks/tracing/freplace.ts'
 export { fsession } from './hooks/tracing/fsession.ts'
 export { lsm } from './hooks/tracing/lsm.ts'
+export {
+  fentryMulti,
+  fexitMulti,
+  fsessionMulti,
+  type TracingMultiOptions,
+} from './hooks/tracing/tracing-multi.ts'
 export type { TracingOptions } from './hooks/tracing/trampoline.ts'
 export { type UprobeOptions, uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 export {
@@ -72,6 +78,8 @@ export type {
   SockmapLinkInfo,
   StructOpsLinkInfo,
   TracingLinkInfo,
+  TracingMultiLinkInfo,
+  TracingMultiTarget,
   UprobeMultiLinkInfo,
   UprobeMultiTarget,
   XdpLinkInfo,
@@ -88,6 +96,7 @@ export {
   Link,
   PerfEventLink,
   StructOpsLink,
+  TracingMultiLink,
   UprobeMultiLink,
 } from './link-classes.ts'
 export { LinkGroup } from './link-group.ts'

@@ -144,6 +144,28 @@ export interface UprobeMultiLinkInfo extends LinkInfoBase {
   targets: UprobeMultiTarget[]
 }
 
+/** A target of a `tracing_multi` link. */
+export interface TracingMultiTarget {
+  /** Id of the BTF object of the kernel or module that has the function. */
+  objectId: number
+  /** BTF id of the function in that object. */
+  btfId: number
+  /** Cookie that the program reads there; 0 without one. */
+  cookie: bigint
+  /** Name of the function; `''` when the kernel does not show it. */
+  function: string
+}
+
+/** `tracing_multi`. Since Linux 7.2, which describes it in `/proc/self/fdinfo` only. */
+export interface TracingMultiLinkInfo extends LinkInfoBase {
+  type: 'tracing_multi'
+  /** `undefined` without procfs, as `count` is 0 and `targets` empty then. */
+  attachType: AttachType | number | undefined
+  /** Number of functions. */
+  count: number
+  targets: TracingMultiTarget[]
+}
+
 /** A perf event: tracepoint, kprobe, uprobe or other event. The kernel describes it since Linux 6.6. */
 export interface PerfEventLinkInfo extends LinkInfoBase {
   type: 'perf_event'
@@ -169,7 +191,7 @@ export type PerfEventDetails =
 
 /** A link of a type that this library has no details for. */
 export interface OtherLinkInfo extends LinkInfoBase {
-  type: number | 'unspec' | 'tracing_multi'
+  type: number | 'unspec'
 }
 
 /** The facts that the kernel has of a link; `type` is the kind of link. */
@@ -186,5 +208,6 @@ export type LinkInfo =
   | StructOpsLinkInfo
   | KprobeMultiLinkInfo
   | UprobeMultiLinkInfo
+  | TracingMultiLinkInfo
   | PerfEventLinkInfo
   | OtherLinkInfo

@@ -1,7 +1,8 @@
 /**
  * Reading the facts that the kernel has of a link.
  *
- * Source: include/uapi/linux/bpf.h `struct bpf_link_info`; `fill_link_info` of each kind of link.
+ * Source: include/uapi/linux/bpf.h `struct bpf_link_info`; `fill_link_info` of each kind of link, and `show_fdinfo` of
+ * those that have no info.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import {
 } from '../abi/generated/enums.ts'
 import { linkInfo } from '../abi/generated/layouts.ts'
 import { enumName } from '../abi/names.ts'
+import { parseFdinfo, readFdinfoText } from '../kernel/fdinfo.ts'
 import { getInfo } from '../syscalls/info.ts'
 import { InfoReader } from '../syscalls/info-reader.ts'
 import { allocate } from '../syscalls/memory.ts'
@@ -24,6 +26,7 @@ import type {
   LinkInfo,
   LinkInfoBase,
   PerfEventDetails,
+  TracingMultiLinkInfo,
   UprobeMultiLinkInfo,
 } from './info.ts'
 
@@ -42,11 +45,13 @@ export function readLinkInfo(fd: number): LinkInfo {
   const reader = new InfoReader(fd, linkInfo.$size, 'link')
   const base: LinkInfoBase = { id: reader.u32(linkInfo.id), programId: reader.u32(linkInfo.prog_id) }
   const type = enumName(linkTypes, reader.u32(linkInfo.type))
-  return typeof type === 'number' ? { type, ...base } : readers[type](reader, base)
+  return typeof type === 'number' ? { type, ...base } : readers[type](reader, base, fd)
 }
 
+type LinkReader = (reader: InfoReader, base: LinkInfoBase, fd: number) => LinkInfo
+
 /** What each type of link has besides what all have. */
-const readers: Readonly<Record<LinkType, (reader: InfoReader, base: LinkInfoBase) => LinkInfo>> = {
+const readers: Readonly<Record<LinkType, LinkReader>> = {
   unspec: (_, base) => ({ type: 'unspec', ...base }),
   raw_tracepoint(reader, base) {
     const { tp_name, tp_name_len, cookie } = linkInfo.raw_tracepoint
@@ -107,7 +112,11 @@ const readers: Readonly<Record<LinkType, (reader: InfoReader, base: LinkInfoBase
   kprobe_multi: (reader, base) => ({ type: 'kprobe_multi', ...base, ...kprobeMultiDetails(reader) }),
   uprobe_multi: (reader, base) => ({ type: 'uprobe_multi', ...base, ...uprobeMultiDetails(reader) }),
   perf_event: (reader, base) => ({ type: 'perf_event', ...base, event: perfEventDetails(reader) }),
-  tracing_multi: (_, base) => ({ type: 'tracing_multi', ...base }),
+  tracing_multi: (_, base, fd) => ({
+    type: 'tracing_multi',
+    ...base,
+    ...parseTracingMulti(readFdinfoText(fd)),
+  }),
 }
 
 function attachTypeAt(reader: InfoReader, offset: number): AttachType | number {
@@ -206,5 +215,28 @@ function perfEventDetails(reader: InfoReader): PerfEventDetails {
     }
     default:
       return { type }
+  }
+}
+
+/** A line of the table in fdinfo: `OBJECT-ID BTF-ID COOKIE FUNCTION+OFFSET/SIZE`. */
+const TRACING_TARGET = /^(\d+)\s+(\d+)\s+(\d+)\s+(\S+)/
+
+/** What fdinfo says of a link to many functions by trampolines. Source: `bpf_tracing_multi_show_fdinfo`. */
+export function parseTracingMulti(
+  text: string,
+): Pick<TracingMultiLinkInfo, 'attachType' | 'count' | 'targets'> {
+  const facts = parseFdinfo(text)
+  const attachType = facts.get('attach_type')
+  const targets = text.split('\n').flatMap(line => {
+    const [, objectId, btfId, cookie = '0', symbol = ''] = TRACING_TARGET.exec(line) ?? []
+    if (objectId === undefined) return []
+    // Where names are hidden it is an address.
+    const name = /^0x/.test(symbol) ? '' : symbol.replace(/\+0x.*$/, '')
+    return [{ objectId: Number(objectId), btfId: Number(btfId), cookie: BigInt(cookie), function: name }]
+  })
+  return {
+    attachType: attachType === undefined ? undefined : enumName(attachTypes, Number(attachType)),
+    count: Number(facts.get('cnt') ?? targets.length),
+    targets,
   }
 }

@@ -23,7 +23,14 @@ import { pmuType } from '../perf/pmu.ts'
 import { tryToken } from '../tokens/create.ts'
 import { addFunction, addSection, tryModuleBtf, tryTypes } from './btf-experiments.ts'
 import { addInt, answerOf, discard, doNothing, loadCode, makeMap, type Token, tryMap } from './experiment.ts'
-import { tryKprobeMulti, tryLink, tryTracing, tryTrampoline, tryUprobeMulti } from './link-experiments.ts'
+import {
+  tryKprobeMulti,
+  tryLink,
+  tryTracing,
+  tryTracingMulti,
+  tryTrampoline,
+  tryUprobeMulti,
+} from './link-experiments.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
 
 /** A program that calls a function of its own. */
@@ -90,6 +97,7 @@ export type FeatureName =
   | 'trampoline'
   | 'tracingLink'
   | 'fsession'
+  | 'tracingMulti'
   | 'moduleBtf'
   | 'kprobe'
   | 'uprobe'
@@ -263,6 +271,8 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   fsession: defineFeature('fsession', attachTypeSince.trace_fsession, token =>
     tryTracing(token, 'trace_fsession'),
   ),
+  /** Programs at many functions at once, through trampolines. */
+  tracingMulti: defineFeature('A tracing_multi link', linkTypeSince.tracing_multi, tryTracingMulti),
   /** BTF of modules. */
   moduleBtf: defineFeature('BTF of modules', featureSince.moduleBtf, tryModuleBtf),
   /** Kprobes. */

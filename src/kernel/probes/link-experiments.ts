@@ -73,6 +73,18 @@ export function tryTracing(token: Token, type: 'trace_fentry' | 'trace_fsession'
   )
 }
 
+/** Attaches to one function of many, which the kernel calls only in test runs. */
+export function tryTracingMulti(token: Token): ProbeAnswer {
+  const target = kernelFunctionId('bpf_fentry_test1')
+  if (target === undefined) return 'unknown'
+  const attach_type = attachTypes.trace_fentry_multi
+  const tracing_multi = { ids: Uint32Array.of(target), cnt: 1 }
+  return tryLink(
+    () => loadCode(token, 'tracing', doNothing(), 'trace_fentry_multi'),
+    fd => bpf('link_create', { prog_fd: fd, attach_type, tracing_multi }),
+  )
+}
+
 /** Loads a program for a function of the kernel, which makes no trampoline yet. */
 export function tryTrampoline(token: Token): ProbeAnswer {
   const target = kernelFunctionId('vfs_read')

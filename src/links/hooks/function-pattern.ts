@@ -20,8 +20,16 @@ export interface RejectedFunction {
     | 'blacklisted'
     /** Marked notrace, or in a section that ftrace leaves alone. */
     | 'notrace'
-    /** Several functions have this name, and the kernel does not show their addresses (before Linux 6.5). */
+    /**
+     * Several functions have this name; of kprobes, where the kernel does not show their addresses (before Linux 6.5).
+     */
     | 'ambiguous'
+    /** Of trampolines: BTF does not have the function. */
+    | 'untyped'
+    /** Of trampolines: they cannot pass its arguments or its result. */
+    | 'arguments'
+    /** Of trampolines: the kernel does not attach to it, such as programs that may sleep where they must not. */
+    | 'refused'
 }
 
 /** What a pattern stands for on this kernel. */
@@ -110,6 +118,20 @@ function countNames(functions: readonly TraceableFunction[]): Map<string, number
  */
 function startOf(site: bigint, starts: readonly bigint[] = []): bigint {
   return starts.find(start => start <= site && site - start <= BEFORE_TRACE_SITE) ?? site
+}
+
+/** The error of a pattern that leaves nothing to attach to. `what` names the attachment. */
+export function noMatch(
+  what: string,
+  pattern: FunctionPattern,
+  rejected: readonly RejectedFunction[],
+): BpfError {
+  const [first] = rejected
+  const why =
+    first === undefined
+      ? 'no function matches'
+      : `${rejected.length} match but none can be attached to, such as ${first.name} (${first.reason})`
+  return new BpfError(`Cannot attach ${what}: ${why} ${pattern}`, { code: 'ENOENT' })
 }
 
 /**

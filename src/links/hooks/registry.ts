@@ -34,19 +34,9 @@ import { fmodRetHook } from './tracing/fmod-ret.ts'
 import { freplaceHook } from './tracing/freplace.ts'
 import { fsessionHook } from './tracing/fsession.ts'
 import { lsmHook } from './tracing/lsm.ts'
-import { trampolineFacts } from './tracing/trampoline.ts'
+import { fentryMultiHook, fexitMultiHook, fsessionMultiHook } from './tracing/tracing-multi.ts'
 import { uprobeHook, uretprobeHook } from './user-probes/uprobe.ts'
 import { uprobeMultiHook, uprobeSessionHook, uretprobeMultiHook } from './user-probes/uprobe-multi.ts'
-
-/** A hook of many kernel functions at once, which this version does not attach to. */
-const manyFunctions = (where: string, since: HookDefinition['since']): HookDefinition =>
-  notImplemented({
-    attachesTo: `${where} of many kernel functions, by trampolines`,
-    since,
-    linkType: 'tracing_multi',
-    config: trampolineFacts.config,
-    target: 'PATTERN',
-  })
 
 /** The hooks by name, those of one family together. */
 export const hooks: Readonly<Record<Hook, HookDefinition>> = {
@@ -58,9 +48,9 @@ export const hooks: Readonly<Record<Hook, HookDefinition>> = {
   fexit: fexitHook,
   fsession: fsessionHook,
   fmod_ret: fmodRetHook,
-  fentry_multi: manyFunctions('the entry', attachTypeSince.trace_fentry_multi),
-  fexit_multi: manyFunctions('the return', attachTypeSince.trace_fexit_multi),
-  fsession_multi: manyFunctions('the entry and the return', attachTypeSince.trace_fsession_multi),
+  fentry_multi: fentryMultiHook,
+  fexit_multi: fexitMultiHook,
+  fsession_multi: fsessionMultiHook,
   lsm: lsmHook,
   freplace: freplaceHook,
   kprobe: kprobeHook,

@@ -53,6 +53,13 @@ export class BtfMaker {
     return this.builder.add({ kind: 'union', name, size, members: members.map(asMember) })
   }
 
+  /** A function; a parameter of type 0 is the dots of one that takes any number. */
+  func(name: string, result: number, ...params: number[]): number {
+    const list = params.map((type, i) => ({ name: type === 0 ? '' : `a${i}`, type }))
+    const type = this.builder.add({ kind: 'func_proto', name: '', type: result, params: list })
+    return this.builder.add({ kind: 'func', name, type, linkage: 'static' })
+  }
+
   /** What was made so far, as a parser sees it. */
   parse(): Btf {
     return Btf.parse(this.builder.build())

@@ -23,6 +23,7 @@ import {
   isQualified,
   type MatchedFunctions,
   matchFunctions,
+  noMatch,
   type RejectedFunction,
 } from '../function-pattern.ts'
 import { requireAttachType, requireProgramType } from '../program-kind.ts'
@@ -201,15 +202,6 @@ function placesOf(functions: MatchedFunctions['functions'], qualified: boolean):
   return {
     symbols: functions.map(({ name, module = 'vmlinux' }) => (qualified ? `${module}:${name}` : name)),
   }
-}
-
-function noMatch(what: string, pattern: FunctionPattern, rejected: readonly RejectedFunction[]): BpfError {
-  const [first] = rejected
-  const why =
-    first === undefined
-      ? 'no function matches'
-      : `${rejected.length} match but none can be attached to, such as ${first.name} (${first.reason})`
-  return new BpfError(`Cannot attach ${what}: ${why} ${pattern}`, { code: 'ENOENT' })
 }
 
 /** One kprobe per function. Links of perf events refuse programs that were loaded for kprobe_multi, ioctls do not. */

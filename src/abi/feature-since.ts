@@ -141,6 +141,8 @@ export const featureSince = {
   // Attaching
   /** Uprobes. */
   uprobe: '4.3',
+  /** The file of many uprobes by its descriptor (`BPF_F_UPROBE_MULTI_PATH_FD`). Source: kernel/trace/bpf_trace.c. */
+  uprobeMultiDescriptor: '7.2',
   /** Kprobes and uprobes as perf events of their own. Source: kernel/trace/trace_event_perf.c. */
   probePmu: '4.17',
   /** Cookies of raw tracepoints. */

@@ -55,6 +55,7 @@ export {
   type TracingMultiOptions,
 } from './hooks/tracing/tracing-multi.ts'
 export type { TracingOptions } from './hooks/tracing/trampoline.ts'
+export type { Binary } from './hooks/user-probes/binary.ts'
 export { type UprobeOptions, uprobe, uretprobe } from './hooks/user-probes/uprobe.ts'
 export {
   type UprobeMultiOptions,

@@ -30,6 +30,7 @@ import {
   tryTracingMulti,
   tryTrampoline,
   tryUprobeMulti,
+  tryUprobeMultiDescriptor,
 } from './link-experiments.ts'
 import { defineFeature, type Feature, type ProbeAnswer } from './probe.ts'
 
@@ -91,6 +92,7 @@ export type FeatureName =
   | 'kprobeSession'
   | 'uprobeMulti'
   | 'uprobeSession'
+  | 'uprobeMultiDescriptor'
   | 'rawTracepointCookie'
   | 'tcx'
   | 'token'
@@ -250,6 +252,12 @@ export const features: Readonly<Record<FeatureName, Feature>> = {
   /** One program at the entry and return of many functions in user space. */
   uprobeSession: defineFeature('A uprobe session', attachTypeSince.trace_uprobe_session, token =>
     tryUprobeMulti(token, 'trace_uprobe_session'),
+  ),
+  /** The file of many uprobes by its descriptor. */
+  uprobeMultiDescriptor: defineFeature(
+    'A uprobe_multi link by a descriptor',
+    featureSince.uprobeMultiDescriptor,
+    tryUprobeMultiDescriptor,
   ),
   /** Cookies of raw tracepoints. */
   rawTracepointCookie: defineFeature('A cookie of a raw tracepoint', featureSince.rawTracepointCookie, () =>

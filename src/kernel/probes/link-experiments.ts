@@ -5,6 +5,7 @@
  */
 
 import { type AttachType, attachTypes } from '../../abi/generated/enums.ts'
+import { BPF_F_UPROBE_MULTI_PATH_FD } from '../../abi/generated/flags.ts'
 import { EBADF, ENOENT, ESRCH } from '../../base/errno.ts'
 import type { AttrFields } from '../../syscalls/attr.ts'
 import { bpf } from '../../syscalls/bpf.ts'
@@ -30,6 +31,13 @@ export function tryUprobeMulti(
   const fields = { uprobe_multi: { path: '/', offsets: new BigUint64Array(1), cnt: 1 } }
   // A directory is found unfit after everything else was found good.
   return tryKprobeLink(token, attachType, fields, EBADF)
+}
+
+/** Attaches to a file by a descriptor that is not open. */
+export function tryUprobeMultiDescriptor(token: Token): ProbeAnswer {
+  const flags = BPF_F_UPROBE_MULTI_PATH_FD
+  const fields = { uprobe_multi: { path_fd: -1, flags, offsets: new BigUint64Array(1), cnt: 1 } }
+  return tryKprobeLink(token, 'trace_uprobe_multi', fields, EBADF)
 }
 
 /** A symbol that no kernel has; referenced from here, the collector leaves its memory alone. */

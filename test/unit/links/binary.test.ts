@@ -1,9 +1,25 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { BpfError, ObjectFileError } from '../../../src/base/errors.ts'
-import { readBinary, resolveBinary } from '../../../src/links/hooks/user-probes/binary.ts'
+import {
+  fileSize,
+  openBinary,
+  readBinary,
+  resolveBinary,
+} from '../../../src/links/hooks/user-probes/binary.ts'
 
 /** Two directories, one of them with another in it, and a variable that names them in this order. */
 function searchIn(
@@ -129,4 +145,31 @@ test.serial('a file that is not ELF, or cannot be read', t => {
     message: new RegExp(`^Cannot read ${first}: EISDIR`),
   })
   t.true(readBinary(process.execPath, elf => elf.sections.length) > 0)
+})
+
+test.serial('a descriptor is duplicated, and names the file whatever is at its path', t => {
+  const [first] = searchIn(t, 'PATH')
+  const path = put(first, 'program')
+  writeFileSync(path, 'content')
+  const fd = openSync(path, 'r')
+  unlinkSync(path)
+  {
+    using binary = openBinary({ fd })
+    closeSync(fd)
+    t.is(binary.name, `descriptor ${fd} (${path} (deleted))`)
+    t.is(fileSize(binary), 7)
+    t.is(readFileSync(binary.path, 'utf8'), 'content')
+    t.not(binary.fd, fd)
+  }
+  using other = openBinary(process.execPath)
+  t.is(other.fd, undefined)
+})
+
+test.serial('what is not the descriptor of a file is refused', t => {
+  const [first] = searchIn(t, 'PATH')
+  t.throws(() => openBinary({ fd: -1 }), { instanceOf: RangeError, message: /^Cannot probe descriptor -1: / })
+  t.throws(() => openBinary({ fd: 1_000_000 }), { instanceOf: BpfError, code: 'EBADF' })
+  const fd = openSync(first, 'r')
+  t.throws(() => openBinary({ fd }), { code: 'ERR_NOT_A_FILE', message: /\) is not a regular file$/ })
+  closeSync(fd)
 })

@@ -7,10 +7,11 @@
  */
 
 import { attachTypes } from '../../../abi/generated/enums.ts'
-import { BPF_F_UPROBE_MULTI_RETURN } from '../../../abi/generated/flags.ts'
+import { BPF_F_UPROBE_MULTI_PATH_FD, BPF_F_UPROBE_MULTI_RETURN } from '../../../abi/generated/flags.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { BpfError, withReason } from '../../../base/errors.ts'
 import { missingSymbols } from '../../../elf/explain-missing.ts'
+import type { ElfFile } from '../../../elf/file.ts'
 import { functionOffsets, matchingFunctions } from '../../../elf/symbol-offset.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/probes/features.ts'
@@ -22,7 +23,7 @@ import { bySection, type HookDefinition, type SectionAttachment } from '../defin
 import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
 import { explainKind, type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
 import { splitPath } from '../section-target.ts'
-import { fileSize, readBinary, resolveBinary } from './binary.ts'
+import { type Binary, fileSize, type OpenBinary, openBinary, readBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 import { UprobeMultiLink } from './uprobe-multi-link.ts'
 
@@ -47,7 +48,7 @@ export interface UprobeMultiOptions {
 /**
  * Attaches a `kprobe` program with attach type `trace_uprobe_multi` to many functions of a file. Since Linux 6.6.
  *
- * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`
+ * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`, or what holds a descriptor of the file
  * @throws NotSupportedError when the kernel lacks it
  * @throws ObjectFileError when the file has no such function
  * @throws BpfError when the kernel refuses, or no function matches
@@ -55,7 +56,7 @@ export interface UprobeMultiOptions {
  */
 export function uprobeMulti(
   program: ProgramHandle,
-  binary: string,
+  binary: Binary,
   options: UprobeMultiOptions,
 ): UprobeMultiLink {
   return attach(program, binary, options, 'trace_uprobe_multi')
@@ -67,7 +68,7 @@ export function uprobeMulti(
  */
 export function uprobeSession(
   program: ProgramHandle,
-  binary: string,
+  binary: Binary,
   options: Omit<UprobeMultiOptions, 'returns'>,
 ): UprobeMultiLink {
   return attach(program, binary, options, 'trace_uprobe_session')
@@ -75,16 +76,16 @@ export function uprobeSession(
 
 function attach(
   program: ProgramHandle,
-  binary: string,
+  binary: Binary,
   options: UprobeMultiOptions,
   attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
 ): UprobeMultiLink {
   const { cookies, refCtrOffsets, pid, returns } = options
-  const path = resolveBinary(binary)
-  const what = `program ${program.name} to functions of ${path}`
+  using file = openBinary(binary)
+  const what = `program ${program.name} to functions of ${file.name}`
   const use: HookUse = { program, hook: 'uprobe_multi' }
   requireProgramType(what, use)
-  const offsets = offsetsOf(what, path, options)
+  const offsets = offsetsOf(what, file, options)
   for (const [name, list] of [['cookies', cookies] as const, ['refCtrOffsets', refCtrOffsets] as const]) {
     if (list === undefined) continue
     if (options.pattern !== undefined)
@@ -93,7 +94,7 @@ function attach(
       throw new RangeError(`Cannot attach ${what}: ${list.length} ${name} for ${offsets.length} functions`)
     }
   }
-  const size = fileSize(path)
+  const size = fileSize(file)
   for (const offset of offsets) requireFileOffset(what, offset, size)
   for (const offset of refCtrOffsets ?? []) requireCounterOffset(what, offset, size)
   for (const cookie of cookies ?? []) requireCookie(what, cookie)
@@ -101,12 +102,14 @@ function attach(
   const feature = attachType === 'trace_uprobe_multi' ? features.uprobeMulti : features.uprobeSession
   feature.require()
   requireAttachType(program, what, attachType)
+  // Where the kernel takes a descriptor, procfs need not be mounted.
+  const byFd = file.fd !== undefined && features.uprobeMultiDescriptor.probe() === 'yes'
   const uprobe_multi = {
-    path,
+    ...(byFd ? { path_fd: file.fd } : { path: file.path }),
     offsets: BigUint64Array.from(offsets, BigInt),
     cnt: offsets.length,
     pid: pid ?? 0,
-    flags: returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0,
+    flags: (returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0) | (byFd ? BPF_F_UPROBE_MULTI_PATH_FD : 0),
     ...(refCtrOffsets === undefined ? {} : { ref_ctr_offsets: BigUint64Array.from(refCtrOffsets, BigInt) }),
     ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
   }
@@ -122,22 +125,23 @@ function attach(
   return new UprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), offsets.length)
 }
 
-function offsetsOf(what: string, path: string, options: UprobeMultiOptions): readonly number[] {
+function offsetsOf(what: string, file: OpenBinary, options: UprobeMultiOptions): readonly number[] {
   const { symbols, offsets, pattern } = options
   if ([symbols, offsets, pattern].filter(each => each !== undefined).length !== 1) {
     throw new TypeError(`Cannot attach ${what}: give one of symbols, offsets and pattern`)
   }
   if (pattern !== undefined) {
     const matches = functionMatcher(pattern)
-    const [found, without] = readBinary(path, elf => {
+    const search = (elf: ElfFile): readonly [number[], string | undefined] => {
       const offsets = [...matchingFunctions(elf, matches).keys()]
-      return [offsets, offsets.length > 0 ? undefined : missingSymbols(elf)] as const
-    })
+      return [offsets, offsets.length > 0 ? undefined : missingSymbols(elf)]
+    }
+    const [found, without] = readBinary(file.path, search, file.name)
     if (found.length > 0) return found
     const reason = `no function matches ${pattern}${without === undefined ? '' : `: ${without}`}`
     throw new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'ENOENT' })
   }
-  const found = offsets ?? readBinary(path, elf => functionOffsets(elf, symbols ?? []))
+  const found = offsets ?? readBinary(file.path, elf => functionOffsets(elf, symbols ?? []), file.name)
   if (found.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
   return found
 }

@@ -19,7 +19,7 @@ import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import { attachProbe, type ProbeMode, type ProbeRequest } from '../perf-event/probe.ts'
 import { isNumber, splitOffset, splitPath } from '../section-target.ts'
-import { fileSize, readBinary, resolveBinary } from './binary.ts'
+import { type Binary, fileSize, openBinary, readBinary } from './binary.ts'
 import { requireCounterOffset, requireFileOffset, requirePid } from './uprobe-arguments.ts'
 
 /** Where to attach a uprobe, and how. Give `symbol`, `offset`, or both. */
@@ -47,12 +47,12 @@ const MAX_REF_CTR_OFFSET = 0xffff_ffff
 /**
  * Attaches a `kprobe` program to an instruction of a program or library. Since Linux 4.3.
  *
- * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`
+ * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`, or what holds a descriptor of the file
  * @throws ObjectFileError when it has no such function
  * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
  * @throws BpfError when the file does not exist, or the kernel refuses
  */
-export function uprobe(program: ProgramHandle, binary: string, options: UprobeOptions): Link {
+export function uprobe(program: ProgramHandle, binary: Binary, options: UprobeOptions): Link {
   return attach(program, binary, options, false)
 }
 
@@ -61,23 +61,25 @@ export function uprobe(program: ProgramHandle, binary: string, options: UprobeOp
  * where the function begins: there the stack holds the return address, which the kernel replaces. Throws as `uprobe`
  * does.
  */
-export function uretprobe(program: ProgramHandle, binary: string, options: UprobeOptions): Link {
+export function uretprobe(program: ProgramHandle, binary: Binary, options: UprobeOptions): Link {
   return attach(program, binary, options, true)
 }
 
-function attach(program: ProgramHandle, binary: string, options: UprobeOptions, returns: boolean): Link {
+function attach(program: ProgramHandle, binary: Binary, options: UprobeOptions, returns: boolean): Link {
   const { symbol, offset, pid, refCtrOffset = 0, cookie, mode = 'auto' } = options
   if (symbol === undefined && offset === undefined) {
-    throw new TypeError(`Cannot attach program ${program.name} to ${binary}: give a symbol or an offset`)
+    const where = typeof binary === 'string' ? binary : 'a file'
+    throw new TypeError(`Cannot attach program ${program.name} to ${where}: give a symbol or an offset`)
   }
-  const path = resolveBinary(binary)
-  const target = `${returns ? 'uretprobe' : 'uprobe'} ${path}:${placeName(symbol, offset)}`
+  using file = openBinary(binary)
+  const { path } = file
+  const target = `${returns ? 'uretprobe' : 'uprobe'} ${file.name}:${placeName(symbol, offset)}`
   const what = `program ${program.name} to ${target}`
   if (returns && symbol !== undefined && offset !== undefined && offset !== 0) {
     throw new TypeError(`Cannot attach ${what}: the return of a function is found only from its start`)
   }
-  const size = fileSize(path)
-  const start = symbol === undefined ? 0 : readBinary(path, elf => functionOffset(elf, symbol))
+  const size = fileSize(file)
+  const start = symbol === undefined ? 0 : readBinary(path, elf => functionOffset(elf, symbol), file.name)
   const at = start + (offset ?? 0)
   requireFileOffset(what, at, size)
   requireCounterOffset(what, refCtrOffset, size)

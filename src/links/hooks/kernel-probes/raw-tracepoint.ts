@@ -15,6 +15,7 @@ import { similarName } from '../../../btf/similar.ts'
 import { kernelBtf } from '../../../kernel/btf.ts'
 import { failure } from '../../../kernel/failure.ts'
 import { lacking } from '../../../kernel/lacking.ts'
+import { discard, doNothing, loadCode } from '../../../kernel/probes/experiment.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { AttrFields } from '../../../syscalls/attr.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
@@ -23,6 +24,7 @@ import { KernelLink, type Link, type ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { explainKind, type HookUse, requireProgramType } from '../program-kind.ts'
+import { explainSleepable } from './sleepable-tracepoint.ts'
 
 /** How to attach to a raw tracepoint. */
 export interface RawTracepointOptions {
@@ -81,7 +83,8 @@ export function openRawTracepoint(
         errno: -result,
       })
     }
-    const reason = writableReason(use) ?? explainKind(use)
+    const reason =
+      writableReason(use) ?? explainSleepable(use.program, () => attachesHarmless(fields)) ?? explainKind(use)
     throw reason === undefined ? error : withReason(error, reason)
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))
@@ -92,6 +95,16 @@ function writableReason({ program: { spec } }: HookUse): string | undefined {
   return spec?.type === 'raw_tracepoint_writable'
     ? 'the tracepoint is not writable, or the program writes beyond what is'
     : undefined
+}
+
+/** Whether the kernel attaches a program that does nothing, where the tracepoint has its name. */
+function attachesHarmless({ name }: AttrFields<'raw_tracepoint_open'>): boolean {
+  if (name === undefined) return false
+  const prog_fd = loadCode(undefined, 'raw_tracepoint', doNothing())
+  if (prog_fd < 0) return false
+  const result = discard(bpf('raw_tracepoint_open', { name, prog_fd }))
+  discard(prog_fd)
+  return result >= 0
 }
 
 /** A tracepoint whose name is like a mistyped one, as the end of a message; the kernel's BTF has a type for each. */

@@ -7,7 +7,7 @@
  */
 
 import { attachTypeSince, programTypeSince } from '../../../abi/since.ts'
-import { EACCES } from '../../../base/errno.ts'
+import { EACCES, EINVAL } from '../../../base/errno.ts'
 import { unlessRefused } from '../../../base/errors.ts'
 import { PerfEvent } from '../../../kernel/perf/perf-event.ts'
 import { doNothing, loadCode } from '../../../kernel/probes/experiment.ts'
@@ -17,6 +17,7 @@ import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { attachPerfEvent } from '../perf-event/attach.ts'
 import { requireProgramType } from '../program-kind.ts'
+import { explainSleepable } from './sleepable-tracepoint.ts'
 
 /** How to attach to a tracepoint. */
 export interface TracepointOptions {
@@ -47,7 +48,11 @@ export function tracepoint(
   return attachPerfEvent(program, event, what, {
     ...options,
     hook: 'tracepoint',
-    explain: result => (result === -EACCES ? explainAccess(category, name) : undefined),
+    explain: result => {
+      if (result === -EACCES) return explainAccess(category, name)
+      if (result !== -EINVAL) return undefined
+      return explainSleepable(program, () => attachesHarmless(category, name))
+    },
   })
 }
 
@@ -58,18 +63,23 @@ export function tracepoint(
  * Source: kernel/events/core.c `perf_event_set_bpf_prog`.
  */
 function explainAccess(category: string, name: string): string | undefined {
-  using harmless = harmlessProgram()
-  if (harmless === undefined) return undefined
-  const probe = { fd: harmless.fd, name: 'probe' }
-  const refused = unlessRefused(() => {
-    const event = PerfEvent.openTraceEvent(`tracepoint ${category}/${name}`, category, name)
-    attachPerfEvent(probe, event, 'a program that reads nothing', { hook: 'tracepoint' }).close()
-    return false
-  })
-  if (refused !== false) return undefined
+  if (!attachesHarmless(category, name)) return undefined
   const size = recordSize(category, name)
   const has = size === undefined ? '' : `, which has ${size} bytes`
   return `it reads beyond the record of the tracepoint${has}: see ${formatPath(category, name)}`
+}
+
+/** Whether the kernel attaches a program that does nothing. */
+function attachesHarmless(category: string, name: string): boolean {
+  using harmless = harmlessProgram()
+  if (harmless === undefined) return false
+  const probe = { fd: harmless.fd, name: 'probe' }
+  const attached = unlessRefused(() => {
+    const event = PerfEvent.openTraceEvent(`tracepoint ${category}/${name}`, category, name)
+    attachPerfEvent(probe, event, 'a program that does nothing', { hook: 'tracepoint' }).close()
+    return true
+  })
+  return attached === true
 }
 
 function harmlessProgram(): OwnedFd | undefined {

@@ -21,7 +21,8 @@ import {
 import { missing } from '../../test/support/requirements.ts'
 import { enterNamespace, missingNamespace, mountFileSystems } from '../test-runner/namespace.ts'
 import { ALL_ERRNOS } from './errnos.ts'
-import { type Scenario, scenarios } from './scenarios.ts'
+import type { Scenario } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
 import { runTrial, runTrials } from './trials.ts'
 
 const { values } = parseArgs({

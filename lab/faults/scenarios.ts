@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rmSync } from 'node:fs'
+import { BPF_F_SLEEPABLE } from '../../src/abi/constants.ts'
 import { mov } from '../../src/asm/alu.ts'
 import { exit } from '../../src/asm/jumps.ts'
 import { r0, r1 } from '../../src/asm/registers.ts'
@@ -13,46 +13,27 @@ import { BpfError } from '../../src/base/errors.ts'
 import { Collection } from '../../src/collection/collection.ts'
 import { CollectionSpec } from '../../src/collection/spec.ts'
 import { nrCpuIds, onlineCpus } from '../../src/kernel/cpus.ts'
-import type { Feature } from '../../src/kernel/probes/probe.ts'
-import { cgroup } from '../../src/links/hooks/cgroup/cgroup.ts'
-import { iter } from '../../src/links/hooks/iter/iter.ts'
-import { rawTracepoint } from '../../src/links/hooks/kernel-probes/raw-tracepoint.ts'
-import { tracepoint } from '../../src/links/hooks/kernel-probes/tracepoint.ts'
+import { features } from '../../src/kernel/probes/features.ts'
 import { deviceIndex } from '../../src/links/hooks/network/device.ts'
 import { listProbeEvents } from '../../src/links/hooks/perf-event/probe-event.ts'
-import { uprobe } from '../../src/links/hooks/user-probes/uprobe.ts'
 import { Link } from '../../src/links/link.ts'
 import { BpfMap } from '../../src/maps/map.ts'
 import type { MapSpec } from '../../src/maps/spec.ts'
+import { Token } from '../../src/objects/token.ts'
 import { Program } from '../../src/programs/program.ts'
 import type { ProgramSpec } from '../../src/programs/spec.ts'
-import { VerifierError } from '../../src/programs/verifier-error.ts'
 import { PerfBuffer } from '../../src/readers/perf-buffer.ts'
 import { RingBuffer } from '../../src/readers/ring-buffer.ts'
 import { SharedRingBuffer } from '../../src/readers/shared-ring/shared-ring-buffer.ts'
 import { UserRingBuffer } from '../../src/readers/user-ring/user-ring-buffer.ts'
 import { KernelSymbols } from '../../src/symbols/kallsyms.ts'
 import { traceableFunctions } from '../../src/symbols/traceable.ts'
-import { loadObject, objectPath, objectSpec, objectWith, PACKET } from '../../test/support/objects.ts'
+import { compiledSwitch } from '../../test/support/elf/jump-table.ts'
+import { objectPath, objectSpec, objectWith, PACKET } from '../../test/support/objects.ts'
+import { insnArrays, streams } from '../../test/support/programs/features.ts'
 import { userRings } from '../../test/support/readers/user-ring-command.ts'
-import { cgroup2Path, type Requirement } from '../../test/support/requirements.ts'
-
-/** Takes what is made, to be disposed of when the scenario is over; returns it. */
-export type Keep = <D extends Disposable>(made: D) => D
-
-/** Something that makes system calls and file operations. */
-export interface Scenario {
-  readonly name: string
-  readonly needs?: readonly (Feature | Requirement)[]
-  /** It takes a second: `npm run faults` has it, and no test. */
-  readonly slow?: boolean
-  /**
-   * Does it.
-   *
-   * @param bpffs an empty directory on a bpffs, which must be empty again in the end
-   */
-  act(keep: Keep, bpffs: string): unknown
-}
+import { attaching } from './attaching.ts'
+import { removing, type Scenario } from './scenario.ts'
 
 const hash: MapSpec = { name: 'faults', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 64 }
 const ring: MapSpec = { name: 'faults', type: 'ringbuf', maxEntries: 1 << 16 }
@@ -68,23 +49,16 @@ const pinned: MapSpec = { ...hash, name: 'pinned', pinning: 'by_name', pinPath: 
 const valid: ProgramSpec = { name: 'valid', type: 'socket_filter', instructions: [mov(r0, 0), exit()] }
 const invalid: ProgramSpec = { name: 'invalid', type: 'socket_filter', instructions: [mov(r1, 0), exit()] }
 
-/** Removes pins that a step made which did not fail. */
-function removing(path: string): Disposable {
-  return { [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
+const CORE = objectWith('core', ['field_byte_offset', 'field_exists'])
 
-/** Loads a program of `sections`, attaches it, and looks at the link. */
-function attach(program: string, how: (program: Program) => Link): Scenario['act'] {
-  return keep => {
-    const collection = keep(loadObject('sections', [program]))
-    const link = keep(how(collection.programs.get(program)))
-    link.info()
-    return link
+/** Does what a kernel may refuse. */
+function refused(act: () => unknown): void {
+  try {
+    act()
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error
   }
 }
-
-const CGROUP = cgroup2Path()
-const CORE = objectWith('core', ['field_byte_offset', 'field_exists'])
 
 /** All scenarios. */
 export const scenarios: readonly Scenario[] = [
@@ -115,47 +89,9 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'load what the verifier refuses',
-    act: keep => {
-      try {
-        keep(Program.load(invalid))
-      } catch (error) {
-        if (!(error instanceof VerifierError)) throw error
-      }
-    },
+    act: keep => refused(() => keep(Program.load(invalid))),
   },
-  {
-    name: 'attach to a raw tracepoint',
-    act: attach('on_raw_tp', program => rawTracepoint(program, 'sched_switch')),
-  },
-  {
-    name: 'attach to a tracepoint',
-    needs: ['tracefs'],
-    act: attach('on_tp', program => tracepoint(program, 'sched', 'sched_switch')),
-  },
-  {
-    name: 'attach to a function of a program',
-    act: keep => {
-      const program = keep(Program.load({ ...valid, type: 'kprobe' }))
-      keep(uprobe(program, 'libc.so.6', { symbol: 'getppid', pid: process.pid })).info()
-    },
-  },
-  {
-    name: 'attach to a cgroup',
-    needs: ['cgroup2'],
-    act: attach('on_cgroup_skb_egress', program => cgroup(program, CGROUP!, 'cgroup_inet_egress')),
-  },
-  {
-    name: 'attach an iterator and read it',
-    act: keep => {
-      const collection = keep(loadObject('sections', ['on_iter']))
-      const link = keep(iter(collection.programs.get('on_iter')))
-      link.read()
-    },
-  },
-  {
-    name: 'attach all programs of an object',
-    act: keep => keep(keep(loadObject('sections', ['on_raw_tp', 'on_raw_tracepoint'])).attach()),
-  },
+  ...attaching,
   { name: 'find a network device', act: () => deviceIndex('lo') },
   {
     name: 'open a ring buffer and read it',
@@ -274,6 +210,36 @@ export const scenarios: readonly Scenario[] = [
       for (const each of Program.list()) each.close()
       for (const each of BpfMap.list()) each.close()
       for (const each of Link.list()) each.close()
+    },
+  },
+  {
+    name: 'read what a program has written',
+    needs: [streams],
+    act: keep => {
+      const program = keep(Program.load({ ...valid, type: 'syscall', flags: BPF_F_SLEEPABLE }))
+      program.readStream('stdout')
+      program.readStream('stderr')
+    },
+  },
+  {
+    name: 'load a program with a jump table',
+    needs: [insnArrays],
+    guest: true,
+    act: keep => keep(Collection.load(CollectionSpec.parse(compiledSwitch()))),
+  },
+  {
+    name: 'create a token, and load with the one of the environment',
+    needs: ['bpffs', features.token],
+    act: (keep, bpffs) => {
+      // Only in a user namespace is there more than a refusal.
+      refused(() => keep(Token.create(bpffs)))
+      process.env.LIBBPF_BPF_TOKEN_PATH = bpffs
+      try {
+        refused(() => keep(Program.load(valid)))
+        refused(() => keep(BpfMap.create(hash)))
+      } finally {
+        delete process.env.LIBBPF_BPF_TOKEN_PATH
+      }
     },
   },
   { name: 'run a program', act: keep => keep(Program.load(valid)).testRun({ data: PACKET, repeat: 2 }) },

@@ -10,7 +10,7 @@ import { BpfError } from '../../src/base/errors.ts'
 import { Cleanup } from '../../src/collection/cleanup.ts'
 import { openFds } from '../../test/support/leaks.ts'
 import { type Injection, inject } from './inject.ts'
-import type { Scenario } from './scenarios.ts'
+import type { Scenario } from './scenario.ts'
 
 /** One run of a scenario. */
 export interface Trial {

@@ -26,6 +26,7 @@ const ONCE: Readonly<Record<string, string>> = {
   'collection/linked': 'specs of programs',
   'collection/refusals': 'messages',
   'house/faults': 'calls that no backend makes',
+  'house/faults-guest': 'calls that no backend makes',
   'house/examples': 'processes, which choose a backend by themselves',
   inspect: 'logs of the verifier',
   'kernel/lockdown': 'refusals of the kernel',

@@ -38,6 +38,7 @@ export const NEWEST_FILES: Readonly<Record<string, string>> = {
   'bench-peers/attach': 'a row of a benchmark that attaches probes',
   'cli/kprobe': 'the command line; kprobes have tests of their own',
   'house/examples': 'programs that attach probes',
+  'house/faults-guest': 'what the library does when a call fails that the host cannot make',
 }
 
 /** Test files whose results depend on the CPU, with the reason. */

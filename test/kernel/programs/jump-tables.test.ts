@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs'
-import { mapTypeSince } from '../../../src/abi/since.ts'
 import { add, mov } from '../../../src/asm/alu.ts'
 import { callFunction } from '../../../src/asm/calls.ts'
 import { exit, label } from '../../../src/asm/jumps.ts'
@@ -7,17 +6,11 @@ import { r0, r6 } from '../../../src/asm/registers.ts'
 import { NotSupportedError } from '../../../src/base/errors.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { haveMapType } from '../../../src/kernel/probes/have-map-type.ts'
-import { defineFeature } from '../../../src/kernel/probes/probe.ts'
 import { Program } from '../../../src/programs/program.ts'
 import { CASES, switchOnLength } from '../../support/asm/jump-table.ts'
 import { compiledSwitch } from '../../support/elf/jump-table.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-import { lacking } from '../../support/programs/features.ts'
-
-const insnArrays = defineFeature('Maps of instructions', mapTypeSince.insn_array, () =>
-  haveMapType('insn_array'),
-)
+import { insnArrays, lacking } from '../../support/programs/features.ts'
 
 /** What a program returns for packets whose length without Ethernet header is 52 to 55. */
 function results(program: Program): number[] {

@@ -7,9 +7,8 @@ import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { Program } from '../../../src/programs/program.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-import { lacking, since, syscallPrograms } from '../../support/programs/features.ts'
+import { lacking, since, streams, syscallPrograms } from '../../support/programs/features.ts'
 
-const streams = since(featureSince.programStreams, 'The streams of programs')
 const association = since(featureSince.structOpsAssociation, 'Associating programs with operations')
 
 /** Never ends by itself: the kernel stops it, and reports that. */

@@ -11,6 +11,7 @@ import { helperSince } from '../../../src/abi/helper-since.ts'
 import { mapTypeSince, programTypeSince } from '../../../src/abi/since.ts'
 import { kernelBtf } from '../../../src/kernel/btf.ts'
 import { features } from '../../../src/kernel/probes/features.ts'
+import { haveMapType } from '../../../src/kernel/probes/have-map-type.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { isAtLeast } from '../../../src/kernel/version.ts'
 
@@ -34,6 +35,13 @@ export const netfilterPrograms: Feature = since(programTypeSince.netfilter, 'A n
 export const instructionsV4: Feature = since(featureSince.instructionsV4, 'Instructions of version 4')
 /** Maps of type `arena`. */
 export const arenas: Feature = since(mapTypeSince.arena, 'An arena')
+
+/** Maps of type `insn_array`, for jump tables. */
+export const insnArrays: Feature = defineFeature('Maps of instructions', mapTypeSince.insn_array, () =>
+  haveMapType('insn_array'),
+)
+/** What programs write, and what the kernel reports of them. */
+export const streams: Feature = since(featureSince.programStreams, 'The streams of programs')
 
 /** BPF among the active security modules (5.7): a kernel parameter, so versions do not tell. */
 export const bpfLsm: Feature = defineFeature('BPF among the active security modules', undefined, () => {

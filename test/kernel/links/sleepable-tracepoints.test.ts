@@ -20,29 +20,32 @@ const flags = BPF_F_SLEEPABLE
 const values = [[mov(r1, r10), add(r1, -8), mov(r2, 8), mov(r3, 0), call('copy_from_user')]]
 
 /** Makes system calls happen. */
-const happen = (): unknown => process.cwd()
+const happen = (): unknown => process.ppid
 
 const ways: readonly (readonly [
   what: string,
   load: (recorder: Recorder) => Program,
   good: (program: Program) => Link,
   bad: (program: Program) => Link,
+  others: string,
 ])[] = [
   [
     'tracepoint',
     recorder => recorder.load({ type: 'tracepoint', flags }, { values }),
-    program => tracepoint(program, 'raw_syscalls', 'sys_enter'),
+    program => tracepoint(program, 'syscalls', 'sys_enter_getppid'),
     program => tracepoint(program, 'sched', 'sched_switch'),
+    'those of the category syscalls',
   ],
   [
     'raw tracepoint',
     recorder => recorder.load({ type: 'raw_tracepoint', flags }, { values }),
     program => rawTracepoint(program, 'sys_enter'),
     program => rawTracepoint(program, 'sched_switch'),
+    'sys_enter and sys_exit',
   ],
 ]
 
-for (const [what, load, good, bad] of ways) {
+for (const [what, load, good, bad, others] of ways) {
   kernelTest(`a program that may sleep is attached to a ${what} where it may`, needs, t => {
     using recorder = new Recorder()
     using program = load(recorder)
@@ -54,8 +57,9 @@ for (const [what, load, good, bad] of ways) {
     }
     t.throws(() => bad(program), {
       code: 'EINVAL',
-      message:
-        /: the program may sleep, and this tracepoint does not let programs sleep, as those of system calls do$/,
+      message: new RegExp(
+        `: the program may sleep, and this tracepoint does not let programs sleep, as ${others} do$`,
+      ),
     })
   })
 }

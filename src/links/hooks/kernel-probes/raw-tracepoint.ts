@@ -84,7 +84,9 @@ export function openRawTracepoint(
       })
     }
     const reason =
-      writableReason(use) ?? explainSleepable(use.program, () => attachesHarmless(fields)) ?? explainKind(use)
+      writableReason(use) ??
+      explainSleepable(use.program, 'sys_enter and sys_exit', () => attachesHarmless(fields)) ??
+      explainKind(use)
     throw reason === undefined ? error : withReason(error, reason)
   }
   return new KernelLink(OwnedFd.adopt(result, `link of ${what}`))

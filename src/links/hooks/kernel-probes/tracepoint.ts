@@ -51,7 +51,9 @@ export function tracepoint(
     explain: result => {
       if (result === -EACCES) return explainAccess(category, name)
       if (result !== -EINVAL) return undefined
-      return explainSleepable(program, () => attachesHarmless(category, name))
+      return explainSleepable(program, 'those of the category syscalls', () =>
+        attachesHarmless(category, name),
+      )
     },
   })
 }

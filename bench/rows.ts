@@ -132,6 +132,13 @@ const ringRows: readonly Row[] = [
     [time(100)],
   ),
   sweep(
+    'ring-decode-shared',
+    'The record of ring-decode, read by two worker threads that share the ring, from the moment in which they are woken ' +
+      'until the last record is decoded. The variant "one" has one worker: two are at least 1.6 times as fast',
+    [ratio('ours-one', 1 / 1.6)],
+    { variants: ['one'] },
+  ),
+  sweep(
     'ring-copy-32',
     'A record of 32 bytes, copied to memory that stays valid; its first byte is added up. The ring was filled as for ring-drain-32',
     [time(100)],

@@ -10,6 +10,7 @@ import { kallsymsSetups } from './kallsyms.ts'
 import { memorySetups } from './memory.ts'
 import { ringSetups } from './ring.ts'
 import { liveRingSetups } from './ring-live.ts'
+import { sharedRingSetups } from './ring-shared.ts'
 import { startSetups } from './start.ts'
 
 /** Rows by name. */
@@ -18,6 +19,7 @@ export const setups: Readonly<Record<string, Setup>> = {
   ...memorySetups,
   ...ringSetups,
   ...liveRingSetups,
+  ...sharedRingSetups,
   ...startSetups,
   ...kallsymsSetups,
 }

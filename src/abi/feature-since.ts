@@ -52,6 +52,8 @@ export const featureSince = {
   exclusiveMaps: '6.18',
   /** The SHA-256 of the contents of a frozen array. */
   mapHash: '6.18',
+  /** `bpf_trace_printk` is an event (kernel/trace/bpf_trace.h), which instances of tracefs may have. */
+  printkEvent: '5.9',
   /** Lookup and delete in one call, for hashes. */
   hashLookupAndDelete: '5.14',
 

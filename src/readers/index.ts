@@ -1,7 +1,8 @@
 /**
  * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, `PerfBuffer.open(map)` perf buffers,
  * without copies by `drain`, or with `for await` by `records`. `SharedRingBuffer` reads one ring buffer in several threads.
- * `UserRingBuffer.open(map)` sends records to programs.
+ * `UserRingBuffer.open(map)` sends records to programs. `tracePipe()` has the lines
+ * that programs print.
  *
  * @module
  */
@@ -16,6 +17,8 @@ export type { DrainOptions, RecordsOptions } from './record-stream.ts'
 export { RingBuffer, type RingBufferOptions } from './ring-buffer.ts'
 export { RingBatch } from './shared-ring/ring-batch.ts'
 export { SharedRingBuffer, type SharedRingHandle } from './shared-ring/shared-ring-buffer.ts'
+export type { TraceLine, TraceLoss } from './trace-pipe/parse.ts'
+export { TracePipe, type TracePipeOptions, tracePipe } from './trace-pipe/trace-pipe.ts'
 export { UserRecord } from './user-ring/user-record.ts'
 export {
   type SpaceOptions,

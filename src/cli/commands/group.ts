@@ -24,6 +24,10 @@ export const commands: CommandTable = {
     summary: 'run the program of an object at a kernel function',
     command: () => import('./kprobe.ts'),
   },
+  tracelog: {
+    summary: 'print what programs write by bpf_trace_printk',
+    command: () => import('./tracelog.ts'),
+  },
   bench: {
     summary: 'measure this kernel',
     group: () => import('./bench/group.ts'),

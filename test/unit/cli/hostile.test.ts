@@ -86,6 +86,11 @@ const cases: Readonly<Record<string, (t: ExecutionContext) => readonly Arguments
       [object, 'vfs_mkdir', '--mode', HOSTILE],
     ]
   },
+  tracelog: () => [
+    ['--count', HOSTILE],
+    ['--instance', HOSTILE],
+    ['--instance', HOSTILE, '--json'],
+  ],
   'bench probes': t => [
     compared(t),
     ['--body', HOSTILE],

@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
-import { asCommonJs, later, laterEntry } from './later.mjs'
+import { asCommonJs, classesChunk, later, laterEntry } from './later.mjs'
 import { oneExport } from './one-export.mjs'
 import { chunkOf, LATER, LIBRARY, MORE } from './storeys.mjs'
 
@@ -87,6 +87,8 @@ function chunks({ getModuleInfo }) {
   const others = reachedFrom(Object.values(inputs(modules, '.js', [...doors(), 'cli/main'])))
   const called = Object.keys(LATER).map(file => [file, reachedFrom([laterEntry(file)])])
   return id => {
+    const classes = classesChunk(id, modules)
+    if (classes !== undefined) return classes
     if (common.has(id)) return LIBRARY
     const callers = called.filter(([, reached]) => reached.has(id)).map(([file]) => file)
     if (callers.length === 1 && !others.has(id)) return callers[0]
@@ -104,7 +106,7 @@ async function bundleModules() {
     },
     external,
     // The code is left as it is, but for comments, and a number behind a name that two files have.
-    treeshake: { moduleSideEffects: id => id !== helpers },
+    treeshake: { moduleSideEffects: (id, isExternal) => !isExternal && id !== helpers },
     onwarn(warning) {
       throw new Error(warning.message)
     },
@@ -126,7 +128,8 @@ async function bundleModules() {
     // A chunk with a door in it has the door's name. What is left are the lower storeys and the command line, where
     // commands of two groups may have one name.
     chunkFileNames({ name, facadeModuleId }) {
-      if (name === LIBRARY || name === MORE) return '[name].js'
+      if ([LIBRARY, MORE, ...Object.keys(LATER).map(file => file.replace('.cjs', ''))].includes(name))
+        return '[name].js'
       return facadeModuleId === null ? 'cli/[name].js' : facadeModuleId.slice(modules.length)
     },
     manualChunks(id, graph) {

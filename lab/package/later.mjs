@@ -3,19 +3,29 @@
  * refused: it is not in the chunk of the lower storeys, but in files that are loaded when one of their functions is called
  * for the first time. V8 reads what it loads, 30 MB a second, whether it is called or not.
  *
- * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it; of the rest only the
- * modules of the same file can have something. Modules that only they need go with them. The files are CommonJS, since
- * nothing else can be loaded within a call that does not wait; each gets the library that it belongs to as an argument.
+ * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it. Whoever imports a class
+ * loads the file with it: doors do, and no module of the chunk of the lower storeys may. Of the rest only the modules of
+ * the same file can have something. Modules that only they need go with them. The files are CommonJS, since nothing else
+ * can be loaded within a call that does not wait; each gets the library that it belongs to as an argument.
  *
  * @module
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { LATER, LIBRARY } from './storeys.mjs'
+import { LATER, LIBRARY, UPPER_ROOMS } from './storeys.mjs'
 
 const PROXY = '\0later:'
+const CLASSES = '\0later-classes:'
+const DOOR = '\0later-for-doors:'
 const LOADER = '\0later-loader:'
 const ENTRY = '\0later-entry:'
+
+/** The chunk of what hands on classes of a file of `LATER`: `'perf'`; `undefined` for any other module. */
+export function classesChunk(id, modules) {
+  const path = behind(CLASSES, id)
+  if (path === undefined) return undefined
+  return filesIn(modules).get(path.slice(modules.length, -'.js'.length)).replace('.cjs', '')
+}
 
 /** The module that exports all modules of a file, by path. */
 export const laterEntry = file => `${ENTRY}${file}`
@@ -25,6 +35,15 @@ function functionsOf(path) {
   const exports = readFileSync(path, 'utf8').matchAll(/^export (?:async )?function\*? ?(\w+)/gm)
   return [...exports].map(([, name]) => name)
 }
+
+/** Names of the classes that a module exports. */
+function classesOf(path) {
+  const exports = readFileSync(path, 'utf8').matchAll(/^export (?:abstract )?class (\w+)/gm)
+  return [...exports].map(([, name]) => name)
+}
+
+/** Whether a module is a door, or of a room above the lower storeys. */
+const isAbove = path => path.endsWith('/index.js') || UPPER_ROOMS.includes(path.split('/')[0])
 
 /** What is behind a prefix, or `undefined`. */
 const behind = (prefix, id) => (id.startsWith(prefix) ? id.slice(prefix.length) : undefined)
@@ -38,8 +57,7 @@ function filesIn(modules) {
     for (const each of readdirSync(`${modules}${folder}`, { recursive: true, encoding: 'utf8' })) {
       const name = `${folder}${each.slice(0, -'.js'.length)}`
       if (!each.endsWith('.js') || files.has(name)) continue
-      if (!/^export (?:abstract )?class /m.test(readFileSync(`${modules}${folder}${each}`, 'utf8')))
-        files.set(name, file)
+      if (classesOf(`${modules}${folder}${each}`).length === 0) files.set(name, file)
     }
   }
   return files
@@ -61,11 +79,14 @@ export function later(modules) {
   return {
     name: 'later',
     async resolveId(source, importer, options) {
-      if (source.startsWith(ENTRY) || source.startsWith(LOADER) || source.startsWith(PROXY)) return source
+      if (source.startsWith(CLASSES)) return { id: source, moduleSideEffects: false }
+      if ([ENTRY, LOADER, PROXY, DOOR].some(prefix => source.startsWith(prefix))) return source
       if (importer === undefined || importer.startsWith(ENTRY)) return null
       const resolved = await this.resolve(source, importer, { ...options, skipSelf: true })
       const file = fileOf(resolved?.id)
-      return file === undefined || fileOf(importer) === file ? null : `${PROXY}${resolved.id}`
+      if (file === undefined || fileOf(importer) === file) return null
+      const withClasses = isAbove(importer.slice(modules.length)) && classesOf(resolved.id).length > 0
+      return `${withClasses ? DOOR : PROXY}${resolved.id}`
     },
     load(id) {
       const entered = behind(ENTRY, id)
@@ -88,16 +109,23 @@ export function later() {
 }`
         return { code, map: { mappings: '' } }
       }
-      const path = behind(PROXY, id)
+      const exported = behind(DOOR, id)
+      if (exported !== undefined) {
+        const code = `export * from ${JSON.stringify(`${PROXY}${exported}`)}
+export { ${classesOf(exported).join(', ')} } from ${JSON.stringify(`${CLASSES}${exported}`)}`
+        return { code, map: { mappings: '' } }
+      }
+      const path = behind(PROXY, id) ?? behind(CLASSES, id)
       if (path === undefined) return null
       const key = JSON.stringify(path.slice(modules.length, -'.js'.length))
-      const functions = functionsOf(path).map(
-        name => `export function ${name}(...args) { return later()[${key}].${name}(...args) }`,
-      )
-      return {
-        code: `import { later } from ${JSON.stringify(`${LOADER}${fileOf(path)}`)}\n${functions.join('\n')}`,
-        map: { mappings: '' },
+      const lines = [`import { later } from ${JSON.stringify(`${LOADER}${fileOf(path)}`)}`]
+      if (id.startsWith(CLASSES)) {
+        lines.push(`export const { ${classesOf(path).join(', ')} } = later()[${key}]`)
+      } else {
+        for (const name of functionsOf(path))
+          lines.push(`export function ${name}(...args) { return later()[${key}].${name}(...args) }`)
       }
+      return { code: lines.join('\n'), map: { mappings: '' } }
     },
   }
 }

@@ -55,6 +55,15 @@ export const LATER = {
     'symbols/syscall-wrapper',
     'symbols/traceable',
   ],
+  /** The reader of perf buffers. */
+  'perf.cjs': [
+    'readers/open-perf-buffer',
+    'readers/perf-backward-ring',
+    'readers/perf-buffer',
+    'readers/perf-cpus',
+    'readers/perf-record',
+    'readers/perf-ring',
+  ],
 }
 
 /** Name of the chunk of the rest of the lower storeys, such as C text of types, which other doors load. */

@@ -10,7 +10,8 @@ import { structOps } from '../links/hooks/struct-ops/struct-ops.ts'
 import type { Link } from '../links/link.ts'
 import type { BpfMap } from '../maps/map.ts'
 import { Program } from '../programs/program.ts'
-import { PerfBuffer, type PerfBufferOptions } from '../readers/perf-buffer.ts'
+import { openPerfBuffer } from '../readers/open-perf-buffer.ts'
+import type { PerfBuffer, PerfBufferOptions } from '../readers/perf-buffer.ts'
 import type { RingRecord } from '../readers/record.ts'
 import type { RecordsOptions } from '../readers/record-stream.ts'
 import { RingBuffer, type RingBufferOptions } from '../readers/ring-buffer.ts'
@@ -216,8 +217,9 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
       throw new BpfError(`Cannot read map ${name}: it is being read with another codec`, { code: 'ERR_BUSY' })
     }
     const map = this.#maps.get(name)
-    const kind = map.type === 'perf_event_array' ? PerfBuffer : RingBuffer
-    const reader = kind.open(map, codec === undefined ? {} : { codec })
+    const decoding = codec === undefined ? {} : { codec }
+    const isPerf = map.type === 'perf_event_array'
+    const reader = isPerf ? openPerfBuffer(map, decoding) : RingBuffer.open(map, decoding)
     this.#readers.set(name, { reader, codec })
     return reader
   }
@@ -264,7 +266,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
   perfBuffer(names: string | readonly string[], options: PerfBufferOptions = {}): PerfBuffer {
     this.#check()
     const list = typeof names === 'string' ? [names] : names
-    return PerfBuffer.open(
+    return openPerfBuffer(
       list.map(name => this.#maps.get(name)),
       options,
     )

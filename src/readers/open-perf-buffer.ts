@@ -1,0 +1,16 @@
+/**
+ * Opening perf buffers from where programs without them come along too: what reads them is loaded with the first.
+ *
+ * @module
+ */
+
+import { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts'
+import type { ReaderMap } from './record-origin.ts'
+
+/** As `PerfBuffer.open`. */
+export function openPerfBuffer(
+  source: ReaderMap | Iterable<ReaderMap>,
+  options: PerfBufferOptions = {},
+): PerfBuffer {
+  return PerfBuffer.open(source, options)
+}

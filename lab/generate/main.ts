@@ -1,6 +1,6 @@
 /**
  * Writes `src/abi/generated/` from BTF: the kernel's enumerations and the layouts of its structs; the parts of `docs`
- * that come from tables in `src`; and the script of flame graphs from `lab/flame-viewer`.
+ * that come from tables in `src`; the script of flame graphs from `lab/flame-viewer`; and the object of the profiler's programs as text.
  *
  *     npm run generate
  *
@@ -18,6 +18,7 @@ import { withBlock } from './block.ts'
 import { hooksTable } from './hooks-table.ts'
 import { mapsTable } from './maps-table.ts'
 import { pictures } from './pictures.ts'
+import { PROFILER_OBJECT, profilerSource } from './profiler-object.ts'
 
 /** BTF that holds just what is generated from, taken from the newest kernel of the matrix. */
 export const ABI_BTF = 'test/btf/abi.btf'
@@ -234,7 +235,8 @@ export function generateDocuments(): Map<string, string> {
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file:').href) {
   const files = generate(Btf.parse(readFileSync(ABI_BTF)))
   const viewer = [FLAME_VIEWER, await viewerSource()] as const
-  for (const [path, source] of [...files, ...generateDocuments(), viewer]) {
+  const profiler = [PROFILER_OBJECT, profilerSource()] as const
+  for (const [path, source] of [...files, ...generateDocuments(), viewer, profiler]) {
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, source)
   }

@@ -6,7 +6,7 @@
  */
 
 /** The rooms above the lower storeys, in the order of the drawing. */
-export const UPPER_ROOMS = ['cli', 'inspect', 'bench', 'charts']
+export const UPPER_ROOMS = ['cli', 'inspect', 'bench', 'profile', 'charts']
 
 /** Name of the chunk of the lower storeys: what `import 'ebpf-ts'` reaches of them. */
 export const LIBRARY = 'library'

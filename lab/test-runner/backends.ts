@@ -35,6 +35,7 @@ const ONCE: Readonly<Record<string, string>> = {
   'links/kprobe-multi-errors': 'messages',
   'links/tracing-errors': 'messages',
   'maps/bpftool': 'what bpftool says of maps',
+  profile: 'reads a ring buffer, with names from files',
   'programs/bpftool': 'what bpftool says of programs',
   'programs/verifier': 'logs of the verifier',
   'programs/verifier-complex': 'logs of the verifier',

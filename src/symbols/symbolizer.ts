@@ -98,12 +98,12 @@ export class Symbolizer implements Disposable {
    */
   at(address: bigint, pid?: number): StackFrame {
     this.#requireOpen()
-    return this.#frame(address, () => this.#processOf(pid))
+    return this.#frame(address, () => this.#processOf(pid), undefined)
   }
 
-  #frame(address: bigint, process: () => ProcessSymbols | undefined): StackFrame {
+  #frame(address: bigint, process: () => ProcessSymbols | undefined, moment: number | undefined): StackFrame {
     if (address < 0n || address >= MAX_ADDRESS) throw new RangeError(`${address} is not an address`)
-    return address >= KERNEL ? this.#inKernel(address) : (process()?.at(address) ?? unknown(address))
+    return address >= KERNEL ? this.#inKernel(address) : (process()?.at(address, moment) ?? unknown(address))
   }
 
   /**
@@ -115,10 +115,11 @@ export class Symbolizer implements Disposable {
    * @param locations as `StackMap` and ring buffer records have them; those of the kernel may be among them
    * @param pid of the process that the stack was taken in; not needed for addresses of the kernel and for build ids. Frames
    *   of a process that has ended and was not asked for before have no names
+   * @param moment of the process, as `ProcessSymbols.moment` returned it before the stack was taken. Default: now
    * @throws RangeError when an address has more than 64 bits
    * @throws BpfError with code `ERR_CLOSED` after `close`
    */
-  stack(locations: Iterable<CodeLocation>, pid?: number): StackFrame[] {
+  stack(locations: Iterable<CodeLocation>, pid?: number, moment?: number): StackFrame[] {
     this.#requireOpen()
     const frames: StackFrame[] = []
     let process: ProcessSymbols | undefined | null = null
@@ -132,7 +133,7 @@ export class Symbolizer implements Disposable {
         frames.push(this.#inFile({ ...each, offset: each.offset - back }, back))
         continue
       }
-      const found = this.#frame(each === 0n ? 0n : each - back, processOnce)
+      const found = this.#frame(each === 0n ? 0n : each - back, processOnce, moment)
       frames.push(back === 0n || each === 0n ? found : behind(found, each))
     }
     return frames

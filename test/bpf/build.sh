@@ -1,11 +1,11 @@
 #!/bin/sh
-# Compiles the BPF programs of the examples, tests and benchmarks.
+# Compiles the BPF programs of the examples, tests, benchmarks and of the profiler.
 #
 #   test/bpf/build.sh          rebuild every object, beside its source
 #   test/bpf/build.sh --check  rebuild in a temporary directory and compare with what is committed; exits 1
 #                              and names the files when an object differs, is missing or has no source
 #
-# Sources are *.bpf.c of examples, test/bpf, test/bpf/linked and bench/bpf. NAME.bpf.c becomes NAME.bpf.o,
+# Sources are *.bpf.c of examples, test/bpf, test/bpf/linked, bench/bpf and src/profile. NAME.bpf.c becomes NAME.bpf.o,
 # little-endian; isa.bpf.c becomes isa-v1.bpf.o to isa-v4.bpf.o, for each version of the instruction set; those named
 # in $big_endian below become NAME.bpfeb.o as well.
 #
@@ -58,7 +58,7 @@ esac
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 trap 'exit 130' HUP INT TERM
-mkdir -p "$out/examples" "$out/test/bpf/linked" "$out/bench/bpf"
+mkdir -p "$out/examples" "$out/test/bpf/linked" "$out/bench/bpf" "$out/src/profile"
 
 # compile TARGET VERSION SOURCE OBJECT
 compile() {
@@ -68,7 +68,7 @@ compile() {
 	"$strip" -g "$4"
 }
 
-for source in examples/*.bpf.c test/bpf/*.bpf.c test/bpf/linked/*.bpf.c bench/bpf/*.bpf.c; do
+for source in examples/*.bpf.c test/bpf/*.bpf.c test/bpf/linked/*.bpf.c bench/bpf/*.bpf.c src/profile/*.bpf.c; do
 	[ -e "$source" ] || continue
 	name=${source%.bpf.c}
 	if [ "$name" = test/bpf/isa ]; then
@@ -83,7 +83,7 @@ done
 
 "$bpftool" gen object "$out/test/bpf/linked.bpf.o" "$out/test/bpf/linked/first.bpf.o" "$out/test/bpf/linked/second.bpf.o"
 
-built=$(cd "$out" && echo examples/*.o test/bpf/*.o test/bpf/linked/*.o bench/bpf/*.o)
+built=$(cd "$out" && echo examples/*.o test/bpf/*.o test/bpf/linked/*.o bench/bpf/*.o src/profile/*.o)
 differing=0
 for object in $built; do
 	[ -e "$out/$object" ] || continue
@@ -98,7 +98,7 @@ for object in $built; do
 		differing=1
 	fi
 done
-for object in examples/*.bpf.o test/bpf/*.bpf.o bench/bpf/*.bpf.o test/bpf/linked/*.bpf.o examples/*.bpfeb.o test/bpf/*.bpfeb.o; do
+for object in examples/*.bpf.o test/bpf/*.bpf.o bench/bpf/*.bpf.o src/profile/*.bpf.o test/bpf/linked/*.bpf.o examples/*.bpfeb.o test/bpf/*.bpfeb.o; do
 	[ ! -e "$object" ] || [ -e "$out/$object" ] || { echo "$object: has no source" >&2; differing=1; }
 done
 [ "$mode" = --write ] || [ "$differing" = 1 ] || echo 'all objects are up to date'

@@ -21,6 +21,7 @@ export type Requirement =
   | 'bpftool'
   | 'strace'
   | 'nm'
+  | 'cc'
   | typeof EVERY_KERNEL
 
 /** Where cgroup2 is mounted, alone or beside version 1. */
@@ -42,6 +43,7 @@ const requirements: Record<Requirement, { name: string; probe: () => ProbeAnswer
   bpftool: { name: 'bpftool', probe: () => hasCommand('bpftool', 'version') },
   strace: { name: 'strace', probe: () => hasCommand('strace', '-V') },
   nm: { name: 'nm of binutils', probe: () => hasCommand('nm', '--version') },
+  cc: { name: 'a C compiler', probe: () => hasCommand('cc', '--version') },
   [EVERY_KERNEL]: { name: 'a kernel', probe: () => 'yes' },
 }
 

@@ -20,6 +20,10 @@ export const commands: CommandTable = {
     summary: 'load each program of objects alone, and print what the verifier says',
     command: () => import('./verify.ts'),
   },
+  profile: {
+    summary: 'show which functions take the time of the CPUs, or wait',
+    command: () => import('./profile.ts'),
+  },
   kprobe: {
     summary: 'run the program of an object at a kernel function',
     command: () => import('./kprobe.ts'),

@@ -46,8 +46,33 @@ export class PerfMapTable {
     this.#cells = undefined
   }
 
-  /** The newest function that covers an address. */
-  find(address: number): FunctionAt | undefined {
+  /**
+   * The newest function that covers an address.
+   *
+   * @param among the first so many entries, those that there were at some time; of later ones only what lies where none of them
+   *   does, since it is newer than that time
+   */
+  find(address: number, among: number = this.#count): FunctionAt | undefined {
+    const newest = this.#newest(address)
+    if (newest === -1) return undefined
+    let entry = newest
+    if (newest >= among) {
+      for (entry = among - 1; entry >= 0; entry--) if (this.#covers(entry, address)) break
+      if (entry < 0) entry = newest
+    }
+    const name = Buffer.from(
+      this.#text.subarray(this.#names[2 * entry], this.#names[2 * entry + 1]),
+    ).toString()
+    return { name, start: this.#starts[entry]! }
+  }
+
+  #covers(entry: number, address: number): boolean {
+    const start = this.#starts[entry]!
+    return start <= address && address < start + this.#sizes[entry]!
+  }
+
+  /** The newest entry that covers an address, or -1. */
+  #newest(address: number): number {
     this.#cells ??= layOut(this.#starts, this.#sizes, this.#count)
     const { bounds, owners } = this.#cells
     let low = 0
@@ -57,12 +82,7 @@ export class PerfMapTable {
       if (bounds[middle]! <= address) low = middle + 1
       else high = middle
     }
-    const entry = low === 0 ? -1 : owners[low - 1]!
-    if (entry === -1) return undefined
-    const name = Buffer.from(
-      this.#text.subarray(this.#names[2 * entry], this.#names[2 * entry + 1]),
-    ).toString()
-    return { name, start: this.#starts[entry]! }
+    return low === 0 ? -1 : owners[low - 1]!
   }
 
   #addLine(from: number, to: number): void {

@@ -55,12 +55,22 @@ export class PerfMap implements Disposable {
     this.#file = file
   }
 
-  /** The function that an address lies in, as the file was a tenth of a second ago, or is now. */
-  find(address: number): FunctionAt | undefined {
+  /**
+   * The function that an address lies in, as the file was a tenth of a second ago, or is now.
+   *
+   * @param moment as {@link PerfMap.moment} returned it: the function that had the address then
+   */
+  find(address: number, moment?: number): FunctionAt | undefined {
     if (this.#age.isOld()) this.#readMore()
-    const found = this.#table.find(address)
+    const found = this.#table.find(address, moment)
     if (found !== undefined) return found
-    return this.#readMore() ? this.#table.find(address) : undefined
+    return this.#readMore() ? this.#table.find(address, moment) : undefined
+  }
+
+  /** Reads what the file has now, and returns what stands for this moment: the number of its entries. */
+  moment(): number {
+    this.#readMore()
+    return this.#table.length
   }
 
   /** Reads what the file has now, so that later changes do not matter. */

@@ -155,12 +155,29 @@ export class ProcessSymbols implements Disposable {
   }
 
   /**
-   * What is known of an address. Where a function calls, its return address may already be behind it:
-   * `Symbolizer.stack` knows, this does not.
+   * What stands for this moment in {@link ProcessSymbols.at}: how much the process has written to its perf map; 0 without one.
    *
    * @throws BpfError with code `ERR_CLOSED` after `close`
    */
-  at(address: bigint): StackFrame {
+  moment(): number {
+    this.#requireOpen()
+    return this.#openPerfMap()?.moment() ?? 0
+  }
+
+  /** Whether the process has written a perf map, which names code that was compiled at run time. */
+  get hasPerfMap(): boolean {
+    return this.#perfMap !== undefined
+  }
+
+  /**
+   * What is known of an address. Where a function calls, its return address may already be behind it:
+   * `Symbolizer.stack` knows, this does not.
+   *
+   * @param moment as {@link ProcessSymbols.moment} returned it, for an address of that time: memory of code that was compiled at
+   *   run time is used again. What was compiled since is named where nothing was known then. Default: now
+   * @throws BpfError with code `ERR_CLOSED` after `close`
+   */
+  at(address: bigint, moment?: number): StackFrame {
     if (this.#closed) this.#requireOpen()
     if (address < 0n || address > MAX_ADDRESS) return unknown(address, undefined)
     const at = Number(address)
@@ -169,7 +186,7 @@ export class ProcessSymbols implements Disposable {
     const mapping = this.#mappingAt(at)
     if (mapping === undefined) return unknown(address, undefined)
     const file = mapping.path === VDSO ? this.#openVdso(mapping) : this.#fileOf(mapping)
-    if (file === undefined) return this.#compiled(address, at, mapping)
+    if (file === undefined) return this.#compiled(address, at, mapping, moment)
     this.#context.files.use(file)
     const inFile = file.addressAt(at - mapping.start + mapping.offset)
     const found = inFile === undefined ? undefined : file.find(inFile)
@@ -187,8 +204,8 @@ export class ProcessSymbols implements Disposable {
   }
 
   /** A frame in memory that is of no file: code that was compiled at run time. */
-  #compiled(address: bigint, at: number, mapping: Mapping): StackFrame {
-    const found = this.#openPerfMap()?.find(at)
+  #compiled(address: bigint, at: number, mapping: Mapping, moment: number | undefined): StackFrame {
+    const found = this.#openPerfMap()?.find(at, moment)
     if (found !== undefined) return this.#named(address, found, at - found.start, JIT)
     return unknown(address, mapping.path === '' ? undefined : mapping.path)
   }

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { features } from '../../../src/kernel/probes/features.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
@@ -62,4 +65,21 @@ kernelTest('link-by-hand: a link is found where it was pinned, and nothing stays
   t.truthy(made)
   t.is(found, made)
   t.true(lines.includes(`listed ${made}`))
+})
+
+kernelTest('profile: the flame graph of a server has its JavaScript functions', [], t => {
+  const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'server.svg')
+  const { code, lines, stderr } = runExample('profile', path, '3')
+  t.deepEqual([code, stderr], [0, ''])
+  const picture = readFileSync(path, 'utf8')
+  for (const name of ['renderRow', 'renderPage']) {
+    t.true(picture.includes(name), name)
+    t.true(
+      lines.some(line => line.includes(name)),
+      name,
+    )
+  }
+  t.is(lines.at(-1), `wrote ${path}`)
 })

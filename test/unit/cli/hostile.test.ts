@@ -98,6 +98,13 @@ const cases: Readonly<Record<string, (t: ExecutionContext) => readonly Arguments
     ['--compare', hostileFile(t), hostileFile(t)],
     ['--compare', `/nowhere/${HOSTILE}`, '/nowhere'],
   ],
+  profile: () => [
+    ['--pid', HOSTILE],
+    ['--frequency', HOSTILE],
+    ['--duration', HOSTILE],
+    ['--output', HOSTILE],
+    ['--event', HOSTILE, '--duration', HOSTILE],
+  ],
   // It shows nothing of others.
   version: () => [],
 }

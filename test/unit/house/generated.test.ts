@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { withBlock } from '../../../lab/generate/block.ts'
 import { ABI_BTF, generate, generateDocuments } from '../../../lab/generate/main.ts'
+import { PROFILER_OBJECT, profilerSource } from '../../../lab/generate/profiler-object.ts'
 import { Btf } from '../../../src/btf/btf.ts'
 
 test('the files in src/abi/generated are what `npm run generate` writes', t => {
@@ -29,6 +30,13 @@ test('the generated parts of documents are what `npm run generate` writes', t =>
   for (const [path, text] of documents) {
     t.true(readFileSync(path, 'utf8') === text, `${path} is stale: run npm run generate`)
   }
+})
+
+test('the profiler has the object that was compiled last', t => {
+  t.true(
+    readFileSync(PROFILER_OBJECT, 'utf8') === profilerSource(),
+    `${PROFILER_OBJECT} is stale: run npm run generate`,
+  )
 })
 
 test('a generated part that is not marked is an error', t => {

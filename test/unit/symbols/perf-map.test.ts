@@ -28,6 +28,17 @@ test('the newest entry has an address, and older ones what is left', t => {
   t.is(map.find(0x1040)?.name, 'newest')
 })
 
+test('an address is named by the newest entry of its time, or by what came to be where nothing was', t => {
+  const map = table('1000 100 old\n', '1040 40 middle\n', '1000 100 newest\n', '2000 10 late\n')
+  t.is(map.find(0x1040, 1)?.name, 'old')
+  t.is(map.find(0x1040, 2)?.name, 'middle')
+  t.is(map.find(0x1000, 2)?.name, 'old')
+  t.is(map.find(0x1040, 3)?.name, 'newest')
+  t.is(map.find(0x1040, 0)?.name, 'newest')
+  t.is(map.find(0x2000, 2)?.name, 'late')
+  t.is(map.find(0x3000, 2), undefined)
+})
+
 test('lines of another form are passed over', t => {
   const map = table(
     ['RegExp.> src: ', "' flags: ''", '', ' ', 'zz 10 name', '10', '10 20', '10 20 ', '1000 0 empty'].join(

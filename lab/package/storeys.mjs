@@ -57,12 +57,12 @@ export const LATER = {
   ],
   /** The reader of perf buffers. */
   'perf.cjs': [
-    'readers/open-perf-buffer',
-    'readers/perf-backward-ring',
-    'readers/perf-buffer',
-    'readers/perf-cpus',
-    'readers/perf-record',
-    'readers/perf-ring',
+    'readers/perf/open-perf-buffer',
+    'readers/perf/perf-backward-ring',
+    'readers/perf/perf-buffer',
+    'readers/perf/perf-cpus',
+    'readers/perf/perf-record',
+    'readers/perf/perf-ring',
   ],
 }
 

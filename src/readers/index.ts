@@ -7,9 +7,9 @@
  * @module
  */
 
-export { PerfBuffer, type PerfBufferOptions, type PerfLoss } from './perf-buffer.ts'
-export { PerfRecord, type PerfView } from './perf-record.ts'
-export type { LostCallback } from './perf-ring.ts'
+export { PerfBuffer, type PerfBufferOptions, type PerfLoss } from './perf/perf-buffer.ts'
+export { PerfRecord, type PerfView } from './perf/perf-record.ts'
+export type { LostCallback } from './perf/perf-ring.ts'
 export type { RingView } from './record.ts'
 export { RingRecord } from './record.ts'
 export type { ReaderMap, RecordTypes } from './record-origin.ts'

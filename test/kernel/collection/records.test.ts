@@ -1,7 +1,7 @@
 import { u32 } from '../../../src/base/codecs.ts'
 import { Collection } from '../../../src/collection/collection.ts'
 import { CollectionSpec } from '../../../src/collection/spec.ts'
-import { PerfRecord } from '../../../src/readers/perf-record.ts'
+import { PerfRecord } from '../../../src/readers/perf/perf-record.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { ringBuffers, run } from '../../support/readers/ring-programs.ts'
 

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { struct, u32, u64 } from '../../../src/base/codecs.ts'
 import { nrCpuIds, onlineCpus } from '../../../src/kernel/cpus.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
-import { PerfBuffer } from '../../../src/readers/perf-buffer.ts'
+import { PerfBuffer } from '../../../src/readers/perf/perf-buffer.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import {
   createPerfArray,

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { u32 } from '../../../src/base/codecs.ts'
 import { onlineCpus } from '../../../src/kernel/cpus.ts'
-import { PerfBuffer } from '../../../src/readers/perf-buffer.ts'
+import { PerfBuffer } from '../../../src/readers/perf/perf-buffer.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { eventually } from '../../support/poll.ts'
 import { createPerfArray, perfCpuProgram } from '../../support/readers/perf-programs.ts'

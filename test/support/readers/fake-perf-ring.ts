@@ -8,8 +8,8 @@
 import { perfRecordTypes } from '../../../src/abi/generated/enums.ts'
 import { perfEventMmapPage } from '../../../src/abi/generated/layouts.ts'
 import type { Codec } from '../../../src/base/codec.ts'
-import { PerfBackwardRing } from '../../../src/readers/perf-backward-ring.ts'
-import { type LostCallback, type PerfMemory, PerfRing } from '../../../src/readers/perf-ring.ts'
+import { PerfBackwardRing } from '../../../src/readers/perf/perf-backward-ring.ts'
+import { type LostCallback, type PerfMemory, PerfRing } from '../../../src/readers/perf/perf-ring.ts'
 
 const PAGE = 4096
 

@@ -7,7 +7,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BpfMap } from '../../../src/maps/map.ts'
-import { PerfBuffer } from '../../../src/readers/perf-buffer.ts'
+import { PerfBuffer } from '../../../src/readers/perf/perf-buffer.ts'
 import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { createPerfArray } from './perf-programs.ts'
 import { createRing } from './ring-programs.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { bytes as bytesCodec, u32 } from '../../../src/base/codecs.ts'
-import type { PerfRing } from '../../../src/readers/perf-ring.ts'
+import type { PerfRing } from '../../../src/readers/perf/perf-ring.ts'
 import { FakePerfRing } from '../../support/readers/fake-perf-ring.ts'
 
 const all = Number.POSITIVE_INFINITY

@@ -4,8 +4,8 @@
  * @module
  */
 
+import type { ReaderMap } from '../record-origin.ts'
 import { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts'
-import type { ReaderMap } from './record-origin.ts'
 
 /** As `PerfBuffer.open`. */
 export function openPerfBuffer(

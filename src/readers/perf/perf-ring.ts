@@ -19,13 +19,13 @@
  * @module
  */
 
-import { perfRecordTypes } from '../abi/generated/enums.ts'
-import { perfEventMmapPage } from '../abi/generated/layouts.ts'
-import { BpfError } from '../base/errors.ts'
-import { ConsumedSpace } from './consumed-space.ts'
+import { perfRecordTypes } from '../../abi/generated/enums.ts'
+import { perfEventMmapPage } from '../../abi/generated/layouts.ts'
+import { BpfError } from '../../base/errors.ts'
+import { ConsumedSpace } from '../consumed-space.ts'
+import { decodeRecord, type RecordOrigin } from '../record.ts'
+import type { RecordSource } from '../source.ts'
 import { PerfRecord, type PerfView } from './perf-record.ts'
-import { decodeRecord, type RecordOrigin } from './record.ts'
-import type { RecordSource } from './source.ts'
 
 /** `struct perf_event_header`: u32 type, u16 flags, u16 size. */
 const HEADER_SIZE = 8

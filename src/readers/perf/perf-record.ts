@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type RecordOrigin, RingRecord } from './record.ts'
+import { type RecordOrigin, RingRecord } from '../record.ts'
 
 /**
  * A record of a perf buffer in place. It is valid only during the callback that got it: there is one such object per ring,

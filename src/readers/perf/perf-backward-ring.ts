@@ -11,12 +11,12 @@
  * @module
  */
 
-import { perfRecordTypes } from '../abi/generated/enums.ts'
-import { perfEventMmapPage } from '../abi/generated/layouts.ts'
+import { perfRecordTypes } from '../../abi/generated/enums.ts'
+import { perfEventMmapPage } from '../../abi/generated/layouts.ts'
+import type { RecordOrigin } from '../record.ts'
+import type { RecordSource } from '../source.ts'
 import type { PerfRecord, PerfView } from './perf-record.ts'
 import { type PerfMemory, PerfSamples } from './perf-ring.ts'
-import type { RecordOrigin } from './record.ts'
-import type { RecordSource } from './source.ts'
 
 /** The ring of one CPU. Its owner pauses the kernel before it reads. Not re-entrant. */
 export class PerfBackwardRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {

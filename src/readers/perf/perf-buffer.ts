@@ -4,20 +4,20 @@
  * @module
  */
 
-import type { Codec } from '../base/codec.ts'
-import { BpfError, withAction } from '../base/errors.ts'
-import { possibleCpus } from '../kernel/cpus.ts'
-import { syscallEntry } from '../syscalls/entry.ts'
-import { pageSize } from '../syscalls/mmap.ts'
-import { Claims, requireMapType } from './claim.ts'
+import type { Codec } from '../../base/codec.ts'
+import { BpfError, withAction } from '../../base/errors.ts'
+import { possibleCpus } from '../../kernel/cpus.ts'
+import { syscallEntry } from '../../syscalls/entry.ts'
+import { pageSize } from '../../syscalls/mmap.ts'
+import { Claims, requireMapType } from '../claim.ts'
+import { mapsToRead, type ReaderMap, recordOrigin } from '../record-origin.ts'
+import { type DrainOptions, RecordStream, type RecordsOptions } from '../record-stream.ts'
+import { RefreshSource } from '../refresh-source.ts'
+import { steadyWatch } from '../steady-watcher.ts'
 import { PerfBackwardRing } from './perf-backward-ring.ts'
 import { type PerfCpu, PerfCpus, type PerfRingOptions } from './perf-cpus.ts'
 import type { PerfRecord, PerfView } from './perf-record.ts'
 import type { LostCallback } from './perf-ring.ts'
-import { mapsToRead, type ReaderMap, recordOrigin } from './record-origin.ts'
-import { type DrainOptions, RecordStream, type RecordsOptions } from './record-stream.ts'
-import { RefreshSource } from './refresh-source.ts'
-import { steadyWatch } from './steady-watcher.ts'
 
 /** How to read. */
 export interface PerfBufferOptions<T = unknown> {

@@ -8,27 +8,27 @@
  * @module
  */
 
-import { perfSampleFormats, perfSoftwareEvents, perfTypes } from '../abi/generated/enums.ts'
-import { perfEventAttr } from '../abi/generated/layouts.ts'
-import { EPERM } from '../base/errno.ts'
-import { BpfError, withReason } from '../base/errors.ts'
-import { nrCpuIds, onlineCpus } from '../kernel/cpus.ts'
-import { failure } from '../kernel/failure.ts'
+import { perfSampleFormats, perfSoftwareEvents, perfTypes } from '../../abi/generated/enums.ts'
+import { perfEventAttr } from '../../abi/generated/layouts.ts'
+import { EPERM } from '../../base/errno.ts'
+import { BpfError, withReason } from '../../base/errors.ts'
+import { nrCpuIds, onlineCpus } from '../../kernel/cpus.ts'
+import { failure } from '../../kernel/failure.ts'
 import {
   attrFlags,
   FLAGS,
   PerfEvent,
   type PerfEventFields,
   readableCount,
-} from '../kernel/perf/perf-event.ts'
-import { readText } from '../kernel/read-text.ts'
-import { bpf } from '../syscalls/bpf.ts'
-import { OwnedFd } from '../syscalls/fd.ts'
-import { allocate } from '../syscalls/memory.ts'
-import { pageSize, SharedMapping } from '../syscalls/mmap.ts'
+} from '../../kernel/perf/perf-event.ts'
+import { readText } from '../../kernel/read-text.ts'
+import { bpf } from '../../syscalls/bpf.ts'
+import { OwnedFd } from '../../syscalls/fd.ts'
+import { allocate } from '../../syscalls/memory.ts'
+import { pageSize, SharedMapping } from '../../syscalls/mmap.ts'
+import type { RecordOrigin } from '../record.ts'
 import { PerfBackwardRing } from './perf-backward-ring.ts'
 import { type LostCallback, PerfRing } from './perf-ring.ts'
-import type { RecordOrigin } from './record.ts'
 
 /** How the rings are made. */
 export interface PerfRingOptions {

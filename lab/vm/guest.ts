@@ -187,6 +187,7 @@ const PROJECT_FILES = [
   'ava.config.js',
   'build',
   'dist',
+  'docs',
   'examples',
   'test/bpf',
   'test/btf',

@@ -61,6 +61,8 @@ export const LATER = {
     'readers/perf/perf-backward-ring',
     'readers/perf/perf-buffer',
     'readers/perf/perf-cpus',
+    'readers/perf/perf-counters',
+    'readers/perf/perf-entries',
     'readers/perf/perf-record',
     'readers/perf/perf-ring',
   ],

@@ -23,6 +23,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'house/later': 'which files Node.js loads',
   'house/user-code': 'what code of the caller may do in the library',
   lab: 'tests of the tests',
+  'profile/names': 'functions in user space; an emulated CPU is too slow for Node.js to be busy with one',
   'programs/verifier-complex': 'a program that is too large for any kernel',
   'symbols/process': 'files of user space',
   'syscalls/koffi': 'the calling convention, which depends on the CPU',

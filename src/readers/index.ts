@@ -1,13 +1,14 @@
 /**
  * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, `PerfBuffer.open(map)` perf buffers,
  * without copies by `drain`, or with `for await` by `records`. `SharedRingBuffer` reads one ring buffer in several threads.
- * `UserRingBuffer.open(map)` sends records to programs. `tracePipe()` has the lines
+ * `PerfCounters.open(map)` opens counters that programs read. `UserRingBuffer.open(map)` sends records to programs. `tracePipe()` has the lines
  * that programs print.
  *
  * @module
  */
 
 export { PerfBuffer, type PerfBufferOptions, type PerfLoss } from './perf/perf-buffer.ts'
+export { type CpuCount, PerfCounters, type PerfCountersOptions } from './perf/perf-counters.ts'
 export { PerfRecord, type PerfView } from './perf/perf-record.ts'
 export type { LostCallback } from './perf/perf-ring.ts'
 export type { RingView } from './record.ts'

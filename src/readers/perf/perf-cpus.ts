@@ -2,8 +2,7 @@
  * The rings of one perf event array: for each CPU a perf event, its memory, and the entry of the map by which programs
  * find it.
  *
- * Source: libbpf `perf_buffer__open_cpu_buf`; kernel/events/ring_buffer.c `perf_mmap`; kernel/bpf/arraymap.c
- * `perf_event_fd_array_get_ptr`, `perf_event_fd_array_release`.
+ * Source: libbpf `perf_buffer__open_cpu_buf`; kernel/events/ring_buffer.c `perf_mmap`.
  *
  * @module
  */
@@ -12,8 +11,7 @@ import { perfSampleFormats, perfSoftwareEvents, perfTypes } from '../../abi/gene
 import { perfEventAttr } from '../../abi/generated/layouts.ts'
 import { EPERM } from '../../base/errno.ts'
 import { BpfError, withReason } from '../../base/errors.ts'
-import { nrCpuIds, onlineCpus } from '../../kernel/cpus.ts'
-import { failure } from '../../kernel/failure.ts'
+import { onlineCpus } from '../../kernel/cpus.ts'
 import {
   attrFlags,
   FLAGS,
@@ -22,12 +20,10 @@ import {
   readableCount,
 } from '../../kernel/perf/perf-event.ts'
 import { readText } from '../../kernel/read-text.ts'
-import { bpf } from '../../syscalls/bpf.ts'
-import { OwnedFd } from '../../syscalls/fd.ts'
-import { allocate } from '../../syscalls/memory.ts'
 import { pageSize, SharedMapping } from '../../syscalls/mmap.ts'
 import type { RecordOrigin } from '../record.ts'
 import { PerfBackwardRing } from './perf-backward-ring.ts'
+import { PerfEntries } from './perf-entries.ts'
 import { type LostCallback, PerfRing } from './perf-ring.ts'
 
 /** How the rings are made. */
@@ -113,8 +109,7 @@ function lockedMemory(): string {
 export class PerfCpus<T> {
   readonly origin: RecordOrigin<T>
   readonly #options: PerfRingOptions
-  readonly #map: OwnedFd
-  readonly #maxEntries: number
+  readonly #entries: PerfEntries
   readonly #open = new Map<number, PerfCpu<T>>()
 
   /**
@@ -125,15 +120,13 @@ export class PerfCpus<T> {
    */
   constructor(
     fd: number,
-    { id, maxEntries }: { id: number; maxEntries: number },
+    facts: { id: number; maxEntries: number },
     origin: RecordOrigin<T>,
     options: PerfRingOptions,
   ) {
     this.origin = origin
     this.#options = options
-    this.#maxEntries = maxEntries
-    this.#checkEntries(this.#wanted())
-    this.#map = ownFile(fd, id, origin.name)
+    this.#entries = new PerfEntries(fd, facts, origin.name, this.#wanted())
   }
 
   /** CPUs that have a ring, ascending. */
@@ -157,10 +150,10 @@ export class PerfCpus<T> {
    */
   refresh(onOpened: (ring: PerfCpu<T>) => void, onEnded: (ring: PerfCpu<T>) => void): void {
     const wanted = this.#wanted()
-    this.#checkEntries(wanted)
+    this.#entries.check(wanted)
     for (const [cpu, ring] of this.#open) {
       if (wanted.includes(cpu) && ring.event.goesOn()) continue
-      this.#clear(cpu)
+      this.#entries.clear(cpu)
       this.#open.delete(cpu)
       onEnded(ring)
     }
@@ -174,14 +167,6 @@ export class PerfCpus<T> {
     return cpus === undefined ? online : cpus.filter(each => online.includes(each))
   }
 
-  #checkEntries(cpus: readonly number[]): void {
-    const without = cpus.find(each => each >= this.#maxEntries)
-    if (without === undefined) return
-    throw new RangeError(
-      `Cannot read map ${this.origin.name}: it has ${this.#maxEntries} entries, and none for CPU ${without}; give it ${nrCpuIds()}, or say which CPUs to read`,
-    )
-  }
-
   #openCpu(cpu: number, onOpened: (ring: PerfCpu<T>) => void, onEnded: (ring: PerfCpu<T>) => void): void {
     const ring = this.#makeRing(cpu)
     if (ring === undefined) return
@@ -191,11 +176,11 @@ export class PerfCpus<T> {
       ring.close()
       throw error
     }
-    const result = this.#update('map_update_elem', cpu, ring.event.fd)
-    if (result < 0) {
+    try {
+      this.#entries.set(cpu, ring.event.fd)
+    } catch (error) {
       onEnded(ring)
-      const what = `Cannot put CPU ${cpu} into map ${this.origin.name}`
-      throw failure(what, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
+      throw error
     }
     this.#open.set(cpu, ring)
   }
@@ -210,24 +195,11 @@ export class PerfCpus<T> {
     }
   }
 
-  /** An entry that is not there has been taken out by others. */
-  #clear(cpu: number): void {
-    this.#update('map_delete_elem', cpu)
-  }
-
-  #update(command: 'map_update_elem' | 'map_delete_elem', cpu: number, event?: number): number {
-    const memory = allocate(8)
-    memory.view.setUint32(0, cpu, true)
-    memory.view.setUint32(4, event ?? 0, true)
-    const [key, value] = [memory.bytes.subarray(0, 4), memory.bytes.subarray(4)]
-    return bpf(command, { map_fd: this.#map.fd, key, ...(event === undefined ? {} : { value }) })
-  }
-
   /** Takes all rings out of the map and ends them. Idempotent. */
   close(): void {
-    if (this.#map.closed) return
-    for (const cpu of this.#open.keys()) this.#clear(cpu)
-    this.#map.close()
+    if (this.#entries.closed) return
+    for (const cpu of this.#open.keys()) this.#entries.clear(cpu)
+    this.#entries.close()
     const errors: unknown[] = []
     for (const ring of this.#open.values()) {
       try {
@@ -239,14 +211,4 @@ export class PerfCpus<T> {
     this.#open.clear()
     if (errors.length > 0) throw errors[0]
   }
-}
-
-/**
- * A descriptor of the map with a file of its own: the kernel empties the entries that were made through a file when that is
- * closed, also for a thread or a process that ends without closing anything. Who may not open maps by id gets a
- * duplicate, whose file is the caller's.
- */
-function ownFile(fd: number, id: number, name: string): OwnedFd {
-  const result = bpf('map_get_fd_by_id', { map_id: id })
-  return result < 0 ? OwnedFd.copyOf(fd, `map ${name}`) : OwnedFd.adopt(result, `map ${name}`)
 }

@@ -45,6 +45,15 @@ export const known: readonly Known[] = [
       /program '.*' is static and not supported/.test(String(twins?.message)),
   },
   {
+    // Compilers before clang 8 gave them none.
+    cause: 'libbpf takes a symbol without a type for no function',
+    matches: ({ object, about, fields, twins }) =>
+      /-untyped\/[^/]*$/.test(object) &&
+      about === 'program' &&
+      fields[0] === 'missing' &&
+      twins === undefined,
+  },
+  {
     // Static variables are variables of the collection too.
     cause: 'data sections without a global variable are BPF_F_MMAPABLE as well',
     matches: ({ about, name, fields, ours, twins }) =>

@@ -7,7 +7,6 @@
 import { createHash } from 'node:crypto'
 import {
   copyFileSync,
-  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -17,9 +16,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { Collector } from './collector.ts'
+import { addCompiled, addRust, headers, ownObjects, rustRelease, rustSources, sources } from './compile.ts'
 import { bpfImages } from './images.ts'
 import { unpackModule } from './modules.ts'
-import { type Compiler, compilers, modules, packages, type Suite, suites } from './sources.ts'
+import { compilers, modules, packages, RUST_OPTIONS, type Suite, suites } from './sources.ts'
 import { archiveOf, CACHE, prepareDirectory, prepareTree, runIn } from './tree.ts'
 
 /** Which objects: all, or those that other projects ship, for which no compiler is needed. */
@@ -40,38 +41,6 @@ export interface Corpus {
   readonly versions: Readonly<Record<string, string>>
   /** Modules that were not fetched, sources that a compiler refused, and objects that bpftool did not link. */
   readonly failures: readonly { readonly what: string; readonly reason: string }[]
-}
-
-const SOURCES = ['test/bpf', 'examples'] as const
-const HEADERS = 'test/bpf/include'
-
-/** Collects objects, each once: the same bytes come from several packages. */
-class Collector {
-  readonly objects: string[] = []
-  readonly versions: Record<string, string> = {}
-  readonly failures: { what: string; reason: string }[] = []
-  readonly #directory: string
-  readonly #seen = new Set<string>()
-
-  constructor(directory: string) {
-    this.#directory = directory
-  }
-
-  add(origin: string, name: string, bytes: Uint8Array): void {
-    const hash = createHash('sha256').update(bytes).digest('hex')
-    if (this.#seen.has(hash)) return
-    this.#seen.add(hash)
-    let path = join(origin, `${name}.o`)
-    for (let n = 2; this.objects.includes(path); n++) path = join(origin, `${name}.${n}.o`)
-    mkdirSync(join(this.#directory, origin), { recursive: true })
-    writeFileSync(join(this.#directory, path), bytes)
-    this.objects.push(path)
-  }
-
-  fail(what: string, complaint: string): void {
-    const lines = complaint.split('\n')
-    this.failures.push({ what, reason: lines.find(line => /error:|^libbpf: /.test(line)) ?? lines[0]! })
-  }
 }
 
 const indexOf = (name: CorpusName): string => join(objectsDirectory(name), 'index.json')
@@ -96,6 +65,7 @@ export function prepareCorpus(name: CorpusName, log: (line: string) => void): Co
     for (const module of modules) addModule(collector, module, log)
     if (name === 'objects') {
       for (const compiler of compilers) addCompiled(collector, compiler, log)
+      addRust(collector, log)
       addLinked(collector, log)
     }
     const { objects, versions, failures } = collector
@@ -111,23 +81,10 @@ export function prepareCorpus(name: CorpusName, log: (line: string) => void): Co
 function recipeHash(name: CorpusName): string {
   const hash = createHash('sha256').update(JSON.stringify([packages, modules]))
   if (name === 'agents') return hash.digest('hex')
-  hash.update(JSON.stringify(compilers))
-  for (const file of [...sources(), ...ownObjects(), ...filesIn(HEADERS, '.h')])
+  hash.update(JSON.stringify([compilers, RUST_OPTIONS, rustRelease()]))
+  for (const file of [...sources(), ...rustSources(), ...ownObjects(), ...headers()])
     hash.update(file).update(readFileSync(file))
   return hash.digest('hex')
-}
-
-function sources(): string[] {
-  return SOURCES.flatMap(directory => filesIn(directory, '.bpf.c'))
-}
-
-function ownObjects(): string[] {
-  return SOURCES.flatMap(directory => filesIn(directory, '.o'))
-}
-
-function filesIn(directory: string, ending: string): string[] {
-  const files = readdirSync(directory).filter(file => file.endsWith(ending))
-  return files.sort().map(file => join(directory, file))
 }
 
 /** The committed objects. */
@@ -171,23 +128,6 @@ function addUnpacked(collector: Collector, origin: string, directory: string): v
       collector.add(origin, basename(file).replace(/(\.bpf)?\.(o|elf)$/, ''), bytes)
   }
   rmSync(directory, { recursive: true })
-}
-
-/** Our sources as a compiler compiles them. */
-function addCompiled(collector: Collector, compiler: Compiler, log: (line: string) => void): void {
-  log(`compiling with ${compiler.name}`)
-  const tree = prepareTree(compiler.suite)
-  for (const directory of SOURCES) cpSync(directory, join(tree, directory), { recursive: true })
-  const output = join(tree, 'tmp/out.o')
-  for (const [round, options] of Object.entries(compiler.rounds)) {
-    for (const source of sources()) {
-      const args = [...options, `-I${HEADERS}`, '-c', source, '-o', '/tmp/out.o']
-      const { ok, stderr } = runIn(tree, compiler.program, args)
-      const origin = `${compiler.name}-${round}`
-      if (ok) collector.add(origin, basename(source, '.bpf.c'), readFileSync(output))
-      else collector.fail(`${origin}/${basename(source, '.bpf.c')}`, stderr)
-    }
-  }
 }
 
 /** Our objects as `bpftool gen object` links them: each alone, which orders everything anew, and with its neighbour. */

@@ -58,6 +58,8 @@ export interface Compiler {
   readonly program: string
   /** Arguments of each round; the sources are compiled once in each. */
   readonly rounds: Readonly<Record<string, readonly string[]>>
+  /** Whether symbols get neither type nor size, as from compilers before clang 8. */
+  readonly untyped?: boolean
 }
 
 const CLANG = ['-O2', '-g', '-std=gnu11', '-nostdlibinc', '-w']
@@ -85,11 +87,32 @@ export const compilers: readonly Compiler[] = [
   clang(19, 'bookworm', 'v1', 'v2', 'v4'),
   clang(22, 'sid', 'v3', 'v4', 'eb'),
   {
+    ...clang(22, 'sid'),
+    // Sections for each function and variable, as rustc and some builds have.
+    rounds: {
+      sections: ['-target', 'bpfel', '-mcpu=v4', '-ffunction-sections', '-fdata-sections', ...CLANG],
+    },
+  },
+  {
+    ...clang(11, 'bullseye'),
+    // BTF came with later compilers.
+    rounds: { untyped: ['-target', 'bpfel', '-mcpu=v1', ...CLANG.filter(each => each !== '-g')] },
+    untyped: true,
+  },
+  {
     name: 'gcc-bpf',
     suite: 'sid',
     program: '/usr/bin/bpf-gcc',
     rounds: { v3: ['-mcpu=v3', ...GCC], v4: ['-mcpu=v4', ...GCC] },
   },
+]
+
+/** How rustc is called. */
+export const RUST_OPTIONS: readonly string[] = [
+  '-Zunstable-options',
+  '-Cdebuginfo=2',
+  '-Copt-level=3',
+  '--emit=obj',
 ]
 
 /** What is unpacked into the tree of a suite to run its tools in: packages with, and without what they depend on. */

@@ -90,8 +90,8 @@ export class RecordIterator<R> implements AsyncIterableIterator<R, undefined> {
 
   /** Waits for records, or for the next turn of the event loop when this one had its share. */
   #wait(): void {
-    // A callback of the source may have closed it while it was asked for a record.
-    if (this.#stream.closed) {
+    // A callback of the source may have closed it, or aborted the signal, while it was asked for a record.
+    if (this.#stream.closed || this.#signal?.aborted === true) {
       this.end()
       return
     }

@@ -64,6 +64,8 @@ export class FreeSpace implements Disposable {
    * @throws the signal's reason when it aborts
    */
   wait(signal: AbortSignal | undefined): Promise<void> {
+    // Code of the caller may have aborted it while there was a look for space.
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer)

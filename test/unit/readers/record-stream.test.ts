@@ -122,6 +122,20 @@ test('a signal ends the iteration without an error', async t => {
   })
 })
 
+test('a signal that is aborted while the source is asked ends the iteration', async t => {
+  const controller = new AbortController()
+  const source = new FakeSource('a')
+  const take = source.take.bind(source)
+  // As code of the caller in a source may do.
+  source.take = () => {
+    controller.abort()
+    return take()
+  }
+  using stream = streamOf(source)
+  t.deepEqual(await stream.records({ signal: controller.signal }).next(), { value: undefined, done: true })
+  t.deepEqual(getEventListeners(controller.signal, 'abort'), [])
+})
+
 test('closing ends iterations, sources and watchers', async t => {
   const sources = [new FakeSource('a'), new FakeSource('b')]
   const stream = streamOf(...sources)

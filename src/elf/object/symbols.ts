@@ -9,6 +9,7 @@ import type { ElfFile } from '../file.ts'
 import { SHF_EXECINSTR, sectionTypes } from '../format.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
+import { type CalledOffsets, calledOffsets } from './called.ts'
 
 /** A symbol of a function, under a name that is unique in the object. */
 export interface NamedSymbol {
@@ -87,13 +88,14 @@ export class ObjectSymbols {
   /**
    * The functions of all code sections, in the order of the symbol table. Compilers before LLVM 8 and assembly without
    * `.type` give functions neither type nor size: each global name outside of other functions begins one. Local names
-   * without a type are labels, except that of a section's first instruction where nothing else begins there: it is the
-   * one of a static function.
+   * without a type are labels, except where something calls them, and that of a section's first instruction where
+   * nothing else begins there: these are static functions.
    */
   #findFunctions(elf: ElfFile): FoundFunction[] {
     const functions: FoundFunction[] = []
-    for (const section of elf.sections) {
-      if (!this.isCode(section)) continue
+    const sections = elf.sections.filter(each => this.isCode(each))
+    let called: CalledOffsets | undefined
+    for (const section of sections) {
       const named = elf.symbolsIn(section).filter(each => each.name !== '')
       const typed = named.filter(({ type }) => type === 'func')
       const untyped = outside(
@@ -106,7 +108,16 @@ export class ObjectSymbols {
       const first = others.some(({ value }) => value === 0)
         ? undefined
         : named.find(({ name, type, value }) => type === 'notype' && value === 0 && !BASIC_BLOCK.test(name))
-      const own = first === undefined ? others : [first, ...others]
+      const labels = named.filter(
+        ({ name, type, binding, value }) =>
+          type === 'notype' && binding === 'local' && value > 0 && !BASIC_BLOCK.test(name),
+      )
+      if (labels.length > 0) called ??= calledOffsets(elf, sections)
+      const statics = outside(
+        others,
+        labels.filter(({ value }) => called!.get(section)!.has(value)),
+      )
+      const own = [...(first === undefined ? [] : [first]), ...others, ...statics]
       const starts = own.some(({ size }) => size === 0)
         ? [...new Set(own.map(({ value }) => value))].sort((a, b) => a - b)
         : []

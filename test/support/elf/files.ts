@@ -9,6 +9,7 @@ import { encodeInstructions } from '../../../src/asm/encode.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { CALL } from '../../../src/asm/opcodes.ts'
+import type { ByteOrder } from '../../../src/base/bytes.ts'
 import { SHF_EXECINSTR } from '../../../src/elf/format.ts'
 import { ELF64 } from '../../../src/elf/layout.ts'
 import { type SectionSource, type StringTableBuilder, writeElf } from '../../../src/elf/write.ts'
@@ -18,8 +19,9 @@ export function code(
   name: string,
   instructions: readonly Instruction[],
   more: Partial<SectionSource> = {},
+  byteOrder: ByteOrder = 'little',
 ): SectionSource {
-  return { name, flags: SHF_EXECINSTR, data: encodeInstructions(instructions, 'little'), ...more }
+  return { name, flags: SHF_EXECINSTR, data: encodeInstructions(instructions, byteOrder), ...more }
 }
 
 /**

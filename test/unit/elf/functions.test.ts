@@ -80,6 +80,45 @@ test('a static function without a type is found at the start of its section', t 
   t.deepEqual(object.functions.get('main')![0]!.reference, { kind: 'call', name: 'helper' })
 })
 
+for (const byteOrder of ['little', 'big'] as const) {
+  test(`static functions without a type are found where something calls them, ${byteOrder}-endian`, t => {
+    const relocations = [0, 8].map(offset => ({ offset, symbol: 1, type: R_BPF_64_32 }))
+    const object = parseObject(
+      writeElf({
+        byteOrder,
+        sections: [
+          code('socket', [callAt(-1), callAt(1), exit()], { relocations }, byteOrder),
+          // The second calls the third without a relocation; a label of the third begins none.
+          code('.text', [...returns(1), callAt(1), exit(), mov(r0, 3), ...returns(3)], {}, byteOrder),
+        ],
+        symbols: [
+          { name: '', type: 'section', binding: 'local', section: 2 },
+          untyped('one', 2, { binding: 'local' }),
+          untyped('two', 2, { binding: 'local', value: 16 }),
+          untyped('three', 2, { binding: 'local', value: 32 }),
+          untyped('label', 2, { binding: 'local', value: 40 }),
+          untyped('main', 1),
+        ],
+      }),
+    )
+    t.deepEqual(sizes(object), [
+      ['main', 24],
+      ['one', 16],
+      ['two', 16],
+      ['three', 24],
+    ])
+    const main = object.functions.get('main')!
+    t.deepEqual(
+      main.slice(0, 2).map(({ reference }) => reference),
+      [
+        { kind: 'call', name: 'one' },
+        { kind: 'call', name: 'two' },
+      ],
+    )
+    t.deepEqual(object.functions.get('two')![0]!.reference, { kind: 'call', name: 'three' })
+  })
+}
+
 test('a number that a linker is to put into an instruction is an extern, which the caller may define', t => {
   const object = parseObject(
     writeElf({

@@ -54,6 +54,22 @@ export const known: readonly Known[] = [
       twins === undefined,
   },
   {
+    cause: 'libbpf takes functions in sections such as .text.cold for programs',
+    matches: ({ about, fields, ours, twins }) =>
+      about === 'program' &&
+      fields[0] === 'missing' &&
+      ours === undefined &&
+      String(twins?.section).startsWith('.text.'),
+  },
+  {
+    // What is beside the lock is read and written by look-ups.
+    cause: 'libbpf cannot map a data section with a lock into memory',
+    matches: ({ about, ours, twins }) =>
+      about === 'load' &&
+      ours?.error === 0 &&
+      /failed to re-mmap\(\) contents: -ENOTSUPP/.test(String(twins?.message)),
+  },
+  {
     // Static variables are variables of the collection too.
     cause: 'data sections without a global variable are BPF_F_MMAPABLE as well',
     matches: ({ about, name, fields, ours, twins }) =>

@@ -34,7 +34,7 @@ export function ourFacts(object: string, load: boolean): ObjectFacts {
       message: '',
       maps: [...spec.maps.values()].map(
         (map): MapFacts => ({
-          map: map.name,
+          map: nameOf(map.name),
           type: numberOf(mapTypes, map.type),
           key: map.keySize ?? 0,
           value: map.valueSize ?? 0,
@@ -60,6 +60,14 @@ export function ourFacts(object: string, load: boolean): ObjectFacts {
     return { object, error: 1, message: error.message, maps: [], programs: [], loads: [] }
   }
 }
+
+/** libbpf cuts the names of these sections, and of no others. Source: libbpf `map_uses_real_name`. */
+export function nameOf(map: string): string {
+  return map.startsWith('.bss.') ? map.slice(0, NAME_LENGTH) : map
+}
+
+/** `BPF_OBJ_NAME_LEN`, without the NUL. */
+const NAME_LENGTH = 15
 
 function numberOf(table: EnumTable, value: string | number): number {
   return typeof value === 'number' ? value : table[value]!

@@ -11,6 +11,7 @@ import { BpfError } from '../../src/base/errors.ts'
 import { CollectionSpec } from '../../src/collection/spec.ts'
 import { ElfFile } from '../../src/elf/file.ts'
 import { objectsDirectory } from './objects.ts'
+import { nameOf } from './ours.ts'
 import { prepareTree, runIn } from './tree.ts'
 
 /** Where a tool says otherwise. */
@@ -229,10 +230,11 @@ function objdump(tree: string, elfs: ReadonlyMap<string, ElfFacts>): Map<string,
 }
 
 /** Names as a skeleton has them. */
-function ourNames({ programs, maps, variables }: CollectionSpec): Map<string, string> {
+function ourNames({ programs, functions, maps, variables }: CollectionSpec): Map<string, string> {
   const names = new Map<string, string>()
-  for (const name of programs.keys()) names.set(`program ${name}`, 'there')
-  for (const name of maps.keys()) names.set(`map ${identifier(name)}`, 'there')
+  // libbpf takes functions in sections such as .text.cold for programs.
+  for (const name of [...programs.keys(), ...functions.keys()]) names.set(`program ${name}`, 'there')
+  for (const name of maps.keys()) names.set(`map ${identifier(nameOf(name))}`, 'there')
   for (const name of variables.keys()) names.set(`variable ${name}`, 'there')
   return names
 }

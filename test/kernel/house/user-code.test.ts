@@ -1,7 +1,7 @@
 /** What docs/user-code.md says of code of the caller that runs inside the library: each row of its table is done. */
 
 import { readFileSync } from 'node:fs'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { mov } from '../../../src/asm/alu.ts'
 import { loadMap } from '../../../src/asm/calls.ts'
 import { exit } from '../../../src/asm/jumps.ts'
@@ -17,6 +17,7 @@ import { Program } from '../../../src/programs/program.ts'
 import type { ProgramSpec } from '../../../src/programs/spec.ts'
 import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { type Hook, nothing, type Place, withGetter } from '../../support/house/user-code.ts'
+import { hooksWithOptions } from '../../support/house/user-code-hooks.ts'
 import { needsOfLinks, placesOfLinks } from '../../support/house/user-code-links.ts'
 import { placesOfReaders } from '../../support/house/user-code-readers.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
@@ -367,32 +368,50 @@ test('the table of docs/user-code.md has the rows that are done here', t => {
   t.deepEqual(rows.map(({ name }) => name).sort(), Object.keys(places).sort())
 })
 
+/** Does each place thrice: code that uses the object, that closes it, and that throws. */
+async function check(
+  t: ExecutionContext,
+  made: readonly (() => Place)[],
+  using: string,
+  closing: string,
+): Promise<void> {
+  for (const make of made) {
+    const trial = async (act: (place: Place) => Promise<unknown>): Promise<void> => {
+      const place = make()
+      try {
+        await act(place)
+      } finally {
+        place.end?.()
+      }
+    }
+    await trial(async place => t.is(await answer(place, () => place.use()), using))
+    await trial(async place => {
+      if (place.close === undefined) t.is(closing, '–')
+      else t.is(await answer(place, () => place.close!()), closing)
+    })
+    await trial(async place => {
+      const own = new Error('own')
+      const run = async (): Promise<unknown> =>
+        place.run(() => {
+          throw own
+        })
+      t.is(await t.throwsAsync(run), own)
+      await t.notThrowsAsync(async () => place.after?.())
+    })
+  }
+}
+
 for (const { name, using, closing } of rows) {
   const needs = [ringBuffers, ...(needsOfLinks[name] ?? [])]
-  kernelTest(`code of the caller does what the table says: ${name}`, needs, async t => {
-    for (const make of places[name] ?? []) {
-      const trial = async (act: (place: Place) => Promise<unknown>): Promise<void> => {
-        const place = make()
-        try {
-          await act(place)
-        } finally {
-          place.end?.()
-        }
-      }
-      await trial(async place => t.is(await answer(place, () => place.use()), using))
-      await trial(async place => {
-        if (place.close === undefined) t.is(closing, '–')
-        else t.is(await answer(place, () => place.close!()), closing)
-      })
-      await trial(async place => {
-        const own = new Error('own')
-        const run = async (): Promise<unknown> =>
-          place.run(() => {
-            throw own
-          })
-        t.is(await t.throwsAsync(run), own)
-        await t.notThrowsAsync(async () => place.after?.())
-      })
-    }
-  })
+  kernelTest(`code of the caller does what the table says: ${name}`, needs, t =>
+    check(t, places[name] ?? [], using, closing),
+  )
+}
+
+const everyHook = rows.find(({ name }) => name.startsWith('cgroup, and every other hook: '))!
+
+for (const [name, { needs, places: made }] of Object.entries(hooksWithOptions)) {
+  kernelTest(`code of the caller does what the table says: getters of the options of ${name}`, needs, t =>
+    check(t, made, everyHook.using, everyHook.closing),
+  )
 }

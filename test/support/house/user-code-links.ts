@@ -98,6 +98,37 @@ function updatePlace(update: (link: Link, program: Program, hook: Hook) => void)
   }
 }
 
+/** Attaches to what matches a regular expression with a getter. */
+function patternPlace(name: 'source' | 'flags'): () => Place {
+  return () => {
+    const target = makeUprobeTarget()
+    const counter = new UprobeCounter({ attachType: 'trace_uprobe_multi' })
+    const { program } = counter
+    const attach = (pattern: RegExp): void => uprobeMulti(program, target.path, { pattern }).close()
+    return {
+      run: hook => attach(expressionWith(name, hook)),
+      use: () => attach(/beta/),
+      close: () => program.close(),
+      after: () => attach(/alpha/),
+      end: () => {
+        counter[Symbol.dispose]()
+        target[Symbol.dispose]()
+      },
+    }
+  }
+}
+
+function expressionWith(name: 'source' | 'flags', hook: Hook): RegExp {
+  const plain = /alpha/
+  const value = plain[name]
+  return Object.defineProperty(plain, name, {
+    get: () => {
+      hook()
+      return value
+    },
+  })
+}
+
 /** By call and code, as the table of the guide has them. */
 export const placesOfLinks: Readonly<Record<string, readonly (() => Place)[]>> = {
   'cgroup, and every other hook: getters of the options, fd, name and spec of the program': [
@@ -127,6 +158,10 @@ export const placesOfLinks: Readonly<Record<string, readonly (() => Place)[]>> =
       }
     },
   ],
+  'uprobeMulti, kprobeMulti, fentryMulti: source and flags of the pattern': [
+    patternPlace('source'),
+    patternPlace('flags'),
+  ],
   'link.update: fd of the program, getters of the options': [
     updatePlace((link, program, hook) => link.update(handleOf(program, 'fd', hook))),
     updatePlace((link, program, hook) =>
@@ -139,6 +174,7 @@ export const placesOfLinks: Readonly<Record<string, readonly (() => Place)[]>> =
 export const needsOfLinks: Readonly<Record<string, readonly (Feature | Requirement)[]>> = {
   'cgroup, and every other hook: getters of the options, fd, name and spec of the program': ['cgroup2'],
   'uprobeMulti, kprobeMulti: the elements of symbols and cookies': [features.uprobeMulti],
+  'uprobeMulti, kprobeMulti, fentryMulti: source and flags of the pattern': [features.uprobeMulti],
   'link.update: fd of the program, getters of the options': ['cgroup2'],
 }
 

@@ -68,6 +68,38 @@ function perfPlace(records: number, run: (perf: PerfBuffer<number>) => unknown, 
   }
 }
 
+/**
+ * A walk over the records of a perf buffer, with code in `onLost`, or between two of them. It ends after that: the code may
+ * have taken what the walk would wait for.
+ */
+function perfRecordsPlace(on: 'lost' | 'walk') {
+  return (): Place => {
+    const controller = new AbortController()
+    let act: Hook = nothing
+    const once = (): void => {
+      try {
+        act()
+      } finally {
+        controller.abort()
+      }
+    }
+    const place = perfPlace(
+      on === 'lost' ? TOO_MANY : 2,
+      async perf => {
+        for await (const _ of perf.records({ signal: controller.signal })) if (on === 'walk') once()
+      },
+      on === 'lost' ? 'lost' : 'record',
+    )()
+    return {
+      ...place,
+      run: hook => {
+        act = hook
+        return place.run(on === 'lost' ? once : nothing)
+      },
+    }
+  }
+}
+
 /** A shared ring buffer with two records, which the code reads again. */
 function sharedRingPlace(run: (ring: SharedRingBuffer, act: Hook) => unknown) {
   return (): Place => {
@@ -133,6 +165,8 @@ export const placesOfReaders: Readonly<Record<string, readonly (() => Place)[]>>
     perfPlace(2, perf => perf.drain(({ value }) => value), 'record'),
     perfPlace(TOO_MANY, perf => perf.drain(nothing), 'lost'),
   ],
+  'perf.records: onLost': [perfRecordsPlace('lost')],
+  'perf.records: what waits for next': [perfRecordsPlace('walk')],
   'sharedRing.drain, batch.read: the callback': [
     sharedRingPlace((ring, act) => ring.drain(act)),
     sharedRingPlace((ring, act) => {

@@ -44,9 +44,11 @@ export function tracepoint(
   const target = `tracepoint ${category}/${name}`
   const what = `program ${program.name} to ${target}`
   requireProgramType(what, { program, hook: 'tracepoint' })
+  // Before there is an event: a getter may throw.
+  const { cookie } = options
   const event = PerfEvent.openTraceEvent(target, category, name)
   return attachPerfEvent(program, event, what, {
-    ...options,
+    cookie,
     hook: 'tracepoint',
     explain: result => {
       if (result === -EACCES) return explainAccess(category, name)

@@ -46,12 +46,37 @@ export const known: readonly Known[] = [
   },
   {
     // Compilers before clang 8 gave them none.
-    cause: 'libbpf takes a symbol without a type for no function',
+    cause: 'libbpf takes a symbol without a type for no function and no map',
     matches: ({ object, about, fields, twins }) =>
       /-untyped\/[^/]*$/.test(object) &&
-      about === 'program' &&
+      (about === 'program' || about === 'map') &&
       fields[0] === 'missing' &&
       twins === undefined,
+  },
+  {
+    cause: 'libbpf refuses calls of functions in sections such as .text.cold',
+    matches: ({ about, ours, twins }) =>
+      (about === 'object' || about === 'load') &&
+      ours?.error === 0 &&
+      /bad call relo against '.*' in section '\.text\./.test(String(twins?.message)),
+  },
+  {
+    // It looks for them in .text alone.
+    cause: 'libbpf finds no exception callback in a section such as .text.cold',
+    matches: ({ object, about, ours, twins }) =>
+      /-sections\/[^/]*$/.test(object) &&
+      about === 'load' &&
+      ours?.error === 0 &&
+      /cannot find exception callback/.test(String(twins?.message)),
+  },
+  {
+    // Both refuse the program.
+    cause: 'libbpf checks exception callbacks itself, before the verifier does',
+    matches: ({ about, fields, ours, twins }) =>
+      about === 'load' &&
+      fields.join() === 'processed' &&
+      ours?.error !== 0 &&
+      /exception callback/.test(String(twins?.message)),
   },
   {
     cause: 'libbpf takes functions in sections such as .text.cold for programs',

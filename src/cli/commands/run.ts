@@ -1,5 +1,5 @@
 /**
- * `ebpf-ts run`: loads an object, attaches its programs, prints the records of its ring buffers and perf buffers.
+ * `ebpf-ts run`: loads an object, attaches its programs, prints the records of its ring buffers and perf buffers, or its maps.
  *
  * @module
  */
@@ -18,6 +18,7 @@ import { type Command, defineCommand } from '../form/command.ts'
 import { CommandFailure, type FailureFacts, failureFacts } from '../form/failure.ts'
 import { count, text } from '../form/option.ts'
 import { editObjects, readObject } from '../object/edit.ts'
+import { MapPrinter } from '../object/map-printer.ts'
 import { objectOptions } from '../object/options.ts'
 import type { Output } from '../output/output.ts'
 import { untilAborted } from '../output/stop.ts'
@@ -33,12 +34,18 @@ export const command: Command = defineCommand({
       'apply CO-RE relocations to the types in FILE, raw BTF or an ELF file with BTF, for kernels without their own',
     ),
     count: count('N', 'stop after N records'),
+    maps: count('SECONDS', 'print the maps that programs count in every so many seconds, and at the end'),
   },
-  json: { form: 'lines', help: 'print one JSON document per line: {"map": ..., "record": ...}' },
+  json: {
+    form: 'lines',
+    help: 'print one JSON document per line: {"map": ..., "record": ...}, with --maps {"map": ..., "entries": ...} too',
+  },
   description: [
     `Loads a compiled BPF object, attaches every program by its section name, and prints the records of every ring
     buffer and perf buffer until Ctrl-C: decoded through the type that the object names or --record gives, as bytes without
     one.`,
+    `--maps prints hashes, arrays and tries through their types. A value with a member "slots" that is an array of counts is a
+    histogram of powers of two, as programs of libbpf-tools have it; nothing else is taken for one.`,
     'Notes about what is attached go to standard error. Needs root.',
   ],
   examples: [
@@ -47,6 +54,7 @@ export const command: Command = defineCommand({
       line: 'tool.bpf.o --record events=event --without on_fentry',
       does: 'decode the records of a map that names no type; leave out a program that this kernel does not take',
     },
+    { line: 'counter.bpf.o --maps 5', does: 'print the maps of an object every five seconds' },
     { line: 'tool.bpf.o --json', does: 'print records for other programs, until Ctrl-C' },
   ],
   exit: { done: 'after Ctrl-C or N records', failed: 'on failure, and when nothing is attached' },
@@ -82,9 +90,14 @@ export const command: Command = defineCommand({
       throw new CommandFailure('CLI_NOTHING_ATTACHED', `nothing is attached${whyNothing(spec)}`, { skipped })
     }
 
+    const counting = new MapPrinter(out, json, maps)
+    using printing = values.maps === undefined ? undefined : every(values.maps, counting.print)
     if (rings.length + perfs.length === 0) {
-      notes.line('the object has no ring buffer and no perf buffer; Ctrl-C detaches')
+      const hint =
+        printing === undefined && counting.names.length > 0 ? '; --maps SECONDS prints its maps' : ''
+      notes.line(`the object has no ring buffer and no perf buffer; Ctrl-C detaches${hint}`)
       await untilAborted(signal)
+      if (printing !== undefined) counting.print()
       return 0
     }
     const readers = [ring, perf].filter(each => each !== undefined)
@@ -94,9 +107,16 @@ export const command: Command = defineCommand({
         printStream(out, each.records(reading), printer.print, reading).finally(() => ended.abort()),
       ),
     )
+    if (printing !== undefined) counting.print()
     return 0
   },
 })
+
+/** Does something every so many seconds, until it is disposed of. */
+function every(seconds: number, action: () => void): Disposable {
+  const timer = setInterval(action, seconds * 1000)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
 
 /** Why nothing was there to be attached, where that is so. */
 function whyNothing({ programs }: CollectionSpec): string {

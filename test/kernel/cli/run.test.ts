@@ -404,3 +404,39 @@ kernelTest('a user without privileges learns what is missing', [], t => {
   t.regex(stderr, /^ebpf-ts run: Cannot .*CAP_BPF.*run as root\n/)
   t.notRegex(stderr, /^\s+at .*\.js/m)
 })
+
+kernelTest('run prints the maps of an object that only counts', [], async t => {
+  const { child, printed, ended } = start(t, objectPath('counting'), '--maps', '1')
+  t.true(await eventually(() => printed.stderr.includes('attached on_exec')))
+  for (let i = 0; i < 3; i++) spawnSync('true')
+  t.true(await eventually(() => /^by_user: 1 entry\n {2}\{ uid: 0 \} = \d+$/m.test(printed.stdout)))
+  child.kill('SIGINT')
+  t.deepEqual(await ended, [0, null])
+  t.regex(printed.stdout, /^by_cpu: 1 entry\n {2}1 = \d+$/m)
+  t.regex(
+    printed.stdout,
+    /^hists: 1 entry\n +value +: count +distribution\n[\s\S]* 8 -> 15 +: [1-9]\d* +\|\*{40}\|$/m,
+  )
+  t.regex(printed.stdout, /^untyped: 1 entry\n {2}\S.* = \S/m)
+  t.notRegex(printed.stdout, /\.bss|total/)
+})
+
+kernelTest('run prints maps as JSON, once more at the end, and says how to see them', [], async t => {
+  const { child, printed, ended } = start(t, objectPath('counting'), '--maps', '600', '--json')
+  t.true(await eventually(() => printed.stderr.includes('attached on_exec')))
+  spawnSync('true')
+  child.kill('SIGTERM')
+  t.deepEqual(await ended, [0, null])
+  const lines = printed.stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  t.deepEqual(lines.map(({ map }) => map).sort(), ['by_cpu', 'by_user', 'hists', 'untyped'])
+  const byUser = lines.find(({ map }) => map === 'by_user')
+  t.deepEqual(byUser.entries[0].key, { uid: 0 })
+  t.true(byUser.entries[0].value > 0)
+  const without = start(t, objectPath('counting'))
+  t.true(await eventually(() => without.printed.stderr.includes('--maps SECONDS prints its maps')))
+  without.child.kill('SIGINT')
+  t.deepEqual(await without.ended, [0, null])
+})

@@ -16,11 +16,16 @@ import { eventually } from '../../support/poll.ts'
 import { cgroup2Path } from '../../support/requirements.ts'
 import { ownName } from '../../support/stale.ts'
 
-/** A process that does nothing but compute, until the end of the test. */
+/** A process that does nothing but compute, until it is ended, or the test. */
 function busy(t: ExecutionContext, script = 'while :; do :; done'): ChildProcess & { pid: number } {
   const child = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true })
-  t.teardown(() => process.kill(-child.pid!, 'SIGKILL'))
+  t.teardown(() => end(child))
   return child as ChildProcess & { pid: number }
+}
+
+/** Ends such a process, and what it has started. */
+function end(child: ChildProcess): void {
+  if (child.signalCode === null && child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
 }
 
 kernelTest('a program runs so often a second on every CPU', [], async t => {
@@ -32,6 +37,7 @@ kernelTest('a program runs so often a second on every CPU', [], async t => {
     // An idle CPU may sleep through its events.
     const child = busy(t)
     t.true(await eventually(() => recorder.count(each => each.cpu === cpu || each.pid === child.pid) > 10))
+    end(child)
   }
   link.close()
   link.close()
@@ -158,9 +164,10 @@ kernelTest('a CPU goes offline and comes back', ['guest'], async t => {
   recorder.program.close()
   const runsOn1 = async (): Promise<boolean> => {
     recorder.clear()
-    busy(t)
-    busy(t)
-    return eventually(() => recorder.count(({ cpu }) => cpu === 1) > 5)
+    const children = [busy(t), busy(t)]
+    const ran = await eventually(() => recorder.count(({ cpu }) => cpu === 1) > 5)
+    for (const each of children) end(each)
+    return ran
   }
   t.true(await runsOn1())
   t.teardown(() => setOnline(true))

@@ -67,6 +67,7 @@ const arrows: Record<string, readonly string[]> = {
     'base',
     'bench',
     'profile',
+    'charts',
     'symbols',
     'abi',
     'asm',

@@ -180,6 +180,56 @@ const ringRows: readonly Row[] = [
   },
 ]
 
+/** At most twice libbpf, ahead of cilium/ebpf. */
+const perfBars = [ratio('libbpf', 2), ratio('cilium', 1)]
+const perfDrain = (size: number): Row =>
+  sweep(
+    `perf-drain-${size}`,
+    `A record of ${size} bytes, and 4 of padding, of a perf buffer with 4 MiB for each CPU, read in place as in ring-drain-${size}: ` +
+      'the records of all CPUs, filled by produce_N of perf.bpf.o',
+    perfBars,
+  )
+
+const perfRows: readonly Row[] = [
+  perfDrain(8),
+  perfDrain(32),
+  perfDrain(256),
+  sweep(
+    'perf-copy-32',
+    'The record of perf-drain-32, copied to memory that stays valid; its first byte is added up',
+    [ratio('cilium', 1)],
+  ),
+  sweep(
+    'perf-for-await',
+    'A record of 32 bytes in the idiomatic waiting loop, in bursts of 1000 that are there before the clock starts',
+    [],
+  ),
+  sweep(
+    'perf-latency',
+    'As ring-latency, by produce_time of perf.bpf.o',
+    [time(80 * MICROSECOND), time(80 * MICROSECOND, 'ours-koffi')],
+    backends,
+  ),
+  {
+    name: 'perf-soak',
+    operation:
+      'As ring-soak, by produce_checked of perf.bpf.o through 256 KiB for each CPU. lost: records that the program could ' +
+      'not send',
+    mode: 'once',
+    bars: [extra('torn', 0, 'records'), extra('missing', 0, 'records')],
+  },
+]
+
+const userRingRows: readonly Row[] = [
+  sweep(
+    'user-ring-submit',
+    'A record of 32 bytes of a user ring buffer of 1 MiB: reserved, its first word written, and submitted; 26,000 of them, ' +
+      'which user-ring.bpf.o then takes without the clock. The variant "send" writes an array of eight numbers by a codec',
+    [time(200)],
+    { variants: ['send'] },
+  ),
+]
+
 const loadBars = [ratio('cilium', 1)]
 const load = (count: number): readonly Row[] => [
   {
@@ -242,7 +292,14 @@ const startRows: readonly Row[] = [
 ]
 
 /** All rows, in the order in which they are shown. */
-export const rows: readonly Row[] = [...elementRows, ...memoryRows, ...ringRows, ...startRows]
+export const rows: readonly Row[] = [
+  ...elementRows,
+  ...memoryRows,
+  ...ringRows,
+  ...perfRows,
+  ...userRingRows,
+  ...startRows,
+]
 
 /**
  * The rows whose names match one of the patterns, `*` standing for anything; all without patterns.

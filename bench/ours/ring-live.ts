@@ -13,7 +13,11 @@ import { type OpenedRing, openRing } from './ring.ts'
 import { startThread, type Thread } from './threads.ts'
 
 /** Runs the ring's program in a thread. */
-function startProducer({ program }: OpenedRing, batch: number, pause: number): Promise<Thread> {
+export function startProducer(
+  { program }: Pick<OpenedRing, 'program'>,
+  batch: number,
+  pause: number,
+): Promise<Thread> {
   return startThread({ kind: 'produce', program: program.info().id, batch, pause })
 }
 
@@ -51,13 +55,17 @@ const latency: Setup = ({ milliseconds }) => {
 const CHECKSUM = 0x1e3779b1
 
 /** Whether a record is not as produce_checked made it. */
-function isTorn({ view, offset, length }: RingView): boolean {
+export function isTorn(
+  { view, offset, length }: Pick<RingView, 'view' | 'offset' | 'length'>,
+  padding = 0,
+): boolean {
   const low = view.getUint32(offset, true)
   const high = view.getUint32(offset + 4, true)
-  if (length !== 16 + (low & 7) * 8) return true
+  const end = 16 + (low & 7) * 8
+  if (length !== end + padding) return true
   // The lower half of a product depends on nothing but the lower halves of its factors.
   if (view.getUint32(offset + 8, true) !== Math.imul(low, CHECKSUM) >>> 0) return true
-  for (let at = 16; at < length; at += 8) {
+  for (let at = 16; at < end; at += 8) {
     if (view.getUint32(offset + at, true) !== low) return true
     if (view.getUint32(offset + at + 4, true) !== high) return true
   }

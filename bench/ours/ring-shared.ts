@@ -16,7 +16,7 @@ const event = struct({ index: u64, pid: u32, cpu: u32, delta: i64, comm: cString
 
 const RECORDS = 18_000
 
-/** Words that the threads share: the number of the round, records and sum of `pid` so far in it, and whether to end. */
+/** Words that the threads share: the number of the round, records and sum of `pid` so far in it, whether to end. */
 const ROUND = 0
 const READ = 1
 const SUM = 2
@@ -51,28 +51,24 @@ function readRounds({ handle, words }: Order): void {
   }
 }
 
-/** Fills the ring, and times how so many workers read it. */
+/** Fills the ring, and times how so many workers read it: for as long again before the clock starts, since they are new. */
 function shared(workers: number): Setup {
-  return async options => {
+  return ({ milliseconds }) => {
     const opened = openRing('produce_event', 'events')
     // Only one reader has the map.
     opened.ring.close()
     const ring = SharedRingBuffer.open(opened.map)
     const words = new Int32Array(new SharedArrayBuffer(16))
     const order: Order = { handle: ring.share(), words }
-    const threads = Array.from(
-      { length: workers },
-      () => new Worker(new URL(import.meta.url), { workerData: order }),
-    )
-    await Promise.all(threads.map(thread => once(thread, 'message')))
     const startRound = (): void => {
       Atomics.add(words, ROUND, 1)
       Atomics.notify(words, ROUND)
     }
     const round = (): number => {
-      opened.fill(RECORDS)
-      Atomics.store(words, READ, 0)
+      // Before the ring is filled: a worker that was late in the last round may take records at once.
       Atomics.store(words, SUM, 0)
+      Atomics.store(words, READ, 0)
+      opened.fill(RECORDS)
       const start = now()
       startRound()
       for (let read = 0; read < RECORDS; read = Atomics.load(words, READ)) Atomics.wait(words, READ, read, 1)
@@ -80,14 +76,27 @@ function shared(workers: number): Setup {
       check(Atomics.load(words, SUM) === (RECORDS * (RECORDS - 1)) / 2, 'records have another content')
       return time
     }
-    return rounds(options, RECORDS, round, () => {
-      Atomics.store(words, END, 1)
-      startRound()
-      // They hold the memory of the ring; a record more is not read.
-      for (const thread of threads) thread.unref()
+    const work = rounds({ milliseconds, seconds: 0 }, RECORDS, round, () => {
       ring.close()
       opened[Symbol.dispose]()
     })
+    return {
+      async sweep() {
+        Atomics.store(words, ROUND, 0)
+        Atomics.store(words, END, 0)
+        const script = new URL(import.meta.url)
+        const threads = Array.from({ length: workers }, () => new Worker(script, { workerData: order }))
+        const ended = Promise.all(threads.map(thread => once(thread, 'exit')))
+        await Promise.all(threads.map(thread => once(thread, 'message')))
+        await work.sweep()
+        const sample = await work.sweep()
+        Atomics.store(words, END, 1)
+        startRound()
+        await ended
+        return sample
+      },
+      [Symbol.dispose]: () => work[Symbol.dispose](),
+    }
   }
 }
 

@@ -13,15 +13,19 @@ const OBJECT = 'bench/bpf/ring.bpf.o'
 /** Input of a test run: an Ethernet header, which programs of this type do not see. */
 const PACKET = new Uint8Array(14)
 
+/** Where records are written before they are read. */
+export interface Fillable extends Disposable {
+  /** Writes so many records, numbered from 0. */
+  fill(count: number): void
+}
+
 /** A loaded ring.bpf.o: a ring, its reader, and a program that writes records. */
-export interface OpenedRing extends Disposable {
+export interface OpenedRing extends Fillable {
   readonly map: BpfMap<unknown, unknown>
   readonly ring: RingBuffer
   readonly program: Program
   /** Lets the next record have the number 0. */
   restart(): void
-  /** Writes so many records, numbered from 0. */
-  fill(count: number): void
   /** Records that were tried, and those that did not fit, since the last start. */
   counts(): { sent: number; lost: number }
 }
@@ -64,7 +68,7 @@ export function openRing(producer: string, name = 'ring'): OpenedRing {
 }
 
 /** What was read, in figures that tell whether it was what was sent. */
-interface Read {
+export interface Read {
   records: number
   /** Sum of a number of each record. */
   sum: number
@@ -72,21 +76,23 @@ interface Read {
 }
 
 /** The sum of 0 to `count` - 1: of sequence numbers. */
-const sumTo = (count: number): number => (count * (count - 1)) / 2
+export const sumTo = (count: number): number => (count * (count - 1)) / 2
 
 /** The same of their lowest bytes. */
-const sumOfBytesTo = (count: number): number => Math.floor(count / 256) * sumTo(256) + sumTo(count % 256)
+export const sumOfBytesTo = (count: number): number =>
+  Math.floor(count / 256) * sumTo(256) + sumTo(count % 256)
 
-function checkRead(read: Read, count: number, size: number, sum = sumTo(count)): void {
+/** Checks that all was read. */
+export function checkRead(read: Read, count: number, size: number, sum = sumTo(count)): void {
   check(read.records === count, `${read.records} records of ${count}`)
   check(read.bytes === count * size, `records have ${read.bytes} bytes`)
   check(read.sum === sum, 'records have another content')
 }
 
 /** Fills the ring, and times how it is read. */
-function filled(
+export function filled(
   options: SweepOptions,
-  ring: OpenedRing,
+  ring: Fillable,
   count: number,
   read: () => Read,
   checkResult: (result: Read) => void,

@@ -8,10 +8,12 @@ import type { Setup } from '../work.ts'
 import { elementSetups } from './elements.ts'
 import { kallsymsSetups } from './kallsyms.ts'
 import { memorySetups } from './memory.ts'
+import { perfSetups } from './perf.ts'
 import { ringSetups } from './ring.ts'
 import { liveRingSetups } from './ring-live.ts'
 import { sharedRingSetups } from './ring-shared.ts'
 import { startSetups } from './start.ts'
+import { userRingSetups } from './user-ring.ts'
 
 /** Rows by name. */
 export const setups: Readonly<Record<string, Setup>> = {
@@ -20,6 +22,8 @@ export const setups: Readonly<Record<string, Setup>> = {
   ...ringSetups,
   ...liveRingSetups,
   ...sharedRingSetups,
+  ...perfSetups,
+  ...userRingSetups,
   ...startSetups,
   ...kallsymsSetups,
 }

@@ -15,4 +15,4 @@ build() {
 		-o "$out/$program" -lbpf -lelf -lz -lpthread
 }
 build c main.c elements.c memory.c ring.c kallsyms.c
-build libbpf libbpf.c
+build libbpf libbpf.c perf.c user-ring.c

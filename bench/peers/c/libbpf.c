@@ -12,6 +12,7 @@
 #include "contestant.h"
 #include "latency.h"
 #include "object.h"
+#include "perf.h"
 
 struct ring {
 	struct producer *producer;
@@ -282,6 +283,7 @@ static double attach(void *state)
 
 #define RING(row, open, work, program, count, size) \
 	{ .name = row, .setup = open, .round = work, .operations = count, .text = program, .parameter = { count, size } }
+#define PERF RING
 #define LOAD(row, count) \
 	{ .name = row, .setup = open_load, .sweep = load_once, .parameter = { count } }
 #define LOAD_AGAIN(row, count) \
@@ -295,6 +297,13 @@ static struct row rows[] = {
 	RING("ring-for-await", open_copy, poll_copies, "produce_32", 1000, 32),
 	RING("ring-for-await-copy", open_copy, consume_copies, "produce_32", 1000, 32),
 	{ .name = "ring-latency", .setup = open_latency, .sweep = latency, .text = "produce_time", .parameter = { 1, 16 } },
+	PERF("perf-drain-8", open_perf_sum, consume_perf, "produce_8", 60000, 8),
+	PERF("perf-drain-32", open_perf_sum, consume_perf, "produce_32", 26000, 32),
+	PERF("perf-drain-256", open_perf_sum, consume_perf, "produce_256", 3900, 256),
+	PERF("perf-copy-32", open_perf_copy, consume_perf_copies, "produce_32", 26000, 32),
+	PERF("perf-for-await", open_perf_copy, poll_perf_copies, "produce_32", 1000, 32),
+	{ .name = "perf-latency", .setup = open_perf_latency, .sweep = perf_latency, .text = "produce_time", .parameter = { 1, 16 } },
+	{ .name = "user-ring-submit", .setup = open_user_ring, .round = submit_user_ring, .operations = USER_RECORDS },
 	{ .name = "btf-find", .setup = nothing, .sweep = find_type },
 	LOAD("load-10", 10),
 	LOAD("load-30", 30),

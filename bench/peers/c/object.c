@@ -40,7 +40,12 @@ void *section_memory(struct bpf_object *object, const char *section)
 
 struct producer *open_producer(const char *program, const char *map)
 {
-	struct bpf_object *object = load_object("bench/bpf/ring.bpf.o", program);
+	return open_producer_of("bench/bpf/ring.bpf.o", program, map);
+}
+
+struct producer *open_producer_of(const char *path, const char *program, const char *map)
+{
+	struct bpf_object *object = load_object(path, program);
 	struct bpf_map *ring = bpf_object__find_map_by_name(object, map);
 	struct producer *producer = allocate(sizeof(*producer));
 	volatile uint64_t *bss = section_memory(object, ".bss");

@@ -21,7 +21,9 @@ struct producer {
 	volatile uint64_t *dropped;
 };
 
+/* Of ring.bpf.o, or of another object with such variables. */
 struct producer *open_producer(const char *program, const char *map);
+struct producer *open_producer_of(const char *path, const char *program, const char *map);
 
 /* Runs the program so many times; it makes a record each time. 0 or -errno. */
 int produce(struct producer *producer, unsigned int count);

@@ -24,7 +24,7 @@ func main() {
 	once := flag.String("once", "", "sweep this row once and exit")
 	seconds := flag.Float64("seconds", defaultSeconds, "how long a long row takes, with -once")
 	flag.Parse()
-	contestant := newContestant(elementRows, walkRows, memoryRows, ringRows, ringLiveRows, startRows, attachRows)
+	contestant := newContestant(elementRows, walkRows, memoryRows, ringRows, ringLiveRows, perfRows, startRows, attachRows)
 	var err error
 	if *once != "" {
 		err = json.NewEncoder(os.Stdout).Encode(contestant.answer(*once, *seconds))

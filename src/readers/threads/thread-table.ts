@@ -18,13 +18,13 @@ const SLOT_WORDS = 3
 const TID = 0
 const START = 1
 const GENERATION = 2
-/** The most that fit into an id with a slot, which is positive. */
+/** The most that fit into an id with a slot, which has 30 bits. */
 const MOST_GENERATIONS = 2 ** 24
 
-/** Words before the slots: the holder of the lock, 0 when it is free, and how many threads sleep until it is. */
+/** The word before the slots: the holder of the lock, 0 when it is free, and a bit when threads may sleep until it is. */
 const LOCK = 0
-const SLEEPING = 1
-const FIRST_SLOT = 2
+const SLEEPERS = 0x4000_0000
+const FIRST_SLOT = 1
 
 /** How often the lock is tried before a thread sleeps. */
 const TRIES = 200
@@ -96,23 +96,26 @@ export class ThreadTable {
 
   /** Waits for the lock. It is held for microseconds: this thread sleeps as long. Not re-entrant. */
   lock(id: number): void {
+    if (Atomics.compareExchange(this.#words, LOCK, 0, id) !== 0) this.#waitForLock(id)
+  }
+
+  #waitForLock(id: number): void {
     const words = this.#words
     for (let tries = 0; tries < TRIES; tries++) if (Atomics.compareExchange(words, LOCK, 0, id) === 0) return
     for (;;) {
-      const holder = Atomics.compareExchange(words, LOCK, 0, id)
-      if (holder === 0) return
-      Atomics.add(words, SLEEPING, 1)
-      const woken = Atomics.wait(words, LOCK, holder, PATIENCE)
-      Atomics.sub(words, SLEEPING, 1)
-      if (woken !== 'timed-out' || this.isAlive(holder)) continue
-      if (Atomics.compareExchange(words, LOCK, holder, id) === holder) return
+      // Others may sleep beside this one: who has slept wakes the next.
+      const found = Atomics.compareExchange(words, LOCK, 0, id | SLEEPERS)
+      if (found === 0) return
+      const held = found | SLEEPERS
+      if (found !== held && Atomics.compareExchange(words, LOCK, found, held) !== found) continue
+      if (Atomics.wait(words, LOCK, held, PATIENCE) !== 'timed-out') continue
+      if (this.isAlive(held & ~SLEEPERS)) continue
+      if (Atomics.compareExchange(words, LOCK, held, id | SLEEPERS) === held) return
     }
   }
 
   /** Gives the lock back. */
   unlock(): void {
-    Atomics.store(this.#words, LOCK, 0)
-    // One that was terminated while it slept is counted for good, which costs a call here.
-    if (Atomics.load(this.#words, SLEEPING) > 0) Atomics.notify(this.#words, LOCK, 1)
+    if ((Atomics.exchange(this.#words, LOCK, 0) & SLEEPERS) !== 0) Atomics.notify(this.#words, LOCK, 1)
   }
 }

@@ -21,16 +21,14 @@ export class UserRecord implements Disposable {
   /** Bytes of the record. */
   readonly length: number
   readonly #ring: UserRing
-  readonly #finished: (record: UserRecord) => void
   #done = false
 
   /** @internal */
-  constructor(ring: UserRing, offset: number, length: number, finished: (record: UserRecord) => void) {
+  constructor(ring: UserRing, offset: number, length: number) {
     this.#ring = ring
     this.view = ring.view
     this.offset = offset
     this.length = length
-    this.#finished = finished
   }
 
   /** The record's bytes, to be written. A new object at every access. */
@@ -63,7 +61,6 @@ export class UserRecord implements Disposable {
   #finish(discard: boolean): boolean {
     if (this.#done) return false
     this.#done = true
-    this.#finished(this)
-    return !this.#ring.closed && this.#ring.finish(this.offset, this.length, discard)
+    return this.#ring.finish(this.offset, this.length, discard)
   }
 }

@@ -67,7 +67,6 @@ export class UserRingBuffer<T = unknown> implements Disposable {
   readonly #memory: UserRingMemory
   readonly #fd: OwnedFd
   readonly #codec: () => Codec<unknown, T> | undefined
-  readonly #open = new Set<UserRecord>()
   /** Of the thread that opened the ring. */
   readonly #owned: { mapping: SharedMapping; claims: Claims } | undefined
   #space: FreeSpace | undefined
@@ -198,13 +197,7 @@ export class UserRingBuffer<T = unknown> implements Disposable {
   #reserve(length: number): UserRecord | undefined {
     const offset = this.#ring.reserve(length)
     if (offset === FULL) return undefined
-    const record = new UserRecord(this.#ring, offset, length, this.#finished)
-    this.#open.add(record)
-    return record
-  }
-
-  readonly #finished = (record: UserRecord): void => {
-    this.#open.delete(record)
+    return new UserRecord(this.#ring, offset, length)
   }
 
   /**
@@ -319,11 +312,10 @@ export class UserRingBuffer<T = unknown> implements Disposable {
    */
   close(): void {
     if (this.#closed) return
-    for (const record of [...this.#open]) record.discard()
     this.#closed = true
     this.#space?.close()
-    if (this.#owned !== undefined) this.#ring.close()
-    this.#ring.leave()
+    if (this.#owned === undefined) this.#ring.leave()
+    else this.#ring.close()
     this.#fd.close()
     this.#owned?.claims.release()
     this.#owned?.mapping.close()

@@ -59,6 +59,7 @@ export class UserRing {
   readonly #control: Int32Array
   readonly #table: ThreadTable
   readonly #id: number
+  #left = false
 
   /**
    * Joins the producers.
@@ -108,10 +109,12 @@ export class UserRing {
     const step = stepOf(length)
     this.#table.lock(this.#id)
     try {
-      this.checkOpen()
+      // Plain loads, since `Atomics` are calls: the lock orders what producers store, and no store to free space comes before
+      // the branch that depends on the kernel's position.
+      if (this.#control[CLOSED] !== 0) this.checkOpen()
       const words = this.#words
-      const position = Atomics.load(words, this.#producerWord)
-      const used = (position - Atomics.load(words, 0)) >>> 0
+      const position = words[this.#producerWord]!
+      const used = (position - words[0]!) >>> 0
       if (used + step > this.size) {
         if (used > 0 && used <= this.size && this.#isOldestAbandoned()) this.#discard(this.#dead)
         return FULL
@@ -141,6 +144,8 @@ export class UserRing {
    * @returns whether it was still reserved
    */
   finish(offset: number, length: number, discard: boolean): boolean {
+    // What was reserved is discarded then, and its place may be another's.
+    if (this.#left) return false
     const header = this.#dataWord + ((offset - HEADER_SIZE) >>> 2)
     const busy = BUSY | length
     const finished = discard ? length | DISCARDED : length
@@ -200,12 +205,19 @@ export class UserRing {
     return count
   }
 
-  /** Leaves the producers. Its records must be finished. */
+  /** Discards what this producer has reserved, and leaves. */
   leave(): void {
+    this.#table.lock(this.#id)
+    try {
+      if (!this.closed) this.#discard(producer => producer === this.#id)
+    } finally {
+      this.#table.unlock()
+    }
+    this.#left = true
     this.#table.leave(this.#id)
   }
 
-  /** Closes the ring for all producers: none reserves from now on, and what was reserved is discarded. */
+  /** Closes the ring for all producers: none reserves from now on, and what was reserved is discarded. Then it leaves. */
   close(): void {
     this.#table.lock(this.#id)
     try {
@@ -214,5 +226,6 @@ export class UserRing {
     } finally {
       this.#table.unlock()
     }
+    this.leave()
   }
 }

@@ -66,13 +66,20 @@ export class Checker {
   #last: bigint = -1n
 
   readonly check = (view: DataView, offset: number, length: number): void => {
+    const number = this.checkWhole(view, offset, length)
+    if (number <= this.#last) this.wrong++
+    this.#last = number
+  }
+
+  /** As `check`, for records of several producers; returns its number. */
+  checkWhole(view: DataView, offset: number, length: number): bigint {
     this.received++
     this.bytes += 8 + length
     const number = view.getBigUint64(offset, true)
-    let right = number > this.#last && length === 16 + Number(number & 7n) * 8
+    let right = length === 16 + Number(number & 7n) * 8
     right &&= view.getBigUint64(offset + 8, true) === number * BigInt(CHECKSUM)
     for (let at = 16; right && at < length; at += 8) right = view.getBigUint64(offset + at, true) === number
     if (!right) this.wrong++
-    this.#last = number
+    return number
   }
 }

@@ -6,6 +6,7 @@
 
 mod elements;
 mod kallsyms;
+mod perf;
 mod protocol;
 mod ring;
 mod ring_live;
@@ -25,7 +26,7 @@ fn object(name: &str) -> String {
 }
 
 fn main() -> Result<()> {
-    let setups = [elements::ROWS, walk::ROWS, ring::ROWS, ring_live::ROWS, start::ROWS, kallsyms::ROWS];
+    let setups = [elements::ROWS, walk::ROWS, ring::ROWS, ring_live::ROWS, perf::ROWS, start::ROWS, kallsyms::ROWS];
     let mut contestant = Contestant::new(setups.concat());
     let mut arguments = env::args().skip(1);
     let (mut once, mut seconds) = (None, None);

@@ -8,7 +8,7 @@ use std::{
 
 use aya::{
     Ebpf,
-    maps::{Array, MapData, RingBuf},
+    maps::{Array, Map, MapData, RingBuf},
     programs::{SocketFilter, TestRun, TestRunOptions},
 };
 use tokio::{
@@ -36,12 +36,18 @@ pub struct Producer {
 
 /// Opens a ring and loads a program that fills it.
 pub fn open(map: &str, program: &'static str) -> Result<(Producer, Ring)> {
-    let mut ebpf = Ebpf::load_file(object("ring"))?;
+    let (producer, map) = open_map("ring", map, program)?;
+    Ok((producer, RingBuf::try_from(map)?))
+}
+
+/// Takes a map of an object and loads a program that fills it.
+pub fn open_map(file: &str, map: &str, program: &'static str) -> Result<(Producer, Map)> {
+    let mut ebpf = Ebpf::load_file(object(file))?;
     let filter: &mut SocketFilter = ebpf.program_mut(program).ok_or("no such program")?.try_into()?;
     filter.load()?;
-    let ring = RingBuf::try_from(ebpf.take_map(map).ok_or("no such map")?)?;
+    let map = ebpf.take_map(map).ok_or("no such map")?;
     let counters = Array::try_from(ebpf.take_map(".bss").ok_or("no variables")?)?;
-    Ok((Producer { ebpf, name: program, counters }, ring))
+    Ok((Producer { ebpf, name: program, counters }, map))
 }
 
 impl Producer {
@@ -68,7 +74,7 @@ impl Producer {
     }
 
     /// Makes records, numbered from 0.
-    fn fill(&mut self, records: usize) -> Result<()> {
+    pub fn fill(&mut self, records: usize) -> Result<()> {
         self.reset()?;
         self.run(records)?;
         let counters = self.counters()?;
@@ -77,7 +83,7 @@ impl Producer {
 }
 
 /// Says whether records have the numbers from 0.
-fn check_numbers(count: usize, sum: u64) -> Result<()> {
+pub fn check_numbers(count: usize, sum: u64) -> Result<()> {
     check(sum == (count * (count - 1) / 2) as u64, || format!("numbers add up to {sum}"))
 }
 
@@ -99,7 +105,7 @@ fn records(
     }))
 }
 
-fn first_word(record: &[u8]) -> Result<u64> {
+pub fn first_word(record: &[u8]) -> Result<u64> {
     let word = record.first_chunk().ok_or("a record is too short")?;
     Ok(u64::from(u32::from_ne_bytes(*word)))
 }

@@ -12,7 +12,8 @@ import {
   perfCountingProgram,
   perfOutputProgram,
 } from '../../support/readers/perf-programs.ts'
-import { CHECKSUM, MAX_RECORD, ringBuffers, run, send } from '../../support/readers/ring-programs.ts'
+import { CHECKSUM, MAX_RECORD } from '../../support/readers/record-code.ts'
+import { ringBuffers, run, send } from '../../support/readers/ring-programs.ts'
 import { bytes, countFds } from '../../support/readers/ring-setup.ts'
 
 setFlagsFromString('--expose-gc')

@@ -8,10 +8,10 @@ import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
+import { MAX_RECORD } from '../../support/readers/record-code.ts'
 import {
   createRing,
   discardProgram,
-  MAX_RECORD,
   outputProgram,
   ringBuffers,
   run,

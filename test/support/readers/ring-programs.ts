@@ -6,18 +6,19 @@
 
 import { featureSince } from '../../../src/abi/feature-since.ts'
 import { mapTypeSince } from '../../../src/abi/since.ts'
-import { add, and, lsh, mov, mul } from '../../../src/asm/alu.ts'
-import { call, loadMapFd, loadMapValue } from '../../../src/asm/calls.ts'
+import { add, mov } from '../../../src/asm/alu.ts'
+import { call, loadMapFd } from '../../../src/asm/calls.ts'
 import type { Instruction } from '../../../src/asm/instruction.ts'
-import { exit, jeq, jgt, jlt, label, mayGoto } from '../../../src/asm/jumps.ts'
-import { load, store } from '../../../src/asm/memory.ts'
-import { r0, r1, r2, r3, r4, r6, r7, r8, r10 } from '../../../src/asm/registers.ts'
+import { exit, jeq, jlt, label, mayGoto } from '../../../src/asm/jumps.ts'
+import { store } from '../../../src/asm/memory.ts'
+import { r0, r1, r2, r3, r4, r6, r7, r10 } from '../../../src/asm/registers.ts'
 import { answerOf, tryMap } from '../../../src/kernel/probes/experiment.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { Program } from '../../../src/programs/program.ts'
 import { VerifierError } from '../../../src/programs/verifier-error.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
+import { countLost, MAX_RECORD, NUMBERED, numberedRecord, packetRecord } from './record-code.ts'
 
 export const ringBuffers: Feature = defineFeature('Ring buffers', mapTypeSince.ringbuf, token =>
   answerOf(tryMap(token, 'ringbuf', { key_size: 0, value_size: 0, max_entries: pageSize() })),
@@ -44,8 +45,6 @@ export function createRing(name = 'events', size: number = pageSize()): BpfMap {
 
 /** Bytes of the header that test runs take off before a socket filter sees the packet. */
 const ETHERNET = 14
-/** Greatest record of {@link outputProgram}. */
-export const MAX_RECORD = 256
 
 function loadFilter(name: string, instructions: Instruction[]): Program {
   return Program.load({ name, type: 'socket_filter', instructions, license: 'GPL' })
@@ -53,20 +52,8 @@ function loadFilter(name: string, instructions: Instruction[]): Program {
 
 /** A program that writes a record of what it is given; returns what `bpf_ringbuf_output` did. */
 export function outputProgram(ring: BpfMap, flags = 0): Program {
-  const zeros = Array.from({ length: MAX_RECORD / 8 }, (_, i) => store('u64', r10, -8 * (i + 1), 0))
   return loadFilter('output', [
-    ...zeros,
-    // r7 = skb->len, from 1 to MAX_RECORD
-    load('u32', r7, r1),
-    mov(r0, 1),
-    // Not "== 0": before 5.11 the verifier does not learn from that.
-    jlt(r7, 1, 'exit'),
-    jgt(r7, MAX_RECORD, 'exit'),
-    mov(r2, 0),
-    mov(r3, r10),
-    add(r3, -MAX_RECORD),
-    mov(r4, r7),
-    call('skb_load_bytes'),
+    ...packetRecord(),
     loadMapFd(r1, ring),
     mov(r2, r10),
     add(r2, -MAX_RECORD),
@@ -126,40 +113,20 @@ export function slowProgram(ring: BpfMap, milliseconds: number): Program {
   ])
 }
 
-/** Factor of the checksum of {@link countingProgram}'s records. */
-export const CHECKSUM = 0x1e3779b1
-
 /**
- * A program that writes records of 2 to 9 words: a sequence number, its product with `CHECKSUM`, and the number again up
- * to the end. `counters` is an array of one element, two words: the next number, and how many found the ring full.
+ * A program that writes numbered records. `counters` is an array of one element, two words: the next number, and how many
+ * found the ring full.
  */
 export function countingProgram(ring: BpfMap, counters: BpfMap): Program {
-  const words = Array.from({ length: 9 }, (_, i) => -72 + 8 * i)
   return loadFilter('counting', [
-    loadMapValue(r8, counters),
-    load('u64', r6, r8, 0),
-    mov(r1, r6),
-    add(r1, 1),
-    store('u64', r8, 0, r1),
-    ...words.map(offset => store('u64', r10, offset, r6)),
-    mov(r1, r6),
-    mul(r1, CHECKSUM),
-    store('u64', r10, words[1]!, r1),
-    // r3 = 16 + (number & 7) * 8
-    mov(r3, r6),
-    and(r3, 7),
-    lsh(r3, 3),
-    add(r3, 16),
+    ...numberedRecord(counters, r3),
     loadMapFd(r1, ring),
     mov(r2, r10),
-    add(r2, words[0]!),
+    add(r2, -NUMBERED),
     mov(r4, 0),
     call('ringbuf_output'),
     jeq(r0, 0, 'exit'),
-    load('u64', r1, r8, 8),
-    add(r1, 1),
-    store('u64', r8, 8, r1),
-    mov(r0, 1),
+    ...countLost(),
     label('exit', exit()),
   ])
 }

@@ -14,8 +14,9 @@ import type { Program } from '../../../src/programs/program.ts'
 import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
 import { syscallEntry } from '../../../src/syscalls/entry.ts'
 import { nr } from '../../../src/syscalls/numbers.ts'
+import { CHECKSUM } from './record-code.ts'
 import type { ProducerData } from './ring-process.ts'
-import { CHECKSUM, createRing, outputProgram } from './ring-programs.ts'
+import { createRing, outputProgram } from './ring-programs.ts'
 
 /** Script of the processes and of the producer threads. */
 export const processScript: URL = new URL('./ring-process.js', import.meta.url)

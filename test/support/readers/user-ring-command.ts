@@ -9,7 +9,7 @@ import { type StructInput, struct, u32, u64 } from '../../../src/base/codecs.ts'
 import { answerOf, tryMap } from '../../../src/kernel/probes/experiment.ts'
 import { defineFeature, type Feature } from '../../../src/kernel/probes/probe.ts'
 import { pageSize } from '../../../src/syscalls/mmap.ts'
-import { CHECKSUM } from './ring-programs.ts'
+import { CHECKSUM } from './record-code.ts'
 
 export const userRings: Feature = defineFeature('User ring buffers', mapTypeSince.user_ringbuf, token =>
   answerOf(tryMap(token, 'user_ringbuf', { key_size: 0, value_size: 0, max_entries: pageSize() })),

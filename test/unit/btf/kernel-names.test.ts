@@ -5,18 +5,8 @@ import { identifier } from '../../../src/btf/kernel-names.ts'
 import { sanitizeBtf } from '../../../src/btf/sanitize.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
 import { futureBtf, infoOf } from '../../support/btf/future.ts'
+import { everything } from '../../support/btf/sanitize.ts'
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
-
-const everything = {
-  datasec: true,
-  questionMark: true,
-  func: true,
-  globalFunc: true,
-  float: true,
-  declTag: true,
-  typeTag: true,
-  enum64: true,
-}
 
 function mended(types: readonly BtfType[]): BtfType[] {
   const btf = Btf.parse(sanitizeBtf(btfOf(types), everything).build())

@@ -2,18 +2,8 @@ import test from 'ava'
 import { Btf } from '../../../src/btf/btf.ts'
 import { type BtfSupport, sanitizeBtf } from '../../../src/btf/sanitize.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
+import { everything } from '../../support/btf/sanitize.ts'
 import { btfOf, int, member, struct } from '../../support/btf/types.ts'
-
-const everything: BtfSupport = {
-  datasec: true,
-  questionMark: true,
-  func: true,
-  globalFunc: true,
-  float: true,
-  declTag: true,
-  typeTag: true,
-  enum64: true,
-}
 
 /** One type of each kind that some kernel does not know; ids count from 1. */
 const types: BtfType[] = [

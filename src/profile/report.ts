@@ -81,7 +81,9 @@ function processTable({ processes, unit }: Profile, total: number): string {
 
 /** Columns that are aligned to the right, but for the last. */
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const widths = rows[0]!.map((_, column) =>
+    rows.reduce((most, row) => Math.max(most, row[column]!.length), 0),
+  )
   return rows
     .map(row =>
       row

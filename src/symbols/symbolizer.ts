@@ -12,6 +12,7 @@ import { FileCache } from './files/file-cache.ts'
 import type { SymbolFile } from './files/symbol-file.ts'
 import type { BuildIdOffset, CodeLocation, StackFrame } from './frame.ts'
 import { KernelSymbols } from './kallsyms.ts'
+import { FrameCache } from './process/frame-cache.ts'
 import { ProcessSymbols } from './process/process-symbols.ts'
 
 /** How addresses get their names. */
@@ -25,7 +26,7 @@ export interface SymbolizerOptions {
   debugDirectories?: readonly string[]
   /**
    * Bytes that the tables of all files may take; those that were not used for long are read again when they are needed. A
-   * table takes 12 to 16 bytes a function. Default: 268,435,456 (256 MiB).
+   * table takes 12 to 16 bytes a function, and the names that were asked for lately up to 1 MiB. Default: 268,435,456 (256 MiB).
    */
   maxMemory?: number
 }
@@ -43,6 +44,7 @@ const MAX_PROCESSES = 4096
  */
 export class Symbolizer implements Disposable {
   readonly #files: FileCache
+  readonly #frames = new FrameCache()
   readonly #options: Required<Omit<SymbolizerOptions, 'maxMemory'>>
   readonly #processes = new Map<number, ProcessSymbols>()
   /** All that are open: also those whose id another process has by now. */
@@ -77,6 +79,7 @@ export class Symbolizer implements Disposable {
     if (known !== undefined && !known.replaced) return known
     const made = new ProcessSymbols(pid, {
       files: this.#files,
+      frames: this.#frames,
       debugDirectories: this.#options.debugDirectories,
       demangle: this.#options.demangle,
       onClose: closed => this.#forget(closed),

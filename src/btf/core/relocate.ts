@@ -205,7 +205,8 @@ function candidates(
   const list = candidatesIn(targets.kernel(), name, kind)
   const found = { list, alone: list.length === 1 }
   if (list.length === 0)
-    for (const module of targets.modules?.() ?? []) list.push(...candidatesIn(module, name, kind))
+    for (const module of targets.modules?.() ?? [])
+      for (const each of candidatesIn(module, name, kind)) list.push(each)
   cache.set(typeId, found)
   return found
 }

@@ -11,9 +11,12 @@ const [T_MIN, T_MAX, SKEW, DAMP] = [1, 26, 38, 700]
 const FIRST_BIAS = 72
 const FIRST_CODE = 128
 const LAST_CODE = 0x10_ffff
+/** Characters of an identifier at most: each letter moves those behind it. */
+const LONGEST = 1 << 12
 
-/** The text of an identifier; `undefined` when it is not valid. */
+/** The text of an identifier; `undefined` when it is not valid, or longer than 4096 characters. */
 export function decodePunycode(encoded: string): string | undefined {
+  if (encoded.length > LONGEST) return undefined
   const split = encoded.lastIndexOf('_')
   const codes = Array.from(split === -1 ? '' : encoded.slice(0, split), each => each.codePointAt(0)!)
   let code = FIRST_CODE

@@ -18,6 +18,8 @@ import { NameTable } from './name-table.ts'
 
 /** How many functions before an address are looked at: code that others nest in may begin long before. */
 const LOOK_BACK = 1024
+/** How many names of one function are compared. */
+const MAX_ALIASES = 64
 /** Bytes of code that numbers of 32 bits reach. */
 const MAX_CODE = 2 ** 32 - 1
 
@@ -59,7 +61,7 @@ export class FunctionIndex implements FunctionSource {
   }
 
   get memory(): number {
-    return this.length * (this.#ends === undefined ? 12 : 16)
+    return this.length * (this.#ends === undefined ? 12 : 16) + this.#names.memory
   }
 
   /**
@@ -87,25 +89,41 @@ export class FunctionIndex implements FunctionSource {
     return undefined
   }
 
-  /** The name of the function that starts where the last of its aliases that reaches an address is. */
+  /**
+   * The best name of the function that starts where the last of its aliases that reaches an address is. They are sorted by
+   * rank, so the first that reaches has the best one; of many, names are compared of the first ones only.
+   */
   #name(last: number, at: number): string {
     const { starts, details } = this.#columns
     const start = starts[last]!
-    let [best, rank] = [last, details[2 * last]! >>> RANK_SHIFT]
-    let name: string | undefined
-    for (let i = last - 1; i >= 0 && starts[i] === start; i--) {
-      if (start + (details[2 * i]! & EXTENT_MASK) <= at) continue
-      const other = details[2 * i]! >>> RANK_SHIFT
-      if (other > rank) continue
-      if (other === rank) {
-        name ??= this.#names.at(details[2 * best + 1]!)
-        const candidate = this.#names.at(details[2 * i + 1]!)
-        if (!isBetterName(candidate, name)) continue
-        name = candidate
-      } else name = undefined
-      ;[best, rank] = [i, other]
+    const reaches = (i: number): boolean => start + (details[2 * i]! & EXTENT_MASK) > at
+    let best = this.#firstAt(start, last)
+    const most = Math.min(last, best + LOOK_BACK)
+    while (best < most && !reaches(best)) best++
+    if (!reaches(best)) best = last
+    const rank = details[2 * best]! >>> RANK_SHIFT
+    let name = this.#names.at(details[2 * best + 1]!)
+    const end = Math.min(last, best + MAX_ALIASES - 1)
+    for (let i = best + 1; i <= end && details[2 * i]! >>> RANK_SHIFT === rank; i++) {
+      if (!reaches(i)) continue
+      const candidate = this.#names.at(details[2 * i + 1]!)
+      if (isBetterName(candidate, name)) name = candidate
     }
-    return name ?? this.#names.at(details[2 * best + 1]!)
+    return name
+  }
+
+  /** The first function that starts where another does. */
+  #firstAt(start: number, last: number): number {
+    const { starts } = this.#columns
+    if (last === 0 || starts[last - 1] !== start) return last
+    let low = 0
+    let high = last
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (starts[middle]! < start) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 
@@ -128,9 +146,13 @@ function leading(name: string): number {
 /** Lowest address of the code, and bytes from there to its end. */
 function codeExtent(elf: ElfFile): [base: number, size: number] {
   const segments = codeSegments(elf)
-  const base = Math.min(...segments.map(({ address }) => address))
-  const end = Math.max(...segments.map(({ address, memorySize }) => address + memorySize))
   if (segments.length === 0) return [0, 0]
+  let [base, end] = [Number.POSITIVE_INFINITY, 0]
+  // A file may have more segments than a call may have arguments.
+  for (const { address, memorySize } of segments) {
+    base = Math.min(base, address)
+    end = Math.max(end, address + memorySize)
+  }
   if (end - base <= MAX_CODE) return [base, end - base]
   throw elf.headerError(`Code of ${end - base} bytes, more than ${MAX_CODE}`, 0)
 }

@@ -14,7 +14,7 @@ export interface FunctionAt {
 
 /** Functions by address: a table of symbols, the table of a Go program, stubs of the linker. */
 export interface FunctionSource {
-  /** Bytes of memory that it takes. */
+  /** Bytes of memory that it takes, with the names that it keeps. */
   readonly memory: number
   /** The function that an address lies in; `undefined` when none does. */
   find(address: number): FunctionAt | undefined

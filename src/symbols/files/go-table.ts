@@ -87,7 +87,7 @@ export class GoTable implements FunctionSource {
   }
 
   get memory(): number {
-    return this.#entries.byteLength
+    return this.#entries.byteLength + this.#names.memory
   }
 
   find(address: number): FunctionAt | undefined {

@@ -8,10 +8,12 @@ import type { ElfFile } from '../../elf/file.ts'
 
 /** Bytes that most names are shorter than. */
 const FIRST = 256
-/** Bytes of a name at most; what is longer is cut. */
-const LONGEST = 1 << 16
-/** Names that are kept. When they are more, all are forgotten. */
-const KEPT = 1 << 14
+/** Bytes of a name at most; what is longer is cut. Names may lie in each other: a table is shorter than all of its names. */
+const LONGEST = 1 << 12
+/** Bytes of memory that the names take which are kept. When they are more, all are forgotten. */
+const KEPT = 1 << 20
+/** Bytes of memory for a name besides its characters, and for a character. */
+const [PER_NAME, PER_CHARACTER] = [64, 2]
 
 /** A string table in a file. */
 export class NameTable {
@@ -19,7 +21,8 @@ export class NameTable {
   readonly #offset: number
   readonly #size: number
   readonly #names = new Map<number, string>()
-  readonly #memory = Buffer.allocUnsafeSlow(FIRST)
+  readonly #piece = Buffer.allocUnsafeSlow(FIRST)
+  #memory = 0
 
   /**
    * @param offset where the table begins in the file
@@ -31,6 +34,11 @@ export class NameTable {
     this.#size = size
   }
 
+  /** Bytes of memory that the names take which are kept. */
+  get memory(): number {
+    return this.#memory
+  }
+
   /**
    * The name at an offset of the table; empty when that is outside, or nothing is there any more.
    *
@@ -39,8 +47,13 @@ export class NameTable {
   at(offset: number): string {
     const known = this.#names.get(offset)
     if (known !== undefined) return known
-    const name = this.#read(offset, FIRST, this.#memory) ?? this.#read(offset, LONGEST) ?? ''
-    if (this.#names.size >= KEPT) this.#names.clear()
+    const name = this.#read(offset, FIRST, this.#piece) ?? this.#read(offset, LONGEST) ?? ''
+    const memory = PER_NAME + PER_CHARACTER * name.length
+    if (this.#memory + memory > KEPT) {
+      this.#names.clear()
+      this.#memory = 0
+    }
+    this.#memory += memory
     this.#names.set(offset, name)
     return name
   }

@@ -19,7 +19,6 @@ const HEADER: Readonly<Record<number, number>> = { [EM_X86_64]: 16, [EM_AARCH64]
 
 /** Stubs of the linker, by their slot: nothing is read before an address is asked for. */
 export class LinkerStubs implements FunctionSource {
-  readonly memory = 0
   readonly #elf: ElfFile
   readonly #slots: ElfSection
   readonly #header: number
@@ -54,6 +53,10 @@ export class LinkerStubs implements FunctionSource {
     this.#relocations = relocations
     this.#symbols = symbols
     this.#names = new NameTable(elf, names.offset, names.size)
+  }
+
+  get memory(): number {
+    return this.#names.memory
   }
 
   find(address: number): FunctionAt | undefined {

@@ -166,7 +166,9 @@ export class SymbolFile implements Disposable {
     const [own, theirs] = [this.#segments[0], codeSegments(other)[0]]
     const distance = (theirs?.address ?? 0) - (own?.address ?? 0)
     return {
-      memory: index.memory + memory,
+      get memory() {
+        return index.memory + memory
+      },
       find(address) {
         const found = index.find(address + distance)
         return found && { name: found.name, start: found.start - distance }

@@ -23,7 +23,7 @@ export interface Mapping {
   readonly deleted: boolean
 }
 
-const LINE = /^([\da-f]+)-([\da-f]+) (\S{4}) ([\da-f]+) ([\da-f]+:[\da-f]+) (\d+)(?: +(.*))?$/
+const LINE = /^([\da-f]+)-([\da-f]+) (\S{4}) ([\da-f]+) ([\da-f]+:[\da-f]+) (\d+)(?: +(.*))?$/s
 const DELETED = ' (deleted)'
 /** Addresses from here on are of the kernel: `[vsyscall]` of x86. */
 const KERNEL = 2 ** 56
@@ -36,20 +36,20 @@ const KERNEL = 2 ** 56
  */
 export function parseMappings(text: string): Mapping[] {
   const mappings: Mapping[] = []
-  /** The mapping with a file before the current one, whose anonymous memory may be the file's; and that memory. */
+  /** The mapping with a file before the current one, whose anonymous memory may be the file's; and where that memory is. */
   let before: Mapping | undefined
-  let copies: Mapping[] = []
+  let copies: number[] = []
   for (const line of text.split('\n')) {
     const [mapping, executable] = parseLine(line) ?? []
     if (mapping === undefined) continue
     if (mapping.inode === 0n && mapping.path === '') {
-      const adjacent = (copies.at(-1) ?? before)?.end === mapping.start
-      if (executable === true && adjacent) copies.push(mapping)
+      const adjacent = (mappings[copies.at(-1) ?? -1] ?? before)?.end === mapping.start
+      if (executable === true && adjacent) copies.push(mappings.length)
       if (executable === true) mappings.push(mapping)
       continue
     }
     if (before !== undefined && isSameFile(before, mapping) && isInLine(before, mapping)) {
-      for (const each of copies) mappings[mappings.indexOf(each)] = ofFile(each, before)
+      for (const each of copies) mappings[each] = ofFile(mappings[each]!, before)
     }
     copies = []
     before = mapping.inode === 0n ? undefined : mapping

@@ -5,13 +5,19 @@
  */
 
 import type { FunctionAt } from '../files/function-source.ts'
+import { type Layer, layOut, ownerAt } from './perf-map-layer.ts'
 
 const NEWLINE = 0x0a
 const SPACE = 0x20
 const RETURN = 0x0d
 /** Bytes of a usual line. */
 const USUAL = 40
-const LONGEST_NAME = 1 << 16
+const LONGEST_NAME = 1 << 12
+/** Entries, and bytes of their text, at most; an hour of a busy program writes less. */
+const MAX_ENTRIES = 2_000_000
+const MAX_TEXT = 128 << 20
+/** Entries that are looked at one by one before they are laid out. */
+const MAX_APART = 64
 
 /** Entries: the newest that covers an address has it. */
 export class PerfMapTable {
@@ -22,28 +28,46 @@ export class PerfMapTable {
   #sizes = new Float64Array(0)
   /** Where each name begins and ends in the text. */
   #names = new Uint32Array(0)
-  /** What is on top, between which addresses; made of the entries at the first look-up behind a change. */
-  #cells: Cells | undefined
+  /** Each more than twice as large as the next one: an entry is laid out as often as the number of entries has digits. */
+  readonly #layers: Layer[] = []
+  /** How many entries are in layers. The others are looked at one by one. */
+  #laidOut = 0
+  #full = false
+  #moved = 0
 
   /** Number of entries. */
   get length(): number {
     return this.#count
   }
 
+  /** How many entries were laid out, again and again: the work that adding them has been. */
+  get moved(): number {
+    return this.#moved
+  }
+
+  /** Whether entries were passed over since there are too many, or their text is too long. */
+  get full(): boolean {
+    return this.#full
+  }
+
   /** Adds lines; those that are not entries are passed over. */
   add(lines: Uint8Array): void {
+    if (this.#full) return
+    if (this.#length + lines.length > MAX_TEXT) {
+      this.#full = true
+      return
+    }
     const offset = this.#length
     this.#text = grown(this.#text, offset + lines.length)
     this.#text.set(lines, offset)
     this.#length += lines.length
     let at = offset
-    while (at < this.#length) {
+    while (at < this.#length && !this.#full) {
       const newline = this.#text.indexOf(NEWLINE, at)
       const end = newline === -1 || newline >= this.#length ? this.#length : newline
       this.#addLine(at, end)
       at = end + 1
     }
-    this.#cells = undefined
   }
 
   /**
@@ -53,36 +77,50 @@ export class PerfMapTable {
    *   does, since it is newer than that time
    */
   find(address: number, among: number = this.#count): FunctionAt | undefined {
-    const newest = this.#newest(address)
-    if (newest === -1) return undefined
-    let entry = newest
-    if (newest >= among) {
-      for (entry = among - 1; entry >= 0; entry--) if (this.#covers(entry, address)) break
-      if (entry < 0) entry = newest
-    }
+    let entry = this.#newest(address, among)
+    if (entry === -1 && among < this.#count) entry = this.#newest(address, this.#count)
+    if (entry === -1) return undefined
     const name = Buffer.from(
       this.#text.subarray(this.#names[2 * entry], this.#names[2 * entry + 1]),
     ).toString()
     return { name, start: this.#starts[entry]! }
   }
 
-  #covers(entry: number, address: number): boolean {
-    const start = this.#starts[entry]!
-    return start <= address && address < start + this.#sizes[entry]!
+  /** The newest of the first so many entries that covers an address, or -1. */
+  #newest(address: number, among: number): number {
+    if (this.#count - this.#laidOut > MAX_APART) this.#layOut()
+    const last = this.#newestOf(this.#laidOut, Math.min(among, this.#count), address)
+    if (last !== -1) return last
+    for (let i = this.#layers.length - 1; i >= 0; i--) {
+      const layer = this.#layers[i]!
+      if (layer.from >= among) continue
+      const owner = ownerAt(layer, address)
+      const found = owner < among ? owner : this.#newestOf(layer.from, among, address)
+      if (found !== -1) return found
+    }
+    return -1
   }
 
-  /** The newest entry that covers an address, or -1. */
-  #newest(address: number): number {
-    this.#cells ??= layOut(this.#starts, this.#sizes, this.#count)
-    const { bounds, owners } = this.#cells
-    let low = 0
-    let high = bounds.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (bounds[middle]! <= address) low = middle + 1
-      else high = middle
+  /** Looks at entries one by one. */
+  #newestOf(from: number, to: number, address: number): number {
+    for (let entry = to - 1; entry >= from; entry--) {
+      const start = this.#starts[entry]!
+      if (start <= address && address < start + this.#sizes[entry]!) return entry
     }
-    return low === 0 ? -1 : owners[low - 1]!
+    return -1
+  }
+
+  /** Makes a layer of the entries that are in none, with those of layers that are not much larger. */
+  #layOut(): void {
+    let from = this.#laidOut
+    for (let last = this.#layers.at(-1); last !== undefined; last = this.#layers.at(-1)) {
+      if (last.to - last.from > 2 * (this.#count - from)) break
+      from = last.from
+      this.#layers.pop()
+    }
+    this.#layers.push(layOut(this.#starts, this.#sizes, from, this.#count))
+    this.#laidOut = this.#count
+    this.#moved += this.#count - from
   }
 
   #addLine(from: number, to: number): void {
@@ -106,6 +144,10 @@ export class PerfMapTable {
     // Not above what a process can have, nor nothing.
     if (!(start + size <= Number.MAX_SAFE_INTEGER) || size === 0 || at >= to) return
     const end = text[to - 1] === RETURN ? to - 1 : to
+    if (this.#count === MAX_ENTRIES) {
+      this.#full = true
+      return
+    }
     if (this.#count === this.#starts.length) this.#grow()
     this.#starts[this.#count] = start
     this.#sizes[this.#count] = size
@@ -115,67 +157,12 @@ export class PerfMapTable {
   }
 
   #grow(): void {
-    const room = Math.max(2 * this.#count, Math.ceil(this.#length / USUAL))
+    const usual = Math.max(2 * this.#count, Math.ceil(this.#length / USUAL))
+    const room = Math.min(MAX_ENTRIES, Math.max(this.#count + 1, usual))
     this.#starts = copyInto(new Float64Array(room), this.#starts)
     this.#sizes = copyInto(new Float64Array(room), this.#sizes)
     this.#names = copyInto(new Uint32Array(2 * room), this.#names)
   }
-}
-
-/** Pieces of memory: where each begins, and the entry that has it, or -1. */
-interface Cells {
-  readonly bounds: Float64Array
-  readonly owners: Int32Array
-}
-
-/** Lays entries over each other, the newest on top: from the newest on, each gets what is still free. */
-function layOut(starts: Float64Array, sizes: Float64Array, count: number): Cells {
-  const all = new Float64Array(2 * count)
-  for (let i = 0; i < count; i++) {
-    all[2 * i] = starts[i]!
-    all[2 * i + 1] = starts[i]! + sizes[i]!
-  }
-  all.sort()
-  let length = 0
-  for (let i = 0; i < all.length; i++) {
-    if (i === 0 || all[i] !== all[length - 1]) all[length++] = all[i]!
-  }
-  const bounds = all.slice(0, length)
-  const owners = new Int32Array(length).fill(-1)
-  /** A cell that may be free, at or behind each. */
-  const free = Uint32Array.from({ length: length + 1 }, (_, i) => i)
-  const freeFrom = (cell: number): number => {
-    let found = cell
-    while (free[found] !== found) found = free[found]!
-    for (let each = cell; free[each] !== found && each !== found; ) {
-      const next = free[each]!
-      free[each] = found
-      each = next
-    }
-    return found
-  }
-  for (let entry = count - 1; entry >= 0; entry--) {
-    const end = starts[entry]! + sizes[entry]!
-    let cell = freeFrom(indexOf(bounds, starts[entry]!))
-    while (cell < length && bounds[cell]! < end) {
-      owners[cell] = entry
-      free[cell] = cell + 1
-      cell = freeFrom(cell + 1)
-    }
-  }
-  return { bounds, owners }
-}
-
-/** Index of a value that a sorted array has. */
-function indexOf(sorted: Float64Array, value: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 function digitOf(byte: number): number {

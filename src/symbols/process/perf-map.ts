@@ -18,8 +18,12 @@ import { Age } from './age.ts'
 import { PerfMapTable } from './perf-map-table.ts'
 import type { ProcessIdentity } from './status.ts'
 
-/** Bytes that are read of a file at most; an hour of a busy program writes less. */
-const MAX_SIZE = 256 << 20
+/** Bytes that are read at once. */
+const PIECE = 1 << 20
+/** Bytes of a line at most; what is longer is not an entry. */
+const MAX_LINE = 1 << 16
+const NEWLINE = 0x0a
+const EMPTY = new Uint8Array(0)
 
 /** The file of one process, open. What is appended to it is read now and then. */
 export class PerfMap implements Disposable {
@@ -27,7 +31,12 @@ export class PerfMap implements Disposable {
   readonly #table = new PerfMapTable()
   readonly #age = new Age()
   #read = 0
+  /** The beginning of a line whose end was not written yet; whether the line is too long, and passed over. */
+  #rest: Uint8Array = EMPTY
+  #skips = false
   #held = false
+  /** Path of the file. */
+  readonly path: string
 
   /**
    * Opens the file of a process: in its own file system, by its id in its own namespace. The directory is one that all may
@@ -40,8 +49,8 @@ export class PerfMap implements Disposable {
     let file: OpenFile | undefined
     try {
       file = OpenFile.open(path, undefined, constants.O_NOFOLLOW)
-      const owner = file.stat().uid
-      if (owner === BigInt(uid) || owner === 0n) return new PerfMap(file)
+      const stat = file.stat()
+      if (stat.isFile() && (stat.uid === BigInt(uid) || stat.uid === 0n)) return new PerfMap(file, path)
       file[Symbol.dispose]()
       return undefined
     } catch (error) {
@@ -51,8 +60,16 @@ export class PerfMap implements Disposable {
     }
   }
 
-  private constructor(file: OpenFile) {
+  private constructor(file: OpenFile, path: string) {
     this.#file = file
+    this.path = path
+  }
+
+  /** Why some of its entries are not known: it has too many. */
+  get problem(): BpfError | undefined {
+    if (!this.#table.full) return undefined
+    const message = `Cannot read all of ${this.path}: it is too large, and only its first ${this.#table.length} entries are known`
+    return new BpfError(message, { code: 'EFBIG' })
   }
 
   /**
@@ -80,18 +97,38 @@ export class PerfMap implements Disposable {
     this.#held = true
   }
 
-  /** Reads what was appended; whether something was. */
+  /** Reads what was appended, each byte once; whether there are entries in it. */
   #readMore(): boolean {
     if (this.#held) return false
-    const size = Math.min(Number(this.#file.stat().size), MAX_SIZE)
-    if (size <= this.#read) return false
-    const bytes = this.#file.read(this.#read, size - this.#read)
-    // The last line may not be complete.
-    const end = bytes.lastIndexOf(0x0a) + 1
-    if (end === 0) return false
-    this.#table.add(bytes.subarray(0, end))
-    this.#read += end
-    return true
+    const before = this.#table.length
+    const size = Number(this.#file.stat().size)
+    while (this.#read < size && !this.#table.full) {
+      const piece = this.#file.read(this.#read, Math.min(PIECE, size - this.#read))
+      if (piece.length === 0) break
+      this.#read += piece.length
+      this.#addPiece(piece)
+    }
+    return this.#table.length > before
+  }
+
+  /** Adds the lines that end in a piece, and keeps the last one, which may not be complete. */
+  #addPiece(piece: Uint8Array): void {
+    let from = 0
+    const first = piece.indexOf(NEWLINE)
+    const end = piece.lastIndexOf(NEWLINE) + 1
+    if (end > 0) {
+      if (this.#skips) from = first + 1
+      else if (this.#rest.length > 0) {
+        this.#table.add(Buffer.concat([this.#rest, piece.subarray(0, first + 1)]))
+        from = first + 1
+      }
+      this.#skips = false
+      this.#rest = EMPTY
+      if (from < end) this.#table.add(piece.subarray(from, end))
+    }
+    if (this.#skips) return
+    this.#skips = this.#rest.length + piece.length - end > MAX_LINE
+    this.#rest = this.#skips ? EMPTY : Buffer.concat([this.#rest, piece.subarray(end)])
   }
 
   /** Closes the file. */

@@ -12,6 +12,7 @@ import type { FunctionAt } from '../files/function-source.ts'
 import { type DebugFilePlaces, SymbolFile } from '../files/symbol-file.ts'
 import type { StackFrame } from '../frame.ts'
 import { Age } from './age.ts'
+import type { FrameCache, KnownFrames } from './frame-cache.ts'
 import { type Mapping, mappingAt, parseMappings } from './mappings.ts'
 import { openMapping, rootOf } from './open-mapping.ts'
 import { PerfMap } from './perf-map.ts'
@@ -23,14 +24,13 @@ const MAX_MAPS = 256 << 20
 const MAX_VDSO = 1 << 20
 const VDSO = '[vdso]'
 const JIT = '[jit]'
-/** Frames that are kept. When they are more, all are forgotten. */
-const KEPT = 1 << 14
 /** Addresses that a number holds exactly. */
 const MAX_ADDRESS = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** What processes share. */
 export interface ProcessContext {
   readonly files: FileCache
+  readonly frames: FrameCache
   readonly debugDirectories: readonly string[]
   readonly demangle: (name: string) => string
   /** Is called when a process is closed. */
@@ -55,7 +55,7 @@ export class ProcessSymbols implements Disposable {
   readonly #files = new Map<string, SymbolFile | undefined>()
   readonly #problems = new Map<string, BpfError>()
   /** Frames that do not change while the mappings are the same. */
-  readonly #frames = new Map<number, StackFrame>()
+  readonly #frames: KnownFrames = new Map()
   #vdso: SymbolFile | undefined
   #perfMap: PerfMap | undefined
   readonly #perfMapAge = new Age()
@@ -99,6 +99,8 @@ export class ProcessSymbols implements Disposable {
     for (const file of this.#files.values()) {
       if (file?.problem !== undefined) problems.set(file.path, file.problem)
     }
+    const problem = this.#perfMap?.problem
+    if (problem !== undefined) problems.set(this.#perfMap!.path, problem)
     return problems
   }
 
@@ -116,7 +118,7 @@ export class ProcessSymbols implements Disposable {
       if (mapping.path === VDSO) this.#openVdso(mapping)
       else if (mapping.inode !== 0n) this.#fileOf(mapping)?.hold()
     }
-    this.#openPerfMap()?.hold()
+    this.#ofPerfMap(map => map.hold())
     this.#held = true
     return this
   }
@@ -138,7 +140,7 @@ export class ProcessSymbols implements Disposable {
       // A process that has just ended has no mappings.
       if (mappings.length > 0) {
         this.#mappings = mappings
-        this.#frames.clear()
+        this.#context.frames.clear(this.#frames)
       }
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
@@ -161,7 +163,7 @@ export class ProcessSymbols implements Disposable {
    */
   moment(): number {
     this.#requireOpen()
-    return this.#openPerfMap()?.moment() ?? 0
+    return this.#ofPerfMap(map => map.moment()) ?? 0
   }
 
   /** Whether the process has written a perf map, which names code that was compiled at run time. */
@@ -194,8 +196,7 @@ export class ProcessSymbols implements Disposable {
       found === undefined
         ? unknown(address, mapping.path)
         : this.#named(address, found, inFile! - found.start, mapping.path)
-    if (this.#frames.size >= KEPT) this.#frames.clear()
-    this.#frames.set(at, frame)
+    this.#context.frames.add(this.#frames, at, frame)
     return frame
   }
 
@@ -205,7 +206,7 @@ export class ProcessSymbols implements Disposable {
 
   /** A frame in memory that is of no file: code that was compiled at run time. */
   #compiled(address: bigint, at: number, mapping: Mapping, moment: number | undefined): StackFrame {
-    const found = this.#openPerfMap()?.find(at, moment)
+    const found = this.#ofPerfMap(map => map.find(at, moment))
     if (found !== undefined) return this.#named(address, found, at - found.start, JIT)
     return unknown(address, mapping.path === '' ? undefined : mapping.path)
   }
@@ -246,6 +247,20 @@ export class ProcessSymbols implements Disposable {
     return this.#vdso
   }
 
+  /** Asks the perf map; one that cannot be read is given up. */
+  #ofPerfMap<T>(ask: (map: PerfMap) => T): T | undefined {
+    const map = this.#openPerfMap()
+    try {
+      return map && ask(map)
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error
+      this.#problems.set(map!.path, error)
+      map![Symbol.dispose]()
+      this.#perfMap = undefined
+      return undefined
+    }
+  }
+
   /** The perf map, which a process may begin to write at any time. */
   #openPerfMap(): PerfMap | undefined {
     if (this.#perfMap === undefined && !this.#held && !this.#gone && this.#perfMapAge.isOld()) {
@@ -262,7 +277,7 @@ export class ProcessSymbols implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#frames.clear()
+    this.#context.frames.clear(this.#frames)
     for (const file of this.#files.values()) if (file !== undefined) this.#context.files.release(file)
     this.#vdso?.[Symbol.dispose]()
     this.#perfMap?.[Symbol.dispose]()

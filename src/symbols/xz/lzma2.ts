@@ -37,17 +37,18 @@ const EVEN = 1024
 const AFTER_LITERAL = 7
 const MIN_MATCH = 2
 
-/** Decompresses one block of LZMA2. */
+/** Decompresses blocks of LZMA2, one after the other. */
 export class Lzma2Decoder {
   readonly #input: Uint8Array
   readonly #output: Uint8Array
   /** Place in the input, and where the current chunk ends. */
-  #at: number
+  #at = 0
   #end = 0
-  /** Place in the output, where the dictionary begins, and where the chunk ends. */
-  #to: number
-  #start: number
+  /** Place in the output, where the dictionary begins, where the chunk ends, and the block. */
+  #to = 0
+  #start = 0
   #limit = 0
+  #most = 0
   #range = 0
   #code = 0
   #state = 0
@@ -59,25 +60,27 @@ export class Lzma2Decoder {
   /** Whether the properties of literals and positions are known. */
   #ready = false
 
-  /**
-   * @param at where the block begins in the input
-   * @param to where it goes in the output
-   */
-  constructor(input: Uint8Array, at: number, output: Uint8Array, to: number) {
+  constructor(input: Uint8Array, output: Uint8Array) {
     this.#input = input
     this.#output = output
-    this.#at = at
-    this.#to = to
-    this.#start = to
   }
 
   /**
-   * Decompresses to the end of the block.
+   * Decompresses a block to its end.
    *
+   * @param at where it begins in the input
+   * @param to where it goes in the output
+   * @param most where its contents end in the output at most
    * @returns where it ends in the input and in the output
-   * @throws ObjectFileError when it is damaged, or larger than the output
+   * @throws ObjectFileError when it is damaged, or larger
    */
-  run(): { at: number; to: number } {
+  run(at: number, to: number, most: number): { at: number; to: number } {
+    this.#at = at
+    this.#to = to
+    this.#start = to
+    this.#most = most
+    // The first chunk with compressed data has properties and makes the rest of the state new.
+    this.#ready = false
     let first = true
     for (;;) {
       const control = this.#byte()
@@ -103,7 +106,7 @@ export class Lzma2Decoder {
   #stored(control: number): void {
     if (control > 2) throw damaged(`unknown chunk ${control}`)
     const size = this.#size()
-    if (this.#at + size > this.#input.length || this.#to + size > this.#output.length) {
+    if (this.#at + size > this.#input.length || this.#to + size > this.#most) {
       throw damaged('a stored chunk is too long')
     }
     this.#output.set(this.#input.subarray(this.#at, this.#at + size), this.#to)
@@ -119,7 +122,7 @@ export class Lzma2Decoder {
     if (control >= 0xa0) this.#reset()
     this.#limit = this.#to + size
     this.#end = this.#at + compressed
-    if (this.#limit > this.#output.length || this.#end > this.#input.length || compressed < 5) {
+    if (this.#limit > this.#most || this.#end > this.#input.length || compressed < 5) {
       throw damaged('a chunk is too long')
     }
     if (this.#byte() !== 0) throw damaged('a chunk does not begin with 0')

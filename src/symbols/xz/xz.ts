@@ -17,6 +17,8 @@ const FOOTER_MAGIC = [0x59, 0x5a]
 const HEADER = 12
 const FOOTER = 12
 const LZMA2 = 0x21
+/** Bytes of a block at least: a header of 12, and the end of its data with what fills it up to 4. */
+const SMALLEST_BLOCK = 16
 /** Bytes of a check, by its type. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
 
@@ -39,24 +41,23 @@ export function decompressXz(input: Uint8Array, maxSize: number): Uint8Array<Arr
   requireCrc(view, footer, crc32(input.subarray(footer + 4, footer + 10)))
   const index = footer - (view.getUint32(footer + 4, true) + 1) * 4
   if (index < HEADER) throw damaged('its index is outside')
-  const blocks = readIndex(input, index, footer)
-  const size = blocks.reduce((sum, each) => sum + each.size, 0)
+  const { count, size } = checkIndex(input, index, footer)
   if (size > maxSize) throw damaged(`${size} bytes exceed the limit of ${maxSize}`)
 
   const output = new Uint8Array(size)
+  const decoder = new Lzma2Decoder(input.subarray(0, index), output)
+  const records = new IntegerReader(input, index + 1, footer)
+  records.next()
   let at = HEADER
   let to = 0
-  for (const block of blocks) {
+  for (let block = 0; block < count; block++) {
+    // Bytes of the block without the padding behind its data, and of its contents.
+    const [unpadded, contents] = [records.next(), records.next()]
     const data = readBlockHeader(input, at, index)
-    const done = new Lzma2Decoder(
-      input.subarray(0, index),
-      data,
-      output.subarray(0, to + block.size),
-      to,
-    ).run()
+    const done = decoder.run(data, to, to + contents)
     const checkAt = at + Math.ceil((done.at - at) / 4) * 4
     const end = checkAt + CHECK_SIZES[check]!
-    if (done.to !== to + block.size || end - at !== Math.ceil(block.unpadded / 4) * 4 || end > index) {
+    if (done.to !== to + contents || end - at !== Math.ceil(unpadded / 4) * 4 || end > index) {
       throw damaged('a block has another size than the index says')
     }
     requireCheck(check, output.subarray(to, done.to), input.subarray(checkAt, end))
@@ -67,25 +68,22 @@ export function decompressXz(input: Uint8Array, maxSize: number): Uint8Array<Arr
   return output
 }
 
-interface Block {
-  /** Bytes of the block without the padding behind its data. */
-  readonly unpadded: number
-  /** Bytes of its contents. */
-  readonly size: number
-}
-
-function readIndex(input: Uint8Array, start: number, end: number): Block[] {
+/** Number of blocks, and bytes of their contents, by an index whose numbers and checksum are in order. */
+function checkIndex(input: Uint8Array, start: number, end: number): { count: number; size: number } {
   const reader = new IntegerReader(input, start + 1, end)
   if (input[start] !== 0) throw damaged('its index is missing')
   const count = reader.next()
-  // Each takes two bytes at least.
-  if (count > (end - start) / 2) throw damaged(`${count} blocks`)
-  const blocks = Array.from({ length: count }, () => ({ unpadded: reader.next(), size: reader.next() }))
+  if (count > (start - HEADER) / SMALLEST_BLOCK) throw damaged(`its file has no room for ${count} blocks`)
+  let size = 0
+  for (let block = 0; block < count; block++) {
+    reader.next()
+    size += reader.next()
+  }
   const checksum = start + Math.ceil((reader.at - start) / 4) * 4
   if (checksum + 4 !== end) throw damaged('its index has another size')
   const view = new DataView(input.buffer, input.byteOffset, input.length)
   requireCrc(view, checksum, crc32(input.subarray(start, checksum)))
-  return blocks
+  return { count, size }
 }
 
 /** Where the data of a block begins. */

@@ -56,6 +56,12 @@ test('identifiers beyond ASCII are readable', t => {
   t.is(demangleRust('_RNvC1au8gdel_5qa'), 'a::gödel')
 })
 
+test('an identifier that is longer than any compiler writes is left alone', t => {
+  t.is(decodePunycode('a'.repeat(300_000)), undefined)
+  t.is(decodePunycode(`${'a'.repeat(300_000)}_`), undefined)
+  t.is(decodePunycode(`${'a'.repeat(4095)}_`)?.length, 4095)
+})
+
 test('Rust names of the old mangling are readable', t => {
   const hash = '17h0123456789abcdefE'
   for (const [symbol, name] of [

@@ -145,13 +145,37 @@ test('a name does not have the version that linkers write behind it', t => {
 test('names of any length are read, up to a limit', t => {
   const long = 'x'.repeat(70_000)
   t.is(nameAt(indexOf([at(long.slice(0, 300), 0, 8)]), 0)?.length, 300)
-  t.is(nameAt(indexOf([at(long, 0, 8)]), 0)?.length, 1 << 16)
+  t.is(nameAt(indexOf([at(long, 0, 8)]), 0)?.length, 1 << 12)
 })
 
 test('an index of many symbols takes 12 bytes each, 16 where some lie in others', t => {
   const list = Array.from({ length: 200 }, (_, i) => at(`f${i}`, 16 * i, 16))
   t.is(indexOf(list)?.memory, 200 * 12)
   t.is(indexOf([...list, at('outer', 0, 0x800)])?.memory, 201 * 16)
+})
+
+test('names that are kept are bounded by their bytes, and count as memory', t => {
+  const count = 600
+  const index = indexOf(Array.from({ length: count }, (_, i) => at(`${i}_`.padEnd(4096, 'x'), i, 1)))!
+  const empty = index.memory
+  let most = 0
+  for (let i = 0; i < count; i++) {
+    t.true(nameAt(index, i)?.startsWith(`${i}_`))
+    most = Math.max(most, index.memory)
+  }
+  t.true(most > empty + (1 << 19) && most <= empty + (1 << 20), `${most}`)
+})
+
+test('of many aliases of a function some are compared, of the best rank', t => {
+  const aliases = Array.from({ length: 5000 }, (_, i) => at(`alias${i}`, 0, 16, { binding: 'local' }))
+  const index = indexOf([...aliases, at('__global', 0, 16), at('next', 16, 8)])!
+  const table = index.memory
+  t.is(nameAt(index, 8), '__global')
+  t.is(nameAt(index, 16), 'next')
+  const locals = indexOf(aliases)!
+  t.is(nameAt(locals, 8), 'alias0')
+  t.true(locals.memory - 5000 * 12 < 65 * 100, 'few names were read')
+  t.true(index.memory - table < 300)
 })
 
 test('every address gets what a search through all symbols says', t => {
@@ -186,6 +210,12 @@ test('every address gets what a search through all symbols says', t => {
       { numRuns: 60 },
     ),
   )
+})
+
+test('a file may have more segments than a call may have arguments', t => {
+  const elf = ElfFile.parse(program([at('a', 0, 8)]))
+  Object.defineProperty(elf, 'segments', { value: new Array(300_000).fill(elf.segments[0]) })
+  t.is(FunctionIndex.build(elf, 'symtab')?.find(TEXT)?.name, 'a')
 })
 
 test('code of more than 4 GiB is refused, and a table that is cut off', t => {

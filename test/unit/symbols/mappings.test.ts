@@ -62,6 +62,11 @@ b00000-c00000 r-xp ${offset} 08:01 ${inode} /usr/bin/node
   t.is(parseMappings(maps('00700000', 8))[1]?.path, '', 'another file')
 })
 
+test('names of files may have every character that separates lines elsewhere', t => {
+  const path = '/tmp/a\rb\u2028c\u2029d'
+  t.is(parseMappings(`400000-401000 r-xp 00000000 08:01 7 ${path}\n`)[0]?.path, path)
+})
+
 test('lines of another form are passed over', t => {
   t.deepEqual(parseMappings('\nnonsense\n1-2 r-xp zz\n400000-401000 r-xp 0 8:1\n'), [])
 })

@@ -57,6 +57,18 @@ test('many entries are kept', t => {
   t.is(table().find(1), undefined)
 })
 
+test('entries that come one by one are laid out a few times each', t => {
+  const map = new PerfMapTable()
+  const count = 3000
+  for (let i = 0; i < count; i++) {
+    map.add(new TextEncoder().encode(`${(16 * (i % 700)).toString(16)} 10 f${i}\n`))
+    t.is(map.find(16 * (i % 700))?.name, `f${i}`)
+    // What was there before, by the number of entries of that time.
+    if (i >= 700) t.is(map.find(16 * (i % 700) + 15, i)?.name, `f${i - 700}`)
+  }
+  t.true(map.moved < 12 * count, `${map.moved}`)
+})
+
 test('every address gets what a search from the newest entry on says', t => {
   const entry = fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 30 }))
   t.notThrows(() =>

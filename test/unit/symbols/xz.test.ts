@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
 import { ObjectFileError } from '../../../src/base/errors.ts'
@@ -72,6 +73,33 @@ test('a file that is larger than the limit is refused before it is decompressed'
     instanceOf: ObjectFileError,
     message: `Damaged .xz data: ${TEXT.length} bytes exceed the limit of ${TEXT.length - 1}`,
   })
+})
+
+test('an index with more records than the file has room for blocks is refused before they are read', t => {
+  const sealed = (part: Buffer): Buffer => {
+    const crc = Buffer.alloc(4)
+    crc.writeUInt32LE(crc32(part))
+    return Buffer.concat([part, crc])
+  }
+  const count = 1000
+  // An empty block for each record would take 16 bytes: there is room for one less than all.
+  const records = Buffer.alloc(2 * count)
+  const index = sealed(
+    Buffer.concat([Buffer.from([0, 0x80 | (count & 0x7f), count >> 7]), records, Buffer.of(0)]),
+  )
+  const fields = Buffer.from([0, 0, 0, 0, 0, 0])
+  fields.writeUInt32LE(index.length / 4 - 1)
+  const ends = sealed(fields)
+  const bytes = Buffer.concat([
+    Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]),
+    sealed(Buffer.alloc(2)),
+    Buffer.alloc(16 * (count - 1)),
+    index,
+    ends.subarray(6),
+    fields,
+    Buffer.from('YZ'),
+  ])
+  t.throws(() => decompressXz(bytes, LIMIT), { instanceOf: ObjectFileError, message: /1000 blocks$/ })
 })
 
 test('another filter is refused', t => {

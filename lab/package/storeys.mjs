@@ -57,6 +57,7 @@ export const LATER = {
   ],
   /** The reader of perf buffers. */
   'perf.cjs': [
+    'readers/perf/loss-warning',
     'readers/perf/open-perf-buffer',
     'readers/perf/perf-backward-ring',
     'readers/perf/perf-buffer',

@@ -17,6 +17,12 @@ import { CALL, LDIMM64 } from './opcodes.ts'
  */
 export const poisonNumbers = { core: 0xbad2310, map: 2_001_000_000, kfunc: 2_002_000_000 } as const
 
+/** Whether the text of an instruction in the verifier's log is such a call: `call unknown#2001000000`. */
+export function isPoisonedCall(text: string): boolean {
+  const number = Number(/^call unknown#(\d+)$/.exec(text)?.[1])
+  return number === poisonNumbers.core || number >= poisonNumbers.map
+}
+
 /**
  * The call, or the two calls, that an instruction becomes: every slot is one, so that jumps over a 64-bit load stay
  * right. The symbol, the type and the source line stay.

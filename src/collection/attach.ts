@@ -6,7 +6,7 @@
 
 import { BpfError } from '../base/errors.ts'
 import { attachBySection } from '../links/by-section.ts'
-import type { AttachPlaces } from '../links/hooks/definition.ts'
+import type { AttachPlaces, PlaceName } from '../links/hooks/definition.ts'
 import type { Link } from '../links/link.ts'
 import type { BpfMap } from '../maps/map.ts'
 import type { Program } from '../programs/program.ts'
@@ -33,6 +33,8 @@ export interface AttachedProgram {
 export interface SkippedProgram {
   readonly program: Program
   readonly reason: BpfError
+  /** The option of `attach()` that its hook needs and that was not given; absent when the reason is another. */
+  readonly needs?: PlaceName
 }
 
 /** A `struct_ops` map whose programs were attached. */
@@ -121,7 +123,7 @@ export function attachAll(
     attempt(
       () => {
         const attached = attachBySection(program, options)
-        if ('reason' in attached) skipped.push({ program, reason: attached.reason })
+        if ('reason' in attached) skipped.push({ program, ...attached })
         else links.push({ program, link: cleanup.add(attached.link), target: attached.target })
       },
       reason => skipped.push({ program, reason }),

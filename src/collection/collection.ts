@@ -13,13 +13,13 @@ import { Program } from '../programs/program.ts'
 import { openPerfBuffer } from '../readers/perf/open-perf-buffer.ts'
 import type { PerfBuffer, PerfBufferOptions } from '../readers/perf/perf-buffer.ts'
 import type { RingRecord } from '../readers/record.ts'
-import type { RecordsOptions } from '../readers/record-stream.ts'
 import { RingBuffer, type RingBufferOptions } from '../readers/ring-buffer.ts'
 import { type Attachments, type AttachOptions, attachAll } from './attach.ts'
 import { Cleanup } from './cleanup.ts'
 import { bindConstants, fillPrograms } from './finish.ts'
 import { type CollectionOptions, type Prepared, prepare } from './load.ts'
 import { Named, type NamedTypes } from './named.ts'
+import { type CollectionRecordsOptions, OwnReaders } from './own-readers.ts'
 import type {
   CollectionShape,
   ShapeMapNames,
@@ -33,18 +33,6 @@ import type { CollectionSpec } from './spec.ts'
 import { type StructOpsImage, structOpsValue } from './struct-ops.ts'
 import { Variable } from './variable.ts'
 import type { VariableSpec } from './variable-spec.ts'
-
-/** A reader that belongs to the collection. */
-interface OwnReader {
-  readonly reader: RingBuffer | PerfBuffer
-  readonly codec: Codec<unknown, never> | undefined
-}
-
-/** How to read a ring buffer or perf buffer of a collection. */
-export interface CollectionRecordsOptions<T = unknown> extends RecordsOptions {
-  /** Codec of the records. Default: the BTF type that the object names. */
-  codec?: Codec<T, never>
-}
 
 /**
  * The kernel objects of a collection. Closing it closes maps and programs; what is pinned or still attached
@@ -66,8 +54,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
   readonly variables: NamedTypes<ShapeVariables<S>>
   readonly #maps: Named<BpfMap<unknown, unknown>>
   readonly #structOps: ReadonlyMap<string, StructOpsImage>
-  /** The readers of `records`, by name of the map. */
-  readonly #readers = new Map<string, OwnReader>()
+  readonly #readers = new OwnReaders()
   #closed = false
 
   private constructor(spec: CollectionSpec<S>, prepared: Prepared, programs: Map<string, Program>) {
@@ -187,11 +174,14 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
    *
    * @param name name of the map
    * @param options.codec decodes the records instead; the same in all calls for a map
-   * @throws BpfError `ERR_BUSY` when the map is being read with another codec; what `RingBuffer.open` or `PerfBuffer.open`
-   *   throws
+   * @param options.pages those of the call that opens the reader, the first one for a map
+   * @throws BpfError `ERR_BUSY` when the map is being read with another codec or other pages; what `RingBuffer.open` or
+   *   `PerfBuffer.open` throws
+   * @throws TypeError when `onLost` or `pages` is given for a ring buffer, or the map is neither
    *
    * @example
-   * for await (const { value } of collection.records('events', { signal })) console.log(value)
+   * const onLost = (cpu: number, count: number) => console.warn(`CPU ${cpu}: ${count} lost`)
+   * for await (const { value } of collection.records('events', { signal, onLost })) console.log(value)
    */
   records<T, N extends ShapeMapNames<S, 'ringbuf' | 'perf_event_array'>>(
     name: N,
@@ -206,22 +196,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     options: CollectionRecordsOptions = {},
   ): AsyncIterableIterator<RingRecord<unknown>, undefined> {
     this.#check()
-    const { codec, ...recordsOptions } = options
-    return this.#reader(name, codec).records(recordsOptions)
-  }
-
-  #reader(name: string, codec: Codec<unknown, never> | undefined): RingBuffer | PerfBuffer {
-    const known = this.#readers.get(name)
-    if (known !== undefined) {
-      if (known.codec === codec) return known.reader
-      throw new BpfError(`Cannot read map ${name}: it is being read with another codec`, { code: 'ERR_BUSY' })
-    }
-    const map = this.#maps.get(name)
-    const decoding = codec === undefined ? {} : { codec }
-    const isPerf = map.type === 'perf_event_array'
-    const reader = isPerf ? openPerfBuffer(map, decoding) : RingBuffer.open(map, decoding)
-    this.#readers.set(name, { reader, codec })
-    return reader
+    return this.#readers.records(name, this.#maps.get(name), options)
   }
 
   /**
@@ -285,7 +260,7 @@ export class Collection<S extends CollectionShape = CollectionShape> implements 
     this.#closed = true
     // Closes all of them, also past one that fails.
     using cleanup = new Cleanup()
-    for (const { reader } of this.#readers.values()) cleanup.add(reader)
+    for (const reader of this.#readers) cleanup.add(reader)
     for (const map of this.#maps.values()) cleanup.add(map)
     for (const program of this.programs.values()) cleanup.add(program)
   }

@@ -13,10 +13,11 @@ export {
   type SkippedMap,
   type SkippedProgram,
 } from './attach.ts'
-export { Collection, type CollectionRecordsOptions } from './collection.ts'
+export { Collection } from './collection.ts'
 export type { Kconfig } from './kconfig.ts'
 export type { CollectionOptions } from './load.ts'
 export { Named, type NamedTypes } from './named.ts'
+export type { CollectionRecordsOptions } from './own-readers.ts'
 export type {
   CollectionShape,
   MapShape,

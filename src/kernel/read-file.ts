@@ -106,7 +106,7 @@ export class OpenFile implements Disposable {
 }
 
 /**
- * Reads a regular file whole. Devices, FIFOs and sockets, which may never end or never begin, are refused without being
+ * Reads a regular file whole. Directories are refused, and devices, FIFOs and sockets, which may never end or never begin, without being
  * opened; what takes the place of a file in that moment is opened without waiting, and refused too.
  *
  * @param maxSize greatest number of bytes
@@ -121,7 +121,7 @@ export function readRegularFile(
 ): Buffer<ArrayBuffer> {
   const { fd, stats } = openRegular(path, action)
   try {
-    return readAll(fd, stats.isFile() ? stats.size : 0, maxSize, action)
+    return readAll(fd, stats.size, maxSize, action)
   } catch (error) {
     throw error instanceof BpfError ? error : fileError(action, error)
   } finally {
@@ -145,9 +145,14 @@ function openRegular(path: string, action: string, flags = 0): { fd: number; sta
 }
 
 function requireRegular(stats: Stats, action: string): void {
-  // Reading a directory fails with its own error.
-  if (stats.isFile() || stats.isDirectory()) return
-  const kind = stats.isFIFO() ? 'a FIFO' : stats.isSocket() ? 'a socket' : 'a device'
+  if (stats.isFile()) return
+  const kind = stats.isDirectory()
+    ? 'a directory'
+    : stats.isFIFO()
+      ? 'a FIFO'
+      : stats.isSocket()
+        ? 'a socket'
+        : 'a device'
   throw new BpfError(`${action}: ${kind}, not a regular file`, { code: 'ERR_NOT_A_FILE' })
 }
 

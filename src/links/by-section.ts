@@ -14,7 +14,7 @@ import type { AttachPlaces, PlaceName, SectionAttachment } from './hooks/definit
 import { hooks } from './hooks/registry.ts'
 
 /** The result: a link, or why the name alone is not enough. */
-export type Attached = SectionAttachment | { readonly reason: BpfError }
+export type Attached = SectionAttachment | { readonly reason: BpfError; readonly needs?: PlaceName }
 
 /** What places are, in words. */
 const places: Readonly<Record<PlaceName, string>> = {
@@ -49,7 +49,7 @@ export function attachBySection(program: Program, given: AttachPlaces = {}): Att
   const missing = bySection.needs.find(each => given[each] === undefined)
   if (missing !== undefined) {
     const reason = `it needs ${places[missing]}: give attach() the option ${missing}, or call ${call}`
-    return { reason: cannot(program, reason) }
+    return { reason: cannot(program, reason), needs: missing }
   }
   // The spec's target wins: the caller may have changed it since the object was parsed.
   const target = program.spec?.attachTarget ?? named

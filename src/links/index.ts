@@ -4,7 +4,7 @@ export { type Attached, attachBySection } from './by-section.ts'
 export { haveHook } from './have-hook.ts'
 export type { Anchor, Neighbour } from './hooks/anchor.ts'
 export { type CgroupOptions, cgroup } from './hooks/cgroup/cgroup.ts'
-export type { AttachPlaces, SectionAttachment } from './hooks/definition.ts'
+export type { AttachPlaces, PlaceName, SectionAttachment } from './hooks/definition.ts'
 export {
   type FunctionPattern,
   type MatchedFunctions,

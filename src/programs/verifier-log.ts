@@ -7,6 +7,7 @@
  */
 
 import { type Instruction, type SourceLine, slotCount } from '../asm/instruction.ts'
+import { isPoisonedCall } from '../asm/poison.ts'
 
 /** What a verifier log says, in short. */
 export interface VerifierSummary {
@@ -60,7 +61,10 @@ export function summarizeVerifierLog(log: string): VerifierSummary {
     const match = INSTRUCTION.exec(lines[at]!)
     if (match !== null) {
       summary.slot = Number(match[1])
-      summary.instruction = `${match[3]!.replace(/\s+;.*$/, '')}`
+      const instruction = match[3]!.replace(/\s+;.*$/, '')
+      // A poisoned one is not in the object: what it stands for is in the explanation.
+      if (isPoisonedCall(instruction)) delete summary.instruction
+      else summary.instruction = instruction
       break
     }
   }

@@ -45,6 +45,13 @@ export class Claims {
   }
 }
 
+/** What opens the maps that have records, for messages. */
+const openers: Readonly<Record<string, string>> = {
+  ringbuf: 'RingBuffer, or ringBuffer() of a collection',
+  perf_event_array: 'PerfBuffer, or perfBuffer() of a collection',
+  user_ringbuf: 'UserRingBuffer',
+}
+
 /**
  * What the descriptor refers to, as the kernel says: whatever else is mapped would be written over.
  *
@@ -62,6 +69,10 @@ export function requireMapType(
   checkFd(fd, action)
   requireKind(fd, 'map', `${action}: descriptor ${fd}`)
   const { id, type, maxEntries, flags } = readMapInfo(fd)
-  if (type !== wanted) throw new TypeError(`${action}: it is of type ${type}, not ${wanted}`)
+  if (type !== wanted) {
+    const opener = openers[type]
+    const remedy = opener === undefined ? '' : `; use ${opener}`
+    throw new TypeError(`${action}: it is of type ${type}, not ${wanted}${remedy}`)
+  }
   return { id, maxEntries, flags }
 }

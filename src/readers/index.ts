@@ -7,7 +7,12 @@
  * @module
  */
 
-export { PerfBuffer, type PerfBufferOptions, type PerfLoss } from './perf/perf-buffer.ts'
+export {
+  PerfBuffer,
+  type PerfBufferOptions,
+  type PerfLoss,
+  type PerfRecordsOptions,
+} from './perf/perf-buffer.ts'
 export { type CpuCount, PerfCounters, type PerfCountersOptions } from './perf/perf-counters.ts'
 export { PerfRecord, type PerfView } from './perf/perf-record.ts'
 export type { LostCallback } from './perf/perf-ring.ts'

@@ -20,6 +20,7 @@ import { count, text } from '../form/option.ts'
 import { editObjects, readObject } from '../object/edit.ts'
 import { MapPrinter } from '../object/map-printer.ts'
 import { objectOptions } from '../object/options.ts'
+import { placeOptions, placesOf, whySkipped } from '../object/places.ts'
 import type { Output } from '../output/output.ts'
 import { untilAborted } from '../output/stop.ts'
 import { printStream } from '../output/stream.ts'
@@ -29,6 +30,7 @@ export const command: Command = defineCommand({
   positionals: ['OBJECT'],
   options: {
     ...objectOptions,
+    ...placeOptions,
     btf: text(
       'FILE',
       'apply CO-RE relocations to the types in FILE, raw BTF or an ELF file with BTF, for kernels without their own',
@@ -46,7 +48,8 @@ export const command: Command = defineCommand({
     one.`,
     `--maps prints hashes, arrays and tries through their types. A value with a member "slots" that is an array of counts is a
     histogram of powers of two, as programs of libbpf-tools have it; nothing else is taken for one.`,
-    'Notes about what is attached go to standard error. Needs root.',
+    `What is attached, and how many records of perf buffers were lost, goes to standard error. What ring buffers lose only the
+    program can count. Needs root.`,
   ],
   examples: [
     { line: 'tool.bpf.o --set min_ns=1000000 --count 10', does: 'set a variable, print ten records' },
@@ -55,6 +58,7 @@ export const command: Command = defineCommand({
       does: 'decode the records of a map that names no type; leave out a program that this kernel does not take',
     },
     { line: 'counter.bpf.o --maps 5', does: 'print the maps of an object every five seconds' },
+    { line: 'filter.bpf.o --device eth0', does: 'attach XDP or tcx programs to a network device' },
     { line: 'tool.bpf.o --json', does: 'print records for other programs, until Ctrl-C' },
   ],
   exit: { done: 'after Ctrl-C or N records', failed: 'on failure, and when nothing is attached' },
@@ -75,16 +79,20 @@ export const command: Command = defineCommand({
     using ring = rings.length === 0 ? undefined : RingBuffer.open(rings)
     using perf = perfs.length === 0 ? undefined : PerfBuffer.open(perfs, { onLost: printer.lost })
 
-    using attached = collection.attach({ onError: 'collect' })
+    using attached = collection.attach({ ...placesOf(values), onError: 'collect' })
     for (const { program, target } of attached.programs) notes.line(`attached ${program.name} to ${target}`)
-    for (const { program, reason } of attached.skipped)
-      notes.line(`did not attach ${program.name}: ${reason.message}`)
+    for (const each of attached.skipped)
+      notes.line(`did not attach ${each.program.name}: ${whySkipped(each)}`)
     for (const { map } of attached.maps) notes.line(`attached the operations of map ${map.name}`)
     for (const { map, reason } of attached.skippedMaps)
       notes.line(`did not attach the operations of map ${map.name}: ${reason.message}`)
     if (attached.programs.length + attached.maps.length === 0) {
       const skipped: (FailureFacts & { program?: string; map?: string })[] = [
-        ...attached.skipped.map(each => ({ program: each.program.name, ...failureFacts(each.reason) })),
+        ...attached.skipped.map(each => ({
+          program: each.program.name,
+          ...failureFacts(each.reason),
+          message: whySkipped(each),
+        })),
         ...attached.skippedMaps.map(each => ({ map: each.map.name, ...failureFacts(each.reason) })),
       ]
       throw new CommandFailure('CLI_NOTHING_ATTACHED', `nothing is attached${whyNothing(spec)}`, { skipped })
@@ -164,8 +172,8 @@ class RecordPrinter {
     }
   }
 
-  readonly lost = (cpu: number, count: number): void => {
-    this.#notes.line(`${count} records of CPU ${cpu} were lost`)
+  readonly lost = (cpu: number, count: number, source: string): void => {
+    this.#notes.line(`${source}: ${count} records of CPU ${cpu} were lost`)
   }
 
   /** The record decoded, or its bytes when the object does not say of what type it is. */

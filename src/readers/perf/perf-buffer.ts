@@ -14,6 +14,7 @@ import { mapsToRead, type ReaderMap, recordOrigin } from '../record-origin.ts'
 import { type DrainOptions, RecordStream, type RecordsOptions } from '../record-stream.ts'
 import { RefreshSource } from '../refresh-source.ts'
 import { steadyWatch } from '../steady-watcher.ts'
+import { warnOfLoss } from './loss-warning.ts'
 import { PerfBackwardRing } from './perf-backward-ring.ts'
 import { type PerfCpu, PerfCpus, type PerfRingOptions } from './perf-cpus.ts'
 import type { PerfRecord, PerfView } from './perf-record.ts'
@@ -39,7 +40,16 @@ export interface PerfBufferOptions<T = unknown> {
    * and `resume`, newest first. Default: no.
    */
   overwritable?: boolean
-  /** Called with a CPU and the number of its records that had no room, when the kernel says so. */
+  /**
+   * Called with a CPU, the number of its records that had no room, and the name of the map, when the kernel says so. Default:
+   * `records` warns once for each map (`process.emitWarning`), and `drain` only counts, in `losses`.
+   */
+  onLost?: LostCallback
+}
+
+/** How to iterate over the records of a perf buffer. */
+export interface PerfRecordsOptions extends RecordsOptions {
+  /** Called with losses from now on, in place of what was given before. */
   onLost?: LostCallback
 }
 
@@ -74,14 +84,18 @@ export class PerfBuffer<T = unknown> implements Disposable {
   readonly #claims = new Claims(this.#stream)
   readonly #refresh: RefreshSource<PerfRecord<T>, PerfView<T>>
   readonly #overwritable: boolean
+  #onLost: LostCallback | undefined
+  /** Maps whose losses were warned of; `undefined` before the first iteration. */
+  #warned: Set<string> | undefined
   /** Rings of CPUs that went offline. Their records are read before they are closed. */
   readonly #ended = new Set<PerfCpu<T>>()
   /** What those had lost that were closed. */
   readonly #losses = new Map<string, PerfLoss>()
   #paused = false
 
-  private constructor(overwritable: boolean) {
+  private constructor({ overwritable, onLost }: PerfRingOptions) {
     this.#overwritable = overwritable
+    this.#onLost = onLost
     this.#refresh = new RefreshSource(() => this.refresh())
   }
 
@@ -104,9 +118,10 @@ export class PerfBuffer<T = unknown> implements Disposable {
     const { codec } = options
     const maps = mapsToRead('perf buffer', source, codec)
     const rings = checkOptions(options)
-    const reader = new PerfBuffer(rings.overwritable)
+    const reader = new PerfBuffer(rings)
     try {
-      for (const map of maps) reader.#add(map, codec, rings)
+      const onLost: LostCallback = (cpu, count, source) => reader.#lose(cpu, count, source)
+      for (const map of maps) reader.#add(map, codec, { ...rings, onLost })
       reader.refresh()
       reader.#stream.add(reader.#refresh, reader.#refresh.watch)
       return reader
@@ -199,15 +214,30 @@ export class PerfBuffer<T = unknown> implements Disposable {
   }
 
   /**
-   * Iterates over copies of the records, waiting for more; as `RingBuffer.records`.
+   * Iterates over copies of the records, waiting for more; as `RingBuffer.records`. The first loss of a map for which no
+   * `onLost` was given is a warning of the process, `EBPF_TS_RECORDS_LOST`.
    *
    * @throws BpfError `ERR_CLOSED`
-   * @throws TypeError when the signal is not an `AbortSignal`, or the buffer is overwritable
+   * @throws TypeError when the signal is not an `AbortSignal`, `onLost` is not a function, or the buffer is overwritable
    */
-  records(options?: RecordsOptions): AsyncIterableIterator<PerfRecord<T>, undefined> {
+  records(options: PerfRecordsOptions = {}): AsyncIterableIterator<PerfRecord<T>, undefined> {
     if (this.#overwritable)
       throw new TypeError('An overwritable perf buffer is read with drain, while it is paused')
-    return this.#stream.records(options)
+    const { onLost } = options
+    if (onLost !== undefined && typeof onLost !== 'function')
+      throw new TypeError(`Cannot read perf buffer ${this.maps.join(', ')}: onLost is not a function`)
+    const iterator = this.#stream.records(options)
+    this.#onLost = onLost ?? this.#onLost
+    this.#warned ??= new Set()
+    return iterator
+  }
+
+  #lose(cpu: number, count: number, source: string): void {
+    if (this.#onLost !== undefined) this.#onLost(cpu, count, source)
+    else if (this.#warned?.has(source) === false) {
+      this.#warned.add(source)
+      warnOfLoss(cpu, count, source)
+    }
   }
 
   /**

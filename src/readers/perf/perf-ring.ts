@@ -50,8 +50,8 @@ export interface PerfMemory {
   readonly size: number
 }
 
-/** Called when the kernel says that records were lost. */
-export type LostCallback = (cpu: number, count: number) => void
+/** Called when the kernel says that records of a CPU were lost, with the name of their map. */
+export type LostCallback = (cpu: number, count: number, source: string) => void
 
 /** Finds the samples in the data of a perf event. */
 export class PerfSamples<T> implements PerfView<T> {
@@ -283,7 +283,7 @@ export class PerfRing<T> implements RecordSource<PerfRecord<T>, PerfView<T>> {
 
   #lose(count: number): void {
     this.lost += count
-    this.#onLost?.(this.cpu, count)
+    this.#onLost?.(this.cpu, count, this.name)
   }
 
   settle(): void {

@@ -257,6 +257,48 @@ kernelTest('programs that cannot be attached are named with the reason', [], t =
   ])
 })
 
+const SECTIONS = objectPath('sections')
+
+kernelTest('places that sections leave open are asked for by the names of the options', [], t => {
+  for (const [program, remedy] of [
+    ['on_xdp', 'it needs a network device: give --device'],
+    ['on_cgroup_sock_create', 'it needs a control group: give --cgroup'],
+    [
+      'on_perf_event',
+      'it needs an event, and how often it runs the program: give --event, --frequency or both',
+    ],
+  ] as const) {
+    const { status, stdout, stderr } = run('run', SECTIONS, '--only', program, '--json')
+    t.is(status, 1)
+    t.is(stderr, `did not attach ${program}: ${remedy}\n`)
+    t.like(JSON.parse(stdout), { error: { skipped: [{ program, code: 'ERR_NO_TARGET', message: remedy }] } })
+  }
+})
+
+kernelTest('programs are attached where --device, --event and --frequency say', [], async t => {
+  for (const [program, ...options] of [
+    ['on_xdp', '--device', 'lo'],
+    ['on_perf_event', '--event', 'cpu-clock'],
+    ['on_perf_event', '--frequency', '9'],
+  ] as const) {
+    const { child, printed, ended } = start(t, SECTIONS, '--only', program, ...options)
+    t.true(await eventually(() => printed.stderr.includes(`\nthe object has no ring buffer`)), printed.stderr)
+    t.regex(printed.stderr, new RegExp(`^attached ${program} to `))
+    child.kill('SIGINT')
+    t.deepEqual(await ended, [0, null])
+  }
+  const { status, stderr } = run('run', SECTIONS, '--only', 'on_cgroup_sock_create', '--cgroup', '/proc/self')
+  t.is(status, 1)
+  t.notRegex(stderr, /--cgroup/)
+})
+
+kernelTest('a map that is left out is named where the verifier reaches it', [], t => {
+  const { status, stderr } = run('run', PROCESSES, '--without', 'events')
+  t.is(status, 1)
+  t.regex(stderr, /: it needs map events, but that is not created/)
+  t.notRegex(stderr, /unknown#/)
+})
+
 kernelTest('with --json a failure is a document, with what was not attached', [], t => {
   const { status, stdout, stderr } = run('run', objectPath('functions'), '--json')
   t.is(status, 1)
@@ -350,7 +392,7 @@ kernelTest('--help says how to use the tool and the command', [], t => {
 
 for (const [what, path, message] of [
   ['a file that does not exist', '/no/such', /^ebpf-ts run: Cannot read \/no\/such: ENOENT/],
-  ['a directory', 'test/bpf', /^ebpf-ts run: Cannot read test\/bpf: EISDIR/],
+  ['a directory', 'test/bpf', /^ebpf-ts run: Cannot read test\/bpf: a directory, not a regular file\n$/],
   [
     'a file that is not an object',
     'package.json',

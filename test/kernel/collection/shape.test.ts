@@ -148,11 +148,12 @@ kernelTest('one reader reads several ring buffers', [], t => {
   t.deepEqual(seen, ['records 0', 'tails 0'])
 })
 
-kernelTest('only ring buffers have records', [], t => {
+kernelTest('only ring buffers and perf buffers have records', [], t => {
   using collection = loadObject('maps')
   t.throws(() => collection.records('slots'), {
     instanceOf: TypeError,
-    message: 'Cannot read map slots: it is of type array, not ringbuf',
+    message:
+      'Cannot read map slots: it is of type array; records are in maps of type ringbuf and perf_event_array',
   })
   t.throws(() => collection.records('none'), { code: 'ERR_NO_SUCH_NAME' })
   t.throws(() => collection.attachStructOps('slots'), {

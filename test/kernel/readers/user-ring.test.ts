@@ -204,7 +204,8 @@ kernelTest('what cannot be written to is refused, and nothing stays open', [user
   const fds = countFds()
   t.throws(() => UserRingBuffer.open(ordinary), {
     instanceOf: TypeError,
-    message: 'Cannot write to map ordinary: it is of type ringbuf, not user_ringbuf',
+    message:
+      'Cannot write to map ordinary: it is of type ringbuf, not user_ringbuf; use RingBuffer, or ringBuffer() of a collection',
   })
   t.throws(() => UserRingBuffer.open(readOnly), { message: /^Cannot open user ring buffer commands: / })
   t.throws(() => UserRingBuffer.open({ fd: 1, name: 'output' }), { code: 'ERR_NOT_A_MAP' })

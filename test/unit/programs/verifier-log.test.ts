@@ -33,6 +33,18 @@ test('register state is not part of the instruction', t => {
   t.is(slot, 0)
 })
 
+test('a call that stands for what is missing is not shown: the object does not have it', t => {
+  for (const number of [195_896_080, 2_001_000_000, 2_002_000_003]) {
+    const log = `0: (b7) r0 = 0\n7: (85) call unknown#${number}\ninvalid func unknown#${number}\n`
+    const { instruction, slot } = summarizeVerifierLog(log)
+    t.deepEqual([instruction, slot], [undefined, 7])
+  }
+  t.is(
+    summarizeVerifierLog('3: (85) call unknown#9999\ninvalid func unknown#9999\n').instruction,
+    'call unknown#9999',
+  )
+})
+
 test('a verdict that needs the line before it keeps it', t => {
   const { reason } = summarizeVerifierLog(
     [

@@ -109,13 +109,13 @@ test('the value is decoded from the ring and from what was put together', t => {
 })
 
 test('losses are called back, beyond 32 bits too', t => {
-  const losses: number[][] = []
-  const fake = new FakePerfRing({ onLost: (cpu, count) => losses.push([cpu, count]) })
+  const losses: unknown[] = []
+  const fake = new FakePerfRing({ onLost: (...loss) => losses.push(loss) })
   const record = new Uint8Array(24)
   new DataView(record.buffer).setBigUint64(16, 2n ** 40n + 5n, true)
   fake.write(2, record)
   t.deepEqual(drain(fake.ring), [])
-  t.deepEqual(losses, [[3, 2 ** 40 + 5]])
+  t.deepEqual(losses, [[3, 2 ** 40 + 5, 'fake']])
   t.is(fake.tail, fake.head)
 })
 

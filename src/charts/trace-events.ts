@@ -9,6 +9,7 @@
  */
 
 import { printable } from '../base/text.ts'
+import { kindOf } from './histogram/count.ts'
 
 /** What an event says besides; a bigint above 2^53 becomes a decimal string. */
 export type TraceArguments = Readonly<Record<string, string | number | bigint | boolean>>
@@ -86,7 +87,8 @@ export interface ChromeTraceEvent {
  * Events as a Chrome trace. Times count from the earliest event, so that nanoseconds of a long uptime are not rounded.
  *
  * @throws RangeError when a time, duration or value is negative (values may be), NaN or infinite, or a pid or tid is not an
- *   integer; TypeError when an event is of no known kind
+ *   integer; TypeError when an event is of no known kind, or an argument is not a string,
+ *   number, bigint or boolean
  */
 export function chromeTraceDocument(
   events: Iterable<TraceEvent>,
@@ -129,6 +131,8 @@ function chromeEvent(event: TraceEvent, ts: number): ChromeTraceEvent {
 }
 
 function args(values: TraceArguments): Record<string, string | number | boolean> {
+  if (typeof values !== 'object' || values === null)
+    throw new TypeError(`Arguments of a trace event are an object, not ${kindOf(values)}`)
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [printable(key), argument(value)]))
 }
 
@@ -142,7 +146,11 @@ function curves(values: TraceCounter['values']): Record<string, number> {
 function argument(value: string | number | bigint | boolean): string | number | boolean {
   if (typeof value === 'string') return printable(value)
   if (typeof value === 'number') return finite(value)
-  if (typeof value !== 'bigint') return value
+  if (typeof value === 'boolean') return value
+  if (typeof value !== 'bigint')
+    throw new TypeError(
+      `An argument of a trace event is a string, number, bigint or boolean, not ${kindOf(value)}`,
+    )
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value.toString()
 }
@@ -153,9 +161,16 @@ function finite(value: number): number {
 }
 
 function nanoseconds(what: string, value: number | bigint): bigint {
-  if (typeof value === 'bigint' ? value >= 0n : Number.isFinite(value) && value >= 0)
+  // A bigint may be too large for a number.
+  if (
+    (typeof value === 'bigint' || typeof value === 'number') &&
+    Number.isFinite(Number(value)) &&
+    value >= 0
+  )
     return typeof value === 'bigint' ? value : BigInt(Math.round(value))
-  throw new RangeError(`${String(value)} is not the ${what} of a trace event: it is a number of nanoseconds`)
+  const shown =
+    typeof value === 'bigint' && value > 0n ? 'A bigint beyond the range of numbers' : String(value)
+  throw new RangeError(`${shown} is not the ${what} of a trace event: it is a number of nanoseconds`)
 }
 
 function microseconds(value: bigint): number {

@@ -9,7 +9,6 @@ import { OpenFile } from '../kernel/read-file.ts'
 import { demangle } from './demangle/demangle.ts'
 import { DEBUG_DIRECTORIES } from './files/debug-file.ts'
 import { FileCache } from './files/file-cache.ts'
-import type { SymbolFile } from './files/symbol-file.ts'
 import type { BuildIdOffset, CodeLocation, StackFrame } from './frame.ts'
 import { KernelSymbols } from './kallsyms.ts'
 import { FrameCache } from './process/frame-cache.ts'
@@ -49,7 +48,6 @@ export class Symbolizer implements Disposable {
   readonly #processes = new Map<number, ProcessSymbols>()
   /** All that are open: also those whose id another process has by now. */
   readonly #open = new Set<ProcessSymbols>()
-  readonly #added: SymbolFile[] = []
   #kernel: KernelSymbols | undefined
   #kernelFailed = false
   #closed = false
@@ -143,17 +141,16 @@ export class Symbolizer implements Disposable {
   }
 
   /**
-   * Opens a program or library for stacks with build ids. Those of processes that were asked for are known already.
+   * Opens a program or library for stacks with build ids. Those of processes that were asked for are known already; one that is
+   * added comes before them, since any file can have any build id.
    *
    * @returns its build id; `undefined` when it has none, and can be of no use here
-   * @throws BpfError when it cannot be read, `ERR_OBJECT_FILE` when it is not ELF
+   * @throws BpfError when it cannot be read, `ERR_OBJECT_FILE` when it is not ELF, `EMFILE` when too many files are held
    */
   addFile(path: string): string | undefined {
     this.#requireOpen()
     const { debugDirectories: directories } = this.#options
-    const file = this.#files.acquire(OpenFile.open(path), path, { directories })
-    this.#added.push(file)
-    return file.buildId
+    return this.#files.add(OpenFile.open(path), path, { directories }).buildId
   }
 
   #inFile({ buildId, offset }: BuildIdOffset, back: bigint): StackFrame {

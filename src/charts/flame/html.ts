@@ -28,7 +28,7 @@ export interface FlameGraphHtmlOptions extends FlameGraphOptions {
  */
 export function flameGraphHtml(stacks: Iterable<StackCount>, options: FlameGraphHtmlOptions = {}): string {
   const settings = flameGraphSettings(options)
-  const maxBoxes = numberOption('maxBoxes', options.maxBoxes ?? 200_000, 1)
+  const maxBoxes = numberOption('maxBoxes', options.maxBoxes ?? 200_000, 1, Number.MAX_SAFE_INTEGER)
   const data = flameData(stackTree(stacks, settings.inverted), settings, maxBoxes)
   const title = xmlText(settings.title)
   return `<!doctype html>

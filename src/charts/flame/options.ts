@@ -44,8 +44,8 @@ export function flameGraphSettings(options: FlameGraphOptions): FlameGraphSettin
   }
 }
 
-/** A number that an option must be: finite, and at least so much. */
-export function numberOption(name: string, value: number, least: number): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= least) return value
-  throw new RangeError(`${name} is a number from ${least}, not ${printable(String(value))}`)
+/** A number that an option must be, between two others. */
+export function numberOption(name: string, value: number, least: number, most: number): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value
+  throw new RangeError(`${name} is a number from ${least} to ${most}, not ${printable(String(value))}`)
 }

@@ -13,13 +13,14 @@ import { colourOf, KIND_NAMES, SHADES, shadeOf } from './palette.ts'
 
 /** Options of {@link flameGraphSvg}. */
 export interface FlameGraphSvgOptions extends FlameGraphOptions {
-  /** Pixels, 1200 unless given. */
+  /** Pixels, 100 to 1,000,000: 1200 unless given. */
   readonly width?: number
   /** Narrowest box that is drawn, in pixels: 0.1 unless given. 0 draws all. */
   readonly minWidth?: number
 }
 
 const MARGIN = 10
+const MAX_WIDTH = 1_000_000
 const ROW_HEIGHT = 17
 const BOX_HEIGHT = 16
 /** Width of a character of the monospaced font, at its size. */
@@ -37,8 +38,8 @@ const PRECISION = 100
  */
 export function flameGraphSvg(stacks: Iterable<StackCount>, options: FlameGraphSvgOptions = {}): string {
   const settings = flameGraphSettings(options)
-  const width = numberOption('width', options.width ?? 1200, 100)
-  const minWidth = numberOption('minWidth', options.minWidth ?? 0.1, 0)
+  const width = numberOption('width', options.width ?? 1200, 100, MAX_WIDTH)
+  const minWidth = numberOption('minWidth', options.minWidth ?? 0.1, 0, MAX_WIDTH)
   const whole = stackTree(stacks, settings.inverted)
   const inner = width - 2 * MARGIN
   const tree = prunedTree(whole, (minWidth / inner) * whole.total)

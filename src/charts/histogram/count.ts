@@ -4,7 +4,9 @@
  * @module
  */
 
-/** A count: not negative, an integer; a `number` only when it is safe. The values of a per-CPU map are added up. */
+import { MAX_COUNT } from '../max-count.ts'
+
+/** A count: not negative, an integer below 2^128; a `number` only when it is safe. The values of a per-CPU map are added up. */
 export type Count = number | bigint | readonly (number | bigint)[]
 
 /** Slots of a log2 histogram by bcc's numbering: slot 64 holds the values from 2^63, slot 0 holds none. */
@@ -84,12 +86,19 @@ function checkValue(value: unknown): void {
 
 /** A count as a bigint; per-CPU counts are added up. */
 export function countOf(count: unknown): bigint {
-  if (Array.isArray(count)) return count.reduce((sum: bigint, each) => sum + countOf(each), 0n)
+  return Array.isArray(count)
+    ? count.reduce((sum: bigint, each) => sum + oneCount(each), 0n)
+    : oneCount(count)
+}
+
+function oneCount(count: unknown): bigint {
   if (typeof count !== 'number' && typeof count !== 'bigint')
     throw new TypeError(`A count is a number or a bigint, not ${kindOf(count)}`)
   if (typeof count === 'number' && !Number.isSafeInteger(count))
     throw new RangeError(`${count} is not a count: it is not a safe integer`)
   if (count < 0) throw new RangeError(`${count} is not a count: it is negative`)
+  if (typeof count === 'bigint' && count > MAX_COUNT)
+    throw new RangeError('A count of a histogram is above 2^128 - 1')
   return BigInt(count)
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { printable } from '../../base/text.ts'
+import { MAX_COUNT } from '../max-count.ts'
 
 /**
  * Where the code of a frame comes from: the kernel, a binary, the built-in functions of an engine such as V8, code that an
@@ -162,7 +163,7 @@ export function unitOf(unit: StackUnit = 'samples'): StackUnit {
 /**
  * The count of a stack as a number: above 2^53 it is rounded, as pictures and JSON have it.
  *
- * @throws RangeError when it is negative, NaN or not an integer; TypeError when it is not a number
+ * @throws RangeError when it is negative, NaN, not an integer or above 2^128 - 1; TypeError when it is not a number
  */
 export function weightOf(stack: StackCount): number {
   return Number(integerOf(stack))
@@ -175,5 +176,7 @@ export function integerOf({ count }: StackCount): number | bigint {
   if (typeof count === 'number' && !Number.isSafeInteger(count))
     throw new RangeError(`${count} is not the count of a stack: it is not a safe integer`)
   if (count < 0) throw new RangeError(`${count} is not the count of a stack: it is negative`)
+  if (typeof count === 'bigint' && count > MAX_COUNT)
+    throw new RangeError('The count of a stack is above 2^128 - 1')
   return count
 }

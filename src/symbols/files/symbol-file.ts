@@ -27,6 +27,8 @@ export interface DebugFilePlaces {
   readonly directories: readonly string[]
   /** Directory that paths of the file begin at: `'/proc/PID/root'` for one in another mount namespace. */
   readonly root?: string
+  /** What distinguishes that directory from others, which may be the same for several processes. Default: its path. */
+  readonly rootIdentity?: string
 }
 
 /** A program or library, open. Its tables are read at the first look-up that needs them. */
@@ -37,8 +39,11 @@ export class SymbolFile implements Disposable {
   readonly buildId: string | undefined
   /** When it was used last, as counted by who keeps it. */
   lastUse = 0
-  /** Who uses it, as counted by who keeps it. */
+  /** Who uses it, as counted by who keeps it; whether it stays open meanwhile; and the key that it is kept by. */
   users = 0
+  held = false
+  key = ''
+  #closed = false
   /** The first error about its tables: what is damaged is passed over. */
   problem: BpfError | undefined
   readonly #elf: ElfFile
@@ -78,6 +83,11 @@ export class SymbolFile implements Disposable {
     }
   }
 
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Bytes of memory that its tables take. */
   get memory(): number {
     return this.#sources.reduce((sum, each) => sum + (each?.memory ?? 0), 0)
@@ -109,12 +119,13 @@ export class SymbolFile implements Disposable {
   }
 
   /** Opens its debug file now, since the directory that it is in may go with a process. */
-  hold(): void {
+  openDebugFile(): void {
     if (!this.#elf.sections.some(({ type }) => type === sectionTypes.symtab)) this.#openDebugFile()
   }
 
   /** Closes the file, and its debug file. */
   [Symbol.dispose](): void {
+    this.#closed = true
     this.forget()
     this.#debug?.file[Symbol.dispose]()
     this.#source[Symbol.dispose]?.()

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readlinkSync } from 'node:fs'
+import { readlinkSync, statSync } from 'node:fs'
 import { BpfError } from '../../base/errors.ts'
 import { OpenFile } from '../../kernel/read-file.ts'
 import type { Mapping } from './mappings.ts'
@@ -64,4 +64,15 @@ export function rootOf(pid: number): string {
     // What may not be looked at is taken for another.
   }
   return `/proc/${pid}/root`
+}
+
+/** What distinguishes the directory that paths of a process begin at: processes of one container have the same. */
+export function rootIdentity(pid: number, root: string): string {
+  if (root === '') return ''
+  try {
+    const { dev, ino } = statSync(`${root}/`, { bigint: true })
+    return `${readlinkSync(`/proc/${pid}/ns/mnt`)} ${dev}:${ino}`
+  } catch {
+    return root
+  }
 }

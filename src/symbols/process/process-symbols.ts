@@ -14,7 +14,7 @@ import type { StackFrame } from '../frame.ts'
 import { Age } from './age.ts'
 import type { FrameCache, KnownFrames } from './frame-cache.ts'
 import { type Mapping, mappingAt, parseMappings } from './mappings.ts'
-import { openMapping, rootOf } from './open-mapping.ts'
+import { openMapping, rootIdentity, rootOf } from './open-mapping.ts'
 import { PerfMap } from './perf-map.ts'
 import { type ProcessIdentity, processExists, readIdentity, readStartTime } from './status.ts'
 
@@ -74,7 +74,8 @@ export class ProcessSymbols implements Disposable {
     this.pid = pid
     this.#context = context
     this.#identity = identity
-    this.#places = { directories: context.debugDirectories, root: rootOf(pid) }
+    const root = rootOf(pid)
+    this.#places = { directories: context.debugDirectories, root, rootIdentity: rootIdentity(pid, root) }
     this.#mappings = readMappings(pid)
     this.#mapsAge.isOld()
     this.#startAge.isOld()
@@ -97,7 +98,7 @@ export class ProcessSymbols implements Disposable {
   get problems(): ReadonlyMap<string, BpfError> {
     const problems = new Map(this.#problems)
     for (const file of this.#files.values()) {
-      if (file?.problem !== undefined) problems.set(file.path, file.problem)
+      if (file?.problem !== undefined && !file.closed) problems.set(file.path, file.problem)
     }
     const problem = this.#perfMap?.problem
     if (problem !== undefined) problems.set(this.#perfMap!.path, problem)
@@ -116,7 +117,7 @@ export class ProcessSymbols implements Disposable {
     this.refresh()
     for (const mapping of this.#mappings) {
       if (mapping.path === VDSO) this.#openVdso(mapping)
-      else if (mapping.inode !== 0n) this.#fileOf(mapping)?.hold()
+      else if (mapping.inode !== 0n) this.#holdFile(mapping)
     }
     this.#ofPerfMap(map => map.hold())
     this.#held = true
@@ -217,19 +218,39 @@ export class ProcessSymbols implements Disposable {
     return this.refresh() ? mappingAt(this.#mappings, address) : undefined
   }
 
+  #holdFile(mapping: Mapping): void {
+    const file = this.#fileOf(mapping)
+    if (file === undefined) return
+    try {
+      this.#context.files.hold(file)
+      file.openDebugFile()
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error
+      this.#problems.set(mapping.path, error)
+    }
+  }
+
   #fileOf(mapping: Mapping): SymbolFile | undefined {
     const { device, inode, path } = mapping
     if (inode === 0n) return undefined
     const key = `${device} ${inode}`
-    if (this.#files.has(key) || this.#held) return this.#files.get(key)
-    let file: SymbolFile | undefined
+    let file = this.#files.get(key)
+    const isKnown = this.#files.has(key) && file?.closed !== true
+    if (isKnown || this.#held) return file
+    // One that was closed for others is opened again.
+    if (file !== undefined) this.#context.files.release(file)
+    this.#files.delete(key)
+    file = undefined
     try {
       const opened = openMapping(this.pid, mapping, this.#places.root)
       file = this.#context.files.acquire(opened, path, this.#places)
     } catch (error) {
       if (!(error instanceof BpfError)) throw error
       this.#problems.set(path, error)
+      // There may be room for it later.
+      if (error.code === 'EMFILE' || error.code === 'ENFILE') return undefined
     }
+    if (file !== undefined) this.#problems.delete(path)
     this.#files.set(key, file)
     return file
   }

@@ -114,7 +114,7 @@ test('a picture is well-formed whatever stands in names, titles and notes', t =>
 })
 
 test('options that are none are refused', t => {
-  for (const width of [0, Number.NaN, Number.POSITIVE_INFINITY, '9' as never])
+  for (const width of [0, Number.NaN, Number.POSITIVE_INFINITY, 1e308, '9' as never])
     t.throws(() => draw({ width }), { instanceOf: RangeError, message: /^width is a number from 100/ })
   t.throws(() => draw({ minWidth: -1 }), { instanceOf: RangeError })
   t.throws(() => draw({ orientation: 'left' as never }), { instanceOf: TypeError })

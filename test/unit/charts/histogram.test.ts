@@ -118,6 +118,11 @@ test('slots and counts that are none are refused', t => {
   t.throws(() => linearHistogram([[65_536, 1]]), { instanceOf: RangeError })
   for (const count of [-1, -1n, 0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY])
     t.throws(() => log2Histogram([[1, count]]), { instanceOf: RangeError, message: /is not a count/ })
+  for (const count of [2n ** 128n, 2n ** 1025n, [1, 2n ** 1025n]])
+    t.throws(() => log2Histogram([[1, count]]), { instanceOf: RangeError, message: /above 2\^128/ })
+  let nested: unknown = [1]
+  for (let depth = 0; depth < 30_000; depth++) nested = [nested]
+  t.throws(() => log2Histogram([[1, nested]] as never), { instanceOf: TypeError, message: /not an array/ })
   for (const pair of [['1', 1], [1, '1'], [null, 1], [1, {}], [1]])
     t.throws(() => log2Histogram([pair] as never), { instanceOf: TypeError })
   t.throws(() => log2Histogram([['a', 1]] as never, { sections: { split: () => [{}, 1] as never } }), {

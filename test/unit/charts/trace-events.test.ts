@@ -51,12 +51,19 @@ test('processes and threads have names, events categories and arguments, counter
 })
 
 test('times, numbers and kinds that are none are refused', t => {
-  for (const wrong of [-1, -1n, Number.NaN, Number.POSITIVE_INFINITY]) {
+  for (const wrong of [-1, -1n, Number.NaN, Number.POSITIVE_INFINITY, 2n ** 1024n]) {
     t.throws(() => chromeTraceDocument([{ ...slice, start: wrong }]), { instanceOf: RangeError })
     t.throws(() => chromeTraceDocument([{ ...slice, duration: wrong }]), { instanceOf: RangeError })
     t.throws(() => chromeTraceDocument([], { origin: wrong }), { instanceOf: RangeError })
   }
   t.throws(() => chromeTraceDocument([{ ...slice, args: { x: Number.NaN } }]), { instanceOf: RangeError })
+  for (const wrong of [null, undefined, {}, [1], () => 1])
+    t.throws(() => chromeTraceDocument([{ ...slice, args: { x: wrong as never } }]), {
+      instanceOf: TypeError,
+      message: /^An argument of a trace event is a string, number, bigint or boolean, not /,
+    })
+  for (const wrong of [null, 'text'])
+    t.throws(() => chromeTraceDocument([{ ...slice, args: wrong as never }]), { instanceOf: TypeError })
   t.throws(() => chromeTraceDocument([{ ...slice, pid: 1.5 }]), { instanceOf: RangeError })
   t.throws(() => chromeTraceDocument([{ ...slice, kind: 'flow' as 'slice' }]), {
     instanceOf: TypeError,

@@ -1,10 +1,12 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { OpenFile } from '../../../src/kernel/read-file.ts'
 import { FileCache } from '../../../src/symbols/files/file-cache.ts'
 import type { SymbolFile } from '../../../src/symbols/files/symbol-file.ts'
+import { FrameCache } from '../../../src/symbols/process/frame-cache.ts'
+import { ProcessSymbols } from '../../../src/symbols/process/process-symbols.ts'
 import { Symbolizer } from '../../../src/symbols/symbolizer.ts'
 import { at, program, SIZE, TEXT } from '../../support/symbols/files.ts'
 
@@ -36,15 +38,90 @@ function openFiles(prefix: string): number {
   }).length
 }
 
-test.serial('files of one build are one, by their build id or by what they are', t => {
+test.serial('a file is one for all who open it, and a copy with its build id is another', t => {
   using cache = new FileCache(1 << 20)
   const first = acquire(cache, write('one', id(1)))
-  t.is(acquire(cache, write('copy-of-one', id(1))), first)
+  t.is(acquire(cache, join(folder, 'one')), first)
+  const copy = acquire(cache, write('copy-of-one', id(1)))
+  t.not(copy, first)
+  t.is(copy.find(TEXT)?.name, 'main_of_copy-of-one')
   const other = acquire(cache, write('without'))
   t.not(other, first)
   t.is(acquire(cache, join(folder, 'without')), other)
   t.is(cache.withBuildId(id(1)), first)
   t.is(cache.withBuildId(id(2)), undefined)
+})
+
+test.serial('a file is another where its debug file is looked for elsewhere', t => {
+  using cache = new FileCache(1 << 20)
+  const path = write('root', id(3))
+  const within = (root: string, rootIdentity?: string): SymbolFile =>
+    cache.acquire(OpenFile.open(path), path, { ...PLACES, root, ...(rootIdentity && { rootIdentity }) })
+  const host = within('')
+  t.is(acquire(cache, path), host)
+  t.not(within('/proc/7/root'), host)
+  t.is(within('/proc/8/root', 'container'), within('/proc/9/root', 'container'))
+})
+
+test.serial('a forged build id does not name the stacks of a file that was added', t => {
+  using cache = new FileCache(1 << 20)
+  acquire(cache, write('forged', id(4)))
+  const path = write('genuine', id(4))
+  const genuine = cache.add(OpenFile.open(path), path, PLACES)
+  t.is(cache.withBuildId(id(4)), genuine)
+})
+
+test.serial('no more files are open than there may be: others are closed, unless they are held', t => {
+  using cache = new FileCache(1 << 20, 4)
+  const files = Array.from({ length: 6 }, (_, i) => acquire(cache, write(`limit${i}`, id(0x300 + i))))
+  t.is(openFiles('limit'), 4)
+  t.deepEqual(
+    files.map(({ closed }) => closed),
+    [true, true, false, false, false, false],
+  )
+  t.is(cache.withBuildId(id(0x300)), undefined)
+  cache.use(files[2]!)
+  cache.hold(files[3]!)
+  cache.hold(files[4]!)
+  t.throws(() => cache.hold(files[5]!), { code: 'EMFILE', message: /limit5 open: too many files/ })
+  acquire(cache, write('limit6'))
+  t.deepEqual([files[2]!.closed, files[3]!.closed, files[5]!.closed], [false, false, true])
+  cache.release(files[5]!)
+  cache.release(files[3]!)
+  acquire(cache, write('limit7'))
+  t.true(files[3]!.closed)
+  t.false(files[4]!.closed)
+  t.is(openFiles('limit'), 4)
+  using full = new FileCache(1 << 20, 1)
+  full.hold(acquire(full, write('single')))
+  t.throws(() => acquire(full, join(folder, 'limit0')), { code: 'EMFILE' })
+  t.is(openFiles('limit0'), 0)
+})
+
+test.serial('a process whose files were closed for others has the same names', t => {
+  const mapped = readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter(line => / r-xp .* \//.test(line))
+    .map(line => BigInt(`0x${line.split('-')[0]}`))
+  t.true(mapped.length > 2)
+  const addresses = [0x1100n, 0x2200n].flatMap(offset => mapped.map(start => start + offset))
+  const namesOf = (maxFiles?: number): unknown[] => {
+    using files = new FileCache(1 << 28, maxFiles)
+    const context = {
+      files,
+      frames: new FrameCache(),
+      debugDirectories: [],
+      demangle: String,
+      onClose: () => {},
+    }
+    using symbols = new ProcessSymbols(process.pid, context)
+    const frames = addresses.map(each => symbols.at(each))
+    t.is(symbols.problems.size, 0)
+    symbols.hold()
+    if (maxFiles !== undefined) t.is([...symbols.problems.values()][0]?.code, 'EMFILE')
+    return frames
+  }
+  t.deepEqual(namesOf(1), namesOf())
 })
 
 test.serial('tables that were not used for long are forgotten, and read again', t => {

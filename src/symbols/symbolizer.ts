@@ -12,6 +12,7 @@ import { FileCache } from './files/file-cache.ts'
 import type { BuildIdOffset, CodeLocation, StackFrame } from './frame.ts'
 import { KernelSymbols } from './kallsyms.ts'
 import { FrameCache } from './process/frame-cache.ts'
+import { PerfMapMemory } from './process/perf-map.ts'
 import { ProcessSymbols } from './process/process-symbols.ts'
 
 /** How addresses get their names. */
@@ -44,6 +45,7 @@ const MAX_PROCESSES = 4096
 export class Symbolizer implements Disposable {
   readonly #files: FileCache
   readonly #frames = new FrameCache()
+  readonly #perfMaps = new PerfMapMemory()
   readonly #options: Required<Omit<SymbolizerOptions, 'maxMemory'>>
   readonly #processes = new Map<number, ProcessSymbols>()
   /** All that are open: also those whose id another process has by now. */
@@ -78,6 +80,7 @@ export class Symbolizer implements Disposable {
     const made = new ProcessSymbols(pid, {
       files: this.#files,
       frames: this.#frames,
+      perfMaps: this.#perfMaps,
       debugDirectories: this.#options.debugDirectories,
       demangle: this.#options.demangle,
       onClose: closed => this.#forget(closed),

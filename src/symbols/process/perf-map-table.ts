@@ -16,6 +16,8 @@ const LONGEST_NAME = 1 << 12
 /** Entries, and bytes of their text, at most; an hour of a busy program writes less. */
 const MAX_ENTRIES = 2_000_000
 const MAX_TEXT = 128 << 20
+/** Bytes of memory for an entry besides its text. */
+const PER_ENTRY = 48
 /** Entries that are looked at one by one before they are laid out. */
 const MAX_APART = 64
 
@@ -38,6 +40,11 @@ export class PerfMapTable {
   /** Number of entries. */
   get length(): number {
     return this.#count
+  }
+
+  /** Bytes of memory that it takes: for an entry those of three columns, and of a layer with two pieces. */
+  get memory(): number {
+    return this.#length + PER_ENTRY * this.#count
   }
 
   /** How many entries were laid out, again and again: the work that adding them has been. */

@@ -18,6 +18,10 @@ import { Age } from './age.ts'
 import { PerfMapTable } from './perf-map-table.ts'
 import type { ProcessIdentity } from './status.ts'
 
+/** Bytes of a file that are read at most. */
+const MAX_SIZE = 256 << 20
+/** Bytes of memory that the perf maps of all processes take together at most. */
+const MAX_MEMORY = 512 << 20
 /** Bytes that are read at once. */
 const PIECE = 1 << 20
 /** Bytes of a line at most; what is longer is not an entry. */
@@ -25,10 +29,26 @@ const MAX_LINE = 1 << 16
 const NEWLINE = 0x0a
 const EMPTY = new Uint8Array(0)
 
+/** Memory that the perf maps of several processes take. */
+export class PerfMapMemory {
+  /** Bytes that are used, and that may be. */
+  used = 0
+  readonly most: number
+
+  /** @param most bytes. Default: 512 MiB */
+  constructor(most: number = MAX_MEMORY) {
+    this.most = most
+  }
+}
+
 /** The file of one process, open. What is appended to it is read now and then. */
 export class PerfMap implements Disposable {
   readonly #file: OpenFile
   readonly #table = new PerfMapTable()
+  readonly #memory: PerfMapMemory
+  /** Whether the file has more than may be read. */
+  #isCut = false
+  #closed = false
   readonly #age = new Age()
   #read = 0
   /** The beginning of a line whose end was not written yet; whether the line is too long, and passed over. */
@@ -44,13 +64,18 @@ export class PerfMap implements Disposable {
    *
    * @returns `undefined` when it is not there, or not to be trusted
    */
-  static open(pid: number, { ownPid, uid }: ProcessIdentity): PerfMap | undefined {
+  static open(
+    pid: number,
+    { ownPid, uid }: ProcessIdentity,
+    memory = new PerfMapMemory(),
+  ): PerfMap | undefined {
     const path = `/proc/${pid}/root/tmp/perf-${ownPid}.map`
     let file: OpenFile | undefined
     try {
       file = OpenFile.open(path, undefined, constants.O_NOFOLLOW)
       const stat = file.stat()
-      if (stat.isFile() && (stat.uid === BigInt(uid) || stat.uid === 0n)) return new PerfMap(file, path)
+      if (stat.isFile() && (stat.uid === BigInt(uid) || stat.uid === 0n))
+        return new PerfMap(file, path, memory)
       file[Symbol.dispose]()
       return undefined
     } catch (error) {
@@ -60,15 +85,16 @@ export class PerfMap implements Disposable {
     }
   }
 
-  private constructor(file: OpenFile, path: string) {
+  private constructor(file: OpenFile, path: string, memory: PerfMapMemory) {
+    this.#memory = memory
     this.#file = file
     this.path = path
   }
 
   /** Why some of its entries are not known: it has too many. */
   get problem(): BpfError | undefined {
-    if (!this.#table.full) return undefined
-    const message = `Cannot read all of ${this.path}: it is too large, and only its first ${this.#table.length} entries are known`
+    if (!this.#isCut && !this.#table.full) return undefined
+    const message = `Cannot read all of ${this.path}: it is too large, or those of all processes are, and only its first ${this.#table.length} entries are known`
     return new BpfError(message, { code: 'EFBIG' })
   }
 
@@ -99,14 +125,18 @@ export class PerfMap implements Disposable {
 
   /** Reads what was appended, each byte once; whether there are entries in it. */
   #readMore(): boolean {
-    if (this.#held) return false
+    if (this.#held || this.#isCut) return false
     const before = this.#table.length
     const size = Number(this.#file.stat().size)
-    while (this.#read < size && !this.#table.full) {
+    while (this.#read < size) {
+      this.#isCut = this.#table.full || this.#read >= MAX_SIZE || this.#memory.used >= this.#memory.most
+      if (this.#isCut) break
       const piece = this.#file.read(this.#read, Math.min(PIECE, size - this.#read))
       if (piece.length === 0) break
       this.#read += piece.length
+      const memory = this.#table.memory
       this.#addPiece(piece)
+      this.#memory.used += this.#table.memory - memory
     }
     return this.#table.length > before
   }
@@ -133,6 +163,8 @@ export class PerfMap implements Disposable {
 
   /** Closes the file. */
   [Symbol.dispose](): void {
+    if (!this.#closed) this.#memory.used -= this.#table.memory
+    this.#closed = true
     this.#file[Symbol.dispose]()
   }
 }

@@ -15,7 +15,7 @@ import { Age } from './age.ts'
 import type { FrameCache, KnownFrames } from './frame-cache.ts'
 import { type Mapping, mappingAt, parseMappings } from './mappings.ts'
 import { openMapping, rootIdentity, rootOf } from './open-mapping.ts'
-import { PerfMap } from './perf-map.ts'
+import { PerfMap, type PerfMapMemory } from './perf-map.ts'
 import { type ProcessIdentity, processExists, readIdentity, readStartTime } from './status.ts'
 
 /** Bytes of `/proc/PID/maps` at most: the kernel allows a process some 65,000 mappings, root may allow more. */
@@ -31,6 +31,7 @@ const MAX_ADDRESS = BigInt(Number.MAX_SAFE_INTEGER)
 export interface ProcessContext {
   readonly files: FileCache
   readonly frames: FrameCache
+  readonly perfMaps: PerfMapMemory
   readonly debugDirectories: readonly string[]
   readonly demangle: (name: string) => string
   /** Is called when a process is closed. */
@@ -285,7 +286,7 @@ export class ProcessSymbols implements Disposable {
   /** The perf map, which a process may begin to write at any time. */
   #openPerfMap(): PerfMap | undefined {
     if (this.#perfMap === undefined && !this.#held && !this.#gone && this.#perfMapAge.isOld()) {
-      this.#perfMap = PerfMap.open(this.pid, this.#identity)
+      this.#perfMap = PerfMap.open(this.pid, this.#identity, this.#context.perfMaps)
     }
     return this.#perfMap
   }

@@ -6,6 +6,7 @@ import { OpenFile } from '../../../src/kernel/read-file.ts'
 import { FileCache } from '../../../src/symbols/files/file-cache.ts'
 import type { SymbolFile } from '../../../src/symbols/files/symbol-file.ts'
 import { FrameCache } from '../../../src/symbols/process/frame-cache.ts'
+import { PerfMapMemory } from '../../../src/symbols/process/perf-map.ts'
 import { ProcessSymbols } from '../../../src/symbols/process/process-symbols.ts'
 import { Symbolizer } from '../../../src/symbols/symbolizer.ts'
 import { at, program, SIZE, TEXT } from '../../support/symbols/files.ts'
@@ -110,6 +111,7 @@ test.serial('a process whose files were closed for others has the same names', t
     const context = {
       files,
       frames: new FrameCache(),
+      perfMaps: new PerfMapMemory(),
       debugDirectories: [],
       demangle: String,
       onClose: () => {},

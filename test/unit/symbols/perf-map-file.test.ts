@@ -1,6 +1,14 @@
-import { appendFileSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chownSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { PerfMap } from '../../../src/symbols/process/perf-map.ts'
+import { PerfMap, PerfMapMemory } from '../../../src/symbols/process/perf-map.ts'
 import type { ProcessIdentity } from '../../../src/symbols/process/status.ts'
 import { Symbolizer } from '../../../src/symbols/symbolizer.ts'
 
@@ -44,6 +52,30 @@ test('a file is read in pieces, and a line without an end is passed over', t => 
   t.is(map.find(0xf00_0000)?.name, 'behind')
   t.is(map.moment(), 60_001)
   t.is(map.problem, undefined)
+})
+
+test('a file that has no end in sight is read up to a limit', t => {
+  const { path, identity: own } = identity(t)
+  writeFileSync(path, line(0x1000, 'f'))
+  truncateSync(path, 2 ** 40)
+  using map = PerfMap.open(process.pid, own)!
+  t.is(map.find(0x1000)?.name, 'f')
+  t.is(map.problem?.code, 'EFBIG')
+  t.is(map.moment(), 1)
+})
+
+test('the perf maps of all processes take a limited memory together', t => {
+  const memory = new PerfMapMemory(100)
+  const [first, second] = [identity(t), identity(t)]
+  for (const { path } of [first, second]) writeFileSync(path, line(0x1000, 'f').repeat(2))
+  const map = PerfMap.open(process.pid, first.identity, memory)!
+  t.is(map.find(0x1000)?.name, 'f')
+  t.true(memory.used >= 100)
+  const other = PerfMap.open(process.pid, second.identity, memory)!
+  t.is(other.find(0x1000), undefined)
+  t.is(other.problem?.code, 'EFBIG')
+  for (const each of [map, map, other]) each[Symbol.dispose]()
+  t.is(memory.used, 0)
 })
 
 test('what is not a file of the user of the process is not a perf map', t => {

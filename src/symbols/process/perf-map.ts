@@ -62,12 +62,13 @@ export class PerfMap implements Disposable {
    * Opens the file of a process: in its own file system, by its id in its own namespace. The directory is one that all may
    * write to: it must be a regular file, not a link, and belong to the process's user or to root.
    *
+   * @param memory what those of other processes take too
    * @returns `undefined` when it is not there, or not to be trusted
    */
   static open(
     pid: number,
     { ownPid, uid }: ProcessIdentity,
-    memory = new PerfMapMemory(),
+    memory: PerfMapMemory = new PerfMapMemory(),
   ): PerfMap | undefined {
     const path = `/proc/${pid}/root/tmp/perf-${ownPid}.map`
     let file: OpenFile | undefined

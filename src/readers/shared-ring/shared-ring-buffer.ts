@@ -15,6 +15,7 @@ import type { RecordOrigin, RingView } from '../record.ts'
 import { mapsToRead, type ReaderMap, recordOrigin } from '../record-origin.ts'
 import { RecordStream, type RecordsOptions } from '../record-stream.ts'
 import type { RingBufferOptions } from '../ring-buffer.ts'
+import { checkedHandle, requireMapOf } from '../ring-handle.ts'
 import type { RingBatch } from './ring-batch.ts'
 import { CONTROL_BYTES, SharedRing } from './shared-ring.ts'
 
@@ -81,6 +82,8 @@ export class SharedRingBuffer<T = unknown> implements Disposable {
     this.#owned = owned
     this.#ring = new SharedRing(handle, origin)
     try {
+      // After the ring: the descriptor of one that was closed may be another's by now.
+      if (owned === undefined) requireMapOf(handle, 'ringbuf')
       stream.add(this.#ring, onReadable => syscallEntry().watch(handle.fd, onReadable))
     } catch (error) {
       this.#ring.close()
@@ -140,8 +143,8 @@ export class SharedRingBuffer<T = unknown> implements Disposable {
    *
    * @param handle what `share` returned there
    * @param options `codec`: the types of the map are not known here; without one, records are bytes
-   * @throws TypeError when the handle is not one, or the codec is wrong
-   * @throws BpfError `ERR_CLOSED` when the ring was closed; `ERR_BUSY` when 64 readers have joined
+   * @throws TypeError when the handle is not one, its descriptor is not that of a map of the ring's size, or the codec is wrong
+   * @throws BpfError `ERR_CLOSED` when the ring was closed; `ERR_NOT_A_MAP`; `ERR_BUSY` when 64 readers have joined
    */
   static join<T>(
     handle: SharedRingHandle,
@@ -149,11 +152,11 @@ export class SharedRingBuffer<T = unknown> implements Disposable {
   ): SharedRingBuffer<T>
   static join(handle: SharedRingHandle, options?: RingBufferOptions): SharedRingBuffer
   static join(handle: SharedRingHandle, options: RingBufferOptions = {}): SharedRingBuffer {
-    if (!(handle?.buffer instanceof SharedArrayBuffer && handle.control instanceof SharedArrayBuffer))
-      throw new TypeError(`Cannot join a ${KIND}: what was given is not its handle`)
-    mapsToRead(KIND, handle, options.codec)
-    const origin = recordOrigin(handle.name, undefined, options.codec)
-    return new SharedRingBuffer(handle, origin, new RecordStream(KIND))
+    const { codec } = options
+    const checked = checkedHandle(KIND, handle, CONTROL_BYTES)
+    mapsToRead(KIND, checked, codec)
+    const origin = recordOrigin(checked.name, undefined, codec)
+    return new SharedRingBuffer(checked, origin, new RecordStream(KIND))
   }
 
   /** What other threads of this process need for `join`. Keep the ring open as long as they read. */

@@ -10,6 +10,7 @@ import { OwnedFd } from '../../syscalls/fd.ts'
 import { pageSize, SharedMapping } from '../../syscalls/mmap.ts'
 import { Claims, requireMapType } from '../claim.ts'
 import { type ReaderMap, recordOrigin } from '../record-origin.ts'
+import { checkedHandle, requireMapOf } from '../ring-handle.ts'
 import { HEADER_SIZE } from '../ring-records.ts'
 import { FreeSpace } from './free-space.ts'
 import { UserRecord } from './user-record.ts'
@@ -82,9 +83,13 @@ export class UserRingBuffer<T = unknown> implements Disposable {
     this.#owned = owned
     // First of all: the descriptor of a ring that was closed may be another's by now.
     this.#ring = new UserRing(handle, handle.name)
+    let fd: OwnedFd | undefined
     try {
-      this.#fd = OwnedFd.copyOf(handle.fd, `map ${handle.name}`)
+      fd = OwnedFd.copyOf(handle.fd, `map ${handle.name}`)
+      if (owned === undefined) requireMapOf({ ...handle, fd: fd.fd }, 'user_ringbuf')
+      this.#fd = fd
     } catch (error) {
+      fd?.close()
       this.#ring.leave()
       throw error
     }
@@ -138,8 +143,9 @@ export class UserRingBuffer<T = unknown> implements Disposable {
    * Joins the producers of a ring that another thread of this process has opened and keeps open.
    *
    * @param handle what `share` returned there
-   * @throws TypeError when the handle is not one, or the codec has no `encode`
-   * @throws BpfError `ERR_CLOSED` when the ring was closed; `ERR_BUSY` when 64 producers have joined
+   * @throws TypeError when the handle is not one, its descriptor is not that of a map of the ring's size, or the codec has no
+   *   `encode`
+   * @throws BpfError `ERR_CLOSED` when the ring was closed; `ERR_NOT_A_MAP`; `ERR_BUSY` when 64 producers have joined
    */
   static join<T>(
     handle: UserRingHandle,
@@ -148,9 +154,7 @@ export class UserRingBuffer<T = unknown> implements Disposable {
   static join(handle: UserRingHandle, options?: UserRingBufferOptions): UserRingBuffer
   static join(handle: UserRingHandle, options: UserRingBufferOptions = {}): UserRingBuffer {
     const codec = checkedCodec(options)
-    if (!(handle?.buffer instanceof SharedArrayBuffer && handle.control instanceof SharedArrayBuffer))
-      throw new TypeError('Cannot join a user ring buffer: what was given is not its handle')
-    return new UserRingBuffer(handle, () => codec)
+    return new UserRingBuffer(checkedHandle('user ring buffer', handle, CONTROL_BYTES), () => codec)
   }
 
   /** What other threads of this process need for `join`. Keep this producer open as long as they write. */
@@ -241,7 +245,9 @@ export class UserRingBuffer<T = unknown> implements Disposable {
 
   #send(value: T, codec: Codec<unknown, T>): boolean {
     const ring = this.#ring
+    // Read once: it is the size that is checked.
     const { size } = codec
+    this.#checkLength(size)
     const offset = ring.reserve(size)
     if (offset === FULL) return false
     try {
@@ -287,7 +293,6 @@ export class UserRingBuffer<T = unknown> implements Disposable {
         { code: 'ERR_NO_BTF' },
       )
     }
-    this.#checkLength(codec.size)
     return codec
   }
 

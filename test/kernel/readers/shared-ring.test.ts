@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { array, u8, u64 } from '../../../src/base/codecs.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
@@ -22,6 +23,7 @@ import {
   type SharedRingNotes,
   type SharedRingThreadData,
 } from '../../support/readers/shared-ring-thread.ts'
+import { wrongHandles } from '../../support/readers/wrong-handles.ts'
 
 const threadScript = new URL('../../support/readers/shared-ring-thread.js', import.meta.url)
 
@@ -128,6 +130,13 @@ kernelTest('what cannot be shared is refused, and nothing stays open', [ringBuff
   const ring = SharedRingBuffer.open(map, { codec: u64 })
   t.throws(() => RingBuffer.open(map), { code: 'ERR_BUSY' })
   const handle = ring.share()
+  for (const change of wrongHandles(handle, hash.fd))
+    t.throws(
+      () => SharedRingBuffer.join({ ...handle, ...change }),
+      { instanceOf: TypeError },
+      inspect(change),
+    )
+  t.throws(() => SharedRingBuffer.join({ ...handle, fd: 0 }), { code: 'ERR_NOT_A_MAP' })
   const joined = SharedRingBuffer.join(handle)
   t.throws(() => ring.drain(undefined as never), { instanceOf: TypeError })
   ring.close()

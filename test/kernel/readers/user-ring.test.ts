@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext } from 'ava'
 import { BPF_F_RDONLY } from '../../../src/abi/generated/flags.ts'
@@ -13,6 +14,7 @@ import { createRing } from '../../support/readers/ring-programs.ts'
 import { countFds } from '../../support/readers/ring-setup.ts'
 import { command, commandOf, userRings } from '../../support/readers/user-ring-command.ts'
 import type { UserRingThreadData } from '../../support/readers/user-ring-thread.ts'
+import { wrongHandles } from '../../support/readers/wrong-handles.ts'
 
 const threadScript = new URL('../../support/readers/user-ring-thread.js', import.meta.url)
 
@@ -218,6 +220,22 @@ kernelTest('what cannot be written to is refused, and nothing stays open', [user
   for (const length of [-1, 1.5, Number.NaN, ring.size - 7, 2 ** 24, 2 ** 32])
     t.throws(() => ring.reserve(length), { instanceOf: RangeError, message: /a record has 0 to 4088$/ })
   const handle = ring.share()
+  for (const change of wrongHandles(handle, ordinary.fd))
+    t.throws(() => UserRingBuffer.join({ ...handle, ...change }), { instanceOf: TypeError }, inspect(change))
+  t.throws(() => UserRingBuffer.join({ ...handle, fd: 0 }), { code: 'ERR_NOT_A_MAP' })
+  // The size of a codec is read once: what is checked is what is reserved.
+  let sizes = 0
+  const growing = {
+    get size() {
+      return sizes++ === 0 ? 8 : 2 ** 20
+    },
+    encode: u64.encode,
+    decode: u64.decode,
+  }
+  using growingJoined = UserRingBuffer.join(handle, { codec: growing })
+  t.true(growingJoined.send(1n))
+  t.is(sizes, 1)
+  growingJoined.close()
   const joined = UserRingBuffer.join(handle, { codec: u64 })
   t.true(joined.send(1n))
   ring.close()

@@ -7,6 +7,7 @@
  */
 
 import { BpfError } from '../../base/errors.ts'
+import { matchesGlob } from '../../base/glob.ts'
 import { type KernelSymbol, KernelSymbols, splitModule } from '../../symbols/kallsyms.ts'
 import { kprobeBlacklist, type TraceableFunction, traceableFunctions } from '../../symbols/traceable.ts'
 
@@ -146,10 +147,5 @@ export function functionMatcher(pattern: FunctionPattern): (name: string) => boo
   }
   if (pattern === '')
     throw new BpfError('Cannot match functions: the pattern is empty', { code: 'ERR_INVALID_PATTERN' })
-  const glob = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  const whole = new RegExp(`^${glob}$`)
-  return name => whole.test(name)
+  return name => matchesGlob(pattern, name)
 }

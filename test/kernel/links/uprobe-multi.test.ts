@@ -242,6 +242,22 @@ kernelTest('a process that does not exist', [multi], t => {
   })
 })
 
+kernelTest('a list is what its iterator gives, whatever its length says', [multi], t => {
+  using counter = makeCounter()
+  const iterated = <T>(list: readonly T[]): readonly T[] =>
+    Object.assign(Object.create({ length: 1_000_000 }), { [Symbol.iterator]: () => list[Symbol.iterator]() })
+  using link = uprobeMulti(counter.program, path, {
+    offsets: iterated([offsets.alpha]),
+    refCtrOffsets: iterated([0]),
+    cookies: iterated([7n]),
+  })
+  t.is(link.count, 1)
+  t.throws(() => uprobeMulti(counter.program, path, { symbols: 'alpha' as never }), {
+    instanceOf: TypeError,
+    message: /symbols is not a list$/,
+  })
+})
+
 kernelTest('kernels without uprobe_multi or sessions say so', [noSession], t => {
   using counter = new UprobeCounter()
   if (noMulti.probe() === 'yes') {

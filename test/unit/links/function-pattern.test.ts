@@ -29,6 +29,25 @@ test('what is special in regular expressions is not in globs', t => {
   t.deepEqual(matching('[ab]+$(x|y)', '[ab]+$(x|y)', 'a', 'b'), ['[ab]+$(x|y)'])
 })
 
+test('a glob takes steps in proportion to the name, not more for each star', t => {
+  // With a search that goes back to every star, these would not end.
+  const name = 'a'.repeat(10_000)
+  t.deepEqual(matching(`${'*a'.repeat(40)}*b`, name), [])
+  t.deepEqual(matching(`${'*a'.repeat(40)}*`, name), [name])
+  t.deepEqual(matching(`${'*'.repeat(1000)}:`, name), [])
+})
+
+test('globs match as regular expressions of the same meaning', t => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 8 })
+  const glob = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), minLength: 1, maxLength: 6 })
+  fc.assert(
+    fc.property(glob, text, (glob, text) => {
+      const whole = new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`)
+      t.is(functionMatcher(glob)(text), whole.test(text), `${glob} ${text}`)
+    }),
+  )
+})
+
 test('any name matches itself as a glob', t => {
   fc.assert(
     fc.property(fc.stringMatching(/^[ -~]+$/), name => {

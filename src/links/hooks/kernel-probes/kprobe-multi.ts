@@ -26,6 +26,7 @@ import {
   noMatch,
   type RejectedFunction,
 } from '../function-pattern.ts'
+import { copyOfList } from '../list.ts'
 import { requireAttachType, requireProgramType } from '../program-kind.ts'
 import { kprobe, kretprobe } from './kprobe.ts'
 import { KprobeGroup, KprobeMultiLink } from './kprobe-multi-link.ts'
@@ -75,9 +76,9 @@ export function kprobeMulti(
   program: ProgramHandle,
   options: KprobeMultiOptions,
 ): KprobeMultiLink | KprobeGroup {
-  if (options.fallback === 'kprobe' && features.kprobeMulti.probe() === 'no')
-    return attachGroup(program, options)
-  return attachLink(program, options, 'trace_kprobe_multi')
+  const given = copyOf(program, options)
+  if (given.fallback === 'kprobe' && features.kprobeMulti.probe() === 'no') return attachGroup(program, given)
+  return attachLink(program, given, 'trace_kprobe_multi')
 }
 
 /**
@@ -88,11 +89,23 @@ export function kprobeSession(
   program: ProgramHandle,
   options: Omit<KprobeMultiOptions, 'returns' | 'fallback'>,
 ): KprobeMultiLink {
-  return attachLink(program, { ...options, returns: false }, 'trace_kprobe_session')
+  return attachLink(program, { ...copyOf(program, options), returns: false }, 'trace_kprobe_session')
 }
 
 /** Names the attachment in errors. */
 const whatOf = (program: ProgramHandle): string => `program ${program.name} to many functions`
+
+/** The options, each read once, with lists that the caller's code cannot change any more. */
+function copyOf(program: ProgramHandle, options: KprobeMultiOptions): KprobeMultiOptions {
+  const what = whatOf(program)
+  const { symbols, addresses, cookies, ...rest } = options
+  return {
+    ...rest,
+    symbols: copyOfList(what, 'symbols', symbols),
+    addresses: copyOfList(what, 'addresses', addresses),
+    cookies: copyOfList(what, 'cookies', cookies),
+  } as KprobeMultiOptions
+}
 
 function attachLink(
   program: ProgramHandle,
@@ -153,12 +166,25 @@ function checkOptions(what: string, options: KprobeMultiOptions): void {
     throw new TypeError(`Cannot attach ${what}: cookies need symbols or addresses, not a pattern`)
   }
   if (list.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
+  for (const each of symbols ?? []) requireName(what, each)
+  for (const each of addresses ?? []) requireAddress(what, each)
   if (new Set(list).size < list.length) throw givenTwice(what, list)
   if (cookies === undefined) return
   if (cookies.length !== list.length) {
     throw new RangeError(`Cannot attach ${what}: ${cookies.length} cookies for ${list.length} functions`)
   }
   for (const cookie of cookies) requireCookie(what, cookie)
+}
+
+/** The names are handed over one after the other: their lengths have to be what they seem. */
+function requireName(what: string, name: string): void {
+  if (typeof name === 'string' && !name.includes('\0')) return
+  throw new TypeError(`Cannot attach ${what}: ${JSON.stringify(name)} is not the name of a function`)
+}
+
+function requireAddress(what: string, address: bigint): void {
+  if (typeof address === 'bigint' && BigInt.asUintN(64, address) === address) return
+  throw new RangeError(`Cannot attach ${what}: ${String(address)} is not an address`)
 }
 
 /** The kernel would look for another function of that name. */

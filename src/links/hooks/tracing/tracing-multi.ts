@@ -15,6 +15,7 @@ import type { ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { type FunctionPattern, noMatch } from '../function-pattern.ts'
+import { copyOfList } from '../list.ts'
 import { requireAttachType, requireProgramType } from '../program-kind.ts'
 import { TracingMultiLink } from './tracing-multi-link.ts'
 import { type TracingMultiUse, tracingMultiError, withoutRefused } from './tracing-multi-refusal.ts'
@@ -67,7 +68,10 @@ function attach(use: TracingMultiUse, options: TracingMultiOptions): TracingMult
   const { program, attachType } = use
   const what = `program ${program.name} to many functions`
   requireProgramType(what, use)
-  const { symbols, ids, pattern, cookies } = options
+  const { pattern, ...lists } = options
+  const symbols = copyOfList(what, 'symbols', lists.symbols)
+  const ids = copyOfList(what, 'ids', lists.ids)
+  const cookies = copyOfList(what, 'cookies', lists.cookies)
   if ([symbols, ids, pattern].filter(each => each !== undefined).length !== 1) {
     throw new TypeError(`Cannot attach ${what}: give one of symbols, ids and pattern`)
   }
@@ -78,17 +82,15 @@ function attach(use: TracingMultiUse, options: TracingMultiOptions): TracingMult
   requireAttachType(program, what, attachType)
   if (pattern !== undefined) return attachMatching(what, use, pattern)
   const targets = listed(what, program, symbols ?? ids ?? [])
-  const numbers = cookies === undefined ? undefined : [...cookies]
-  for (const each of numbers ?? []) requireCookie(what, each)
-  if (numbers !== undefined && numbers.length !== targets.length) {
-    throw new RangeError(`Cannot attach ${what}: ${numbers.length} cookies for ${targets.length} functions`)
+  for (const each of cookies ?? []) requireCookie(what, each)
+  if (cookies !== undefined && cookies.length !== targets.length) {
+    throw new RangeError(`Cannot attach ${what}: ${cookies.length} cookies for ${targets.length} functions`)
   }
-  return adopt(what, use, { ids: targets, rejected: [] }, create(use, targets, numbers))
+  return adopt(what, use, { ids: targets, rejected: [] }, create(use, targets, cookies))
 }
 
 /** The ids of functions that are given by name or by id; the kernel refuses two that are the same. */
-function listed(what: string, program: ProgramHandle, given: readonly (string | number)[]): number[] {
-  const list = [...given]
+function listed(what: string, program: ProgramHandle, list: readonly (string | number)[]): number[] {
   if (list.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
   const ids = idsOf(what, program, list)
   const once = new Set<number>()

@@ -21,6 +21,7 @@ import type { ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
 import { type FunctionPattern, functionMatcher } from '../function-pattern.ts'
+import { copyOfList } from '../list.ts'
 import { explainKind, type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
 import { splitPath } from '../section-target.ts'
 import { type Binary, fileSize, type OpenBinary, openBinary, readBinary } from './binary.ts'
@@ -80,16 +81,19 @@ function attach(
   options: UprobeMultiOptions,
   attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
 ): UprobeMultiLink {
-  const { cookies, refCtrOffsets, pid, returns } = options
+  const { pid, returns, pattern, ...lists } = options
   using file = openBinary(binary)
   const what = `program ${program.name} to functions of ${file.name}`
+  const symbols = copyOfList(what, 'symbols', lists.symbols)
+  const cookies = copyOfList(what, 'cookies', lists.cookies)
+  const refCtrOffsets = copyOfList(what, 'refCtrOffsets', lists.refCtrOffsets)
   const use: HookUse = { program, hook: 'uprobe_multi' }
   requireProgramType(what, use)
-  const offsets = offsetsOf(what, file, options)
+  const given = { symbols, offsets: copyOfList(what, 'offsets', lists.offsets), pattern }
+  const offsets = offsetsOf(what, file, given)
   for (const [name, list] of [['cookies', cookies] as const, ['refCtrOffsets', refCtrOffsets] as const]) {
     if (list === undefined) continue
-    if (options.pattern !== undefined)
-      throw new TypeError(`Cannot attach ${what}: ${name} need symbols or offsets`)
+    if (pattern !== undefined) throw new TypeError(`Cannot attach ${what}: ${name} need symbols or offsets`)
     if (list.length !== offsets.length) {
       throw new RangeError(`Cannot attach ${what}: ${list.length} ${name} for ${offsets.length} functions`)
     }
@@ -104,16 +108,17 @@ function attach(
   requireAttachType(program, what, attachType)
   // Where the kernel takes a descriptor, procfs need not be mounted.
   const byFd = file.fd !== undefined && features.uprobeMultiDescriptor.probe() === 'yes'
+  const numbers = BigUint64Array.from(offsets, BigInt)
   const uprobe_multi = {
     ...(byFd ? { path_fd: file.fd } : { path: file.path }),
-    offsets: BigUint64Array.from(offsets, BigInt),
-    cnt: offsets.length,
+    offsets: numbers,
+    cnt: numbers.length,
     pid: pid ?? 0,
     flags: (returns === true ? BPF_F_UPROBE_MULTI_RETURN : 0) | (byFd ? BPF_F_UPROBE_MULTI_PATH_FD : 0),
     ...(refCtrOffsets === undefined ? {} : { ref_ctr_offsets: BigUint64Array.from(refCtrOffsets, BigInt) }),
     ...(cookies === undefined ? {} : { cookies: BigUint64Array.from(cookies) }),
   }
-  // The descriptor last: the caller's arrays may run code that closes the program.
+  // The descriptor last: the caller's pattern and lists may have run code that closed the program.
   const fields = { uprobe_multi, prog_fd: program.fd, attach_type: attachTypes[attachType] }
   const result = bpf('link_create', fields)
   if (result < 0) {
@@ -122,11 +127,17 @@ function attach(
     const reason = explainKind(use)
     throw reason === undefined ? error : withReason(error, reason)
   }
-  return new UprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), offsets.length)
+  return new UprobeMultiLink(OwnedFd.adopt(result, `link of ${what}`), numbers.length)
 }
 
-function offsetsOf(what: string, file: OpenBinary, options: UprobeMultiOptions): readonly number[] {
-  const { symbols, offsets, pattern } = options
+/** Where to attach, as the options have it. */
+interface Given {
+  readonly symbols: readonly string[] | undefined
+  readonly offsets: readonly number[] | undefined
+  readonly pattern: FunctionPattern | undefined
+}
+
+function offsetsOf(what: string, file: OpenBinary, { symbols, offsets, pattern }: Given): readonly number[] {
   if ([symbols, offsets, pattern].filter(each => each !== undefined).length !== 1) {
     throw new TypeError(`Cannot attach ${what}: give one of symbols, offsets and pattern`)
   }

@@ -9,19 +9,25 @@ import { suggestion } from '../base/nearest.ts'
 /** A table of an enumeration: names to numbers. */
 export type EnumTable = Readonly<Record<string, number>>
 
+/** The kernel's enumerations have 32 bits. */
+const MOST = 0xffff_ffff
+
 const reverse = new WeakMap<EnumTable, Map<number, string>>()
 
 /**
  * Number of a name; numbers pass through, so that a caller can use what the tables do not know yet.
  *
- * @throws RangeError when the table has no such name
+ * @throws RangeError when the table has no such name, or the number does not fit 32 bits, to which it would be cut
  */
 export function enumNumber<T extends EnumTable>(
   table: T,
   value: (keyof T & string) | number,
   what: string,
 ): number {
-  if (typeof value === 'number') return value
+  if (typeof value === 'number') {
+    if (Number.isInteger(value) && value >= 0 && value <= MOST) return value
+    throw new RangeError(`Unknown ${what} ${value}: its number is an integer from 0 to ${MOST}`)
+  }
   if (!Object.hasOwn(table, value)) {
     throw new RangeError(
       `Unknown ${what} ${JSON.stringify(value)}${suggestion(String(value), Object.keys(table))}`,

@@ -181,10 +181,19 @@ export function errnoName(errno: number): ErrnoCode {
 const nodeCodes: Readonly<Record<string, ErrnoName>> = {
   ENOTSUP: 'EOPNOTSUPP',
   ERR_FS_FILE_TOO_LARGE: 'EFBIG',
+  // A path with a NUL.
+  ERR_INVALID_ARG_VALUE: 'EINVAL',
 }
 
 /** Name of the errno behind an error that `node:fs` threw; `'EIO'` when it has none. */
 export function fileErrno(error: unknown): ErrnoName {
   const { code = '' } = error as { code?: string }
   return Object.hasOwn(errnos, code) ? (code as ErrnoName) : (nodeCodes[code] ?? 'EIO')
+}
+
+/** The number behind an error that `node:fs` threw, negative as of a system call; `undefined` when it is of another kind. */
+export function fileResult(error: unknown): number | undefined {
+  const { code, errno } = error as { code?: string; errno?: number }
+  if (errno !== undefined) return errno
+  return code !== undefined && Object.hasOwn(nodeCodes, code) ? -errnos[nodeCodes[code]!] : undefined
 }

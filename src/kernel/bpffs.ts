@@ -5,6 +5,7 @@
  */
 
 import { BPF_FS_MAGIC } from '../abi/linux.ts'
+import { fileResult } from '../base/errno.ts'
 import { BpfError } from '../base/errors.ts'
 import { Directory } from '../syscalls/directory.ts'
 import { systemError } from '../syscalls/errno.ts'
@@ -54,8 +55,8 @@ export function inFileSystem<T>(action: string, call: () => T): T {
   try {
     return call()
   } catch (error) {
-    const { errno, syscall } = error as NodeJS.ErrnoException
-    if (errno === undefined) throw error
-    throw systemError(action, errno, syscall ?? 'file system call')
+    const result = fileResult(error)
+    if (result === undefined) throw error
+    throw systemError(action, result, (error as NodeJS.ErrnoException).syscall ?? 'file system call')
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import { closeSync, openSync } from 'node:fs'
-import { EINVAL } from '../base/errno.ts'
+import { EINVAL, fileResult } from '../base/errno.ts'
 import { withReason } from '../base/errors.ts'
 import { failure } from '../kernel/failure.ts'
 import { lacking } from '../kernel/lacking.ts'
@@ -65,9 +65,9 @@ export function withOpen<T>(what: string, path: string, flags: number, use: (fd:
   try {
     fd = openSync(path, flags)
   } catch (error) {
-    const { errno, syscall } = error as NodeJS.ErrnoException
-    if (errno === undefined) throw error
-    throw failure(`Cannot attach ${what}`, errno, syscall ?? 'open')
+    const result = fileResult(error)
+    if (result === undefined) throw error
+    throw failure(`Cannot attach ${what}`, result, 'open')
   }
   try {
     return use(fd)

@@ -5,15 +5,24 @@
  * @module
  */
 
+import { types } from 'node:util'
 import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../abi/constants.ts'
 import type { Instruction } from '../asm/instruction.ts'
 import { LDIMM64 } from '../asm/opcodes.ts'
 import { resolveToken } from '../kernel/tokens/automatic.ts'
 import { OwnedFd } from '../syscalls/fd.ts'
-import type { LoadOptions } from './load-options.ts'
+import type { LoadOptions, ProgramSignature } from './load-options.ts'
 import type { PreparedProgram } from './prepare.ts'
 
 const LOW_HALF = 0xffff_ffffn
+
+/** A copy of a signature. A number or an object with a length would make one of zeros. */
+function heldSignature(signature: ProgramSignature): ProgramSignature {
+  const { pkcs7, ...rest } = signature
+  if (!types.isUint8Array(pkcs7))
+    throw new TypeError('Cannot load a signed program: pkcs7 is not a Uint8Array')
+  return { ...rest, pkcs7: new Uint8Array(pkcs7) }
+}
 
 /** A program and the options of its load, with duplicates in place of all descriptors of the caller. */
 export class HeldLoad implements Disposable {
@@ -31,7 +40,8 @@ export class HeldLoad implements Disposable {
   constructor({ spec, poisons }: PreparedProgram, options: LoadOptions, awaited: boolean) {
     this.options = { ...options }
     try {
-      const { maps, btf, structOps, fdArray, boundMaps, signature } = options
+      // Of the copy: a getter of the caller runs once.
+      const { maps, btf, structOps, fdArray, boundMaps, signature } = this.options
       if (maps !== undefined) this.options.maps = this.#heldMaps(maps)
       if (btf !== undefined)
         this.options.btf = { fd: this.#hold(btf.fd), stringOffset: text => btf.stringOffset(text) }
@@ -39,12 +49,11 @@ export class HeldLoad implements Disposable {
         this.options.structOps = { ...structOps, moduleFd: this.#hold(structOps.moduleFd) }
       if (boundMaps !== undefined)
         this.options.boundMaps = boundMaps.map(({ fd }) => ({ fd: this.#hold(fd) }))
-      if (signature !== undefined)
-        this.options.signature = { ...signature, pkcs7: new Uint8Array(signature.pkcs7) }
+      if (signature !== undefined) this.options.signature = heldSignature(signature)
       // The first stands for the kernel itself.
       if (fdArray !== undefined)
         this.options.fdArray = fdArray.map((fd, index) => (index === 0 ? fd : this.#hold(fd)))
-      const token = resolveToken(options.token)
+      const token = resolveToken(this.options.token)
       this.options.token = token !== undefined && { fd: this.#hold(token.fd), path: token.path }
       const target = spec.attachProgram
       let held = target === undefined ? spec : { ...spec, attachProgram: { fd: this.#hold(target.fd) } }

@@ -91,5 +91,6 @@ function withMaps(
 const KEYRINGS = { builtin: 0, secondary: 1, platform: 2 } as const
 
 function keyringOf({ keyring = 'builtin' }: ProgramSignature): number {
-  return enumNumber(KEYRINGS, keyring, 'keyring')
+  // Keyrings of the process have negative numbers.
+  return typeof keyring === 'number' ? keyring : enumNumber(KEYRINGS, keyring, 'keyring')
 }

@@ -12,6 +12,7 @@ import { EINVAL } from '../base/errno.ts'
 import { failure } from '../kernel/failure.ts'
 import { lacking } from '../kernel/lacking.ts'
 import { isAtLeast } from '../kernel/version.ts'
+import { checkFd } from '../objects/descriptor.ts'
 import { ObjectHandle } from '../objects/handle.ts'
 import { Opener } from '../objects/opener.ts'
 import { type OpenPinOptions, type PinOptions, unpinPath } from '../objects/pin.ts'
@@ -177,9 +178,12 @@ export class Program implements Disposable {
    * @throws BpfError when the kernel refuses
    */
   bindMap(map: { readonly fd: number }): void {
-    const result = bpf('prog_bind_map', { prog_fd: this.fd, map_fd: map.fd })
-    if (result >= 0) return
     const action = `Cannot bind a map to program ${this.name}`
+    // The caller's first: a getter may close this program.
+    const { fd: map_fd } = map
+    checkFd(map_fd, action)
+    const result = bpf('prog_bind_map', { prog_fd: this.fd, map_fd })
+    if (result >= 0) return
     const cause = failure(action, result, 'bpf(BPF_PROG_BIND_MAP)')
     if (result !== -EINVAL || isAtLeast(featureSince.boundMaps)) throw cause
     const { code, errno, syscall } = cause
@@ -194,9 +198,12 @@ export class Program implements Disposable {
    * @throws BpfError `EBUSY` when it is associated with another map, `EINVAL` when it is a `struct_ops` program itself
    */
   associateStructOps(map: { readonly fd: number }): void {
-    const result = bpf('prog_assoc_struct_ops', { map_fd: map.fd, prog_fd: this.fd, flags: 0 })
-    if (result >= 0) return
     const action = `Cannot associate program ${this.name} with operations`
+    // The caller's first: a getter may close this program.
+    const { fd: map_fd } = map
+    checkFd(map_fd, action)
+    const result = bpf('prog_assoc_struct_ops', { map_fd, prog_fd: this.fd, flags: 0 })
+    if (result >= 0) return
     const cause = failure(action, result, 'bpf(BPF_PROG_ASSOC_STRUCT_OPS)')
     if (result !== -EINVAL || isAtLeast(featureSince.structOpsAssociation)) throw cause
     const { code, errno, syscall } = cause

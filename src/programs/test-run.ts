@@ -6,6 +6,7 @@
  * @module
  */
 
+import { types } from 'node:util'
 import type { ProgramType } from '../abi/generated/enums.ts'
 import { attr } from '../abi/generated/layouts.ts'
 import { EINVAL, ENOTSUPP } from '../base/errno.ts'
@@ -62,6 +63,7 @@ const CONTEXT_IN_PLACE: readonly (ProgramType | number)[] = [
  *
  * @throws BpfError when its type cannot be run (`ENOTSUPP`), or the input does not fit it (`EINVAL`)
  * @throws RangeError when a number is out of range
+ * @throws TypeError when data or context is not a `Uint8Array`
  */
 export function testRun(
   program: { readonly fd: number; readonly name: string; readonly type: ProgramType | number },
@@ -73,6 +75,8 @@ export function testRun(
   requireUnsigned(action, 'flags', flags, MOST_UNSIGNED)
   requireUnsigned(action, 'cpu', cpu, MOST_UNSIGNED)
   requireUnsigned(action, 'batchSize', batchSize, MOST_UNSIGNED)
+  requireBytes(action, 'data', data)
+  requireBytes(action, 'context', given)
   // Copies: their lengths are those of their memory, whatever the caller's object says, and stay so during the call.
   const dataIn = data === undefined ? undefined : new Uint8Array(data)
   const outSize = dataIn === undefined ? 0 : (dataOutSize ?? dataIn.length + HEADROOM)
@@ -114,6 +118,12 @@ export function testRun(
     data: dataOut.subarray(0, attrResult32(attr.test.data_size_out)),
     context: copiesOut ? context.subarray(0, attrResult32(attr.test.ctx_size_out)) : context,
   }
+}
+
+/** A number would become that many zeros, and a list its numbers cut to bytes. */
+function requireBytes(action: string, name: string, value: unknown): void {
+  if (value === undefined || types.isUint8Array(value)) return
+  throw new TypeError(`${action}: ${name} is not a Uint8Array`)
 }
 
 /** Bytes of an Ethernet header, `ETH_HLEN`. */

@@ -8,7 +8,7 @@
 import { format } from 'node:util'
 import type { Debug } from 'debug'
 import { printable } from '../base/text.ts'
-import { loadFromPackage } from './packages.ts'
+import { findPackage, loadFromPackage } from './packages.ts'
 
 /** Prints a message; `%s` and `%d` stand for the arguments. Control characters in them are escaped. */
 export type DebugLog = (format: string, ...args: readonly (string | number)[]) => void
@@ -17,10 +17,12 @@ export type DebugLog = (format: string, ...args: readonly (string | number)[]) =
  * What prints under `DEBUG=NAMESPACE`, which must be set when the library is imported.
  *
  * @param namespace such as `'ebpf-ts:fd'`
- * @returns `undefined` when the namespace is off
+ * @returns `undefined` when the namespace is off, or the package is not installed
  */
 export function debugLog(namespace: string): DebugLog | undefined {
   if (process.env.DEBUG === undefined) return undefined
+  // Messages are missed then, where an error would keep the whole library from being imported.
+  if (findPackage('debug') === undefined) return undefined
   createDebug ??= loadDebug()
   const debug = createDebug(namespace)
   if (!debug.enabled) return undefined

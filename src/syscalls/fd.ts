@@ -54,9 +54,11 @@ export class OwnedFd implements Disposable {
    *
    * @param fd stays the caller's
    * @param what names it in messages: `'map counters'`
+   * @throws RangeError when it cannot be a descriptor
    * @throws BpfError `EBADF` when it is not open, `EMFILE` when the process has no descriptor left
    */
   static copyOf(fd: number, what: string): OwnedFd {
+    if (!isFd(fd)) throw new RangeError(`Cannot duplicate ${what}: ${FD_RANGE}`)
     const copy = duplicateFd(syscallEntry(), fd)
     if (copy < 0) throw systemError(`Cannot duplicate ${what}`, copy, 'fcntl(F_DUPFD_CLOEXEC)')
     return new OwnedFd(copy, what)

@@ -17,7 +17,7 @@ import { sectionTypes } from '../format.ts'
 import type { ElfSection } from '../headers.ts'
 import type { ElfSymbol } from '../symbol-table.ts'
 import { dataMapName } from './data-map-name.ts'
-import { placeStatics } from './statics.ts'
+import { LocalSymbols, placeStatics } from './statics.ts'
 
 /** How the names of sections of constants begin. */
 export const CONSTANTS = '.rodata'
@@ -155,6 +155,13 @@ export function completeBtf(elf: ElfFile, btf: Btf): Btf {
   const symbols = new Map(elf.symbols.filter(each => each.binding !== 'local').map(each => [each.name, each]))
   const changes: Changes = new Map()
   const shorter = new Map<number, BtfDatasec>()
+  // Made once for a section: a hostile object has many types of one section.
+  const locals = new Map<ElfSection, LocalSymbols>()
+  const localsOf = (section: ElfSection): LocalSymbols => {
+    const known = locals.get(section) ?? new LocalSymbols(elf, section)
+    locals.set(section, known)
+    return known
+  }
   btf.forEachId(id => {
     const kind = btf.kind(id)
     if (kind !== 'datasec' && kind !== 'func') return
@@ -162,7 +169,7 @@ export function completeBtf(elf: ElfFile, btf: Btf): Btf {
     if (type.kind === 'datasec') {
       const section = elf.section(type.name)
       if (section === undefined) return
-      const completed = completeSection(elf, btf, type, section, symbols)
+      const completed = completeSection(elf, btf, type, section, symbols, localsOf)
       if (completed.variables.length < type.variables.length) shorter.set(id, completed)
       else changes.set(id, sectionWords(completed))
     } else if (type.kind === 'func' && type.linkage === 'global') {
@@ -196,6 +203,7 @@ function completeSection(
   type: BtfDatasec,
   section: ElfSection,
   symbols: ReadonlyMap<string, ElfSymbol>,
+  localsOf: (section: ElfSection) => LocalSymbols,
 ): BtfDatasec {
   checkSize(elf, section)
   let hasStatics = false
@@ -212,7 +220,7 @@ function completeSection(
       throw elf.error(`Variable ${variable.name} lies behind its section`, section, symbol.value)
     return { ...each, offset: symbol.value }
   })
-  const variables = hasStatics ? placeStatics(elf, btf, section, globals) : globals
+  const variables = hasStatics ? placeStatics(btf, localsOf(section), globals) : globals
   // The kernel wants them in the order of their offsets.
   variables.sort((a, b) => a.offset - b.offset)
   return { ...type, size: section.size, variables }

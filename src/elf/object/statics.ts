@@ -17,16 +17,15 @@ const SUFFIX = /\.\d+$/
 /**
  * Moves static variables to where symbols of their names are; one that has no symbol stays where BTF has it.
  *
+ * @param symbols those of the section; they are taken
  * @param variables those of the section, all others in their places
  * @returns without those that lie over others, as none that has no symbol and no offset can be reached
  */
 export function placeStatics(
-  elf: ElfFile,
   btf: Btf,
-  section: ElfSection,
+  symbols: LocalSymbols,
   variables: readonly BtfSectionVariable[],
 ): BtfSectionVariable[] {
-  const symbols = new LocalSymbols(elf, section)
   const isStatic = (id: number): boolean => {
     const variable = btf.type(id)
     return variable.kind === 'var' && variable.linkage === 'static'
@@ -49,8 +48,8 @@ export function placeStatics(
   return [...known, ...withoutOverlaps(unsure, known)]
 }
 
-/** Symbols of local variables, each to be taken once: by name, and by what else is known. */
-class LocalSymbols {
+/** Symbols of local variables of a section, each to be taken once: by name, and by what else is known. */
+export class LocalSymbols {
   readonly #byKey = new Map<string, ElfSymbol[]>()
   readonly #taken = new Set<ElfSymbol>()
 

@@ -8,6 +8,7 @@
 
 import type { Codec } from '../../base/codec.ts'
 import { BpfError } from '../../base/errors.ts'
+import { FD_RANGE, isFd } from '../../syscalls/descriptor.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
 import { describeMap } from '../describe.ts'
 import type { MapSpec } from '../spec.ts'
@@ -46,7 +47,9 @@ export function innerMapCodec<T, I extends DescriptorOwner>(
     decode: (view, offset) => open(view.getUint32(offset, true)),
     encode(value, view, offset) {
       if (!isMap(value)) throw new TypeError('the value must be a BpfMap')
-      view.setUint32(offset, value.fd, true)
+      const { fd } = value
+      if (!isFd(fd)) throw new RangeError(`the map's descriptor is ${fd}: ${FD_RANGE}`)
+      view.setUint32(offset, fd, true)
     },
   }
 }

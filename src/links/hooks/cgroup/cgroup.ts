@@ -53,7 +53,9 @@ export function cgroup(
   const use: HookUse = { program, hook: 'cgroup', attachType }
   requireProgramType(what, use)
   // Before the descriptors: getters of the options may close what these belong to.
-  const order = orderFields(options)
+  const { preorder, expectedRevision, anchor } = options
+  const given = { preorder, expectedRevision, anchor }
+  const order = orderFields(given)
   return withOpen(
     what,
     path,
@@ -64,29 +66,33 @@ export function cgroup(
           what,
           use,
           fields: { prog_fd: program.fd, target_fd: fd, attach_type, ...order },
-          explain: result => (result === -EBADF ? notCgroup2(path) : unknownOrder(result, options)),
+          explain: result => (result === -EBADF ? notCgroup2(path) : unknownOrder(result, given)),
         }),
       ),
   )
 }
 
-function isOrdered({ anchor, preorder, expectedRevision }: CgroupOptions): boolean {
+/** The options, each read once. */
+type Order = { readonly [K in keyof CgroupOptions]-?: CgroupOptions[K] | undefined }
+
+function isOrdered({ anchor, preorder, expectedRevision }: Order): boolean {
   return anchor !== undefined || preorder === true || expectedRevision !== undefined
 }
 
-function orderFields(options: CgroupOptions): AttrFields<'link_create'> {
-  if (!isOrdered(options)) return {}
-  const { flags, relative } = anchorFields(options.anchor)
+function orderFields(order: Order): AttrFields<'link_create'> {
+  if (!isOrdered(order)) return {}
+  const { preorder, expectedRevision = 0n, anchor } = order
+  const { flags, relative } = anchorFields(anchor)
   return {
-    flags: flags | (options.preorder === true ? BPF_F_PREORDER : 0),
-    cgroup: { relative_fd: relative, expected_revision: options.expectedRevision ?? 0n },
+    flags: flags | (preorder === true ? BPF_F_PREORDER : 0),
+    cgroup: { relative_fd: relative, expected_revision: expectedRevision },
   }
 }
 
 /** What is wrong with an order; `undefined` when none is asked for, or nothing is found. */
-function unknownOrder(result: number, options: CgroupOptions): string | undefined {
-  if (!isOrdered(options) || (result !== -EINVAL && result !== -E2BIG)) return undefined
-  const { anchor, expectedRevision } = options
+function unknownOrder(result: number, order: Order): string | undefined {
+  if (!isOrdered(order) || (result !== -EINVAL && result !== -E2BIG)) return undefined
+  const { anchor, expectedRevision } = order
   const onlyBefore = anchor === undefined && expectedRevision === undefined
   if (onlyBefore)
     return isAtLeast(featureSince.cgroupPreorder)

@@ -12,10 +12,12 @@ import { iterLinkInfo } from '../../../abi/generated/layouts.ts'
 import { attachTypeSince } from '../../../abi/since.ts'
 import { EBADF, EINVAL } from '../../../base/errno.ts'
 import { isAtLeast } from '../../../kernel/version.ts'
+import { checkFd } from '../../../objects/descriptor.ts'
 import { createLink } from '../../create-link.ts'
 import type { ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { type HookUse, requireAttachType, requireProgramType } from '../program-kind.ts'
+import { requirePid } from '../user-probes/uprobe-arguments.ts'
 import { IterLink } from './iter-link.ts'
 
 /** What to walk, where the iterator can be narrowed. */
@@ -44,13 +46,16 @@ const CGROUP_ORDER: Readonly<Record<CgroupOrder, number>> = {
  * Attaches an iterator program. Since Linux 5.8.
  *
  * @throws BpfError when the kernel refuses, such as with `EINVAL` for a target that takes no options
+ * @throws TypeError, RangeError when the options contradict each other, or a number is not a descriptor or a process
  */
 export function iter(program: ProgramHandle, options: IterOptions = {}): IterLink {
   const what = `iterator program ${program.name}`
   const use: HookUse = { program, hook: 'iter', attachType: 'trace_iter' }
   requireProgramType(what, use)
   requireAttachType(program, what, 'trace_iter')
-  const info = linkOptions(options)
+  // Each option is read once.
+  const given = { ...options }
+  const info = linkOptions(what, given)
   const fd = createLink({
     what,
     use,
@@ -59,8 +64,7 @@ export function iter(program: ProgramHandle, options: IterOptions = {}): IterLin
       attach_type: attachTypes.trace_iter,
       ...(info === undefined ? {} : { iter_info: info, iter_info_len: info.length }),
     },
-    explain: result =>
-      result === -EINVAL || result === -EBADF ? explainOptions(program, options) : undefined,
+    explain: result => (result === -EINVAL || result === -EBADF ? explainOptions(program, given) : undefined),
   })
   return new IterLink(fd)
 }
@@ -90,22 +94,32 @@ const WANTED: Readonly<Record<string, keyof IterOptions>> = {
   task_vma: 'task',
 }
 
-function linkOptions({ map, cgroup, task }: IterOptions): Uint8Array | undefined {
+function linkOptions(what: string, { map, cgroup, task }: IterOptions): Uint8Array | undefined {
+  const action = `Cannot attach ${what}`
   if ([map, cgroup, task].filter(each => each !== undefined).length > 1) {
-    throw new TypeError('Cannot attach an iterator: give one of map, cgroup and task')
+    throw new TypeError(`${action}: give one of map, cgroup and task`)
   }
   const bytes = new Uint8Array(iterLinkInfo.$size)
   const view = new DataView(bytes.buffer)
-  if (map !== undefined) view.setUint32(iterLinkInfo.map.map_fd, map.fd, true)
-  else if (cgroup !== undefined) {
-    const order = Object.hasOwn(CGROUP_ORDER, cgroup.order) ? CGROUP_ORDER[cgroup.order] : undefined
-    if (order === undefined)
-      throw new TypeError(`Cannot attach an iterator: ${String(cgroup.order)} is not an order`)
+  if (cgroup !== undefined) {
+    const { order: name, fd } = cgroup
+    const order = Object.hasOwn(CGROUP_ORDER, name) ? CGROUP_ORDER[name] : undefined
+    if (order === undefined) throw new TypeError(`${action}: ${String(name)} is not an order`)
+    checkFd(fd, `${action} to a control group`)
     view.setUint32(iterLinkInfo.cgroup.order, order, true)
-    view.setUint32(iterLinkInfo.cgroup.cgroup_fd, cgroup.fd, true)
+    view.setUint32(iterLinkInfo.cgroup.cgroup_fd, fd, true)
   } else if (task !== undefined) {
-    if ('tid' in task) view.setUint32(iterLinkInfo.task.tid, task.tid, true)
-    else view.setUint32(iterLinkInfo.task.pid, task.pid, true)
+    const { tid, pid } = task as { tid?: number; pid?: number }
+    // Without either the kernel walks over all tasks.
+    if ((tid === undefined) === (pid === undefined))
+      throw new TypeError(`${action}: give one of tid and pid of the task`)
+    requirePid(what, tid ?? pid)
+    if (tid !== undefined) view.setUint32(iterLinkInfo.task.tid, tid, true)
+    else view.setUint32(iterLinkInfo.task.pid, pid!, true)
+  } else if (map !== undefined) {
+    const { fd } = map
+    checkFd(fd, `${action} to a map`)
+    view.setUint32(iterLinkInfo.map.map_fd, fd, true)
   } else return undefined
   return bytes
 }

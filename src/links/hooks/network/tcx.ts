@@ -28,6 +28,7 @@ export interface TcxOptions {
  * Attaches a `sched_cls` program to the ingress or egress of a device, without a qdisc. Since Linux 6.6.
  *
  * @throws BpfError with `ERR_PROGRAM_TYPE` when the program is of another type; or when the kernel refuses
+ * @throws TypeError when the direction is another word
  */
 export function tcx(
   program: ProgramHandle,
@@ -37,6 +38,8 @@ export function tcx(
 ): Link {
   const { anchor, expectedRevision = 0n } = options
   const what = `program ${program.name} to tcx ${direction} of device ${device}`
+  if (direction !== 'ingress' && direction !== 'egress')
+    throw new TypeError(`Cannot attach ${what}: the direction is ingress or egress`)
   const use: HookUse = { program, hook: 'tcx' }
   requireProgramType(what, use)
   const target_ifindex = deviceIndex(device)

@@ -29,14 +29,13 @@ export function attachToEvents(program: ProgramHandle, options: PerfEventOptions
   const fail = (reason: string): never => {
     throw new TypeError(`Cannot attach ${what}: ${reason}`)
   }
-  const { frequency, period, cookie, cgroup, inherit = true } = options
+  const { frequency, period, cookie, pid, cpu, cgroup, inherit = true } = options
   if ((frequency === undefined) === (period === undefined)) {
     fail('give one of frequency and period')
   }
-  if (options.pid !== undefined && cgroup !== undefined) fail('give one of pid and cgroup')
-  const { pid } = options
+  if (pid !== undefined && cgroup !== undefined) fail('give one of pid and cgroup')
   requirePid(what, pid)
-  const cpus = requireCpus(what, options.cpu)
+  const cpus = requireCpus(what, cpu)
   requireCookie(what, cookie)
   const rate = requireRate(what, frequency, period)
   requireProgramType(what, { program, hook: 'perf_event' })
@@ -55,10 +54,12 @@ export function attachToEvents(program: ProgramHandle, options: PerfEventOptions
     threads: pid === undefined ? undefined : threadsOf(what, pid),
     cookie,
   }
+  // Before the descriptors: what reads it may be the caller's.
+  const { name } = program
   const directory = cgroup === undefined ? undefined : openCgroup(what, cgroup)
   let fd: OwnedFd
   try {
-    fd = OwnedFd.copyOf(program.fd, `program ${program.name}`)
+    fd = OwnedFd.copyOf(program.fd, `program ${name}`)
   } catch (error) {
     directory?.close()
     throw error

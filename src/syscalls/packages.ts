@@ -87,6 +87,18 @@ function isTrusted(stats: Stats): boolean {
 }
 
 /**
+ * The path of a file of a package, to load it from.
+ *
+ * @param folder that of {@link findPackage}
+ * @throws Error when it does not exist, or others may change it
+ */
+export function packageFile(folder: string, file: string): string {
+  const path = trustedPath(join(folder, file))
+  if (path !== undefined) return path
+  throw new Error(`Cannot load ${join(folder, file)}: it does not exist, or others may change it`)
+}
+
+/**
  * Loads a CommonJS file of a package.
  *
  * @param file within the package: `'index.cjs'`
@@ -96,8 +108,6 @@ export function loadFromPackage(name: string, file: string): unknown {
   const folder = findPackage(name)
   if (folder === undefined)
     throw new Error(`Cannot find package ${name} in the node_modules folders above this one`)
-  const path = trustedPath(join(folder, file))
-  if (path === undefined) throw new Error(`Cannot load ${file} of package ${name}: it does not exist, or others may write to it`)
   loadFile ??= createRequire(import.meta.url)
-  return loadFile(path)
+  return loadFile(packageFile(folder, file))
 }

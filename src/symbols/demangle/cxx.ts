@@ -6,10 +6,9 @@
  * @module
  */
 
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readRegularFile } from '../../kernel/read-file.ts'
-import { findPackage } from '../../syscalls/packages.ts'
+import { findPackage, packageFile } from '../../syscalls/packages.ts'
 
 const PACKAGE = 'gecko-profiler-demangle'
 /** Bytes of its WebAssembly at most; version 0.4.0 has half a million. */
@@ -37,9 +36,9 @@ interface Glue {
 export async function loadCxxDemangler(above?: string): Promise<((name: string) => string) | undefined> {
   const folder = findPackage(PACKAGE, above)
   if (folder === undefined) return undefined
-  const glue = (await import(pathToFileURL(join(folder, 'index_bg.js')).href)) as Glue
+  const glue = (await import(pathToFileURL(packageFile(folder, 'index_bg.js')).href)) as Glue
   const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi }
-  const module = new WebAssembly.Module(readRegularFile(join(folder, 'index_bg.wasm'), MAX_WASM))
+  const module = new WebAssembly.Module(readRegularFile(packageFile(folder, 'index_bg.wasm'), MAX_WASM))
   const start = (): void => {
     const { exports } = new WebAssembly.Instance(module, { './index_bg.js': glue })
     glue.__wbg_set_wasm(exports)

@@ -123,9 +123,12 @@ function loadKoffi(): typeof import('koffi') {
       binary === undefined ? 'indirect.cjs' : 'index.cjs',
     ) as typeof import('koffi')
   } catch (cause) {
-    throw new BpfError('Cannot load koffi: it, or its binary for this platform, is not installed', {
-      code: 'ERR_BACKEND',
-      cause,
-    })
+    throw new BpfError(
+      'Cannot load koffi: it, or its binary for this platform, is not installed, or others may change it',
+      {
+        code: 'ERR_BACKEND',
+        cause,
+      },
+    )
   }
 }

@@ -276,6 +276,22 @@ const places: Readonly<Record<string, readonly (() => Place)[]>> = {
       }
     },
   ],
+  'program.bindMap: fd of the map': [
+    () => {
+      const program = Program.load({ ...loadSpec, instructions: [mov(r0, 0), exit()] })
+      const map = BpfMap.create(spec)
+      return {
+        run: hook => program.bindMap(withGetter({ fd: map.fd }, 'fd', hook)),
+        use: () => program.testRun({ data: PACKET }),
+        close: () => program.close(),
+        after: () => program.bindMap(map),
+        end: () => {
+          program.close()
+          map.close()
+        },
+      }
+    },
+  ],
   'RingBuffer.open, PerfBuffer.open: the iterable, getters of a map': [
     () => {
       const map = createRing()

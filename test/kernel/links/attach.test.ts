@@ -178,6 +178,18 @@ kernelTest('an iterator walks anew at each read', ['bpftool'], t => {
   })
   t.like(shown(link), { type: 'iter', target_name: 'task', prog_id: loaded.programs[0]!.info().id })
   t.throws(() => iter(loaded.programs[0]!, { task: { pid: 1 }, map: { fd: 1 } }), { instanceOf: TypeError })
+  // Without a number the kernel would walk over all tasks; others would be cut.
+  for (const task of [{}, { pid: undefined }, { pid: 1, tid: 1 }])
+    t.throws(() => iter(loaded.programs[0]!, { task: task as never }), { instanceOf: TypeError })
+  for (const number of [2 ** 32 + process.pid, process.pid + 0.5, -1, 0, '1' as never]) {
+    t.throws(() => iter(loaded.programs[0]!, { task: { pid: number } }), { instanceOf: RangeError })
+    t.throws(() => iter(loaded.programs[0]!, { task: { tid: number } }), { instanceOf: RangeError })
+  }
+  for (const fd of [2 ** 32 + 3, 3.5, -1, undefined as never]) {
+    t.throws(() => iter(loaded.programs[0]!, { map: { fd } }), { instanceOf: RangeError })
+    const cgroup = { fd, order: 'self_only' } as const
+    t.throws(() => iter(loaded.programs[0]!, { cgroup }), { instanceOf: RangeError })
+  }
 })
 
 kernelTest('a cgroup program sees what the processes of the cgroup send', ['cgroup2', 'bpftool'], async t => {

@@ -229,6 +229,8 @@ kernelTest('what cannot be is refused with the reason', ['tracefs'], t => {
     [{ ...clock, pid: 0 }, /: 0 is not the id of a process$/],
     [{ ...clock, cookie: -1n }, /: cookie -1 is not an unsigned 64-bit number$/],
     [{ ...clock, cgroup: '/nonesuch' }, /ENOENT/],
+    [{ ...clock, cgroup: '/sys\0/x' }, /EINVAL/],
+    [{ type: 2 ** 32 + 1, config: 0, frequency: 99 }, /^Unknown type of perf event 4294967297: /],
     [{ ...clock, cgroup: '/proc' }, /EBADF/],
     [{ ...clock, pid: 2 ** 31 - 2 }, /process 2147483646 does not exist \(ESRCH\)$/],
     [

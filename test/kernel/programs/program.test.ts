@@ -195,6 +195,13 @@ kernelTest('a packet must have a header', [since('6.1', 'A least size of test pa
       /^Cannot run program stamp: Invalid argument \(EINVAL\): programs of type \w+ run on a packet of at least 14 bytes; data has \d+$/,
   }
   t.throws(() => program.testRun({ data: new Uint8Array(5) }), inval)
+  for (const bytes of [64, { length: 64 }, [300], new ArrayBuffer(64), null] as never[]) {
+    t.throws(() => program.testRun({ data: bytes }), { instanceOf: TypeError, message: /data is not a/ })
+    t.throws(() => program.testRun({ context: bytes }), {
+      instanceOf: TypeError,
+      message: /context is not a/,
+    })
+  }
   t.throws(() => program.testRun(), inval)
 })
 

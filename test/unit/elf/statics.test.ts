@@ -2,7 +2,10 @@ import test from 'ava'
 import { mov } from '../../../src/asm/alu.ts'
 import { exit } from '../../../src/asm/jumps.ts'
 import { r0 } from '../../../src/asm/registers.ts'
+import { Btf } from '../../../src/btf/btf.ts'
 import type { BtfType } from '../../../src/btf/types.ts'
+import { ElfFile } from '../../../src/elf/file.ts'
+import { completeBtf } from '../../../src/elf/object/data.ts'
 import { parseObject } from '../../../src/elf/object/object.ts'
 import { type SymbolSource, writeElf } from '../../../src/elf/write.ts'
 import { btfOf, int } from '../../support/btf/types.ts'
@@ -139,4 +142,27 @@ test('a variable without a symbol stays where BTF has it, unless another lies th
 
 test('symbols behind the section are not looked at', t => {
   t.deepEqual(places([['a', 4]], [['a', 400]]), [['a', 4]])
+})
+
+test('the symbols of a section are read once, however many types of it there are', t => {
+  const count = 20
+  const types: BtfType[] = [int('int', 4), { kind: 'var', name: 'v', type: 1, linkage: 'static' }]
+  const variables = [{ type: 2, offset: 0, size: 4 }]
+  for (let i = 0; i < count; i++) types.push({ kind: 'datasec', name: '.data', size: 0, variables })
+  const { bytes } = btfOf(types, 'little')
+  const elf = ElfFile.parse(
+    writeElf({
+      sections: [{ name: '.data', data: new Uint8Array(16) }],
+      symbols: [{ name: 'v', type: 'object', binding: 'local', section: 1, value: 4, size: 4 }],
+      byteOrder: 'little',
+    }),
+  )
+  let asked = 0
+  const symbolsIn = elf.symbolsIn.bind(elf)
+  elf.symbolsIn = section => {
+    asked++
+    return symbolsIn(section)
+  }
+  completeBtf(elf, Btf.parse(bytes))
+  t.is(asked, 1)
 })

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { type ErrnoCode, errnoName } from '../../../src/base/errno.ts'
+import { type ErrnoCode, errnoName, fileErrno, fileResult } from '../../../src/base/errno.ts'
 import { BpfError } from '../../../src/base/errors.ts'
 import { errnoText, systemError } from '../../../src/syscalls/errno.ts'
 
@@ -33,4 +34,12 @@ test('systemError says what failed, and why', t => {
   t.is(error.code, 'EPERM')
   t.is(error.errno, 1)
   t.is(error.syscall, 'bpf(BPF_MAP_CREATE)')
+})
+
+test('a path with a NUL is invalid', t => {
+  const error = t.throws(() => readFileSync('/sys\0/x'))
+  t.is(fileErrno(error), 'EINVAL')
+  t.is(fileResult(error), -22)
+  t.is(fileResult(t.throws(() => readFileSync('/no/such/file'))), -2)
+  t.is(fileResult(new TypeError('own')), undefined)
 })

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   chownSync,
   cpSync,
   existsSync,
@@ -7,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -154,6 +156,36 @@ if (process.platform === 'linux') {
     const broken = incomplete.run()
     t.regex(broken.outcome, /^ERR_BACKEND Cannot load koffi/)
     t.deepEqual(broken.ran, [])
+  })
+
+  test('a package that others may change does not run', t => {
+    using app = install({ 'app/node_modules': debugging, node_modules: ['koffi', binary] })
+    const places = ['', '/koffi', '/koffi/package.json', '/koffi/index.cjs'].map(each =>
+      join(app.root, 'node_modules', each),
+    )
+    for (const place of places.filter(each => existsSync(each))) {
+      const { mode } = statSync(place)
+      for (const writable of [0o020, 0o002]) {
+        chmodSync(place, mode | writable)
+        const refused = place.endsWith('package.json') ? /^koffi$/ : /^ERR_BACKEND Cannot load koffi/
+        t.regex(app.run().outcome, refused, `${place} ${writable.toString(8)}`)
+      }
+      chmodSync(place, mode)
+    }
+    t.is(app.run().outcome, 'koffi')
+  })
+
+  test('an installation that a group or everybody may change as a whole works', t => {
+    using app = install({ 'app/node_modules': ['koffi', binary, ...debugging] })
+    for (const rights of ['g+w', 'a+w']) {
+      execFileSync('chmod', ['-R', rights, join(app.root, 'app')])
+      t.deepEqual(app.run(), { outcome: 'koffi', ran: [] }, rights)
+    }
+  })
+
+  test('without debug, DEBUG prints nothing and the library works', t => {
+    using app = install({ 'app/node_modules': ['koffi', binary] })
+    t.deepEqual(app.run(), { outcome: 'koffi', ran: [] })
   })
 
   if (process.getuid?.() === 0) {

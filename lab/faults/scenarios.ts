@@ -92,7 +92,7 @@ export const scenarios: readonly Scenario[] = [
     act: keep => refused(() => keep(Program.load(invalid))),
   },
   ...attaching,
-  { name: 'find a network device', act: () => deviceIndex('lo') },
+  { name: 'find a network device', act: () => deviceIndex('lo', 'a program') },
   {
     name: 'open a ring buffer and read it',
     act: keep => {

@@ -42,8 +42,10 @@ export class BpfError extends Error {
 }
 
 /** What a `NotSupportedError` knows besides the feature. */
-export interface NotSupportedOptions extends Partial<BpfErrorOptions> {
-  /** What to do instead, or what else may be missing. */
+export interface NotSupportedOptions extends Partial<Omit<BpfErrorOptions, 'code'>> {
+  /** Why the kernel lacks it, where the release does not say so: `'it was built without CONFIG_KPROBE_EVENTS'`. */
+  reason?: string | undefined
+  /** What to do instead. */
   hint?: string | undefined
   /** What was being done: `'Cannot load program on_exec'`. */
   action?: string
@@ -55,7 +57,9 @@ export class NotSupportedError extends BpfError {
   readonly feature: string
   /** First kernel that has it, such as `'5.18'`; `undefined` when it does not depend on the version. */
   readonly since: string | undefined
-  /** What to do instead, or what else may be missing. */
+  /** Why the kernel lacks it, where that is known and the release does not say so. */
+  readonly reason: string | undefined
+  /** What to do instead, where there is something. */
   readonly hint: string | undefined
 
   static {
@@ -65,13 +69,14 @@ export class NotSupportedError extends BpfError {
   constructor(feature: string, since?: string, options: NotSupportedOptions = {}) {
     const action = options.action === undefined ? '' : `${options.action}: `
     const needs = since === undefined ? '' : ` (needs Linux ${since} or later)`
-    const hint = options.hint === undefined ? '' : `; ${options.hint}`
-    super(`${action}${feature} is not supported by this kernel${needs}${hint}`, {
-      code: 'ERR_NOT_SUPPORTED',
+    const more = [options.reason, options.hint].filter(each => each !== undefined)
+    super([`${action}${feature} is not supported by this kernel${needs}`, ...more].join('; '), {
       ...options,
+      code: 'ERR_NOT_SUPPORTED',
     })
     this.feature = feature
     this.since = since
+    this.reason = options.reason
     this.hint = options.hint
   }
 }
@@ -144,7 +149,8 @@ export function withAction(error: BpfError, action: string): BpfError {
   const { code, errno, syscall } = error
   const options = { code, errno, syscall, cause: error }
   if (error instanceof NotSupportedError) {
-    return new NotSupportedError(error.feature, error.since, { ...options, action, hint: error.hint })
+    const { feature, since, reason, hint } = error
+    return new NotSupportedError(feature, since, { ...options, action, reason, hint })
   }
   return error instanceof ObjectFileError
     ? new ObjectFileError(`${action}: ${error.reason}`, error, options)

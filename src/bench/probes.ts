@@ -138,7 +138,7 @@ function requireCount(name: string, value: number, greatest: number): void {
 
 function requirePrivileges(): void {
   if (process.platform !== 'linux')
-    throw new NotSupportedError('Measuring probes', undefined, { hint: 'it needs Linux' })
+    throw new NotSupportedError('Measuring probes', undefined, { reason: 'it needs Linux' })
   const lacking = explainPrivileges(permissionFacts())
   if (lacking !== undefined) throw new BpfError(`Cannot measure probes: ${lacking}`, { code: 'EPERM' })
 }

@@ -142,7 +142,7 @@ class MapFitter {
     const kernel = find(name)
     if (kernel === undefined) {
       throw new NotSupportedError(`Map ${map.name}, which implements struct ${name},`, undefined, {
-        hint: `neither the kernel nor a module lets BPF programs implement it`,
+        reason: `neither the kernel nor a module lets BPF programs implement it`,
       })
     }
     this.#kernel = kernel

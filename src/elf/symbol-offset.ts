@@ -10,7 +10,7 @@
  * @module
  */
 
-import { ObjectFileError } from '../base/errors.ts'
+import { BpfError } from '../base/errors.ts'
 import { explainMissing } from './explain-missing.ts'
 import type { ElfFile } from './file.ts'
 import { EM_ARM, PF_X, PT_LOAD, SHN_LORESERVE } from './format.ts'
@@ -24,8 +24,8 @@ import type { ElfSymbol } from './symbol-table.ts'
  * default version rather than hidden ones, a strong symbol rather than a weak one.
  *
  * @param name plain, or with a version: `'pthread_create@GLIBC_2.34'`
- * @throws ObjectFileError when it is missing, with what is known of the name; when several lie at different places; when it
- *   is an indirect function
+ * @throws BpfError `ENOENT` when it is missing, with what is known of the name, or is an indirect function; `ERR_AMBIGUOUS`
+ *   when several lie at different places
  */
 export function functionOffset(elf: ElfFile, name: string): number {
   return functionOffsets(elf, [name])[0]!
@@ -57,7 +57,7 @@ export function matchingFunctions(elf: ElfFile, matches: (name: string) => boole
 }
 
 function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol[]): number {
-  const where = elf.file === undefined ? {} : { file: elf.file }
+  const where = elf.file === undefined ? '' : ` (${elf.file})`
   const version = splitVersion(name)[1]
   const matching = candidates.filter(each => version === undefined || each.version === version)
   const table = preferred(matching, each => each.dynamic)
@@ -69,11 +69,11 @@ function choose(elf: ElfFile, name: string, candidates: readonly VersionedSymbol
   const [offset] = offsets
   if (offset === undefined) {
     const found = strong.find(({ symbol }) => symbol.type === 'ifunc') ?? strong[0]
-    throw new ObjectFileError(explainMissing(elf, name, found?.symbol), where)
+    throw new BpfError(`${explainMissing(elf, name, found?.symbol)}${where}`, { code: 'ENOENT' })
   }
   if (offsets.size > 1) {
     const several = `There are ${offsets.size} functions ${name}; give a version or an offset`
-    throw new ObjectFileError(several, where)
+    throw new BpfError(`${several}${where}`, { code: 'ERR_AMBIGUOUS' })
   }
   return offset
 }

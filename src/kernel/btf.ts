@@ -38,7 +38,7 @@ function readKernelBtf(): Btf {
   const btf = firstBtf([sysfs, ...images], 'vmlinux')
   if (btf !== undefined) return btf
   throw new NotSupportedError("Reading the kernel's types", undefined, {
-    hint: `${sysfs} is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or have an image with BTF where libbpf looks for one, such as ${images[0]}`,
+    reason: `${sysfs} is missing: the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, or have an image with BTF where libbpf looks for one, such as ${images[0]}`,
   })
 }
 

@@ -21,7 +21,6 @@ export function lacking(
   options: NotSupportedOptions = {},
 ): NotSupportedError {
   if (since === undefined || !isAtLeast(since)) return new NotSupportedError(feature, since, options)
-  const built = `Linux has it since ${since}, but not in the configuration or on the architecture of this kernel (${release()})`
-  const hint = options.hint === undefined ? built : `${built}; ${options.hint}`
-  return new NotSupportedError(feature, undefined, { ...options, hint })
+  const reason = `Linux has it since ${since}, but not in the configuration or on the architecture of this kernel (${release()})`
+  return new NotSupportedError(feature, undefined, { ...options, reason })
 }

@@ -61,9 +61,8 @@ export function explainPrivileges(
   // The setting is for processes without CAP_BPF.
   const disabled =
     lacked.includes('CAP_BPF') && isUnprivilegedDisabled(facts) ? ', and unprivileged BPF is disabled' : ''
-  const names = lacked.includes('CAP_SYS_ADMIN')
-    ? lacked.join(', ')
-    : `${lacked.join(', ')} and CAP_SYS_ADMIN`
+  const all = lacked.length === 1 ? lacked[0] : `${lacked.slice(0, -1).join(', ')} and ${lacked.at(-1)}`
+  const names = lacked.includes('CAP_SYS_ADMIN') ? all : `${all} (CAP_SYS_ADMIN would do too)`
   return `this process lacks ${names}${disabled}; run as root`
 }
 

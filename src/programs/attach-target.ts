@@ -9,7 +9,7 @@
 
 import { type AttachType, attachTypes, programTypes } from '../abi/generated/enums.ts'
 import { enumName, enumNumber } from '../abi/names.ts'
-import { BpfError, NotSupportedError, unlessRefused } from '../base/errors.ts'
+import { BpfError, unlessRefused } from '../base/errors.ts'
 import type { Btf } from '../btf/btf.ts'
 import { similarName } from '../btf/similar.ts'
 import type { BtfKind } from '../btf/types.ts'
@@ -241,16 +241,10 @@ function targetInProgram(
 
 function notFound(spec: ProgramSpec, wanted: string, kind: BtfKind, module: string | undefined): BpfError {
   const where = module === undefined ? "the kernel's BTF" : `the BTF of ${module}`
-  const why = `${where} has no ${kind} ${wanted}`
-  const attachType = attachTypeOf(spec)
-  if (kind !== 'func' || attachType === attachTypes.trace_iter) {
-    const what = kind === 'typedef' ? `tracepoint ${spec.attachTarget}` : `function ${wanted}`
-    return new NotSupportedError(`${describeProgram(spec)}: ${what}`, undefined, {
-      hint: `${why}${similarTarget(spec)}`,
-      code: 'ENOENT',
-    })
-  }
-  const reason = explainMissing(spec, wanted, module)
+  const lacked = `${where} has no ${kind} ${wanted}`
+  const why = kind === 'typedef' ? `the kernel has no tracepoint ${spec.attachTarget}: ${lacked}` : lacked
+  const isFunction = kind === 'func' && attachTypeOf(spec) !== attachTypes.trace_iter
+  const reason = isFunction ? explainMissing(spec, wanted, module) : similarTarget(spec)
   return new BpfError(`Cannot load program ${describeProgram(spec)}: ${why}${reason}`, { code: 'ENOENT' })
 }
 

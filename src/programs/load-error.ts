@@ -55,7 +55,9 @@ export function loadError(
   const base = failure(what, result, LOAD_SYSCALL, token, { command: 'prog_load', programType, attachType })
   const lacked = lackedField(fields, result, token)
   if (lacked !== undefined) return lacking(lacked.name, lacked.since, { ...optionsOf(base), action: what })
-  const without = btfRefusal === undefined ? undefined : withoutTypes(btfRefusal)
+  // A process that may not load programs may not load their types either.
+  const sameReason = base.code === 'EPERM' && btfRefusal?.code === 'EPERM'
+  const without = btfRefusal === undefined || sameReason ? undefined : withoutTypes(btfRefusal)
   const { reason, slot, instruction } = summarizeVerifierLog(log)
   if (reason.length === 0) {
     if (needsRefusedTrampoline(spec, base, token)) return refusedTrampoline(spec, result, base)
@@ -123,15 +125,14 @@ function unknownMulti(spec: ProgramSpec, log: string): string | undefined {
 }
 
 function refusedTrampoline(spec: ProgramSpec, result: number, cause: BpfError): BpfError {
-  const hint =
+  const reason =
     cause.code === 'EPERM'
       ? 'it refuses trampolines (fentry, fexit, fmod_ret, lsm, freplace) to every process, as locked-down kernels do'
       : 'it has no trampolines on this architecture'
   return new NotSupportedError(`Loading program ${describeProgram(spec)}`, undefined, {
-    code: cause.code,
     errno: -result,
     syscall: LOAD_SYSCALL,
     cause,
-    hint,
+    reason,
   })
 }

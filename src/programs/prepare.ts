@@ -8,9 +8,11 @@ import type { Instruction } from '../asm/instruction.ts'
 import { requireSpec } from '../base/arguments.ts'
 import { hostByteOrder } from '../base/bytes.ts'
 import { BpfError, withAction } from '../base/errors.ts'
+import { suggestion } from '../base/nearest.ts'
 import { programTypeOf } from './attach-target.ts'
 import { Poisons } from './passes/poison.ts'
 import { finishPasses, type PassContext, preparePasses } from './pipeline.ts'
+import { sectionDefinitions } from './sections.ts'
 import { describeProgram, type ProgramSpec } from './spec.ts'
 
 /** A program that only lacks the descriptors of its maps. */
@@ -71,9 +73,19 @@ function checkLoadable(spec: ProgramSpec): void {
   const fail = (reason: string): never => {
     throw new BpfError(reason, { code: 'ERR_INVALID_SPEC' })
   }
-  if (programTypeOf(spec) === 0) fail('its section name gives no program type; set type')
+  if (programTypeOf(spec) === 0) fail(whyNoType(spec))
   if (spec.instructions.length === 0) fail('it has no instructions')
   if (spec.byteOrder !== undefined && spec.byteOrder !== hostByteOrder) {
     fail(`it was compiled for ${spec.byteOrder}-endian machines, this one is ${hostByteOrder}-endian`)
   }
+}
+
+function whyNoType({ sectionName }: ProgramSpec): string {
+  if (sectionName === undefined) return 'its spec has neither a type nor a section name'
+  const [name = ''] = sectionName.split('/')
+  const like = suggestion(
+    name,
+    sectionDefinitions.map(each => each.name),
+  )
+  return `the section name ${JSON.stringify(sectionName)} gives no program type${like}; set \`type\` of its spec, or rename the section`
 }

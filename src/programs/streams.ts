@@ -57,9 +57,8 @@ function streamError(name: string, stream: ProgramStream, result: number): BpfEr
   const action = `Cannot read ${stream} of program ${name}`
   const cause = failure(action, result, 'bpf(BPF_PROG_STREAM_READ_BY_FD)')
   if (result !== -EINVAL || isAtLeast(featureSince.programStreams)) return cause
-  const { code, errno, syscall } = cause
+  const { errno, syscall } = cause
   return lacking('The streams of programs', featureSince.programStreams, {
-    code,
     errno,
     syscall,
     cause,

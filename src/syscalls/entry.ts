@@ -47,11 +47,11 @@ export function syscallBackend(): 'koffi' | 'shim' {
 
 function openEntry(wanted: string | undefined): SyscallEntry {
   if (process.platform !== 'linux') {
-    throw new NotSupportedError('eBPF', undefined, { hint: `it needs Linux, this is ${process.platform}` })
+    throw new NotSupportedError('eBPF', undefined, { reason: `it needs Linux, this is ${process.platform}` })
   }
   if (syscallTables[process.arch] === undefined) {
     throw new NotSupportedError('eBPF on this CPU', undefined, {
-      hint: `x64 and arm64 are known, this is ${process.arch}`,
+      reason: `x64 and arm64 are known, this is ${process.arch}`,
     })
   }
   if (wanted === 'koffi') return openKoffi()

@@ -22,6 +22,8 @@ import { OwnedFd } from '../../syscalls/fd.ts'
 import { allocate, type NativeMemory } from '../../syscalls/memory.ts'
 import { nr } from '../../syscalls/numbers.ts'
 import { ioctl, perfEventOpen } from '../../syscalls/perf.ts'
+import { ESRCH } from '../../base/errno.ts'
+import { withReason } from '../../base/errors.ts'
 import { failure } from '../failure.ts'
 import { traceEventId } from '../tracefs.ts'
 
@@ -105,7 +107,10 @@ export class PerfEvent implements Disposable {
     }
     const flags = cgroup === undefined ? PERF_FLAG_FD_CLOEXEC : PERF_FLAG_FD_CLOEXEC | PERF_FLAG_PID_CGROUP
     const result = perfEventOpen(attr.bytes, cgroup ?? pid, cpu, -1, flags)
-    if (result < 0) throw failure(`Cannot open ${what}`, result, 'perf_event_open')
+    if (result < 0) {
+      const error = failure(`Cannot open ${what}`, result, 'perf_event_open')
+      throw result === -ESRCH ? withReason(error, `no process or thread has number ${pid}`) : error
+    }
     return new PerfEvent(OwnedFd.adopt(result, what), what)
   }
 

@@ -23,6 +23,10 @@ import type { MapSpec } from '../spec.ts'
 export function createdSpec(spec: MapSpec): MapSpec {
   const type = enumName(mapTypes, enumNumber(mapTypes, spec.type, 'map type'))
   const complete: MapSpec = { ...spec, type }
+  if (typeof spec.name !== 'string')
+    throw new TypeError(
+      `Cannot create a map of type ${type}: its name must be a string, not ${typeof spec.name}`,
+    )
   for (const field of ['keySize', 'valueSize', 'maxEntries', 'flags'] as const) {
     const value = spec[field] ?? 0
     if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {

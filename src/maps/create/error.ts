@@ -49,12 +49,12 @@ export function createError({ spec, options, token, retry, log }: RefusedMap, re
   const exclusive = options.exclusiveProgramHash !== undefined && (result === -EINVAL || result === -E2BIG)
   if (exclusive && features.exclusiveMaps.probe(token ?? false) === 'no') {
     const { name, since } = features.exclusiveMaps
-    return lacking(name, since, { action, code, errno: -result, syscall, cause })
+    return lacking(name, since, { action, errno: -result, syscall, cause })
   }
   const { type } = spec
   const mayLack = reason === undefined && result === -EINVAL && typeof type === 'string'
   if (mayLack && haveMapType(type, { token: token ?? false }) === 'no')
-    return lacking(`Map type ${type}`, mapTypeSince[type], { action, code, errno: -result, syscall, cause })
+    return lacking(`Map type ${type}`, mapTypeSince[type], { action, errno: -result, syscall, cause })
   // Of privileges, `failure` knows more.
   const asks = reason === undefined && result !== -EPERM && features.commonAttributes.probe() === 'yes'
   const said = asks ? log() : ''

@@ -72,7 +72,6 @@ function createTable(slots: readonly number[], token: TokenHandle | undefined): 
     if (!(error instanceof BpfError) || haveMapType('insn_array', { token: token ?? false }) !== 'no')
       throw error
     throw new NotSupportedError('A jump table (gotox)', mapTypeSince.insn_array, {
-      code: error.code,
       errno: error.errno,
       syscall: error.syscall,
       cause: error,

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { BpfMap, Collection, CollectionSpec } from 'ebpf-ts'
 import { syscallBackend } from 'ebpf-ts/syscalls'
 const files = createRequire(import.meta.url).cache
-const loaded = () => Object.keys(files).flatMap(file => /[^/]+\\.cjs$/.exec(file) ?? [])
+const loaded = () => Object.keys(files).flatMap(file => /(?<=dist\\/)[^/]+\\.cjs$/.exec(file) ?? [])
 const collection = Collection.load(CollectionSpec.fromFile('examples/processes.bpf.o'))
 const afterLoad = loaded()
 const attached = collection.attach()

@@ -31,14 +31,26 @@ kernelTest('a link is updated, when it is asked for only from an expected progra
 
 kernelTest('devices are those of the namespace of the process', [networkNamespaces], t => {
   const result = inNetwork('devices')
-  t.like(result, { lo: true, number: 7 })
+  t.like(result, { lo: true, number: true })
+  t.deepEqual(
+    result.numbers,
+    [0, 1.5, 2 ** 31]
+      .map(
+        index =>
+          `RangeError: Cannot attach p: ${index} is not an index, which is an integer from 1 to 2^31 - 1`,
+      )
+      .concat('ENODEV: Cannot attach p: no network device has index 2147483647'),
+  )
   t.deepEqual(
     result.others,
     ['no_such', '', 'a/b', 'a_name_of_16_byt'].map(
-      name => `ENODEV: No network device is called ${JSON.stringify(name)}`,
+      name => `ENODEV: Cannot attach p: no network device is called ${JSON.stringify(name)}`,
     ),
   )
-  t.regex(String(result.attach), /^EINVAL: Cannot attach program on_xdp to XDP of device 2147483632: /)
+  t.regex(
+    String(result.attach),
+    /^ENODEV: Cannot attach program on_xdp to XDP of device 2147483632: no network device has index 2147483632$/,
+  )
 })
 
 kernelTest('tcx sees packets', [...needs, features.tcx], t => {
@@ -92,7 +104,10 @@ kernelTest('a namespace has one flow dissector', needs, t => {
 kernelTest('XDP programs attach by section to the device that is given', needs, t => {
   const { target, type, hit, unknown } = inNetwork('attach by section')
   t.deepEqual([target, type, hit], ['XDP of device lo', 'xdp', true])
-  t.is(unknown, 'ENODEV: No network device is called "no_such"')
+  t.is(
+    unknown,
+    'ENODEV: Cannot attach program on_xdp to XDP of device no_such: no network device is called "no_such"',
+  )
 })
 
 kernelTest('tcx programs attach by section to the device that is given', [...needs, features.tcx], t => {

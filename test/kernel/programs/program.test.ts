@@ -4,7 +4,7 @@ import { add, mov } from '../../../src/asm/alu.ts'
 import { exit, jgt } from '../../../src/asm/jumps.ts'
 import { load, store } from '../../../src/asm/memory.ts'
 import { r0, r1, r2, r3, r4 } from '../../../src/asm/registers.ts'
-import { BpfError, NotSupportedError } from '../../../src/base/errors.ts'
+import { BpfError } from '../../../src/base/errors.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { enableStats, Program } from '../../../src/programs/program.ts'
 import type { ProgramSpec } from '../../../src/programs/spec.ts'
@@ -281,7 +281,11 @@ const refusals: readonly (readonly [
   [
     'a tracepoint that does not exist',
     { type: 'tracing', expectedAttachType: 'trace_raw_tp', attachTarget: 'no_such' },
-    { instanceOf: NotSupportedError, code: 'ENOENT' },
+    {
+      code: 'ENOENT',
+      message:
+        "Cannot load program seven: the kernel has no tracepoint no_such: the kernel's BTF has no typedef btf_trace_no_such",
+    },
   ],
   [
     'a function that does not exist',

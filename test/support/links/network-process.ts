@@ -155,10 +155,11 @@ const scenarios: Record<string, () => Promise<Record<string, unknown>> | Record<
 
   devices() {
     return {
-      lo: deviceIndex('lo') > 0,
-      number: deviceIndex(7),
+      lo: deviceIndex('lo', 'p') > 0,
+      number: deviceIndex(deviceIndex('lo', 'p'), 'p') === deviceIndex('lo', 'p'),
+      numbers: [0, 1.5, 2 ** 31, 2 ** 31 - 1].map(index => errorOf(() => deviceIndex(index, 'p'))),
       // Devices of the namespace that sysfs shows do not count.
-      others: ['no_such', '', 'a/b', 'a_name_of_16_byt'].map(name => errorOf(() => deviceIndex(name))),
+      others: ['no_such', '', 'a/b', 'a_name_of_16_byt'].map(name => errorOf(() => deviceIndex(name, 'p'))),
       attach: errorOf(() => xdp(load('on_xdp').programs[0]!, 0x7fff_fff0)),
     }
   },

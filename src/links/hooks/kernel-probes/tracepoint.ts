@@ -13,6 +13,7 @@ import { PerfEvent } from '../../../kernel/perf/perf-event.ts'
 import { doNothing, loadCode } from '../../../kernel/probes/experiment.ts'
 import { formatPath, recordSize } from '../../../kernel/tracefs.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
+import { attaching } from '../../attaching.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { bySection, type HookDefinition } from '../definition.ts'
 import { attachPerfEvent } from '../perf-event/attach.ts'
@@ -46,7 +47,7 @@ export function tracepoint(
   requireProgramType(what, { program, hook: 'tracepoint' })
   // Before there is an event: a getter may throw.
   const { cookie } = options
-  const event = PerfEvent.openTraceEvent(target, category, name)
+  const event = attaching(what, () => PerfEvent.openTraceEvent(target, category, name))
   return attachPerfEvent(program, event, what, {
     cookie,
     hook: 'tracepoint',

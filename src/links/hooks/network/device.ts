@@ -30,21 +30,32 @@ const IFREQ_SIZE = 40
 /**
  * Index of a network device of this network namespace. sysfs would not do: it shows the namespace of its mount.
  *
+ * @param what names the attachment in errors
  * @throws RangeError when an index is not a positive number
  * @throws BpfError with code `ENODEV` when this network namespace has no such device; with another errno's when it
  *   cannot be looked for
  */
-export function deviceIndex(device: Device): number {
-  if (typeof device === 'number') {
-    if (Number.isInteger(device) && device > 0 && device < 2 ** 31) return device
-    throw new RangeError(`Cannot find network device ${device}: an index is an integer from 1 to 2^31 - 1`)
-  }
+export function deviceIndex(device: Device, what: string): number {
+  const action = `Cannot attach ${what}`
+  if (typeof device === 'number') return requireIndex(device, action)
   const request = namedRequest(device)
-  const action = `Cannot find network device ${device}`
   const result = request === undefined ? -ENODEV : deviceIoctl(action, SIOCGIFINDEX, request)
-  if (result === -ENODEV) throw noDevice(device)
+  if (result === -ENODEV) throw noDevice(action, device)
   if (result < 0) throw failure(action, result, 'ioctl(SIOCGIFINDEX)')
   return request!.view.getInt32(NAME_SIZE, true)
+}
+
+/** The kernel would answer `EINVAL` to a link of XDP for an index that no device has, as to a wrong program. */
+function requireIndex(index: number, action: string): number {
+  if (!(Number.isInteger(index) && index > 0 && index < 2 ** 31))
+    throw new RangeError(`${action}: ${index} is not an index, which is an integer from 1 to 2^31 - 1`)
+  const request = allocate(IFREQ_SIZE)
+  request.view.setInt32(NAME_SIZE, index, true)
+  const result = deviceIoctl(action, SIOCGIFNAME, request)
+  if (result === -ENODEV)
+    throw new BpfError(`${action}: no network device has index ${index}`, { code: 'ENODEV' })
+  if (result < 0) throw failure(action, result, 'ioctl(SIOCGIFNAME)')
+  return index
 }
 
 /**
@@ -80,9 +91,11 @@ function deviceIoctl(action: string, command: number, request: NativeMemory): nu
   return ioctl(socket.fd, command, request.address)
 }
 
-function noDevice(name: string): BpfError {
+function noDevice(action: string, name: string): BpfError {
   const like = suggestion(name, deviceNames())
-  return new BpfError(`No network device is called ${JSON.stringify(name)}${like}`, { code: 'ENODEV' })
+  return new BpfError(`${action}: no network device is called ${JSON.stringify(name)}${like}`, {
+    code: 'ENODEV',
+  })
 }
 
 /** Names of the devices of this network namespace; none without procfs. */

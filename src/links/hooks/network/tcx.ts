@@ -42,7 +42,7 @@ export function tcx(
     throw new TypeError(`Cannot attach ${what}: the direction is ingress or egress`)
   const use: HookUse = { program, hook: 'tcx' }
   requireProgramType(what, use)
-  const target_ifindex = deviceIndex(device)
+  const target_ifindex = deviceIndex(device, what)
   const { flags, relative } = anchorFields(anchor)
   return new KernelLink(
     createLink({

@@ -35,7 +35,7 @@ export function xdp(program: ProgramHandle, device: Device, options: XdpOptions 
   const what = `program ${program.name} to XDP of device ${device}`
   const use: HookUse = { program, hook: 'xdp', attachType: 'xdp' }
   requireProgramType(what, use)
-  const index = deviceIndex(device)
+  const index = deviceIndex(device, what)
   const { mode } = options
   const flags = mode === undefined ? 0 : XDP_FLAGS[mode]
   return new KernelLink(

@@ -80,7 +80,7 @@ export function attachProbe(program: ProgramHandle, request: ProbeRequest): Link
   if (own === undefined && everyProbeHasPmu()) {
     throw new NotSupportedError(`A ${kind}`, undefined, {
       action: `Cannot attach ${what}`,
-      hint: `it was built without CONFIG_${kind.toUpperCase()}_EVENTS`,
+      reason: `it was built without CONFIG_${kind.toUpperCase()}_EVENTS`,
     })
   }
   if (mode === 'link') features.perfEventLink.require()

@@ -17,6 +17,7 @@ import { failure } from '../../../kernel/failure.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import { bpf } from '../../../syscalls/bpf.ts'
 import { OwnedFd } from '../../../syscalls/fd.ts'
+import { attaching } from '../../attaching.ts'
 import type { ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
@@ -51,7 +52,7 @@ export interface UprobeMultiOptions {
  *
  * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`, or what holds a descriptor of the file
  * @throws NotSupportedError when the kernel lacks it
- * @throws ObjectFileError when the file has no such function
+ * @throws ObjectFileError when the file is not ELF, or damaged
  * @throws BpfError when the kernel refuses, or no function matches
  * @throws TypeError, RangeError when the options contradict each other
  */
@@ -82,7 +83,7 @@ function attach(
   attachType: 'trace_uprobe_multi' | 'trace_uprobe_session',
 ): UprobeMultiLink {
   const { pid, returns, pattern, ...lists } = options
-  using file = openBinary(binary)
+  using file = attaching(`program ${program.name}`, () => openBinary(binary))
   const what = `program ${program.name} to functions of ${file.name}`
   const symbols = copyOfList(what, 'symbols', lists.symbols)
   const cookies = copyOfList(what, 'cookies', lists.cookies)
@@ -147,12 +148,13 @@ function offsetsOf(what: string, file: OpenBinary, { symbols, offsets, pattern }
       const offsets = [...matchingFunctions(elf, matches).keys()]
       return [offsets, offsets.length > 0 ? undefined : missingSymbols(elf)]
     }
-    const [found, without] = readBinary(file.path, search, file.name)
+    const [found, without] = attaching(what, () => readBinary(file.path, search, file.name))
     if (found.length > 0) return found
     const reason = `no function matches ${pattern}${without === undefined ? '' : `: ${without}`}`
     throw new BpfError(`Cannot attach ${what}: ${reason}`, { code: 'ENOENT' })
   }
-  const found = offsets ?? readBinary(file.path, elf => functionOffsets(elf, symbols ?? []), file.name)
+  const search = (elf: ElfFile): number[] => functionOffsets(elf, symbols ?? [])
+  const found = offsets ?? attaching(what, () => readBinary(file.path, search, file.name))
   if (found.length === 0) throw new RangeError(`Cannot attach ${what}: the list is empty`)
   return found
 }

@@ -14,6 +14,7 @@ import { functionOffset } from '../../../elf/symbol-offset.ts'
 import { features } from '../../../kernel/probes/features.ts'
 import type { Program } from '../../../programs/program.ts'
 import { nativeString } from '../../../syscalls/memory.ts'
+import { attaching } from '../../attaching.ts'
 import type { Link, ProgramHandle } from '../../link.ts'
 import { requireCookie } from '../cookie.ts'
 import { bySection, type HookDefinition, type SectionAttachment } from '../definition.ts'
@@ -48,9 +49,9 @@ const MAX_REF_CTR_OFFSET = 0xffff_ffff
  * Attaches a `kprobe` program to an instruction of a program or library. Since Linux 4.3.
  *
  * @param binary path, name of a library (`'libc.so.6'`) or of a program in `PATH`, or what holds a descriptor of the file
- * @throws ObjectFileError when it has no such function
+ * @throws ObjectFileError when the file is not ELF, or damaged
  * @throws NotSupportedError when the mode, or a cookie, needs a later kernel
- * @throws BpfError when the file does not exist, or the kernel refuses
+ * @throws BpfError `ENOENT` when the file does not exist, or has no such function; when the kernel refuses
  */
 export function uprobe(program: ProgramHandle, binary: Binary, options: UprobeOptions): Link {
   return attach(program, binary, options, false)
@@ -71,7 +72,7 @@ function attach(program: ProgramHandle, binary: Binary, options: UprobeOptions, 
     const where = typeof binary === 'string' ? binary : 'a file'
     throw new TypeError(`Cannot attach program ${program.name} to ${where}: give a symbol or an offset`)
   }
-  using file = openBinary(binary)
+  using file = attaching(`program ${program.name}`, () => openBinary(binary))
   const { path } = file
   const target = `${returns ? 'uretprobe' : 'uprobe'} ${file.name}:${placeName(symbol, offset)}`
   const what = `program ${program.name} to ${target}`
@@ -79,7 +80,10 @@ function attach(program: ProgramHandle, binary: Binary, options: UprobeOptions, 
     throw new TypeError(`Cannot attach ${what}: the return of a function is found only from its start`)
   }
   const size = fileSize(file)
-  const start = symbol === undefined ? 0 : readBinary(path, elf => functionOffset(elf, symbol), file.name)
+  const start =
+    symbol === undefined
+      ? 0
+      : attaching(what, () => readBinary(path, elf => functionOffset(elf, symbol), file.name))
   const at = start + (offset ?? 0)
   requireFileOffset(what, at, size)
   requireCounterOffset(what, refCtrOffset, size)

@@ -38,7 +38,7 @@ import {
 import { type GuestPlan, planGuest } from './plan.ts'
 
 /** Seconds that all tests of one kernel may take. Emulation is some ten times slower than a machine. */
-const TIMEOUT = 3600
+const TIMEOUT = 7200
 /** ava's own limit for a test file that does nothing. */
 const IDLE = '10m'
 

@@ -17,13 +17,13 @@ import {
   PERF_FLAG_PID_CGROUP,
   PERF_FORMAT_TIMES,
 } from '../../abi/linux.ts'
+import { ESRCH } from '../../base/errno.ts'
+import { withReason } from '../../base/errors.ts'
 import { syscallEntry } from '../../syscalls/entry.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
 import { allocate, type NativeMemory } from '../../syscalls/memory.ts'
 import { nr } from '../../syscalls/numbers.ts'
 import { ioctl, perfEventOpen } from '../../syscalls/perf.ts'
-import { ESRCH } from '../../base/errno.ts'
-import { withReason } from '../../base/errors.ts'
 import { failure } from '../failure.ts'
 import { traceEventId } from '../tracefs.ts'
 

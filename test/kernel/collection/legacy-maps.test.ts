@@ -69,7 +69,8 @@ kernelTest('tail calls of iproute2 work once the types of their programs are set
   const spec = objectSpec('legacy-tail-calls')
   t.throws(() => Collection.load(spec), {
     code: 'ERR_INVALID_SPEC',
-    message: 'Cannot load program first (7/1): its section name gives no program type; set type',
+    message:
+      'Cannot load program first (7/1): the section name "7/1" gives no program type; set `type` of its spec, or rename the section',
   })
   for (const program of spec.programs.values()) program.type = 'socket_filter'
   using collection = Collection.load(spec)

@@ -24,6 +24,7 @@ import { fmodRet } from '../../../src/links/hooks/tracing/fmod-ret.ts'
 import { freplace } from '../../../src/links/hooks/tracing/freplace.ts'
 import { fsession } from '../../../src/links/hooks/tracing/fsession.ts'
 import { lsm } from '../../../src/links/hooks/tracing/lsm.ts'
+import { fentryMulti, fexitMulti, fsessionMulti } from '../../../src/links/hooks/tracing/tracing-multi.ts'
 import { uprobe, uretprobe } from '../../../src/links/hooks/user-probes/uprobe.ts'
 import { uprobeMulti, uprobeSession } from '../../../src/links/hooks/user-probes/uprobe-multi.ts'
 import type { ProgramHandle } from '../../../src/links/link.ts'
@@ -45,6 +46,9 @@ const attach: Partial<Record<Hook, (program: ProgramHandle) => Disposable>> = {
   fexit: p => fexit(p),
   fsession: p => fsession(p),
   fmod_ret: p => fmodRet(p),
+  fentry_multi: p => fentryMulti(p, { symbols }),
+  fexit_multi: p => fexitMulti(p, { symbols }),
+  fsession_multi: p => fsessionMulti(p, { symbols }),
   lsm: p => lsm(p),
   freplace: p => freplace(p),
   kprobe: p => kprobe(p, 'vfs_read'),

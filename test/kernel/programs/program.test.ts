@@ -248,7 +248,8 @@ const refusals: readonly (readonly [
     { type: 'unspec', sectionName: 'odd' },
     {
       code: 'ERR_INVALID_SPEC',
-      message: 'Cannot load program seven (odd): its section name gives no program type; set type',
+      message:
+        'Cannot load program seven (odd): the section name "odd" gives no program type; set `type` of its spec, or rename the section',
     },
   ],
   [

@@ -90,8 +90,8 @@ function errorOf(use: () => unknown): string | undefined {
     use()
     return undefined
   } catch (error) {
-    if (!(error instanceof BpfError)) throw error
-    return `${error.code}: ${error.message}`
+    if (error instanceof BpfError) return `${error.code}: ${error.message}`
+    return String(error)
   }
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { ObjectFileError } from '../../../src/base/errors.ts'
 import { ElfFile } from '../../../src/elf/file.ts'
 import { EM_X86_64, ET_EXEC, PF_R, PF_X, sectionTypes } from '../../../src/elf/format.ts'
 import { functionOffset } from '../../../src/elf/symbol-offset.ts'
@@ -83,7 +82,7 @@ export const file = (tables: Tables): ElfFile => parse(sectionsOf(tables))
 /** Offset of a function from the start of the code. */
 export const find = (elf: ElfFile, name: string): number => functionOffset(elf, name) - TEXT_OFFSET
 export const none = (name: string, why = '') => ({
-  instanceOf: ObjectFileError,
+  code: 'ENOENT',
   message: `Function ${name} not found${why} (lib.so)`,
 })
 export const STRIPPED =

@@ -167,7 +167,8 @@ test.serial('a kernel that does not know the flags is named as the reason, when 
   ]) {
     const error = t.throws(act, { instanceOf: NotSupportedError })
     t.is(error?.since, '7.0')
-    t.is(error?.code, 'EINVAL')
+    t.is(error?.code, 'ERR_NOT_SUPPORTED')
+    t.is(error?.errno, EINVAL)
   }
 })
 

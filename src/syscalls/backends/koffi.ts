@@ -27,7 +27,7 @@ const MAX_PENDING = 64
 /**
  * Loads koffi and finds libc's `syscall()`, which glibc and musl both have.
  *
- * @throws BpfError when koffi, or its binary for this platform, is not installed
+ * @throws BpfError when koffi, or its binary for this platform, is not installed, or others may change it
  */
 export function openKoffi(): SyscallEntry {
   const koffi = loadKoffi()

@@ -16,7 +16,10 @@ import { formatProfile, profile, profileFile, profileFormat } from 'ebpf-ts/prof
 /** What names JavaScript functions for other programs; any Node.js program can be started so. */
 const NODE_OPTIONS = '--perf-basic-prof --interpreted-frames-native-stack'
 
-/** The server: most of its time goes into `renderRow`, by way of `renderPage`. */
+/**
+ * The server: most of its time goes into `renderRow`, by way of `renderPage`, which has no frame once V8 compiles it into its
+ * caller.
+ */
 const SERVER = `
 const { createServer } = require('node:http')
 function renderRow(n) { return n < 2 ? 1 : renderRow(n - 1) + renderRow(n - 2) }

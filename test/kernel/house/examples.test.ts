@@ -74,12 +74,8 @@ kernelTest('profile: the flame graph of a server has its JavaScript functions', 
   const { code, lines, stderr } = runExample('profile', path, '3')
   t.deepEqual([code, stderr], [0, ''])
   const picture = readFileSync(path, 'utf8')
-  for (const name of ['renderRow', 'renderPage']) {
-    t.true(picture.includes(name), name)
-    t.true(
-      lines.some(line => line.includes(name)),
-      name,
-    )
-  }
+  // Its caller may be compiled into the function that calls that one: then it has no frame.
+  t.true(picture.includes('renderRow'))
+  t.true(lines.some(line => line.includes('renderRow')))
   t.is(lines.at(-1), `wrote ${path}`)
 })

@@ -344,7 +344,8 @@ kernelTest('an unknown tracepoint is an error', ['tracefs'], t => {
   t.throws(() => tracepoint(perf!, 'sched', 'no_such'), {
     instanceOf: BpfError,
     code: 'ENOENT',
-    message: 'Cannot find trace event sched/no_such: group sched has no such event',
+    message:
+      'Cannot attach program on_tp to tracepoint sched/no_such: Cannot find trace event sched/no_such: group sched has no such event',
   })
   t.throws(() => tracepoint(perf!, '..', 'x'), { instanceOf: TypeError })
 })

@@ -25,7 +25,7 @@ const { createServer } = require('node:http')
 function renderRow(n) { return n < 2 ? 1 : renderRow(n - 1) + renderRow(n - 2) }
 function renderPage() { return '<p>' + renderRow(22) + '</p>' }
 const server = createServer((request, response) => response.end(renderPage()))
-server.listen(0, '127.0.0.1', () => console.log(server.address().port))`
+server.listen(0, '127.0.0.1', () => console.log(String(server.address().port)))`
 
 const [file = 'profile.html', seconds = '5'] = process.argv.slice(2)
 const format = profileFormat(file)

@@ -162,8 +162,9 @@ kernelTest(
     t.is(sent, BigInt(producers.length * 10_000))
     t.is(BigInt(checker.received) + refused, sent)
     t.is(checker.wrong, 0)
-    t.true(checker.received > 1000)
+    // A full ring at least, however slow the reader was.
+    t.true(checker.received > 100, `${checker.received} received`)
     // The kernel does not count what it refused for want of a ring, nor says what it lost last.
-    t.true(BigInt(lost) <= refused)
+    t.true(BigInt(lost) <= refused, `${lost} lost, ${refused} refused`)
   },
 )

@@ -25,23 +25,23 @@ const { createServer } = require('node:http')
 function renderRow(n) { return n < 2 ? 1 : renderRow(n - 1) + renderRow(n - 2) }
 function renderPage() { return '<p>' + renderRow(22) + '</p>' }
 const server = createServer((request, response) => response.end(renderPage()))
-server.listen(0, '127.0.0.1', () => console.log(String(server.address().port)))`
+server.listen(0, '127.0.0.1', () => process.send(server.address().port))`
 
 const [file = 'profile.html', seconds = '5'] = process.argv.slice(2)
 const format = profileFormat(file)
 
 const server = spawn(process.execPath, ['--input-type=commonjs', '-e', SERVER], {
   env: { ...process.env, NODE_OPTIONS },
-  stdio: ['ignore', 'pipe', 'inherit'],
+  stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
 })
 try {
-  const [port] = (await once(server.stdout, 'data')) as [Buffer]
+  const [port] = (await once(server, 'message')) as [number]
   const stopped = new AbortController()
   /** Asks for one page after the other. */
   const browse = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       await new Promise<void>((resolve, reject) => {
-        const request = get({ port: Number(port), host: '127.0.0.1' }, response => {
+        const request = get({ port, host: '127.0.0.1' }, response => {
           response.resume().on('end', resolve)
         })
         request.on('error', reject)

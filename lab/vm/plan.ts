@@ -23,6 +23,7 @@ export const HOST_FILES: Readonly<Record<string, string>> = {
   'house/later': 'which files Node.js loads',
   'house/user-code': 'what code of the caller may do in the library',
   lab: 'tests of the tests',
+  'house/profile-example': 'an emulated CPU is too slow for a server to be busy',
   'profile/names': 'functions in user space; an emulated CPU is too slow for Node.js to be busy with one',
   'programs/verifier-complex': 'a program that is too large for any kernel',
   'symbols/process': 'files of user space',

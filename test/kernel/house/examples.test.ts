@@ -1,25 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { features } from '../../../src/kernel/probes/features.ts'
 import { temporaryBpffs } from '../../support/bpffs.ts'
+import { runExample } from '../../support/house/run-example.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
-
-/** Runs a compiled example, and returns the lines that it prints. */
-function runExample(
-  name: string,
-  ...args: string[]
-): { code: number | null; lines: string[]; stderr: string } {
-  const path = fileURLToPath(new URL(`../../../examples/${name}.js`, import.meta.url))
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...args], {
-    encoding: 'utf8',
-    timeout: 300_000,
-    killSignal: 'SIGKILL',
-  })
-  return { code: status, lines: stdout.trimEnd().split('\n'), stderr }
-}
 
 /** First two columns of the table of `four-ways`. */
 function countsOf(lines: readonly string[]): string[][] {
@@ -65,17 +47,4 @@ kernelTest('link-by-hand: a link is found where it was pinned, and nothing stays
   t.truthy(made)
   t.is(found, made)
   t.true(lines.includes(`listed ${made}`))
-})
-
-kernelTest('profile: the flame graph of a server has its JavaScript functions', [], t => {
-  const directory = mkdtempSync(join(tmpdir(), 'ebpf-ts-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
-  const path = join(directory, 'server.svg')
-  const { code, lines, stderr } = runExample('profile', path, '3')
-  t.deepEqual([code, stderr], [0, ''])
-  const picture = readFileSync(path, 'utf8')
-  // Its caller may be compiled into the function that calls that one: then it has no frame.
-  t.true(picture.includes('renderRow'))
-  t.true(lines.some(line => line.includes('renderRow')))
-  t.is(lines.at(-1), `wrote ${path}`)
 })

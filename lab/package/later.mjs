@@ -43,7 +43,8 @@ function classesOf(path) {
 }
 
 /** Whether a module is a door, or of a room above the lower storeys. */
-const isAbove = path => path.endsWith('/index.js') || UPPER_ROOMS.includes(path.split('/')[0])
+const isAbove = path =>
+  path === 'index.js' || path.endsWith('/index.js') || UPPER_ROOMS.includes(path.split('/')[0])
 
 /** What is behind a prefix, or `undefined`. */
 const behind = (prefix, id) => (id.startsWith(prefix) ? id.slice(prefix.length) : undefined)

@@ -81,12 +81,13 @@ async function read(
   began: number,
 ): Promise<number> {
   let samples = 0
-  const drain = (): void => {
+  const drain = (isLast = false): void => {
     const groups = new SampleGroups()
     programs.ring.drain(({ data }) => groups.add(data))
     for (const group of groups.groups) names.add(group)
     names.mark()
     samples += groups.samples
+    if (isLast) return
     onProgress?.({
       elapsed: (performance.now() - began) / 1000,
       samples,
@@ -106,7 +107,7 @@ async function read(
       end()
     }
   }
-  const timers = [setInterval(() => attempt(drain), INTERVAL)]
+  const timers = [setInterval(() => attempt(() => drain()), INTERVAL)]
   if (duration !== undefined) timers.push(setTimeout(end, duration * 1000))
   try {
     // The kernel wakes this up when a process is sampled for the first time, and when the ring fills up.
@@ -126,6 +127,6 @@ async function read(
   if (failure !== undefined) throw failure.error
   programs.detach()
   const taken = (performance.now() - began) / 1000
-  drain()
+  drain(true)
   return taken
 }

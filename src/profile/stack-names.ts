@@ -47,6 +47,8 @@ export class StackNames {
   readonly #waits: boolean
   readonly #stacks = new Map<string, Counted>()
   readonly #processes = new Map<number, Known>()
+  /** Those whose ids other processes have by now. */
+  readonly #replaced: Known[] = []
   /** One object for each frame that differs, and its number: what is equal is found by that. */
   readonly #frames = new Map<string, readonly [frame: Frame, number: number]>()
   #samples = 0
@@ -129,11 +131,8 @@ export class StackNames {
 
   /** The samples that follow are taken from now on. */
   mark(): void {
-    for (const [pid, known] of this.#processes) {
-      // The symbolizer closes those whose id another process has by now, and the oldest of thousands.
-      if (known.symbols?.closed === true) known.symbols = this.#symbols(pid)
-      known.moment = known.symbols?.moment() ?? 0
-    }
+    for (const known of this.#processes.values())
+      if (known.symbols?.closed === false) known.moment = known.symbols.moment()
   }
 
   /** The stacks, most first. */
@@ -145,7 +144,7 @@ export class StackNames {
 
   /** The processes, most first. */
   processes(): ProfiledProcess[] {
-    return [...this.#processes.values()]
+    return [...this.#replaced, ...this.#processes.values()]
       .map(({ frames: { pid, comm, samples }, value }) => ({ pid, name: comm, samples, value }))
       .filter(({ samples }) => samples > 0)
       .sort((a, b) => b.value - a.value)
@@ -153,7 +152,7 @@ export class StackNames {
 
   /** What is known of the frames of each process. */
   *processFrames(): Generator<ProcessFrames, undefined> {
-    for (const { symbols, frames } of this.#processes.values()) {
+    for (const { symbols, frames } of [...this.#replaced, ...this.#processes.values()]) {
       frames.hasPerfMap = symbols?.hasPerfMap === true
       yield frames
     }
@@ -161,14 +160,19 @@ export class StackNames {
   }
 
   #process(pid: number, comm: string): Known {
-    let known = this.#processes.get(pid)
-    if (known !== undefined) {
-      if (known.frames.comm === '') known.frames.comm = comm
-      return known
+    const known = this.#processes.get(pid)
+    if (known === undefined || !this.#isCurrent(known, pid)) {
+      if (known !== undefined) this.#replaced.push(known)
+      return this.#meet(pid, comm)
     }
+    if (known.frames.comm === '') known.frames.comm = comm
+    return known
+  }
+
+  #meet(pid: number, comm: string): Known {
     const symbols = this.#symbols(pid)
     const counts = { samples: 0, unnamed: 0, interpreted: 0, interpretedByName: 0, hasPerfMap: false }
-    known = {
+    const known: Known = {
       symbols,
       frames: { pid, comm, program: programOf(pid), ...counts },
       moment: symbols?.moment() ?? 0,
@@ -176,6 +180,19 @@ export class StackNames {
     }
     this.#processes.set(pid, known)
     return known
+  }
+
+  /**
+   * Whether the id is still that of the process. The symbolizer closes what it knows of a process whose id another one has, and
+   * of the oldest of thousands, which is opened again.
+   */
+  #isCurrent(known: Known, pid: number): boolean {
+    if (known.symbols?.closed !== true) return true
+    const symbols = this.#symbols(pid)
+    if (symbols !== undefined && symbols.startTime !== known.symbols.startTime) return false
+    known.symbols = symbols
+    known.moment = symbols?.moment() ?? 0
+    return true
   }
 
   /** `undefined` for a process that has ended, or that this one may not look at. */

@@ -60,7 +60,7 @@ export class PerfCounters implements Disposable {
   /** What the CPUs have counted that went offline. */
   readonly #ended = new Map<number, PerfCount>()
   readonly #timer: NodeJS.Timeout
-  #problem: BpfError | undefined
+  #problem: BpfError | RangeError | undefined
 
   /**
    * Opens counters. The map may be closed afterwards. On failure nothing stays open.
@@ -114,7 +114,7 @@ export class PerfCounters implements Disposable {
   }
 
   /** Why the last look for CPUs failed; `undefined` when it did not. The next one is a second later. */
-  get problem(): BpfError | undefined {
+  get problem(): BpfError | RangeError | undefined {
     return this.#problem
   }
 
@@ -182,17 +182,20 @@ export class PerfCounters implements Disposable {
   }
 
   #end(cpu: number, event: PerfEvent): void {
-    this.#ended.set(cpu, sum(this.#ended.get(cpu) ?? NOTHING, event.read()))
-    this.#open.delete(cpu)
-    this.#entries.clear(cpu)
-    event.close()
+    try {
+      this.#ended.set(cpu, sum(this.#ended.get(cpu) ?? NOTHING, event.read()))
+      this.#entries.clear(cpu)
+    } finally {
+      this.#open.delete(cpu)
+      event.close()
+    }
   }
 
   #tick(): void {
     try {
       this.refresh()
     } catch (error) {
-      if (!(error instanceof BpfError)) throw error
+      if (!(error instanceof BpfError || error instanceof RangeError)) throw error
       this.#problem = error
     }
   }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { ENOENT } from '../../base/errno.ts'
 import { nrCpuIds } from '../../kernel/cpus.ts'
 import { failure } from '../../kernel/failure.ts'
 import { bpf } from '../../syscalls/bpf.ts'
@@ -56,9 +57,15 @@ export class PerfEntries {
     throw failure(`Cannot put CPU ${cpu} into map ${this.#name}`, result, 'bpf(BPF_MAP_UPDATE_ELEM)')
   }
 
-  /** Takes an entry out; one that is not there was taken out by others. */
+  /**
+   * Takes an entry out; one that is not there was taken out by others.
+   *
+   * @throws BpfError when the kernel refuses
+   */
   clear(cpu: number): void {
-    this.#update('map_delete_elem', cpu)
+    const result = this.#update('map_delete_elem', cpu)
+    if (result >= 0 || result === -ENOENT) return
+    throw failure(`Cannot take CPU ${cpu} out of map ${this.#name}`, result, 'bpf(BPF_MAP_DELETE_ELEM)')
   }
 
   #update(command: 'map_update_elem' | 'map_delete_elem', cpu: number, event?: number): number {

@@ -46,6 +46,9 @@ const MOST_BYTES = 65536
 /** Batches of a full ring, so that small ones are shared too. */
 const BATCHES_PER_ROUND = 16
 
+/** Milliseconds between two looks whether the holders of batches live, as long as there is more to claim. */
+const LOOK_INTERVAL = 10
+
 /** Words of the control memory behind the table. */
 const CLOSED = TABLE_WORDS
 /** Numbers of the next batch, and of the oldest one that is out. */
@@ -78,6 +81,8 @@ export class SharedRing<T> implements RecordSource<RingBatch<T>, RingView<T>> {
   #batch: RingBatch<T> | undefined
   /** The oldest batch when this reader last claimed one. */
   #oldest = -1
+  /** When it asked whether holders live, while there was more to claim. */
+  #looked = 0
   #left = false
 
   /**
@@ -142,14 +147,21 @@ export class SharedRing<T> implements RecordSource<RingBatch<T>, RingView<T>> {
       this.checkOpen()
       this.#release()
       const oldest = Atomics.load(this.#control, OLDEST)
-      // Looking for the dead is a system call for each that has a batch.
-      const isStuck = oldest === this.#oldest
+      // Whether a holder lives is asked of the kernel, so not each time that the oldest batch is where it was.
+      const isStuck = oldest === this.#oldest && this.#isTimeToLook()
       this.#oldest = oldest
       this.#batch = this.#claimAgain(isStuck) ?? this.#claimNext() ?? this.#claimAgain(!isStuck)
       return this.#batch
     } finally {
       this.#table.unlock()
     }
+  }
+
+  #isTimeToLook(): boolean {
+    const now = performance.now()
+    if (now - this.#looked < LOOK_INTERVAL) return false
+    this.#looked = now
+    return true
   }
 
   /** A batch that was given back, or whose holder is dead. */

@@ -13,7 +13,7 @@ import { kernelThreads, type ThreadIdentity, type ThreadLife } from './thread-li
 
 /** Threads that share a ring at one time. */
 const SLOTS = 64
-/** Words of a slot: number of the thread (0: free, -1: being taken), its start, and how many had the slot. */
+/** Words of a slot: number of the thread (0: free, negative: taking it), its start, and how many had the slot. */
 const SLOT_WORDS = 3
 const TID = 0
 const START = 1
@@ -57,9 +57,11 @@ export class ThreadTable {
     for (let slot = 0; slot < SLOTS; slot++) {
       const at = FIRST_SLOT + slot * SLOT_WORDS
       const tid = Atomics.load(words, at + TID)
-      if (tid < 0 || (tid > 0 && this.#life.isAlive(this.#threadAt(at)))) continue
+      // One that is taking the slot may have ended there.
+      const holder = tid < 0 ? { tid: -tid, start: 0 } : this.#threadAt(at)
+      if (tid !== 0 && this.#life.isAlive(holder)) continue
       // Others must not see the number of this thread with the start of the one before it.
-      if (Atomics.compareExchange(words, at + TID, tid, -1) !== tid) continue
+      if (Atomics.compareExchange(words, at + TID, tid, -own.tid) !== tid) continue
       const generation = (Atomics.load(words, at + GENERATION) % (MOST_GENERATIONS - 1)) + 1
       Atomics.store(words, at + GENERATION, generation)
       Atomics.store(words, at + START, own.start)

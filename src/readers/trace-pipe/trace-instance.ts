@@ -10,7 +10,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { featureSince } from '../../abi/feature-since.ts'
 import { fileErrno } from '../../base/errno.ts'
-import { fileError } from '../../base/errors.ts'
+import { fileError, unlessRefused } from '../../base/errors.ts'
 import { lacking } from '../../kernel/lacking.ts'
 import { tracefsPath } from '../../kernel/tracefs.ts'
 
@@ -58,7 +58,7 @@ export class TraceInstance implements Disposable {
       for (const event of events) instance.#enable(event)
       return instance
     } catch (error) {
-      instance.close()
+      unlessRefused(() => instance.close())
       throw error
     }
   }

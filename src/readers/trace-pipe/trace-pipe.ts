@@ -7,7 +7,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileErrno } from '../../base/errno.ts'
-import { BpfError, fileError } from '../../base/errors.ts'
+import { BpfError, fileError, unlessRefused } from '../../base/errors.ts'
 import { tracefsPath } from '../../kernel/tracefs.ts'
 import { syscallEntry } from '../../syscalls/entry.ts'
 import { OwnedFd } from '../../syscalls/fd.ts'
@@ -76,7 +76,8 @@ export class TracePipe implements Disposable, AsyncIterable<TraceLine> {
         throw error
       }
     } catch (error) {
-      this.#instance?.close()
+      // Why it could not be opened says more than why the instance stays.
+      unlessRefused(() => this.#instance?.close())
       throw error
     }
   }
@@ -122,10 +123,9 @@ export class TracePipe implements Disposable, AsyncIterable<TraceLine> {
   /**
    * Closes the pipe, ends iterations, and removes the instance. Idempotent.
    *
-   * @throws BpfError `EBUSY` when another process has a file of the instance open: it stays then
+   * @throws BpfError `EBUSY` when another process has a file of the instance open: it stays then, and closing again removes it
    */
   close(): void {
-    if (this.#stream.closed) return
     this.#stream.close()
     this.#fd.close()
     this.#instance?.close()

@@ -9,7 +9,7 @@ import { parseTraceLine, parseTraceLoss, type TraceLine, type TraceLoss } from '
 
 /** Bytes of a read. */
 const PIECE = 65536
-/** Pieces of a drain: what is written meanwhile cannot be told from what was there. */
+/** Pieces of a drain: what is written meanwhile looks like what was there. */
 const MOST_PIECES = 64
 /** The most of a line; the kernel's are shorter than two pages. */
 const MOST_LINE = 65536
@@ -26,7 +26,8 @@ export class TraceSource implements RecordSource<TraceLine> {
   readonly #onLost: (loss: TraceLoss) => void
   /** What was read and not given out. */
   #bytes: Uint8Array = new Uint8Array(0)
-  /** Where the next line begins, and up to where there is no line end. */
+  #piece: Uint8Array | undefined
+  /** Where the next line begins, and up to where no line ends. */
   #start = 0
   #searched = 0
   #closed = false
@@ -70,14 +71,17 @@ export class TraceSource implements RecordSource<TraceLine> {
   }
 
   #fill(): boolean {
+    this.#piece ??= new Uint8Array(PIECE)
+    const count = this.#read(this.#piece)
+    if (count === 0) return false
+    // Anew: what is behind a line that was given out stays.
     const rest = this.#bytes.subarray(this.#start)
-    const bytes = new Uint8Array(rest.length + PIECE)
-    bytes.set(rest)
-    const count = this.#read(bytes.subarray(rest.length))
-    this.#bytes = bytes.subarray(0, rest.length + count)
+    this.#bytes = new Uint8Array(rest.length + count)
+    this.#bytes.set(rest)
+    this.#bytes.set(this.#piece.subarray(0, count), rest.length)
     this.#searched -= this.#start
     this.#start = 0
-    return count > 0
+    return true
   }
 
   drain(callback: (line: TraceLine) => void, limit: number): number {

@@ -52,10 +52,17 @@ export class FreeSpace implements Disposable {
     }
   }
 
-  /** Forgets the wake-ups so far. What is free is looked at afterwards. */
+  /**
+   * Forgets the wake-ups so far, which end the waits that began before. What is free is looked at afterwards.
+   */
   clear(): void {
     const { address, capacity } = this.#events
-    syscallEntry().syscall(nr.epoll_pwait, this.#epoll.fd, address, capacity, 0)
+    const count = syscallEntry().syscall(nr.epoll_pwait, this.#epoll.fd, address, capacity, 0)
+    if (count > 0) this.#wakeAll()
+  }
+
+  #wakeAll(): void {
+    for (const ready of [...this.#waiting]) ready()
   }
 
   /**
@@ -95,7 +102,7 @@ export class FreeSpace implements Disposable {
 
   /** Ends all waits. Idempotent. */
   close(): void {
-    for (const ready of [...this.#waiting]) ready()
+    this.#wakeAll()
     this.#readiness.close()
     this.#epoll.close()
   }

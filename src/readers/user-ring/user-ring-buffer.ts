@@ -219,7 +219,11 @@ export class UserRingBuffer<T = unknown> implements Disposable {
 
   async #whenFree<R>(attempt: () => R | undefined, signal: AbortSignal | undefined): Promise<R> {
     signal?.throwIfAborted()
+    const atOnce = attempt()
+    if (atOnce !== undefined) return atOnce
     for (;;) {
+      // The caller's encoder may have closed it.
+      this.#checkOpen()
       this.#space ??= new FreeSpace(this.#fd.fd)
       // Before looking: what becomes free afterwards ends the wait.
       this.#space.clear()

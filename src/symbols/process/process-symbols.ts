@@ -150,6 +150,11 @@ export class ProcessSymbols implements Disposable {
     return true
   }
 
+  /** @internal When the process started: with its id, which process it is. */
+  get startTime(): string {
+    return this.#identity.startTime
+  }
+
   /** @internal Whether the id is that of another process by now. */
   get replaced(): boolean {
     if (!this.#startAge.isOld()) return false

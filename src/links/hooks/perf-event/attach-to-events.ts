@@ -8,7 +8,7 @@ import { constants, readdirSync } from 'node:fs'
 import { perfTypes } from '../../../abi/generated/enums.ts'
 import { perfEventAttr } from '../../../abi/generated/layouts.ts'
 import { fileErrno } from '../../../base/errno.ts'
-import { BpfError } from '../../../base/errors.ts'
+import { BpfError, fileError } from '../../../base/errors.ts'
 import { possibleCpus } from '../../../kernel/cpus.ts'
 import { fieldsOf, selectEvent } from '../../../kernel/perf/event-attributes.ts'
 import type { PerfEventAttributes } from '../../../kernel/perf/event-name.ts'
@@ -54,8 +54,8 @@ export function attachToEvents(program: ProgramHandle, options: PerfEventOptions
     threads: pid === undefined ? undefined : threadsOf(what, pid),
     cookie,
   }
-  // Before the descriptors: what reads it may be the caller's.
-  const { name } = program
+  // Before the descriptors: what reads them may be the caller's.
+  const { name, spec } = program
   const directory = cgroup === undefined ? undefined : openCgroup(what, cgroup)
   let fd: OwnedFd
   try {
@@ -64,7 +64,7 @@ export function attachToEvents(program: ProgramHandle, options: PerfEventOptions
     directory?.close()
     throw error
   }
-  return new PerfEventGroup(program, fd, plan, directory)
+  return new PerfEventGroup({ name, spec }, fd, plan, directory)
 }
 
 function allFields(
@@ -113,7 +113,9 @@ function threadsOf(what: string, pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).map(Number)
   } catch (error) {
-    if (fileErrno(error) !== 'ENOENT') throw error
+    // The second when it ends while they are read.
+    const gone = ['ENOENT', 'ESRCH'].includes(fileErrno(error))
+    if (!gone) throw fileError(`Cannot attach ${what}`, error)
     throw new BpfError(`Cannot attach ${what}: process ${pid} does not exist (ESRCH)`, {
       code: 'ESRCH',
       cause: error,

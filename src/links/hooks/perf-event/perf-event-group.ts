@@ -61,13 +61,14 @@ export class PerfEventGroup extends LinkGroup {
   /**
    * Attaches the program. On failure nothing stays attached.
    *
+   * @param program its name and what it was loaded from, read before there was a descriptor
    * @param programFd of the program; the group owns it from then on
    * @param cgroup the same
    *
    * @internal
    */
   constructor(
-    { name, spec }: ProgramHandle,
+    program: Pick<ProgramHandle, 'name' | 'spec'>,
     programFd: OwnedFd,
     plan: EventPlan,
     cgroup: OwnedFd | undefined,
@@ -78,7 +79,7 @@ export class PerfEventGroup extends LinkGroup {
     this.event = plan.event.name
     this.#plan = plan
     this.#programFd = programFd
-    this.#program = { name, spec, fd: programFd.fd }
+    this.#program = { ...program, fd: programFd.fd }
     this.#cgroup = cgroup
     try {
       if (plan.threads === undefined) this.refresh()

@@ -3,7 +3,7 @@
  * refused: it is not in the chunk of the lower storeys, but in files that are loaded when one of their functions is called
  * for the first time. V8 reads what it loads, 30 MB a second, whether it is called or not.
  *
- * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it. Whoever imports a class
+ * Whoever imports a function from a module of `LATER` gets one that loads the file and calls it; its `length` is 0. Whoever imports a class
  * loads the file with it: doors do, and no module of the chunk of the lower storeys may. Of the rest only the modules of
  * the same file can have something. Modules that only they need go with them. The files are CommonJS, since nothing else
  * can be loaded within a call that does not wait; each gets the library that it belongs to as an argument.

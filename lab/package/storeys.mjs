@@ -55,7 +55,7 @@ export const LATER = {
     'symbols/syscall-wrapper',
     'symbols/traceable',
   ],
-  /** The reader of perf buffers. */
+  /** The reader of perf buffers, which `ebpf-ts/readers` loads with its class. */
   'perf.cjs': [
     'readers/perf/loss-warning',
     'readers/perf/open-perf-buffer',

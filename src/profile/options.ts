@@ -39,7 +39,7 @@ export interface ProfileOptions {
   duration?: number
   /** Ends the profile early, without an error. */
   signal?: AbortSignal
-  /** Called some times a second. What it throws ends the profile. */
+  /** Called some times a second while samples are taken. What it throws ends the profile. */
   onProgress?: (progress: ProfileProgress) => void
   /** Gives names their readable form: see `SymbolizerOptions`. */
   demangle?: (name: string) => string

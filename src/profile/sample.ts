@@ -75,7 +75,7 @@ export class SampleGroups {
   }
 }
 
-/** A negative size is an error number: there is no such stack. */
+/** A negative size is an error number: the stack is missing. */
 function sizeOf(view: DataView, offset: number): number {
   return Math.max(0, view.getInt32(offset, true)) & ~7
 }

@@ -1,8 +1,8 @@
 /**
  * Readers: records out of the kernel. `RingBuffer.open(map)` reads ring buffers, `PerfBuffer.open(map)` perf buffers,
  * without copies by `drain`, or with `for await` by `records`. `SharedRingBuffer` reads one ring buffer in several threads.
- * `PerfCounters.open(map)` opens counters that programs read. `UserRingBuffer.open(map)` sends records to programs. `tracePipe()` has the lines
- * that programs print.
+ * `PerfCounters.open(map)` opens counters that programs read. `UserRingBuffer.open(map)` sends records to programs.
+ * `tracePipe()` reads the lines that programs print.
  *
  * @module
  */

@@ -66,7 +66,8 @@ const MOST_BYTES = 2 ** 30
 const DEFAULT_PAGES = 64
 
 /**
- * Reads the records that programs send by `bpf_perf_event_output`, through maps of type `'perf_event_array'` (Linux 4.3).
+ * Reads the records that programs send by `bpf_perf_event_output`, through maps of type `'perf_event_array'`.
+ * Since Linux 4.3.
  * Each CPU has a ring of its own: records of one CPU are in order, those of several are not. A record without room is
  * lost, and counted. A map has one reader at a time.
  *

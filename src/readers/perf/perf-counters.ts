@@ -23,7 +23,7 @@ import { PerfEntries } from './perf-entries.ts'
 export interface PerfCountersOptions extends PerfEventSelection {
   /** Only while this thread runs. Default: all. */
   pid?: number
-  /** CPUs. Default: all that are online, and those that come online later. */
+  /** CPUs; those of them that are offline follow when they come online. Default: all, in the same way. */
   cpu?: number | readonly number[]
 }
 
@@ -65,7 +65,7 @@ export class PerfCounters implements Disposable {
   /**
    * Opens counters. The map may be closed afterwards. On failure nothing stays open.
    *
-   * @throws TypeError when the map is of another type, or the options say not which event
+   * @throws TypeError when the map is of another type, or the options do not name an event
    * @throws RangeError when no event has the name, the map has no entry for a CPU, or a number is out of range
    * @throws BpfError `ERR_BUSY` when a reader of this thread has the map; `ERR_NOT_A_MAP` for another descriptor; `ENOENT` when
    *   this machine does not have the event; `ESRCH` when the thread does not exist; when the kernel refuses otherwise

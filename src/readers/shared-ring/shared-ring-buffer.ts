@@ -48,8 +48,8 @@ interface Owned {
 const KIND = 'shared ring buffer'
 
 /**
- * Reads a ring buffer (Linux 5.8) in several threads of one process: `share` in the thread that opens it, `join` in the
- * others. Each record is seen by one of them. Readers claim batches of records, read them in place, and say when they are
+ * Reads a ring buffer in several threads of one process: `share` in the thread that opens it, `join` in the others. Since
+ * Linux 5.8. Each record is seen by one of them. Readers claim batches of records, read them in place, and say when they are
  * done; space is given back in order.
  *
  * A batch counts as seen when its `done` has returned. A thread that ends before that, terminated or not, has not seen it:

@@ -18,7 +18,7 @@ export interface ThreadIdentity {
   readonly start: number
 }
 
-/** What is asked of the kernel. */
+/** Questions about threads, which the kernel answers. */
 export interface ThreadLife {
   /** The calling thread. */
   current(): ThreadIdentity

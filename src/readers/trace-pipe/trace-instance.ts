@@ -35,7 +35,7 @@ export class TraceInstance implements Disposable {
    *
    * @param events as `'group/name'`
    * @throws TypeError when a name is not one
-   * @throws BpfError `EEXIST` when there is such an instance, `ENOENT` when there is no such event, or tracefs is not mounted
+   * @throws BpfError `EEXIST` when the instance exists, `ENOENT` when an event does not, or tracefs is not mounted
    * @throws NotSupportedError for `bpf_trace_printk` before Linux 5.9
    */
   static create(name: string, events: readonly string[] = [PRINTK]): TraceInstance {

@@ -25,7 +25,7 @@ export interface TracePipeOptions {
   instance?: string
   /**
    * Events to enable in the instance, as `'group/name'`. Default: `'bpf_trace/bpf_trace_printk'`, which is what programs
-   * print (Linux 5.9).
+   * print. Since Linux 5.9.
    */
   events?: readonly string[]
   /** Called when the kernel says that it had no room for events. */
@@ -36,8 +36,8 @@ export interface TracePipeOptions {
  * Opens a trace pipe. Needs root.
  *
  * @throws TypeError when an option is wrong
- * @throws BpfError `ENOENT` when tracefs is not mounted, or there is no such event; `EEXIST` when there is such an instance;
- *   `EBUSY` when another process reads the pipe and the kernel allows one (Linux 6.6); `EACCES` without root
+ * @throws BpfError `ENOENT` when tracefs is not mounted, or an event does not exist; `EEXIST` when the instance exists;
+ *   `EBUSY` when another process reads the pipe, since Linux 6.6; `EACCES` without root
  * @throws NotSupportedError for an instance before Linux 5.9, unless `events` has others than `bpf_trace_printk`
  *
  * @example

@@ -51,7 +51,8 @@ export interface UserRingHandle {
 const MOST_BYTES = 2 ** 24 - 1
 
 /**
- * Sends records to programs, which take them by `bpf_user_ringbuf_drain`: a map of type `'user_ringbuf'` (Linux 6.1).
+ * Sends records to programs, which take them by `bpf_user_ringbuf_drain`: a map of type `'user_ringbuf'`. Since Linux
+ * 6.1.
  *
  * Several threads of one process write to one ring: `share` in the thread that opened it, `join` in the others. What a
  * thread has reserved when it ends is discarded by the other producers: when they find the ring full, or call `recover`.
@@ -96,8 +97,9 @@ export class UserRingBuffer<T = unknown> implements Disposable {
   }
 
   /**
-   * Maps the memory of a user ring buffer, and discards the records that an earlier process left unfinished. The map may be
-   * closed afterwards. On failure nothing stays open.
+   * Maps the memory of a user ring buffer, and discards every record that is unfinished: those that an earlier process left.
+   * So one thread of the process opens a map, and the others `join`. The map may be closed afterwards. On failure nothing
+   * stays open.
    *
    * @throws TypeError when the kernel says that the map is not of type `'user_ringbuf'`, or the codec has no `encode`
    * @throws BpfError `ERR_BUSY` when this thread has opened the map already; `ERR_NOT_A_MAP` for another descriptor
@@ -205,7 +207,7 @@ export class UserRingBuffer<T = unknown> implements Disposable {
   }
 
   /**
-   * As `reserve`, waiting for room. Who waits may be overtaken by smaller records.
+   * As `reserve`, waiting for room. Smaller records may go first meanwhile.
    *
    * @throws the signal's reason when it aborts
    * @throws RangeError, BpfError as `reserve` does

@@ -15,7 +15,7 @@ export interface PerfEventOptions extends PerfEventSelection {
   frequency?: number
   /** After how many occurrences to run; of clocks, nanoseconds. */
   period?: number | bigint
-  /** CPUs. Default: all that are online, and those that come online later. */
+  /** CPUs; those of them that are offline follow when they come online. Default: all, in the same way. */
   cpu?: number | readonly number[]
   /**
    * Only a process: the threads that it has, and with `inherit` threads and processes that these start later. Default: all

@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { cString, i64, struct, u32, u64 } from 'ebpf-ts/base'
-import { SharedRingBuffer, type SharedRingHandle } from 'ebpf-ts/readers'
+import { type RingHandle, SharedRingBuffer } from 'ebpf-ts/readers'
 import { check, now, rounds, type Setup } from '../work.ts'
 import { openRing } from './ring.ts'
 
@@ -23,7 +23,7 @@ const SUM = 2
 const END = 3
 
 interface Order {
-  readonly handle: SharedRingHandle
+  readonly handle: RingHandle
   readonly words: Int32Array
 }
 

@@ -21,8 +21,9 @@ export { RingRecord } from './record.ts'
 export type { ReaderMap, RecordTypes } from './record-origin.ts'
 export type { DrainOptions, RecordsOptions } from './record-stream.ts'
 export { RingBuffer, type RingBufferOptions } from './ring-buffer.ts'
+export type { RingHandle } from './ring-handle.ts'
 export { RingBatch } from './shared-ring/ring-batch.ts'
-export { SharedRingBuffer, type SharedRingHandle } from './shared-ring/shared-ring-buffer.ts'
+export { SharedRingBuffer } from './shared-ring/shared-ring-buffer.ts'
 export type { TraceLine, TraceLoss } from './trace-pipe/parse.ts'
 export { TracePipe, type TracePipeOptions, tracePipe } from './trace-pipe/trace-pipe.ts'
 export { UserRecord } from './user-ring/user-record.ts'
@@ -30,5 +31,4 @@ export {
   type SpaceOptions,
   UserRingBuffer,
   type UserRingBufferOptions,
-  type UserRingHandle,
 } from './user-ring/user-ring-buffer.ts'

@@ -8,15 +8,27 @@ import { isFd } from '../syscalls/descriptor.ts'
 import { pageSize } from '../syscalls/mmap.ts'
 import { requireMapType } from './claim.ts'
 
-/** What the handles of rings have in common. */
+/**
+ * What another thread of this process needs to join a ring: `share` of `SharedRingBuffer` and of `UserRingBuffer` returns it.
+ * It can be sent to a worker by `workerData` or `postMessage`.
+ */
 export interface RingHandle {
+  /** Name of the map. */
   readonly name: string
+  /** Descriptor of the map, open as long as the ring is. */
   readonly fd: number
+  /** The map's pages. */
   readonly buffer: SharedArrayBuffer
+  /** Bytes of a page. */
   readonly pageSize: number
+  /** Bytes of the ring's data, a power of two. */
   readonly size: number
+  /** What the threads share besides: zeros at first; how many bytes depends on the kind of the ring. */
   readonly control: SharedArrayBuffer
 }
+
+/** The memory of a ring, and what the threads that use it share besides. */
+export type RingMemory = Omit<RingHandle, 'name' | 'fd'>
 
 /**
  * A handle as it was shared. Each property is read once; the result is a copy.

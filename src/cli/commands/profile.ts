@@ -17,8 +17,8 @@ import {
 } from '../../profile/index.ts'
 import { loadDemangler } from '../../symbols/index.ts'
 import { type Command, defineCommand, type Invocation } from '../form/command.ts'
-import { count, flag, type Option, text } from '../form/option.ts'
-import { asUsageError, UsageError } from '../form/usage-error.ts'
+import { count, flag, seconds, text } from '../form/option.ts'
+import { asUsageError } from '../form/usage-error.ts'
 
 const options = {
   pid: { ...count('PID', 'only this process (default: all)'), short: 'p' },
@@ -117,21 +117,5 @@ function asUsage<T>(action: () => T): T {
     return action()
   } catch (error) {
     throw asUsageError(error)
-  }
-}
-
-/** An option with a time: `--duration 2.5`. */
-function seconds(placeholder: string, help: string): Option<number | undefined> {
-  return {
-    type: 'string',
-    placeholder,
-    help,
-    read(given, name) {
-      const last = given.at(-1)
-      if (last === undefined) return undefined
-      const value = /^\d{1,7}(?:\.\d{1,3})?$/.test(last) ? Number(last) : 0
-      if (value === 0) throw new UsageError(`${name} needs a number of seconds, not ${JSON.stringify(last)}`)
-      return value
-    },
   }
 }

@@ -56,6 +56,21 @@ export function texts(placeholder: string, help: string): Option<readonly string
 
 /** An option with a positive number: `--count N`. */
 export function count(placeholder: string, help: string): Option<number | undefined> {
+  return number(placeholder, help, /^[1-9]\d{0,8}$/, 'a positive number')
+}
+
+/** An option with a time: `--duration 2.5`. */
+export function seconds(placeholder: string, help: string): Option<number | undefined> {
+  return number(placeholder, help, /^(?!0*(?:\.0*)?$)\d{1,7}(?:\.\d{1,3})?$/, 'a number of seconds')
+}
+
+/** @param what numbers of the pattern are, in words */
+function number(
+  placeholder: string,
+  help: string,
+  pattern: RegExp,
+  what: string,
+): Option<number | undefined> {
   return {
     type: 'string',
     placeholder,
@@ -63,8 +78,7 @@ export function count(placeholder: string, help: string): Option<number | undefi
     read(given, name) {
       const last = given.at(-1)
       if (last === undefined) return undefined
-      if (!/^[1-9]\d{0,8}$/.test(last))
-        throw new UsageError(`${name} needs a positive number, not ${JSON.stringify(last)}`)
+      if (!pattern.test(last)) throw new UsageError(`${name} needs ${what}, not ${JSON.stringify(last)}`)
       return Number(last)
     },
   }

@@ -15,28 +15,9 @@ import type { RecordOrigin, RingView } from '../record.ts'
 import { mapsToRead, type ReaderMap, recordOrigin } from '../record-origin.ts'
 import { RecordStream, type RecordsOptions } from '../record-stream.ts'
 import type { RingBufferOptions } from '../ring-buffer.ts'
-import { checkedHandle, requireMapOf } from '../ring-handle.ts'
+import { checkedHandle, type RingHandle, requireMapOf } from '../ring-handle.ts'
 import type { RingBatch } from './ring-batch.ts'
 import { CONTROL_BYTES, SharedRing } from './shared-ring.ts'
-
-/**
- * What another thread of this process needs to read the same ring. It can be sent to a worker by `workerData` or
- * `postMessage`.
- */
-export interface SharedRingHandle {
-  /** Name of the map. */
-  readonly name: string
-  /** Descriptor of the map, open as long as the ring is. */
-  readonly fd: number
-  /** The mapped ring. */
-  readonly buffer: SharedArrayBuffer
-  /** Bytes of a page. */
-  readonly pageSize: number
-  /** Bytes of the ring's data. */
-  readonly size: number
-  /** What the readers share besides. */
-  readonly control: SharedArrayBuffer
-}
 
 /** What the thread that opened the ring has of it. */
 interface Owned {
@@ -68,11 +49,11 @@ const KIND = 'shared ring buffer'
 export class SharedRingBuffer<T = unknown> implements Disposable {
   readonly #stream: RecordStream<RingBatch<T>, RingView<T>>
   readonly #ring: SharedRing<T>
-  readonly #handle: SharedRingHandle
+  readonly #handle: RingHandle
   readonly #owned: Owned | undefined
 
   private constructor(
-    handle: SharedRingHandle,
+    handle: RingHandle,
     origin: RecordOrigin<T>,
     stream: RecordStream<RingBatch<T>, RingView<T>>,
     owned?: Owned,
@@ -147,11 +128,11 @@ export class SharedRingBuffer<T = unknown> implements Disposable {
    * @throws BpfError `ERR_CLOSED` when the ring was closed; `ERR_NOT_A_MAP`; `ERR_BUSY` when 64 readers have joined
    */
   static join<T>(
-    handle: SharedRingHandle,
+    handle: RingHandle,
     options: RingBufferOptions<T> & { codec: Codec<T, never> },
   ): SharedRingBuffer<T>
-  static join(handle: SharedRingHandle, options?: RingBufferOptions): SharedRingBuffer
-  static join(handle: SharedRingHandle, options: RingBufferOptions = {}): SharedRingBuffer {
+  static join(handle: RingHandle, options?: RingBufferOptions): SharedRingBuffer
+  static join(handle: RingHandle, options: RingBufferOptions = {}): SharedRingBuffer {
     const { codec } = options
     const checked = checkedHandle(KIND, handle, CONTROL_BYTES)
     mapsToRead(KIND, checked, codec)
@@ -160,7 +141,7 @@ export class SharedRingBuffer<T = unknown> implements Disposable {
   }
 
   /** What other threads of this process need for `join`. Keep the ring open as long as they read. */
-  share(): SharedRingHandle {
+  share(): RingHandle {
     this.#stream.checkIdle()
     this.#ring.checkOpen()
     return this.#handle

@@ -21,23 +21,12 @@
 
 import { BpfError, closedError } from '../../base/errors.ts'
 import type { RecordOrigin, RingView } from '../record.ts'
+import type { RingMemory } from '../ring-handle.ts'
 import { CurrentRecord, findFinished } from '../ring-records.ts'
 import type { RecordSource } from '../source.ts'
 import type { ThreadLife } from '../threads/thread-life.ts'
 import { TABLE_WORDS, ThreadTable } from '../threads/thread-table.ts'
 import { RingBatch } from './ring-batch.ts'
-
-/** The memory of a ring, and what its readers share besides. */
-export interface SharedRingMemory {
-  /** The map's pages. */
-  readonly buffer: SharedArrayBuffer
-  /** Bytes of a page. */
-  readonly pageSize: number
-  /** Bytes of the ring's data, a power of two. */
-  readonly size: number
-  /** `CONTROL_BYTES`, zeros at first. */
-  readonly control: SharedArrayBuffer
-}
 
 /** Batches that are out at one time, more than there are threads; a power of two. */
 const ENTRIES = 256
@@ -90,7 +79,7 @@ export class SharedRing<T> implements RecordSource<RingBatch<T>, RingView<T>> {
    *
    * @throws BpfError `ERR_BUSY` when there are too many; `ERR_CLOSED` when the ring was closed
    */
-  constructor(memory: SharedRingMemory, origin: RecordOrigin<T>, life?: ThreadLife) {
+  constructor(memory: RingMemory, origin: RecordOrigin<T>, life?: ThreadLife) {
     const { buffer, pageSize, size, control } = memory
     this.size = size
     this.#origin = origin

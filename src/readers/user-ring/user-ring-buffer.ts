@@ -10,11 +10,11 @@ import { OwnedFd } from '../../syscalls/fd.ts'
 import { pageSize, SharedMapping } from '../../syscalls/mmap.ts'
 import { Claims, requireMapType } from '../claim.ts'
 import { type ReaderMap, recordOrigin } from '../record-origin.ts'
-import { checkedHandle, requireMapOf } from '../ring-handle.ts'
+import { checkedHandle, type RingHandle, requireMapOf } from '../ring-handle.ts'
 import { HEADER_SIZE } from '../ring-records.ts'
 import { FreeSpace } from './free-space.ts'
 import { UserRecord } from './user-record.ts'
-import { CONTROL_BYTES, FULL, UserRing, type UserRingMemory } from './user-ring.ts'
+import { CONTROL_BYTES, FULL, UserRing } from './user-ring.ts'
 
 /** How to write. */
 export interface UserRingBufferOptions<T = unknown> {
@@ -26,25 +26,6 @@ export interface UserRingBufferOptions<T = unknown> {
 export interface SpaceOptions {
   /** Ends the wait: the promise rejects with its reason. */
   signal?: AbortSignal
-}
-
-/**
- * What another thread of this process needs to write to the same ring. It can be sent to a worker by `workerData` or
- * `postMessage`.
- */
-export interface UserRingHandle {
-  /** Name of the map. */
-  readonly name: string
-  /** Descriptor of the map; it is duplicated by whoever joins. */
-  readonly fd: number
-  /** The mapped ring. */
-  readonly buffer: SharedArrayBuffer
-  /** Bytes of a page. */
-  readonly pageSize: number
-  /** Bytes of the ring's data. */
-  readonly size: number
-  /** What the producers share besides. */
-  readonly control: SharedArrayBuffer
 }
 
 /** The kernel gives records to programs as dynptrs, which have 24 bits for their size. */
@@ -66,7 +47,7 @@ const MOST_BYTES = 2 ** 24 - 1
  */
 export class UserRingBuffer<T = unknown> implements Disposable {
   readonly #ring: UserRing
-  readonly #memory: UserRingMemory
+  readonly #memory: RingHandle
   readonly #fd: OwnedFd
   readonly #codec: () => Codec<unknown, T> | undefined
   /** Of the thread that opened the ring. */
@@ -75,7 +56,7 @@ export class UserRingBuffer<T = unknown> implements Disposable {
   #closed = false
 
   private constructor(
-    handle: UserRingHandle,
+    handle: RingHandle,
     codec: () => Codec<unknown, T> | undefined,
     owned?: { mapping: SharedMapping; claims: Claims },
   ) {
@@ -150,17 +131,17 @@ export class UserRingBuffer<T = unknown> implements Disposable {
    * @throws BpfError `ERR_CLOSED` when the ring was closed; `ERR_NOT_A_MAP`; `ERR_BUSY` when 64 producers have joined
    */
   static join<T>(
-    handle: UserRingHandle,
+    handle: RingHandle,
     options: UserRingBufferOptions<T> & { codec: Codec<unknown, T> },
   ): UserRingBuffer<T>
-  static join(handle: UserRingHandle, options?: UserRingBufferOptions): UserRingBuffer
-  static join(handle: UserRingHandle, options: UserRingBufferOptions = {}): UserRingBuffer {
+  static join(handle: RingHandle, options?: UserRingBufferOptions): UserRingBuffer
+  static join(handle: RingHandle, options: UserRingBufferOptions = {}): UserRingBuffer {
     const codec = checkedCodec(options)
     return new UserRingBuffer(checkedHandle('user ring buffer', handle, CONTROL_BYTES), () => codec)
   }
 
   /** What other threads of this process need for `join`. Keep this producer open as long as they write. */
-  share(): UserRingHandle {
+  share(): RingHandle {
     this.#checkOpen()
     const { buffer, pageSize, size, control } = this.#memory
     return { name: this.name, fd: this.#fd.fd, buffer, pageSize, size, control }

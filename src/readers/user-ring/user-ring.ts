@@ -19,21 +19,10 @@
  */
 
 import { closedError } from '../../base/errors.ts'
+import type { RingMemory } from '../ring-handle.ts'
 import { BUSY, DISCARDED, HEADER_SIZE, stepOf } from '../ring-records.ts'
 import type { ThreadLife } from '../threads/thread-life.ts'
 import { TABLE_WORDS, ThreadTable } from '../threads/thread-table.ts'
-
-/** The memory of a ring, and what its producers share besides. */
-export interface UserRingMemory {
-  /** The map's pages. */
-  readonly buffer: SharedArrayBuffer
-  /** Bytes of a page. */
-  readonly pageSize: number
-  /** Bytes of the ring's data, a power of two. */
-  readonly size: number
-  /** `CONTROL_BYTES`, zeros at first. */
-  readonly control: SharedArrayBuffer
-}
 
 /** Word of the control memory that is 1 when the ring was closed. */
 const CLOSED = TABLE_WORDS
@@ -67,7 +56,7 @@ export class UserRing {
    * @param name of the map, for messages
    * @throws BpfError `ERR_BUSY` when there are too many; `ERR_CLOSED` when the ring was closed
    */
-  constructor({ buffer, pageSize, size, control }: UserRingMemory, name: string, life?: ThreadLife) {
+  constructor({ buffer, pageSize, size, control }: RingMemory, name: string, life?: ThreadLife) {
     this.name = name
     this.size = size
     this.view = new DataView(buffer, 2 * pageSize, 2 * size)

@@ -47,11 +47,13 @@ kernelTest('the types of the kernel twice are those of the kernel', [], t => {
   t.is(dedupBtf(twice(kernelBtf())).btf.typeCount, once.typeCount + unique(once))
 })
 
+// A kernel without modules, as hosts may have, shows nothing here; test/unit/btf/dedup.test.ts has types on top of a base.
 kernelTest('the types of modules twice are those of the module', [], t => {
-  for (const module of [...moduleBtfs()].slice(0, 5)) {
-    const once = dedupBtf(module).btf
-    t.true(once.typeCount <= module.typeCount, module.file)
-    t.is(dedupBtf(twice(module)).btf.typeCount, once.typeCount + unique(once), module.file)
-  }
-  t.pass()
+  const modules = [...moduleBtfs()].slice(0, 5)
+  const once = modules.map(module => dedupBtf(module).btf)
+  t.deepEqual(
+    modules.map(module => dedupBtf(twice(module)).btf.typeCount),
+    once.map(btf => btf.typeCount + unique(btf)),
+  )
+  t.true(modules.every((module, i) => once[i]!.typeCount <= module.typeCount))
 })

@@ -5,10 +5,8 @@ import { Worker } from 'node:worker_threads'
 import { array, u8, u64 } from '../../../src/base/codecs.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { RingBuffer } from '../../../src/readers/ring-buffer.ts'
-import {
-  SharedRingBuffer,
-  type SharedRingHandle,
-} from '../../../src/readers/shared-ring/shared-ring-buffer.ts'
+import type { RingHandle } from '../../../src/readers/ring-handle.ts'
+import { SharedRingBuffer } from '../../../src/readers/shared-ring/shared-ring-buffer.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import {
   countingProgram,
@@ -27,7 +25,7 @@ import { wrongHandles } from '../../support/readers/wrong-handles.ts'
 
 const threadScript = new URL('../../support/readers/shared-ring-thread.js', import.meta.url)
 
-async function startReader(handle: SharedRingHandle, notes: SharedRingNotes): Promise<Worker> {
+async function startReader(handle: RingHandle, notes: SharedRingNotes): Promise<Worker> {
   const worker = new Worker(threadScript, { workerData: { handle, notes } satisfies SharedRingThreadData })
   await once(worker, 'message')
   return worker

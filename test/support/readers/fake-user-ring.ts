@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { RingMemory } from '../../../src/readers/ring-handle.ts'
 import type { ThreadIdentity, ThreadLife } from '../../../src/readers/threads/thread-life.ts'
-import { CONTROL_BYTES, UserRing, type UserRingMemory } from '../../../src/readers/user-ring/user-ring.ts'
+import { CONTROL_BYTES, UserRing } from '../../../src/readers/user-ring/user-ring.ts'
 
 const PAGE = 4096
 const DATA = 2 * PAGE
@@ -35,7 +36,7 @@ export class FakeThreads implements ThreadLife {
 /** Memory laid out like a user ring buffer's, and its consumer. */
 export class FakeUserRing {
   readonly threads: FakeThreads = new FakeThreads()
-  readonly memory: UserRingMemory
+  readonly memory: RingMemory
   readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #size: number

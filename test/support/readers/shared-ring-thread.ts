@@ -6,11 +6,9 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
+import type { RingHandle } from '../../../src/readers/ring-handle.ts'
 import type { RingBatch } from '../../../src/readers/shared-ring/ring-batch.ts'
-import {
-  SharedRingBuffer,
-  type SharedRingHandle,
-} from '../../../src/readers/shared-ring/shared-ring-buffer.ts'
+import { SharedRingBuffer } from '../../../src/readers/shared-ring/shared-ring-buffer.ts'
 import { Checker } from './ring-setup.ts'
 
 /** What all readers write down. */
@@ -23,7 +21,7 @@ export interface SharedRingNotes {
 
 /** What the thread needs. */
 export interface SharedRingThreadData {
-  readonly handle: SharedRingHandle
+  readonly handle: RingHandle
   readonly notes: SharedRingNotes
 }
 

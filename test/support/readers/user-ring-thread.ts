@@ -6,12 +6,13 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { UserRingBuffer, type UserRingHandle } from '../../../src/readers/user-ring/user-ring-buffer.ts'
+import type { RingHandle } from '../../../src/readers/ring-handle.ts'
+import { UserRingBuffer } from '../../../src/readers/user-ring/user-ring-buffer.ts'
 import { type Command, command, commandOf } from './user-ring-command.ts'
 
 /** What the thread needs. */
 export interface UserRingThreadData {
-  handle: UserRingHandle
+  handle: RingHandle
   producer: number
   /** How many commands to send. */
   count: number

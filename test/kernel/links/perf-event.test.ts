@@ -13,6 +13,7 @@ import { kernelTest } from '../../support/kernel-test.ts'
 import { PerfEventRecorder } from '../../support/links/perf-event-recorder.ts'
 import { loadObject } from '../../support/objects.ts'
 import { eventually } from '../../support/poll.ts'
+import { countFds } from '../../support/readers/ring-setup.ts'
 import { cgroup2Path } from '../../support/requirements.ts'
 import { ownName } from '../../support/stale.ts'
 
@@ -256,4 +257,43 @@ kernelTest('what cannot be is refused with the reason', ['tracefs'], t => {
     message:
       /^Cannot open perf event cycles: .*which virtual machines often hide: cpu-clock works everywhere$/,
   })
+})
+
+kernelTest('whatever the program of the caller throws, no descriptor stays', ['cgroup2'], t => {
+  using recorder = new PerfEventRecorder()
+  const { fd, spec } = recorder.program
+  /** A program that throws at one of the times that it is read. */
+  const throwing = (at: number) => {
+    let reads = 0
+    const read = <T>(value: T): T => {
+      if (++reads === at) throw new Error('from a getter')
+      return value
+    }
+    const handle = {
+      get fd() {
+        return read(fd)
+      },
+      get name() {
+        return read('p')
+      },
+      get spec() {
+        return read(spec)
+      },
+    }
+    return { handle, reads: () => reads }
+  }
+  const fds = countFds()
+  const attach = (at: number): number => {
+    const { handle, reads } = throwing(at)
+    try {
+      perfEvent(handle, { event: 'cpu-clock', frequency: 99, cgroup: cgroup2Path()! }).close()
+    } catch (error) {
+      t.is((error as Error).message, 'from a getter')
+    }
+    return reads()
+  }
+  const all = attach(0)
+  t.true(all > 3)
+  for (let at = 1; at <= all; at++) attach(at)
+  t.is(countFds(), fds)
 })

@@ -4,6 +4,7 @@ import { u32 } from '../../../src/base/codecs.ts'
 import { onlineCpus } from '../../../src/kernel/cpus.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
 import { PerfBuffer } from '../../../src/readers/perf/perf-buffer.ts'
+import { PerfCounters } from '../../../src/readers/perf/perf-counters.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
 import { eventually } from '../../support/poll.ts'
 import { createPerfArray, perfCountingProgram, perfCpuProgram } from '../../support/readers/perf-programs.ts'
@@ -166,5 +167,21 @@ kernelTest(
     t.true(checker.received > 100, `${checker.received} received`)
     // The kernel does not count what it refused for want of a ring, nor says what it lost last.
     t.true(BigInt(lost) <= refused, `${lost} lost, ${refused} refused`)
+  },
+)
+
+kernelTest(
+  'a CPU that comes and has no entry in the map is the problem of counters, not of the process',
+  ['guest'],
+  async t => {
+    using map = createPerfArray('small', 1)
+    t.teardown(() => setOnline(1, true))
+    setOnline(1, false)
+    using counters = PerfCounters.open(map, { event: 'cpu-clock' })
+    t.deepEqual(counters.cpus, [0])
+    setOnline(1, true)
+    t.true(await eventually(() => counters.problem instanceof RangeError))
+    t.deepEqual(counters.cpus, [0])
+    t.true(counters.read()[0]!.value > 0n)
   },
 )

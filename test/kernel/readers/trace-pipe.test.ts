@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tracefsPath } from '../../../src/kernel/tracefs.ts'
 import type { TraceLine } from '../../../src/readers/trace-pipe/parse.ts'
@@ -98,4 +98,17 @@ kernelTest('what cannot be opened is refused, and no instance is left', ['tracef
   }
   t.false(existsSync(join(tracefsPath(), 'instances', name)))
   t.is(countFds(), fds)
+})
+
+kernelTest('an instance whose file is open elsewhere is removed by a second close', ['tracefs'], t => {
+  const pipe = tracePipe({ instance: name })
+  const other = openSync(join(tracefsPath(), 'instances', name, 'trace'), 'r')
+  try {
+    t.throws(() => pipe.close(), { code: 'EBUSY', message: /^Cannot remove trace instance/ })
+    t.true(pipe.closed)
+  } finally {
+    closeSync(other)
+  }
+  pipe.close()
+  t.deepEqual(instances(), [])
 })

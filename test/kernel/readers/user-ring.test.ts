@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext } from 'ava'
 import { BPF_F_RDONLY } from '../../../src/abi/generated/flags.ts'
 import { u64 } from '../../../src/base/codecs.ts'
 import { BpfMap } from '../../../src/maps/map.ts'
+import { FreeSpace } from '../../../src/readers/user-ring/free-space.ts'
 import { UserRingBuffer } from '../../../src/readers/user-ring/user-ring-buffer.ts'
 import { bpf } from '../../../src/syscalls/bpf.ts'
 import { kernelTest } from '../../support/kernel-test.ts'
@@ -112,6 +113,26 @@ kernelTest('who waits for room gets it when the program drains', [userRings], as
   ;(await large).discard()
   t.is(drain(), 0)
   t.deepEqual(counts(), { received: sequence + 1, torn: 0, disordered: 0 })
+})
+
+kernelTest('a wake-up that another waiter finds first ends the waits before it', [userRings], async t => {
+  const { map, drain } = setUp(t)
+  using ring = UserRingBuffer.open(map, { codec: command })
+  while (ring.send(commandOf(1, 1)));
+  using space = new FreeSpace(map.fd)
+  space.clear()
+  const waiting = space.wait(undefined).then(() => 'woken')
+  t.true(drain() > 0)
+  space.clear()
+  t.is(await Promise.race([waiting, turn('late')]), 'woken')
+})
+
+kernelTest('what has room is sent without a look at wake-ups', [userRings], async t => {
+  const { map } = setUp(t)
+  using ring = UserRingBuffer.open(map, { codec: command })
+  const fds = countFds()
+  await ring.sendWhenFree(commandOf(1, 1))
+  t.is(countFds(), fds)
 })
 
 kernelTest('a wait ends when its signal aborts, and when the ring is closed', [userRings], async t => {

@@ -4,57 +4,29 @@
  * @module
  */
 
-import { setImmediate as turn } from 'node:timers/promises'
-import { Collection, CollectionSpec, type Program } from 'ebpf-ts'
 import { PerfBuffer } from 'ebpf-ts/readers'
-import { quantile } from '../../src/bench/statistics.ts'
 import type { Sample } from '../protocol.ts'
-import { check, now, type Setup } from '../work.ts'
-import { checkRead, type Fillable, filled, type Read, sumOfBytesTo } from './ring.ts'
-import { isTorn, startProducer } from './ring-live.ts'
+import { now, type Setup } from '../work.ts'
+import { checkRead, filled, type Producing, produce, type Read, sumOfBytesTo } from './ring.ts'
+import { type Live, latencyOf, soakOf } from './ring-live.ts'
 
-const PACKET = new Uint8Array(14)
 /** Of each CPU: all records of a row may be of one. */
 const PAGES = 1024
 /** What the kernel adds to records of a multiple of 8 bytes. */
 const PADDING = 4
 
 /** A loaded perf.bpf.o: a perf buffer, and a program that sends records. */
-interface OpenedPerf extends Fillable {
+interface OpenedPerf extends Producing {
   readonly perf: PerfBuffer
-  readonly program: Program
-  restart(): void
-  /** Records that were tried, and those that did not fit, since the last start. */
-  counts(): { sent: number; lost: number }
 }
 
 function openPerf(producer: string, pages = PAGES): OpenedPerf {
-  const spec = CollectionSpec.fromFile('bench/bpf/perf.bpf.o')
-  for (const [name, program] of spec.programs) program.autoload = name === producer
-  const collection = Collection.load(spec)
+  const producing = produce('bench/bpf/perf.bpf.o', producer)
+  const { collection } = producing
   const perf = PerfBuffer.open(collection.maps.get('perf'), { pages })
-  const program = collection.programs.get(producer)
-  const next = collection.variables.get('next')
-  const dropped = collection.variables.get('dropped')
-  const counts = (): { sent: number; lost: number } => ({
-    sent: Number(next.get()),
-    lost: Number(dropped.get()),
-  })
-  const restart = (): void => {
-    next.set(0n)
-    dropped.set(0n)
-  }
   return {
+    ...producing,
     perf,
-    program,
-    counts,
-    restart,
-    fill(count) {
-      restart()
-      program.testRun({ data: PACKET, repeat: count })
-      const { sent, lost } = counts()
-      check(sent === count && lost === 0, `${lost} of ${sent} records did not fit`)
-    },
     [Symbol.dispose]() {
       perf.close()
       collection.close()
@@ -125,61 +97,9 @@ const forAwait: Setup = ({ milliseconds }) => {
   }
 }
 
-/** Milliseconds between records of an idle process. */
-const PAUSE = 2
-const LATENCIES = 100
-
-const latency: Setup = ({ milliseconds }) => {
-  const opened = openPerf('produce_time')
-  const count = Math.min(LATENCIES, milliseconds)
-  return {
-    async sweep() {
-      const samples: number[] = []
-      const producer = await startProducer(opened, 1, PAUSE)
-      for await (const { data } of opened.perf.records()) {
-        const arrived = now()
-        samples.push(arrived - Number(new DataView(data.buffer).getBigUint64(8, true)))
-        if (samples.length === count) break
-      }
-      await producer.stop()
-      opened.perf.drain(() => {})
-      check(
-        samples.every(each => each > 0),
-        'a record came before it was made',
-      )
-      return { ns: quantile(samples, 0.5), ops: count, extra: { p99: quantile(samples, 0.99) } }
-    },
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
-  }
-}
-
-const soak: Setup = ({ seconds }) => {
-  const opened = openPerf('produce_checked', 64)
-  return {
-    async sweep() {
-      opened.restart()
-      let torn = 0
-      const read = (): number =>
-        opened.perf.drain(record => {
-          if (isTorn(record, PADDING)) torn++
-        })
-      const producer = await startProducer(opened, 10_000, 0)
-      const start = now()
-      let received = 0
-      while (now() - start < seconds * 1e9) {
-        received += read()
-        await turn()
-      }
-      const time = now() - start
-      await producer.stop()
-      received += read()
-      const { sent, lost } = opened.counts()
-      check(received > 0, 'nothing was received')
-      const extra = { sent, received, lost, torn, missing: sent - received - lost }
-      return { ns: time / received, ops: received, extra }
-    },
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
-  }
+const live = (producer: string, pages?: number): Live => {
+  const opened = openPerf(producer, pages)
+  return { ...opened, reader: opened.perf }
 }
 
 /** `perf-drain-8` to `perf-soak`. */
@@ -189,6 +109,6 @@ export const perfSetups: Readonly<Record<string, Setup>> = {
   'perf-drain-256': drain(256, 3900),
   'perf-copy-32': copy(26_000),
   'perf-for-await': forAwait,
-  'perf-latency': latency,
-  'perf-soak': soak,
+  'perf-latency': latencyOf(() => live('produce_time')),
+  'perf-soak': soakOf(() => live('produce_checked', 64), PADDING),
 }

@@ -9,12 +9,12 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { RingBuffer, RingView } from 'ebpf-ts'
 import { quantile } from '../../src/bench/statistics.ts'
 import { check, now, type Setup } from '../work.ts'
-import { type OpenedRing, openRing } from './ring.ts'
+import { openRing, type Producing } from './ring.ts'
 import { startThread, type Thread } from './threads.ts'
 
 /** Runs the ring's program in a thread. */
-export function startProducer(
-  { program }: Pick<OpenedRing, 'program'>,
+function startProducer(
+  { program }: Pick<Producing, 'program'>,
   batch: number,
   pause: number,
 ): Promise<Thread> {
@@ -25,29 +25,43 @@ export function startProducer(
 const PAUSE = 2
 const LATENCIES = 100
 
-const latency: Setup = ({ milliseconds }) => {
-  const opened = openRing('produce_time')
-  const count = Math.min(LATENCIES, milliseconds)
-  return {
-    async sweep() {
-      const samples: number[] = []
-      const producer = await startProducer(opened, 1, PAUSE)
-      // What was made before the first wait is late.
-      opened.ring.drain(() => {})
-      for await (const { data } of opened.ring.records()) {
-        const arrived = now()
-        samples.push(arrived - Number(new DataView(data.buffer).getBigUint64(8, true)))
-        if (samples.length === count) break
-      }
-      await producer.stop()
-      opened.ring.drain(() => {})
-      check(
-        samples.every(each => each > 0),
-        'a record came before it was made',
-      )
-      return { ns: quantile(samples, 0.5), ops: count, extra: { p99: quantile(samples, 0.99) } }
-    },
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
+/** An object whose records are read while they are written. */
+export interface Live extends Producing {
+  readonly reader: Pick<RingBuffer, 'records' | 'drain'>
+}
+
+const live = (producer: string): Live => {
+  const opened = openRing(producer)
+  return { ...opened, reader: opened.ring }
+}
+
+/** The time from a record to its reader, of an idle process. */
+export function latencyOf(open: () => Live): Setup {
+  return ({ milliseconds }) => {
+    const opened = open()
+    const { reader } = opened
+    const count = Math.min(LATENCIES, milliseconds)
+    return {
+      async sweep() {
+        const samples: number[] = []
+        const producer = await startProducer(opened, 1, PAUSE)
+        // What was made before the first wait is late.
+        reader.drain(() => {})
+        for await (const { data } of reader.records()) {
+          const arrived = now()
+          samples.push(arrived - Number(new DataView(data.buffer).getBigUint64(8, true)))
+          if (samples.length === count) break
+        }
+        await producer.stop()
+        reader.drain(() => {})
+        check(
+          samples.every(each => each > 0),
+          'a record came before it was made',
+        )
+        return { ns: quantile(samples, 0.5), ops: count, extra: { p99: quantile(samples, 0.99) } }
+      },
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    }
   }
 }
 
@@ -55,9 +69,9 @@ const latency: Setup = ({ milliseconds }) => {
 const CHECKSUM = 0x1e3779b1
 
 /** Whether a record is not as produce_checked made it. */
-export function isTorn(
+function isTorn(
   { view, offset, length }: Pick<RingView, 'view' | 'offset' | 'length'>,
-  padding = 0,
+  padding: number,
 ): boolean {
   const low = view.getUint32(offset, true)
   const high = view.getUint32(offset + 4, true)
@@ -72,32 +86,39 @@ export function isTorn(
   return false
 }
 
-const soak: Setup = ({ seconds }) => {
-  const opened = openRing('produce_checked')
-  return {
-    async sweep() {
-      opened.restart()
-      let torn = 0
-      const read = (): number =>
-        opened.ring.drain(record => {
-          if (isTorn(record)) torn++
-        })
-      const producer = await startProducer(opened, 10_000, 0)
-      const start = now()
-      let received = 0
-      while (now() - start < seconds * 1e9) {
+/**
+ * Records as fast as they come, each looked at.
+ *
+ * @param padding bytes that the kernel adds to a record
+ */
+export function soakOf(open: () => Live, padding = 0): Setup {
+  return ({ seconds }) => {
+    const opened = open()
+    return {
+      async sweep() {
+        opened.restart()
+        let torn = 0
+        const read = (): number =>
+          opened.reader.drain(record => {
+            if (isTorn(record, padding)) torn++
+          })
+        const producer = await startProducer(opened, 10_000, 0)
+        const start = now()
+        let received = 0
+        while (now() - start < seconds * 1e9) {
+          received += read()
+          await turn()
+        }
+        const time = now() - start
+        await producer.stop()
         received += read()
-        await turn()
-      }
-      const time = now() - start
-      await producer.stop()
-      received += read()
-      const { sent, lost } = opened.counts()
-      check(received > 0, 'nothing was received')
-      const extra = { sent, received, lost, torn, missing: sent - received - lost }
-      return { ns: time / received, ops: received, extra }
-    },
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
+        const { sent, lost } = opened.counts()
+        check(received > 0, 'nothing was received')
+        const extra = { sent, received, lost, torn, missing: sent - received - lost }
+        return { ns: time / received, ops: received, extra }
+      },
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    }
   }
 }
 
@@ -157,7 +178,7 @@ const busy: Setup = ({ seconds }) => {
 
 /** `ring-latency` to `ring-worker-busy`. */
 export const liveRingSetups: Readonly<Record<string, Setup>> = {
-  'ring-latency': latency,
-  'ring-soak': soak,
+  'ring-latency': latencyOf(() => live('produce_time')),
+  'ring-soak': soakOf(() => live('produce_checked')),
   'ring-worker-busy': busy,
 }

@@ -19,10 +19,9 @@ export interface Fillable extends Disposable {
   fill(count: number): void
 }
 
-/** A loaded ring.bpf.o: a ring, its reader, and a program that writes records. */
-export interface OpenedRing extends Fillable {
-  readonly map: BpfMap<unknown, unknown>
-  readonly ring: RingBuffer
+/** A loaded object with a program that writes records. */
+export interface Producing extends Fillable {
+  readonly collection: Collection
   readonly program: Program
   /** Lets the next record have the number 0. */
   restart(): void
@@ -30,13 +29,11 @@ export interface OpenedRing extends Fillable {
   counts(): { sent: number; lost: number }
 }
 
-/** Loads ring.bpf.o with one of its programs. */
-export function openRing(producer: string, name = 'ring'): OpenedRing {
-  const spec = CollectionSpec.fromFile(OBJECT)
+/** Loads an object with one of its programs. */
+export function produce(object: string, producer: string): Producing {
+  const spec = CollectionSpec.fromFile(object)
   for (const [name, program] of spec.programs) program.autoload = name === producer
   const collection = Collection.load(spec)
-  const map = collection.maps.get(name)
-  const ring = collection.ringBuffer(name)
   const program = collection.programs.get(producer)
   const next = collection.variables.get('next')
   const dropped = collection.variables.get('dropped')
@@ -49,8 +46,7 @@ export function openRing(producer: string, name = 'ring'): OpenedRing {
     dropped.set(0n)
   }
   return {
-    map,
-    ring,
+    collection,
     program,
     counts,
     restart,
@@ -60,6 +56,25 @@ export function openRing(producer: string, name = 'ring'): OpenedRing {
       const { sent, lost } = counts()
       check(sent === count && lost === 0, `${lost} of ${sent} records did not fit`)
     },
+    [Symbol.dispose]: () => collection.close(),
+  }
+}
+
+/** A loaded ring.bpf.o: a ring, its reader, and a program that writes records. */
+export interface OpenedRing extends Producing {
+  readonly map: BpfMap<unknown, unknown>
+  readonly ring: RingBuffer
+}
+
+/** Loads ring.bpf.o with one of its programs. */
+export function openRing(producer: string, name = 'ring'): OpenedRing {
+  const producing = produce(OBJECT, producer)
+  const { collection } = producing
+  const ring = collection.ringBuffer(name)
+  return {
+    ...producing,
+    map: collection.maps.get(name),
+    ring,
     [Symbol.dispose]() {
       ring.close()
       collection.close()

@@ -30,6 +30,11 @@ export function rustSources(): string[] {
   return filesIn(RUST, '.rs')
 }
 
+/** What the sources in Rust include. */
+export function rustPreludes(): string[] {
+  return filesIn(join(RUST, 'prelude'), '.rs')
+}
+
 /** The committed objects. */
 export function ownObjects(): string[] {
   return DIRECTORIES.flatMap(directory => filesIn(directory, '.o'))

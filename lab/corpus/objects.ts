@@ -17,7 +17,16 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { Collector } from './collector.ts'
-import { addCompiled, addRust, headers, ownObjects, rustRelease, rustSources, sources } from './compile.ts'
+import {
+  addCompiled,
+  addRust,
+  headers,
+  ownObjects,
+  rustPreludes,
+  rustRelease,
+  rustSources,
+  sources,
+} from './compile.ts'
 import { bpfImages } from './images.ts'
 import { unpackModule } from './modules.ts'
 import { compilers, modules, packages, RUST_OPTIONS, type Suite, suites } from './sources.ts'
@@ -82,7 +91,7 @@ function recipeHash(name: CorpusName): string {
   const hash = createHash('sha256').update(JSON.stringify([packages, modules]))
   if (name === 'agents') return hash.digest('hex')
   hash.update(JSON.stringify([compilers, RUST_OPTIONS, rustRelease()]))
-  for (const file of [...sources(), ...rustSources(), ...ownObjects(), ...headers()])
+  for (const file of [...sources(), ...rustSources(), ...rustPreludes(), ...ownObjects(), ...headers()])
     hash.update(file).update(readFileSync(file))
   return hash.digest('hex')
 }

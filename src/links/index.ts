@@ -25,6 +25,7 @@ export { kretsyscall, ksyscall, syscallFunction } from './hooks/kernel-probes/ks
 export { type RawTracepointOptions, rawTracepoint } from './hooks/kernel-probes/raw-tracepoint.ts'
 export { tpBtf } from './hooks/kernel-probes/tp-btf.ts'
 export { type TracepointOptions, tracepoint } from './hooks/kernel-probes/tracepoint.ts'
+export type { ManyFunctionsLink } from './hooks/many-functions-link.ts'
 export type { Device } from './hooks/network/device.ts'
 export { flowDissector } from './hooks/network/flow-dissector.ts'
 export { type NetfilterOptions, netfilter } from './hooks/network/netfilter.ts'

@@ -5,28 +5,11 @@
 #![crate_type = "lib"]
 #![allow(internal_features, dead_code)]
 
-#[lang = "pointee_sized"]
-pub trait PointeeSized {}
-#[lang = "meta_sized"]
-pub trait MetaSized: PointeeSized {}
-#[lang = "sized"]
-pub trait Sized: MetaSized {}
-#[lang = "copy"]
-pub trait Copy {}
-#[lang = "sync"]
-unsafe auto trait Sync {}
-#[lang = "freeze"]
-unsafe auto trait Freeze {}
-
-#[lang = "drop_in_place"]
-unsafe fn drop_in_place<T: PointeeSized>(_: *mut T) {}
+#[path = "prelude/no_core.rs"]
+mod no_core;
 
 #[rustc_intrinsic]
 unsafe fn transmute<S, D>(source: S) -> D;
-
-#[no_mangle]
-#[link_section = "license"]
-pub static LICENSE: [u8; 4] = [71, 80, 76, 0];
 
 /// Of 28 bytes, as `aya-ebpf` has it.
 #[repr(C)]

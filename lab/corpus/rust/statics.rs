@@ -5,22 +5,9 @@
 #![crate_type = "lib"]
 #![allow(internal_features, dead_code)]
 
-#[lang = "pointee_sized"]
-pub trait PointeeSized {}
-#[lang = "meta_sized"]
-pub trait MetaSized: PointeeSized {}
-#[lang = "sized"]
-pub trait Sized: MetaSized {}
-#[lang = "copy"]
-pub trait Copy {}
-#[lang = "sync"]
-unsafe auto trait Sync {}
-#[lang = "freeze"]
-unsafe auto trait Freeze {}
-impl Copy for u64 {}
-
-#[lang = "drop_in_place"]
-unsafe fn drop_in_place<T: PointeeSized>(_: *mut T) {}
+#[path = "prelude/no_core.rs"]
+mod no_core;
+use no_core::*;
 
 #[rustc_intrinsic]
 unsafe fn volatile_load<T>(source: *const T) -> T;
@@ -28,10 +15,6 @@ unsafe fn volatile_load<T>(source: *const T) -> T;
 unsafe fn volatile_store<T>(target: *mut T, value: T);
 #[rustc_intrinsic]
 fn wrapping_add<T: Copy>(a: T, b: T) -> T;
-
-#[no_mangle]
-#[link_section = "license"]
-pub static LICENSE: [u8; 4] = [71, 80, 76, 0];
 
 /// `Pair<u32, u32>`, whose name the kernel does not accept.
 #[repr(C)]

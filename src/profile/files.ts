@@ -5,6 +5,7 @@
  */
 
 import { gzipSync } from 'node:zlib'
+import { printable } from '../base/text.ts'
 import { flameGraphHtml } from '../charts/flame/html.ts'
 import { flameGraphSvg } from '../charts/flame/svg.ts'
 import { foldedText } from '../charts/stacks/folded.ts'
@@ -78,7 +79,9 @@ export function profileTitle({ mode, pid, processes }: Profile): string {
   const what = mode === 'cpu' ? 'CPU' : 'Waiting'
   if (pid === undefined) return `${what}, all processes`
   const name = processes.find(each => each.pid === pid)?.name
-  return name === undefined || name === '' ? `${what}, process ${pid}` : `${what}, process ${pid} (${name})`
+  return name === undefined || name === ''
+    ? `${what}, process ${pid}`
+    : `${what}, process ${pid} (${printable(name)})`
 }
 
 /** What must be known to read a picture: how samples were taken, and which are missing. */

@@ -6,6 +6,7 @@
 
 import { readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
+import { printable } from '../base/text.ts'
 
 /** The options of Node.js that name JavaScript functions. */
 const NODE_OPTIONS = 'NODE_OPTIONS="--perf-basic-prof --interpreted-frames-native-stack"'
@@ -51,7 +52,7 @@ export function hintsOf(processes: Iterable<ProcessFrames>): string[] {
     interpretedByName,
     hasPerfMap,
   } of processes) {
-    const who = `process ${pid} (${program ?? comm})`
+    const who = `process ${pid} (${printable(program ?? comm)})`
     const share = (part: number): string => `${Math.max(1, Math.round((100 * part) / samples))} %`
     const isNode = /^node(?:js)?(?:[\d.-].*)?$/.test(program ?? '')
     if (!hasPerfMap && unnamed >= WORTH * samples && unnamed > 0) {

@@ -5,6 +5,7 @@
  */
 
 import { basename } from 'node:path'
+import { printable } from '../base/text.ts'
 import { type FunctionCount, type PathStep, summarizeStacks } from '../charts/stacks/summary.ts'
 import { profileNotes, profileTitle } from './files.ts'
 import type { Profile } from './profile-result.ts'
@@ -72,7 +73,7 @@ function processTable({ processes, unit }: Profile, total: number): string {
       percent(value, total),
       unit === 'samples' ? String(value) : time(value),
       String(pid),
-      name,
+      printable(name),
     ])
   const more = processes.length - rows.length
   const text = table([['share', unit === 'samples' ? 'samples' : 'time', 'pid', 'name'], ...rows])

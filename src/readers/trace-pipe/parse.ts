@@ -54,17 +54,17 @@ export function parseTraceLine(bytes: Uint8Array): TraceLine {
     const nothing = { task: undefined, pid: undefined, cpu: undefined, flags: undefined }
     return { line, ...nothing, timestamp: undefined, event: undefined, message: line }
   }
-  const [, task, pid, cpu, flags, timestamp, rest] = parts as unknown as string[]
-  const named = NAMED.exec(rest!)
+  const [, task = '', pid, cpu, flags, timestamp, rest = ''] = parts
+  const named = NAMED.exec(rest)
   return {
     line,
-    task: textOf(task!.trimStart()),
+    task: textOf(task.trimStart()),
     pid: Number(pid),
     cpu: Number(cpu),
     flags,
     timestamp: Number(timestamp),
     event: named === null ? undefined : textOf(named[1]!),
-    message: textOf(named === null ? rest! : named[2]!),
+    message: textOf(named === null ? rest : named[2]!),
   }
 }
 

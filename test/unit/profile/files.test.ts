@@ -159,3 +159,17 @@ test('numbers have units', t => {
   )
   t.true(profileNotes(profileResult({ lost: 3 }))[0]!.includes('; 3 lost;'))
 })
+
+test('names of threads and programs reach the report escaped, on lines of their own', t => {
+  const name = 'a\x1b[31m\n\x9b'
+  const escaped = String.raw`a\x1b[31m\x0a\x9b`
+  const stacks = [{ frames: [name, { name, kind: 'native' as const, file: `/${name}` }], count: 1 }]
+  const processes = [1, 2].map(pid => ({ pid, name, samples: 1, value: 1 }))
+  const counts = { samples: 10, unnamed: 10, interpreted: 0, interpretedByName: 0, hasPerfMap: false }
+  const hints = hintsOf([{ pid: 1, comm: name, program: undefined, ...counts }])
+  const report = formatProfile(profileResult({ pid: 1, stacks, processes, hints }))
+  for (const each of ['\x1b', '\x9b']) t.false(report.includes(each))
+  t.true(report.startsWith(`CPU, process 1 (${escaped})\n`), report)
+  t.true(report.includes(`    1  ${escaped}\n`), report)
+  t.true(report.includes(`  process 1 (${escaped}) has no perf map`), report)
+})
